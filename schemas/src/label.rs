@@ -1,0 +1,73 @@
+//! The names under which detections are known: `SAAS-M365-00001`, `MS-SEC-GRAPH-00001` (S72, S74, S130).
+
+use std::fmt;
+
+/// A detection's label: a namespace and a stable number of five digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    /// One of our rules.
+    SaasM365(u32),
+    /// One of Microsoft's alerts, by provider.
+    MsSecGraph(u32),
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SaasM365(number) => write!(formatter, "SAAS-M365-{number:05}"),
+            Self::MsSecGraph(number) => write!(formatter, "MS-SEC-GRAPH-{number:05}"),
+        }
+    }
+}
+
+/// Number of the label for alerts whose provider is not in the table.
+pub const MS_SEC_GRAPH_UNKNOWN: u32 = 99;
+
+/// Providers of `alerts_v2`, with the numbers of their labels; numbers are never reused.
+///
+/// Source: Microsoft Graph, `microsoft.graph.security.serviceSource`; requirement S63.
+const PROVIDERS: &[(&str, u32)] = &[
+    ("azureadidentityprotection", 1),
+    ("microsoft365defender", 2),
+    ("microsoftdefenderforcloudapps", 3),
+    ("microsoftdefenderforendpoint", 4),
+    ("microsoftdefenderforidentity", 5),
+    ("microsoftdefenderforoffice365", 6),
+    ("datalossprevention", 7),
+    ("microsoftinsiderriskmanagement", 8),
+    ("microsoftappgovernance", 9),
+    ("microsoftdefenderforcloud", 10),
+    ("microsoftsentinel", 11),
+    ("microsoftthreatintelligence", 12),
+];
+
+impl Label {
+    /// The label of an alert of Microsoft's by its `serviceSource`, in any letter case.
+    pub fn of_provider(service_source: &str) -> Self {
+        let wanted = service_source.to_ascii_lowercase();
+        let number = PROVIDERS
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .map_or(MS_SEC_GRAPH_UNKNOWN, |(_, number)| *number);
+        Self::MsSecGraph(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Label;
+
+    #[test]
+    fn has_five_digits() {
+        assert_eq!(Label::SaasM365(12).to_string(), "SAAS-M365-00012");
+    }
+
+    #[test]
+    fn knows_providers_in_any_case_and_keeps_unknown_ones() {
+        assert_eq!(
+            Label::of_provider("azureAdIdentityProtection").to_string(),
+            "MS-SEC-GRAPH-00001"
+        );
+        assert_eq!(Label::of_provider("somethingNew").to_string(), "MS-SEC-GRAPH-00099");
+    }
+}

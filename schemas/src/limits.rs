@@ -1,0 +1,54 @@
+//! Every bound of the pipeline, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Largest message on a topic, in bytes; topics are created with it.
+///
+/// Event Hubs sends at most 1 MiB a message and Microsoft's audit records stay far below;
+/// the rest is room for a large import.
+pub const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest record that becomes an event, in bytes; larger ones are dead letters, whole, in parts.
+pub const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Most bytes of a dead letter in one message; a larger letter travels in parts.
+pub const DEAD_LETTER_PART_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Deepest nesting of a record that becomes an event, in levels.
+///
+/// `serde_json` refuses 128; Microsoft's deepest documented record has 9.
+pub const JSON_DEPTH_MAX: usize = 120;
+
+/// Largest HTTP body that is read, in bytes.
+///
+/// A blob of the Management Activity API has been seen at tens of megabytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Most records published in one call, so that a publisher holds a bounded amount.
+pub const PUBLISH_RECORDS_MAX: usize = 10_000;
+
+/// Most rows of a batch of the lake.
+pub const BATCH_ROWS_MAX: usize = 50_000;
+
+/// Most bytes of raw records in a batch of the lake.
+pub const BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Longest that a record waits for its batch, where the configuration does not say.
+pub const BATCH_WAIT_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Shortest time that identities are remembered, in days: blobs live 7 days.
+pub const DEDUPLICATION_DAYS_MIN: i64 = 7;
+
+/// How far ahead of us a record's time may be before it is noted as a problem, in microseconds.
+pub const FUTURE_TOLERANCE_US: i64 = 24 * 3600 * 1_000_000;
+
+/// Partitions of each events topic on Kafka.
+pub const EVENT_PARTITIONS: i32 = 4;
+
+/// Longest that a stage may take to drain after SIGTERM.
+pub const DRAIN_WAIT: Duration = Duration::from_secs(30);
+
+// A record of the largest size fits in one message with its envelope.
+const _: () = assert!(RECORD_BYTES_MAX + 1024 * 1024 <= MESSAGE_BYTES_MAX);
+// A part of a dead letter too.
+const _: () = assert!(DEAD_LETTER_PART_BYTES_MAX + 1024 * 1024 <= MESSAGE_BYTES_MAX);

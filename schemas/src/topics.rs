@@ -1,0 +1,90 @@
+//! The topics, and the one stage that writes each.
+
+use std::fmt;
+
+use crate::limits::EVENT_PARTITIONS;
+use crate::tables::Table;
+
+/// A topic: what travels on it, and by its documentation who writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// [`crate::wire::Event`] for one table, keyed by event id; written by ingest.
+    Events(Table),
+    /// [`crate::wire::DeadLetter`], keyed by id; written by ingest.
+    DeadLetters,
+    /// [`crate::wire::Coverage`], keyed by id; written by ingest.
+    Coverage,
+    /// [`crate::wire::Batch`], keyed by table; written by lake.
+    Batches,
+    /// [`crate::wire::Alert`], keyed by alert id; written by detect.
+    Alerts,
+    /// [`crate::wire::Case`], keyed by case id; written by respond.
+    Cases,
+    /// [`crate::wire::AuditRecord`], keyed by action id; written by respond.
+    Audit,
+}
+
+impl Topic {
+    /// Every topic.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<Self> = Table::EVENTS.iter().copied().map(Self::Events).collect();
+        all.extend([
+            Self::DeadLetters,
+            Self::Coverage,
+            Self::Batches,
+            Self::Alerts,
+            Self::Cases,
+            Self::Audit,
+        ]);
+        all
+    }
+
+    /// Its name, before the configured prefix.
+    pub fn name(self) -> String {
+        match self {
+            Self::Events(table) => format!("events.{table}"),
+            Self::DeadLetters => "dead-letters".to_owned(),
+            Self::Coverage => "coverage".to_owned(),
+            Self::Batches => "batches".to_owned(),
+            Self::Alerts => "alerts".to_owned(),
+            Self::Cases => "cases".to_owned(),
+            Self::Audit => "audit".to_owned(),
+        }
+    }
+
+    /// The topic of a name, or none.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|topic| topic.name() == name)
+    }
+
+    /// Partitions when it is created on Kafka. The audit chain has one order, so one partition.
+    pub const fn partitions(self) -> i32 {
+        match self {
+            Self::Events(_) => EVENT_PARTITIONS,
+            Self::DeadLetters
+            | Self::Coverage
+            | Self::Batches
+            | Self::Alerts
+            | Self::Cases
+            | Self::Audit => 1,
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Topic;
+
+    #[test]
+    fn every_name_leads_back_to_its_topic() {
+        for topic in Topic::all() {
+            assert_eq!(Topic::of_name(&topic.name()), Some(topic));
+        }
+    }
+}
