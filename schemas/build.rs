@@ -3,8 +3,6 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto/vedette.proto");
     let files = protox::compile(["proto/vedette.proto"], ["proto"])?;
-    prost_build::Config::new()
-        .bytes(["."])
-        .compile_fds(files)?;
+    prost_build::Config::new().bytes(["."]).compile_fds(files)?;
     Ok(())
 }

@@ -106,7 +106,10 @@ mod tests {
         };
         let parts = letter.into_parts();
         assert_eq!(parts.len(), 2);
-        assert_eq!(parts.iter().map(|part| part.raw.len()).sum::<usize>(), raw.len());
+        assert_eq!(
+            parts.iter().map(|part| part.raw.len()).sum::<usize>(),
+            raw.len()
+        );
         assert_eq!(parts[0].id, parts[1].id);
     }
 }

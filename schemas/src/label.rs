@@ -68,6 +68,9 @@ mod tests {
             Label::of_provider("azureAdIdentityProtection").to_string(),
             "MS-SEC-GRAPH-00001"
         );
-        assert_eq!(Label::of_provider("somethingNew").to_string(), "MS-SEC-GRAPH-00099");
+        assert_eq!(
+            Label::of_provider("somethingNew").to_string(),
+            "MS-SEC-GRAPH-00099"
+        );
     }
 }

@@ -70,7 +70,9 @@ impl FromStr for Severity {
             "medium" => Ok(Self::Medium),
             "high" => Ok(Self::High),
             "critical" => Ok(Self::Critical),
-            _ => Err(UnknownSeverity { text: text.to_owned() }),
+            _ => Err(UnknownSeverity {
+                text: text.to_owned(),
+            }),
         }
     }
 }

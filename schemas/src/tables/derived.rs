@@ -1,0 +1,101 @@
+//! Columns of the tables that vedette itself writes.
+
+use super::{Column, Kind, envelope};
+
+#[rustfmt::skip]
+pub(super) const REVISIONS: &[Column] = &[
+    envelope("revision_id", Kind::Text, true),
+    envelope("event_id", Kind::Text, true),
+    envelope("event_time", Kind::Time, false),
+    envelope("ingest_time", Kind::Time, true),
+    envelope("source", Kind::Category, true),
+    envelope("category", Kind::Category, false),
+    envelope("position", Kind::Text, false),
+    envelope("event_table", Kind::Category, true),
+    // Names of the columns whose values differ, as a JSON list.
+    envelope("changed_columns", Kind::Json, true),
+    envelope("raw", Kind::Text, true),
+];
+
+#[rustfmt::skip]
+pub(super) const SIGNALS: &[Column] = &[
+    envelope("signal_id", Kind::Text, true),
+    envelope("event_time", Kind::Time, false),
+    envelope("ingest_time", Kind::Time, true),
+    envelope("rule_id", Kind::Category, true),
+    envelope("event_table", Kind::Category, true),
+    envelope("event_id", Kind::Text, true),
+    envelope("group_key", Kind::Text, false),
+];
+
+#[rustfmt::skip]
+pub(super) const ALERTS: &[Column] = &[
+    envelope("alert_id", Kind::Text, true),
+    // The earliest event's time.
+    envelope("event_time", Kind::Time, false),
+    envelope("accepted_time", Kind::Time, false),
+    envelope("detected_time", Kind::Time, true),
+    envelope("label", Kind::Category, true),
+    envelope("rule_id", Kind::Category, true),
+    envelope("title", Kind::Category, true),
+    envelope("description", Kind::Text, false),
+    envelope("alert_severity", Kind::Category, true),
+    envelope("alert_category", Kind::Category, false),
+    envelope("techniques", Kind::Json, false),
+    envelope("tactics", Kind::Json, false),
+    envelope("user_principal_name", Kind::Category, false),
+    envelope("user_id", Kind::Category, false),
+    envelope("ip_address", Kind::Ip, false),
+    envelope("session_id", Kind::Text, false),
+    envelope("group_key", Kind::Text, false),
+    envelope("alert_state", Kind::Category, true),
+    envelope("url", Kind::Text, false),
+    // The events with their files and rows, as a JSON list.
+    envelope("evidence", Kind::Json, false),
+];
+
+#[rustfmt::skip]
+pub(super) const ACTIONS: &[Column] = &[
+    envelope("audit_id", Kind::Text, true),
+    envelope("event_time", Kind::Time, true),
+    envelope("chain_sequence", Kind::Integer, true),
+    envelope("previous_hash", Kind::Text, false),
+    envelope("hash", Kind::Text, true),
+    envelope("action_id", Kind::Text, true),
+    envelope("case_id", Kind::Text, false),
+    envelope("action", Kind::Category, true),
+    envelope("action_target", Kind::Text, true),
+    envelope("action_state", Kind::Category, true),
+    envelope("requested_by", Kind::Category, true),
+    envelope("dry_run", Kind::Boolean, true),
+    envelope("detail", Kind::Json, false),
+];
+
+#[rustfmt::skip]
+pub(super) const DEAD_LETTERS: &[Column] = &[
+    // The letter's id and its part: `id/0`, `id/1`, …
+    envelope("dead_letter_id", Kind::Text, true),
+    envelope("ingest_time", Kind::Time, true),
+    envelope("source", Kind::Category, true),
+    envelope("position", Kind::Text, false),
+    envelope("reason", Kind::Category, true),
+    envelope("detail", Kind::Json, false),
+    envelope("part", Kind::Integer, true),
+    envelope("parts", Kind::Integer, true),
+    envelope("raw_bytes", Kind::Bytes, true),
+];
+
+#[rustfmt::skip]
+pub(super) const COVERAGE: &[Column] = &[
+    envelope("coverage_id", Kind::Text, true),
+    envelope("observed_time", Kind::Time, true),
+    envelope("source", Kind::Category, true),
+    envelope("coverage_kind", Kind::Category, true),
+    envelope("subject", Kind::Text, false),
+    envelope("range_from", Kind::Integer, false),
+    envelope("range_to", Kind::Integer, false),
+    envelope("coverage_state", Kind::Category, true),
+    envelope("records", Kind::Integer, true),
+    envelope("dead_letters", Kind::Integer, true),
+    envelope("detail", Kind::Json, false),
+];

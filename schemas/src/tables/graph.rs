@@ -1,0 +1,86 @@
+//! Columns of Microsoft Graph's alerts, objects and activity, and of Azure's activity log.
+//!
+//! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`; category `MicrosoftGraphActivityLogs`;
+//! Azure Monitor's activity log schema.
+
+use super::{Column, Kind, column};
+
+#[rustfmt::skip]
+pub(super) const GRAPH_ALERTS: &[Column] = &[
+    column("alert_id", Kind::Text, &["id"]),
+    column("provider_alert_id", Kind::Text, &["providerAlertId"]),
+    column("incident_id", Kind::Text, &["incidentId"]),
+    column("title", Kind::Category, &["title"]),
+    column("description", Kind::Text, &["description"]),
+    column("alert_severity", Kind::Category, &["severity"]),
+    column("alert_category", Kind::Category, &["category"]),
+    column("status", Kind::Category, &["status"]),
+    column("classification", Kind::Category, &["classification"]),
+    column("determination", Kind::Category, &["determination"]),
+    column("service_source", Kind::Category, &["serviceSource"]),
+    column("detection_source", Kind::Category, &["detectionSource"]),
+    column("product_name", Kind::Category, &["productName"]),
+    column("mitre_techniques", Kind::Json, &["mitreTechniques"]),
+    column("assigned_to", Kind::Category, &["assignedTo"]),
+    column("alert_web_url", Kind::Text, &["alertWebUrl"]),
+    column("created_time", Kind::Time, &["createdDateTime"]),
+    column("last_update_time", Kind::Time, &["lastUpdateDateTime"]),
+    column("first_activity_time", Kind::Time, &["firstActivityDateTime"]),
+    column("last_activity_time", Kind::Time, &["lastActivityDateTime"]),
+    column("evidence", Kind::Json, &["evidence"]),
+];
+
+#[rustfmt::skip]
+pub(super) const GRAPH_ACTIVITY: &[Column] = &[
+    column("request_id", Kind::Text, &["properties.requestId"]),
+    column("operation_id", Kind::Text, &["properties.operationId"]),
+    column("api_version", Kind::Category, &["properties.apiVersion"]),
+    column("request_method", Kind::Category, &["properties.requestMethod"]),
+    column("request_uri", Kind::Text, &["properties.requestUri"]),
+    column("response_status_code", Kind::Integer, &["properties.responseStatusCode"]),
+    column("response_size_bytes", Kind::Integer, &["properties.responseSizeBytes"]),
+    column("app_id", Kind::Category, &["properties.appId"]),
+    column("service_principal_id", Kind::Category, &["properties.servicePrincipalId"]),
+    column("user_id", Kind::Category, &["properties.userId"]),
+    column("scopes", Kind::Category, &["properties.scopes"]),
+    column("roles", Kind::Category, &["properties.roles"]),
+    column("client_auth_method", Kind::Integer, &["properties.clientAuthMethod"]),
+    column("ip_address", Kind::Ip, &["properties.ipAddress", "callerIpAddress"]),
+    column("user_agent", Kind::Category, &["properties.userAgent"]),
+    column("unique_token_identifier", Kind::Text, &["properties.signInActivityId"]),
+    column("session_id", Kind::Text, &["properties.sessionId"]),
+];
+
+#[rustfmt::skip]
+pub(super) const AZURE_ACTIVITY: &[Column] = &[
+    column("operation_name", Kind::Category, &["operationName.value", "operationName"]),
+    column("audit_category", Kind::Category, &["category.value", "category"]),
+    column("result_type", Kind::Category, &["resultType", "status.value"]),
+    column("result_signature", Kind::Category, &["resultSignature", "subStatus.value"]),
+    column("caller", Kind::Category, &["caller", "identity.claims.name"]),
+    column("ip_address", Kind::Ip, &["callerIpAddress"]),
+    column("resource_id", Kind::Category, &["resourceId"]),
+    column("level", Kind::Category, &["level"]),
+    column("correlation_id", Kind::Text, &["correlationId"]),
+    column("properties", Kind::Json, &["properties"]),
+];
+
+#[rustfmt::skip]
+pub(super) const DIRECTORY_USERS: &[Column] = &[
+    column("object_id", Kind::Text, &["id"]),
+    column("user_principal_name", Kind::Category, &["userPrincipalName"]),
+    column("user_display_name", Kind::Category, &["displayName"]),
+    column("mail", Kind::Text, &["mail"]),
+    column("user_type", Kind::Category, &["userType"]),
+    column("account_enabled", Kind::Boolean, &["accountEnabled"]),
+    column("on_premises_sync_enabled", Kind::Boolean, &["onPremisesSyncEnabled"]),
+];
+
+#[rustfmt::skip]
+pub(super) const DIRECTORY_GROUPS: &[Column] = &[
+    column("object_id", Kind::Text, &["id"]),
+    column("group_display_name", Kind::Category, &["displayName"]),
+    column("mail", Kind::Text, &["mail"]),
+    column("security_enabled", Kind::Boolean, &["securityEnabled"]),
+    column("is_assignable_to_role", Kind::Boolean, &["isAssignableToRole"]),
+];
