@@ -1,1 +1,141 @@
-//! bus
+//! The only door between stages: publish, next, commit.
+//!
+//! Delivery: at least once. [`Bus::publish`] returns when every message is durable (Kafka: `acks=all`,
+//! idempotent, no message timeout; embedded log: `synchronous=FULL`), and a consumer commits a position
+//! only after the effect of everything before it is durable. So a crash repeats work and loses none.
+//!
+//! ```text
+//! publish ──bounded queue──▶ topic ──▶ next ─▶ effect ─▶ commit
+//!              full: publish waits; its source is not read meanwhile. Nothing is dropped here.
+//! ```
+
+pub mod config;
+pub mod error;
+mod kafka;
+mod log;
+mod message;
+
+use std::time::Duration;
+
+use schemas::topics::Topic;
+
+pub use crate::config::BusConfig;
+pub use crate::error::BusError;
+pub use crate::message::{Delivery, Message, Polled, Position};
+
+/// The bus: Apache Kafka, or an embedded durable log in one SQLite file. Cheap to clone.
+#[derive(Clone)]
+pub enum Bus {
+    /// Apache Kafka.
+    Kafka(kafka::KafkaBus),
+    /// The embedded log.
+    Log(log::LogBus),
+}
+
+/// A member of a consumer group.
+pub enum Consumer {
+    /// On Apache Kafka.
+    Kafka(kafka::KafkaConsumer),
+    /// On the embedded log.
+    Log(log::LogConsumer),
+}
+
+impl Bus {
+    /// Opens the bus and creates the topics that are missing.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached or is not ours.
+    pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
+        match config {
+            BusConfig::Kafka(config) => kafka::KafkaBus::open(config).await.map(Self::Kafka),
+            BusConfig::Log(config) => log::LogBus::open(config).await.map(Self::Log),
+        }
+    }
+
+    /// Publishes all of `messages`, in order within a key, and returns when all of them are durable.
+    ///
+    /// # Errors
+    /// [`BusError`] if one of them may not be durable; publishing the same messages again is then safe.
+    pub async fn publish(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BusError> {
+        match self {
+            Self::Kafka(bus) => bus.publish(topic, messages).await,
+            Self::Log(bus) => bus.publish(topic, messages).await,
+        }
+    }
+
+    /// Joins the consumer group `group` on `topics`.
+    ///
+    /// It starts at the group's committed positions, and at the earliest message where there is none.
+    ///
+    /// # Errors
+    /// [`BusError`] if the group cannot be joined.
+    pub async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Consumer, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.subscribe(group, topics).await.map(Consumer::Kafka),
+            Self::Log(bus) => bus.subscribe(group, topics).await.map(Consumer::Log),
+        }
+    }
+
+    /// The position after the last message of each partition of `topic`.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached.
+    pub async fn ends(&self, topic: Topic) -> Result<Vec<Position>, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.ends(topic).await,
+            Self::Log(bus) => bus.ends(topic).await,
+        }
+    }
+
+    /// The positions that `group` has committed on `topic`; partitions without one are absent.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached.
+    pub async fn committed(&self, group: &str, topic: Topic) -> Result<Vec<Position>, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.committed(group, topic).await,
+            Self::Log(bus) => bus.committed(group, topic).await,
+        }
+    }
+}
+
+impl Consumer {
+    /// Waits up to `wait_max` for the first message, then takes what is there, up to `records_max`.
+    ///
+    /// Safe to cancel: what was not returned is returned by the next call.
+    ///
+    /// # Errors
+    /// [`BusError`] if the connection is lost in a way that the client does not mend itself.
+    pub async fn next(
+        &mut self,
+        records_max: usize,
+        wait_max: Duration,
+    ) -> Result<Polled, BusError> {
+        match self {
+            Self::Kafka(consumer) => consumer.next(records_max, wait_max).await,
+            Self::Log(consumer) => consumer.next(records_max, wait_max).await,
+        }
+    }
+
+    /// Moves the group's positions, durably; call it after the effect.
+    ///
+    /// # Errors
+    /// [`BusError`] if the positions may not be stored; the work since them is then repeated some day.
+    pub async fn commit(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        match self {
+            Self::Kafka(consumer) => consumer.commit(positions).await,
+            Self::Log(consumer) => consumer.commit(positions).await,
+        }
+    }
+
+    /// Reads on from other positions than the group's, for a reader that keeps its own.
+    ///
+    /// # Errors
+    /// [`BusError`] if a partition is not assigned to this consumer.
+    pub async fn seek(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        match self {
+            Self::Kafka(consumer) => consumer.seek(positions).await,
+            Self::Log(consumer) => consumer.seek(positions).await,
+        }
+    }
+}
