@@ -1,1 +1,26 @@
-fn main(){}
+//! The `vedette` command: arguments in, exit code out.
+
+mod arguments;
+mod audit;
+mod config;
+mod demo;
+mod exit;
+mod health;
+mod import;
+mod lag;
+mod memory;
+mod rules;
+mod run;
+mod simulate;
+mod sql;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    exit::report(arguments::run(Arguments::parse()))
+}

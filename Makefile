@@ -1,0 +1,34 @@
+# The two commands a newcomer needs are `make demo` and `make test`; `make help` lists the rest.
+.PHONY: help demo build test faults bench kafka
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## install what the system lacks, then build the vedette command
+	@deploy/setup build
+	@echo "==> building vedette (the first build takes some minutes; DataFusion is large)"
+	@cargo build --locked -p cli
+
+demo: build ## run the whole loop against a simulated tenant, from attack to containment
+	@echo "==> running the demo: a simulated tenant, an attack, a contained account"
+	@target/debug/vedette demo
+
+test: ## pass every test: unit, contract, real Kafka, real readers of the lake
+	@deploy/setup test
+	@deploy/kafka/kafka fetch
+	@deploy/readers/setup
+	@echo "==> cargo test (unit, contract and flow tests; a local Apache Kafka is started and stopped by them)"
+	@cargo test --locked --workspace
+
+faults: ## SIGKILL every stage and the broker at random moments; SEEDS=10 rounds of each kind
+	@deploy/setup test
+	@deploy/kafka/kafka fetch
+	@cargo build --locked -p cli
+	@FAULT_SEEDS=$(or $(SEEDS),1) cargo test --locked -p cli --test faults -- --nocapture --test-threads=1
+
+bench: ## measure against the rivals, in one run, as ratios of CPU time
+	@benches/run
+
+kafka: ## start a local Apache Kafka on port 9092 (stop it with deploy/kafka/kafka stop)
+	@deploy/kafka/kafka start

@@ -1,0 +1,121 @@
+//! What may be said on the command line, and which file does it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::run::Stage;
+use crate::{audit, demo, import, lag, rules, run, simulate, sql};
+
+const EXAMPLES: &str = "\
+Examples:
+  vedette demo                                  the whole loop against a simulated tenant
+  vedette import exports/ --config vedette.toml read audit exports into the lake
+  vedette sql \"SELECT operation, count(*) FROM m365_activity GROUP BY 1\"
+  vedette run --config vedette.toml             all stages in one process
+  vedette lake --config vedette.toml            one stage as a service on Kafka
+
+Exit codes: 0 done, 1 something was found (dead letters, a broken audit chain), 2 wrong usage,
+3 bad configuration, 4 something could not be reached, 130/143 stopped before it had drained.";
+
+/// Identity threat detection and response for Microsoft Entra ID and Microsoft 365.
+#[derive(Debug, Parser)]
+#[command(name = "vedette", version, about, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every stage in one process until SIGTERM.
+    Run,
+    /// Read sources and publish their records.
+    Ingest,
+    /// Keep published records in Delta tables.
+    Lake,
+    /// Run rules over every batch of the lake.
+    Detect,
+    /// Turn alerts into cases and actions.
+    Respond,
+    /// Read files that people have into the lake, and run the rules over them.
+    #[command(after_help = import::EXAMPLES)]
+    Import(import::Import),
+    /// Ask the lake; without a query, an interactive shell.
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(sql::Sql),
+    /// Run the whole loop against a simulated tenant, from attack to containment.
+    Demo(demo::Demo),
+    /// Run the simulated tenant alone.
+    Simulate(simulate::Simulate),
+    /// Look at rules: list them, or evaluate them over the whole lake.
+    #[command(subcommand)]
+    Rules(rules::Rules),
+    /// Show how many messages each stage has yet to finish with.
+    Lag(lag::Lag),
+    /// Look at cases and actions, and verify the audit chain.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Check the configuration, or print it with every default.
+    Config {
+        /// What to do.
+        #[arg(value_enum)]
+        what: ConfigCommand,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ConfigCommand {
+    /// Read it, and say what is wrong with it.
+    Check,
+    /// Print it with every default; secrets are shown as their references.
+    Show,
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
+    let config = || Config::load(arguments.config.as_deref());
+    match arguments.command {
+        Command::Run => run::run(config()?, &Stage::ALL),
+        Command::Ingest => run::run(config()?, &[Stage::Ingest]),
+        Command::Lake => run::run(config()?, &[Stage::Lake]),
+        Command::Detect => run::run(config()?, &[Stage::Detect]),
+        Command::Respond => run::run(config()?, &[Stage::Respond]),
+        Command::Import(import) => import.run(config()?),
+        Command::Sql(sql) => sql.run(&config()?),
+        Command::Demo(demo) => demo.run(),
+        Command::Simulate(simulate) => simulate.run(),
+        Command::Rules(rules) => rules.run(&config()?),
+        Command::Lag(lag) => lag.run(&config()?),
+        Command::Audit(audit) => audit.run(&config()?),
+        Command::Config { what } => show(what, &config()?),
+        Command::Completions { shell } => {
+            let mut command = <Arguments as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "vedette", &mut std::io::stdout());
+            Ok(Verdict::Done)
+        }
+    }
+}
+
+fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match what {
+        ConfigCommand::Check => {
+            config.resolve_tenants()?;
+            writeln!(out, "the configuration can be used")?;
+        }
+        ConfigCommand::Show => write!(out, "{}", config.to_toml()?)?,
+    }
+    Ok(Verdict::Done)
+}

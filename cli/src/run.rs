@@ -1,0 +1,197 @@
+//! Starts the stages, watches them, and lets them drain.
+//!
+//! SIGTERM or SIGINT once: every stage finishes what it holds, and the exit code is 0.
+//! A second signal, or [`schemas::limits::DRAIN_WAIT`], ends the process at once; nothing is lost, because
+//! whatever was not committed is read again.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bus::Bus;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemas::environment::{Clock, SystemClock};
+use schemas::limits::DRAIN_WAIT;
+use schemas::topics::Topic;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::health::{self, Readiness, Standing};
+use crate::telemetry;
+
+/// A stage of the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Reads sources.
+    Ingest,
+    /// Keeps tables.
+    Lake,
+    /// Runs rules.
+    Detect,
+    /// Acts.
+    Respond,
+}
+
+impl Stage {
+    /// Every stage, in the order of the flow.
+    pub(crate) const ALL: [Self; 4] = [Self::Ingest, Self::Lake, Self::Detect, Self::Respond];
+
+    /// Its name, which is also its consumer group.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Lake => "lake",
+            Self::Detect => "detect",
+            Self::Respond => "respond",
+        }
+    }
+
+    /// The topics that it reads.
+    pub(crate) fn reads(self) -> Vec<Topic> {
+        match self {
+            Self::Ingest => Vec::new(),
+            Self::Lake => Topic::all()
+                .into_iter()
+                .filter(|topic| !matches!(topic, Topic::Batches | Topic::Cases))
+                .collect(),
+            Self::Detect => vec![Topic::Batches],
+            Self::Respond => vec![Topic::Alerts],
+        }
+    }
+}
+
+/// Runs `stages` until a signal, as a command.
+pub(crate) fn run(config: Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
+    telemetry::start_log(&config.log)?;
+    let metrics = telemetry::start_metrics()?;
+    runtime()?.block_on(async {
+        let stop = CancellationToken::new();
+        let readiness = Readiness::default();
+        let listener = health::bind(config.health.address).await?;
+        tracing::info!(address = %listener.local_addr()?, "health and metrics are served");
+        let health = health::serve(listener, readiness.clone(), metrics, stop.child_token());
+        let signals = watch_signals(stop.clone());
+        let work = run_stages(&config, stages, readiness, stop.clone());
+        tokio::pin!(work, health, signals);
+        loop {
+            tokio::select! {
+                outcome = &mut work => return outcome.map(|()| Verdict::Done),
+                outcome = &mut health, if !stop.is_cancelled() => outcome?,
+                outcome = &mut signals => outcome?,
+            }
+        }
+    })
+}
+
+/// The runtime of every command.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("could not start the runtime")
+}
+
+/// Ends at the second signal or when the time to drain is over; the first signal tells the stages to stop.
+async fn watch_signals(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("could not listen for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(limit_s = DRAIN_WAIT.as_secs(), "draining; a second signal ends the process at once");
+    stop.cancel();
+    tokio::select! {
+        _ = terminate.recv() => anyhow::bail!("stopped by a second SIGTERM before it had drained"),
+        _ = interrupt.recv() => anyhow::bail!("stopped by a second SIGINT before it had drained"),
+        () = tokio::time::sleep(DRAIN_WAIT) => anyhow::bail!("could not drain within {} s", DRAIN_WAIT.as_secs()),
+    }
+}
+
+/// Runs `stages` on the configured bus until `stop`, or until one of them fails.
+///
+/// A stage that fails stops the others: a pipeline with a missing stage looks healthy and is not.
+pub(crate) async fn run_stages(
+    config: &Config,
+    stages: &[Stage],
+    readiness: Readiness,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
+    let mut running = JoinSet::new();
+    for stage in stages {
+        readiness.set(stage.name(), Standing::Starting);
+        let work = start(*stage, config, bus.clone(), Arc::clone(&clock), stop.child_token())?;
+        let readiness = readiness.clone();
+        let stage = *stage;
+        running.spawn(async move {
+            readiness.set(stage.name(), Standing::Running);
+            let outcome = work.await;
+            readiness.set(stage.name(), Standing::Stopped);
+            (stage, outcome)
+        });
+    }
+    let mut failure = None;
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                None => break,
+                Some(ended) => {
+                    if let Err(error) = outcome(ended) {
+                        tracing::error!(error = format!("{error:#}"), "stage has failed");
+                        failure.get_or_insert(error);
+                        stop.cancel();
+                    }
+                }
+            },
+            () = stop.cancelled(), if !draining => {
+                draining = true;
+                for stage in stages {
+                    readiness.set(stage.name(), Standing::Draining);
+                }
+            }
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+type Ended = Result<(Stage, anyhow::Result<()>), tokio::task::JoinError>;
+
+fn outcome(ended: Ended) -> anyhow::Result<()> {
+    let (stage, outcome) = ended.context("a stage panicked")?;
+    tracing::info!(stage = stage.name(), failed = outcome.is_err(), "stage has ended");
+    outcome.with_context(|| format!("stage {} failed", stage.name()))
+}
+
+/// A stage's work, ready to be polled.
+fn start(
+    stage: Stage,
+    config: &Config,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> anyhow::Result<BoxFuture<'static, anyhow::Result<()>>> {
+    Ok(match stage {
+        Stage::Ingest => {
+            let config = config.ingest()?;
+            async move { Ok(ingest::stage::run(config, bus, clock, stop).await?) }.boxed()
+        }
+        Stage::Lake => {
+            let config = config.lake();
+            async move { Ok(lake::stage::run(config, bus, clock, stop).await?) }.boxed()
+        }
+        Stage::Detect => {
+            let (config, lake) = (config.detect(), config.lake());
+            async move { Ok(detect::stage::run(config, bus, lake, clock, stop).await?) }.boxed()
+        }
+        Stage::Respond => {
+            let config = config.respond()?;
+            async move { Ok(respond::stage::run(config, bus, clock, stop).await?) }.boxed()
+        }
+    })
+}

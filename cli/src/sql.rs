@@ -1,0 +1,120 @@
+//! `vedette sql`: one query, or a small shell with history and completion.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use datafusion::arrow::csv::WriterBuilder;
+use datafusion::arrow::json::LineDelimitedWriter;
+use datafusion::arrow::record_batch::RecordBatch;
+use lake::Lake;
+
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::run::runtime;
+
+mod shell;
+mod table;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  vedette sql \"SELECT operation, count(*) AS n FROM m365_activity GROUP BY 1 ORDER BY 2 DESC\"
+  vedette sql --output json 'SELECT * FROM alerts' | jq .title
+  vedette sql                      a shell: \\d lists tables, \\d NAME a table's columns, \\q quits";
+
+/// Asks the lake.
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// The query; without it, a shell.
+    query: Option<String>,
+    /// Form of the answer; a table on a terminal, CSV in a pipe where nothing is said.
+    #[arg(long, short, value_enum)]
+    output: Option<Output>,
+    /// Most rows that a table shows; the other forms have all.
+    #[arg(long, default_value_t = 100)]
+    rows_max: usize,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// With a header line; cells that a spreadsheet would run as a formula get an apostrophe.
+    Csv,
+    /// One object a line.
+    Json,
+}
+
+impl Sql {
+    /// Runs the query or the shell.
+    pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let runtime = runtime()?;
+        let lake = runtime
+            .block_on(Lake::open(&config.lake()))
+            .context("could not open the lake")?;
+        let output = self.output.unwrap_or(if std::io::stdout().is_terminal() {
+            Output::Table
+        } else {
+            Output::Csv
+        });
+        match &self.query {
+            Some(query) => answer(&runtime, &lake, query, output, self.rows_max)?,
+            None => shell::run(&runtime, &lake, output, self.rows_max)?,
+        }
+        Ok(Verdict::Done)
+    }
+}
+
+/// Answers one query on standard output; the number of rows and the time go to standard error.
+pub(crate) fn answer(
+    runtime: &tokio::runtime::Runtime,
+    lake: &Lake,
+    query: &str,
+    output: Output,
+    rows_max: usize,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let batches = runtime.block_on(lake.query(query))?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut out = std::io::stdout().lock();
+    match output {
+        Output::Table => writeln!(out, "{}", table::draw(&batches, rows_max)?)?,
+        Output::Csv => write_csv(&batches, &mut out)?,
+        Output::Json => {
+            let mut writer = LineDelimitedWriter::new(&mut out);
+            writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+            writer.finish()?;
+        }
+    }
+    if std::io::stderr().is_terminal() {
+        let shown = rows.min(rows_max);
+        let cut = if output == Output::Table && shown < rows {
+            format!(" (first {shown} shown)")
+        } else {
+            String::new()
+        };
+        writeln!(
+            std::io::stderr(),
+            "{rows} row(s){cut}, {:.3} s",
+            started.elapsed().as_secs_f64()
+        )?;
+    }
+    Ok(())
+}
+
+fn write_csv(batches: &[RecordBatch], out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let Some(first) = batches.first() else {
+        return Ok(());
+    };
+    let mut writer = WriterBuilder::new().with_header(true).build(out);
+    if batches.iter().all(|batch| batch.num_rows() == 0) {
+        writer.write(first)?;
+        return Ok(());
+    }
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        writer.write(&table::without_formulas(batch)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! What a run left behind, in a form that two runs can be compared by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::pipeline::Pipeline;
+
+/// The tables that the simulator's feeds end in.
+const TABLES: [&str; 5] = ["signins", "directory_audits", "risk_events", "m365_activity", "graph_alerts"];
+
+/// What a run left behind.
+pub(crate) struct Outcome {
+    /// Ids by table, as the lake has them.
+    pub(crate) events: BTreeMap<String, BTreeSet<String>>,
+    /// Ids of alerts.
+    pub(crate) alerts: BTreeSet<String>,
+    /// Kind and target of every action.
+    pub(crate) actions: BTreeSet<(String, String)>,
+    /// Mutating calls that the simulator has seen and answered with success: method and path.
+    pub(crate) calls: Vec<String>,
+    /// Ids by table, as the simulator has sent them.
+    sent: BTreeMap<String, BTreeSet<String>>,
+    /// Rows by table, duplicates counted.
+    counts: BTreeMap<String, usize>,
+    /// Ids of the alerts of a batch evaluation.
+    batch: BTreeSet<String>,
+    /// State of every action.
+    states: Vec<String>,
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}")).to_owned()
+}
+
+impl Outcome {
+    /// Reads it from the lake, the journal and the simulator.
+    pub(crate) fn of(pipeline: &mut Pipeline) -> Self {
+        let ledger = pipeline.get("/simulator/ledger?ids=1");
+        let mut events = BTreeMap::new();
+        let mut sent = BTreeMap::new();
+        let mut counts = BTreeMap::new();
+        for table in TABLES {
+            let rows = pipeline.sql(&format!("SELECT event_id FROM {table}"));
+            counts.insert(table.to_owned(), rows.len());
+            events.insert(table.to_owned(), rows.iter().map(|row| text(row, "event_id")).collect());
+            let ids = ledger["feeds"][table]["ids"].as_array().unwrap_or_else(|| panic!("{table} in the ledger"));
+            sent.insert(
+                table.to_owned(),
+                ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+            );
+        }
+        let alerts = pipeline.sql("SELECT alert_id FROM alerts");
+        counts.insert("alerts".to_owned(), alerts.len());
+        let actions = pipeline.actions();
+        let calls = pipeline.get("/simulator/calls");
+        Self {
+            events,
+            sent,
+            counts,
+            alerts: alerts.iter().map(|row| text(row, "alert_id")).collect(),
+            batch: pipeline.backtest().iter().map(|row| text(row, "alert_id")).collect(),
+            states: actions.iter().map(|action| text(action, "state")).collect(),
+            actions: actions.iter().map(|action| (text(action, "action"), text(action, "target"))).collect(),
+            calls: calls["calls"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|call| call["status"].as_u64().is_some_and(|status| status < 300))
+                .map(|call| format!("{} {}", text(call, "method"), text(call, "path")))
+                .collect(),
+        }
+    }
+
+    /// Rows of all event tables.
+    pub(crate) fn rows(&self) -> usize {
+        TABLES.iter().map(|table| self.counts[*table]).sum()
+    }
+
+    /// Every record that was sent is there, once.
+    pub(crate) fn assert_complete(&self, seed: u64) {
+        for table in TABLES {
+            let missing: Vec<_> = self.sent[table].difference(&self.events[table]).take(5).collect();
+            assert!(missing.is_empty(), "seed {seed}: {table} has lost {missing:?}");
+            let foreign: Vec<_> = self.events[table].difference(&self.sent[table]).take(5).collect();
+            assert!(foreign.is_empty(), "seed {seed}: {table} has what was not sent: {foreign:?}");
+            assert_eq!(self.counts[table], self.sent[table].len(), "seed {seed}: {table} has duplicates");
+        }
+        assert_eq!(self.counts["alerts"], self.alerts.len(), "seed {seed}: an alert is there twice");
+        assert!(!self.alerts.is_empty(), "seed {seed}: the story raises alerts");
+    }
+
+    /// What the stream raised is what one pass over the lake raises.
+    pub(crate) fn assert_alerts_are_those_of_a_batch_evaluation(&self, seed: u64) {
+        assert_eq!(self.alerts, self.batch, "seed {seed}: stream and batch disagree");
+    }
+
+    /// Each action is effective, and Microsoft saw each call once.
+    pub(crate) fn assert_each_action_once(&self, seed: u64) {
+        assert!(!self.calls.is_empty(), "seed {seed}: the story leads to actions");
+        let distinct: BTreeSet<&String> = self.calls.iter().collect();
+        assert_eq!(distinct.len(), self.calls.len(), "seed {seed}: a call was repeated: {:?}", self.calls);
+        assert!(
+            self.states.iter().all(|state| state == "effective" || state == "refused"),
+            "seed {seed}: states {:?}",
+            self.states
+        );
+        assert!(self.states.iter().any(|state| state == "effective"), "seed {seed}: nothing took effect");
+    }
+}
