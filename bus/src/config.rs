@@ -27,7 +27,10 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { path: PathBuf::from("data/log.sqlite"), retention_hours: 72 }
+        Self {
+            path: PathBuf::from("data/log.sqlite"),
+            retention_hours: 72,
+        }
     }
 }
 

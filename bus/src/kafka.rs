@@ -1,0 +1,211 @@
+//! The bus on Apache Kafka, for stages as services.
+//!
+//! Delivery: at least once. Publishing waits for `acks=all` of an idempotent producer; a group's positions
+//! are committed by its members after the effect. Source: <https://kafka.apache.org/documentation/>.
+
+mod consumer;
+mod context;
+mod producer;
+mod settings;
+mod topics;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
+use schemas::limits::MESSAGE_BYTES_MAX;
+use schemas::topics::Topic;
+use tokio::task;
+
+pub(crate) use self::consumer::KafkaConsumer;
+use self::context::Logging;
+use self::producer::{Publisher, dispose};
+use crate::config::KafkaConfig;
+use crate::error::BusError;
+use crate::message::{Message, Position, check_sizes};
+
+/// Longest wait for an answer about positions.
+const ASK_WAIT: Duration = Duration::from_secs(15);
+
+/// Longest that the last handle waits for consumers to leave their groups, so that others replace them at once.
+const CLOSE_WAIT: Duration = Duration::from_secs(3);
+
+/// A handle of the bus on Kafka.
+#[derive(Clone)]
+pub struct KafkaBus {
+    cluster: Arc<Cluster>,
+}
+
+/// What all handles share.
+struct Cluster {
+    config: KafkaConfig,
+    publisher: Publisher,
+    /// Threads that close clients.
+    closing: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Cluster {
+    fn config(&self) -> &KafkaConfig {
+        &self.config
+    }
+
+    fn name(&self, topic: Topic) -> String {
+        topics::full_name(&self.config, topic)
+    }
+
+    fn group(&self, group: &str) -> String {
+        format!("{}{group}", self.config.prefix)
+    }
+
+    /// Closes `client` on a thread of its own.
+    fn close<T: Send + 'static>(&self, client: T) {
+        let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        closing.retain(|thread| !thread.is_finished());
+        closing.extend(dispose(client));
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let closing = self
+            .closing
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let deadline = Instant::now() + CLOSE_WAIT;
+        while closing.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl KafkaBus {
+    pub(crate) async fn open(config: &KafkaConfig) -> Result<Self, BusError> {
+        let publisher = Publisher::new(settings::producer(config)?)?;
+        topics::ensure(config).await?;
+        let cluster = Cluster {
+            config: config.clone(),
+            publisher,
+            closing: Mutex::new(Vec::new()),
+        };
+        Ok(Self {
+            cluster: Arc::new(cluster),
+        })
+    }
+
+    pub(crate) async fn publish(
+        &self,
+        topic: Topic,
+        messages: Vec<Message>,
+    ) -> Result<(), BusError> {
+        check_sizes(topic, &messages, MESSAGE_BYTES_MAX)?;
+        let name = self.cluster.name(topic);
+        self.cluster
+            .publisher
+            .publish(topic, &name, &messages)
+            .await?;
+        metrics::counter!("bus_published_total", "topic" => topic.name())
+            .increment(messages.len() as u64);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::unused_async,
+        reason = "the same signature as on the embedded log, which waits"
+    )]
+    pub(crate) async fn subscribe(
+        &self,
+        group: &str,
+        topics: &[Topic],
+    ) -> Result<KafkaConsumer, BusError> {
+        let names = topics
+            .iter()
+            .map(|topic| (self.cluster.name(*topic), *topic))
+            .collect();
+        KafkaConsumer::join(Arc::clone(&self.cluster), self.cluster.group(group), names)
+    }
+
+    pub(crate) async fn ends(&self, topic: Topic) -> Result<Vec<Position>, BusError> {
+        let name = self.cluster.name(topic);
+        let producer = self.cluster.publisher.producer();
+        ask("ask for the ends of a topic", move || {
+            let client = producer.client();
+            let mut ends = Vec::new();
+            for partition in topics::partitions(client, &name, ASK_WAIT)?.unwrap_or_default() {
+                let (_, next_offset) = client
+                    .fetch_watermarks(&name, partition, ASK_WAIT)
+                    .map_err(|cause| BusError::Kafka {
+                        doing: "ask for the ends of a topic",
+                        cause,
+                    })?;
+                ends.push(Position {
+                    topic,
+                    partition,
+                    next_offset,
+                });
+            }
+            Ok(ends)
+        })
+        .await
+    }
+
+    pub(crate) async fn committed(
+        &self,
+        group: &str,
+        topic: Topic,
+    ) -> Result<Vec<Position>, BusError> {
+        let name = self.cluster.name(topic);
+        let settings = settings::consumer(self.cluster.config(), &self.cluster.group(group))?;
+        let cluster = Arc::clone(&self.cluster);
+        ask("ask for a group's positions", move || {
+            let client: BaseConsumer<Logging> = settings
+                .create_with_context(Logging)
+                .map_err(|cause| settings::refused("create a consumer", cause))?;
+            let answer = committed(&client, topic, &name);
+            cluster.close(client);
+            answer
+        })
+        .await
+    }
+}
+
+/// Asks a group's coordinator without joining the group; blocks.
+fn committed(
+    client: &BaseConsumer<Logging>,
+    topic: Topic,
+    name: &str,
+) -> Result<Vec<Position>, BusError> {
+    let mut list = TopicPartitionList::new();
+    for partition in topics::partitions(client.client(), name, ASK_WAIT)?.unwrap_or_default() {
+        list.add_partition(name, partition);
+    }
+    let answer = client
+        .committed_offsets(list, ASK_WAIT)
+        .map_err(|cause| BusError::Kafka {
+            doing: "ask for a group's positions",
+            cause,
+        })?;
+    let position = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        match element.offset() {
+            Offset::Offset(next_offset) => Some(Position {
+                topic,
+                partition: element.partition(),
+                next_offset,
+            }),
+            _ => None,
+        }
+    };
+    Ok(answer.elements().iter().filter_map(position).collect())
+}
+
+/// Runs `question`, which blocks, off the runtime.
+async fn ask<T: Send + 'static>(
+    doing: &'static str,
+    question: impl FnOnce() -> Result<T, BusError> + Send + 'static,
+) -> Result<T, BusError> {
+    task::spawn_blocking(question)
+        .await
+        .map_err(|_| BusError::ThreadEnded { doing })?
+}

@@ -1,0 +1,361 @@
+//! A member of a consumer group on Kafka: cooperative rebalance, commit after effect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{FutureExt as _, StreamExt as _};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+use schemas::topics::Topic;
+use tokio::task;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::context::Membership;
+use super::{Cluster, settings};
+use crate::error::BusError;
+use crate::message::{Delivery, Polled, Position};
+
+/// Longest that a commit waits for the group's coordinator.
+const COMMIT_WAIT: Duration = Duration::from_secs(30);
+
+/// Longest that a seek waits for a partition that was just assigned to be ready.
+const SEEK_WAIT: Duration = Duration::from_secs(10);
+
+/// Wait between two tries of a commit or seek that came at a bad moment.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Most bytes that one call of next brings, but for a first message that is larger.
+const POLL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// librdkafka's client with our context.
+type Client = StreamConsumer<Membership>;
+
+/// A member of a consumer group.
+pub struct KafkaConsumer {
+    cluster: Arc<Cluster>,
+    settings: ClientConfig,
+    group: String,
+    topics: Vec<(String, Topic)>,
+    /// None only while it is dropped or replaced.
+    client: Option<Arc<Client>>,
+    /// Taken from the client and not yet returned: a call that was cancelled left them.
+    gathered: Vec<Delivery>,
+}
+
+/// What one look at the client's queue brought.
+enum Taken {
+    Record(Delivery),
+    /// The client met an error that it does not mend itself.
+    Fatal(KafkaError),
+    Failed(KafkaError),
+    /// Something that concerns nobody.
+    Nothing,
+}
+
+impl KafkaConsumer {
+    /// Joins `group`, prefix included.
+    pub(super) fn join(
+        cluster: Arc<Cluster>,
+        group: String,
+        topics: Vec<(String, Topic)>,
+    ) -> Result<Self, BusError> {
+        let settings = settings::consumer(cluster.config(), &group)?;
+        let client = connect(&settings, &topics)?;
+        Ok(Self {
+            cluster,
+            settings,
+            group,
+            topics,
+            client: Some(client),
+            gathered: Vec::new(),
+        })
+    }
+
+    fn client(&self) -> Result<Arc<Client>, BusError> {
+        self.client.clone().ok_or(BusError::ThreadEnded {
+            doing: "read from Kafka",
+        })
+    }
+
+    pub(crate) async fn next(
+        &mut self,
+        records_max: usize,
+        wait_max: Duration,
+    ) -> Result<Polled, BusError> {
+        let deadline = Instant::now() + wait_max;
+        loop {
+            let client = self.client()?;
+            let membership = client.context();
+            while self.gathered.len() < records_max && bytes(&self.gathered) < POLL_BYTES_MAX {
+                if !membership.changes().is_empty() {
+                    break;
+                }
+                let mut stream = client.stream();
+                let taken = if self.gathered.is_empty() {
+                    match timeout_at(deadline, stream.next()).await {
+                        Ok(taken) => taken,
+                        Err(_) => break,
+                    }
+                } else {
+                    match stream.next().now_or_never() {
+                        Some(taken) => taken,
+                        None => break,
+                    }
+                };
+                match taken.map(|taken| sort(membership, taken)) {
+                    Some(Taken::Record(record)) => self.gathered.push(record),
+                    Some(Taken::Failed(cause)) => {
+                        return Err(BusError::Kafka {
+                            doing: "read",
+                            cause,
+                        });
+                    }
+                    Some(Taken::Fatal(cause)) => {
+                        self.rebuild(&cause)?;
+                        break;
+                    }
+                    Some(Taken::Nothing) | None => {}
+                }
+            }
+            let polled = self.take();
+            let nothing = polled.records.is_empty()
+                && polled.assigned.is_empty()
+                && polled.revoked.is_empty();
+            if !nothing || Instant::now() >= deadline {
+                return Ok(polled);
+            }
+        }
+    }
+
+    /// What was gathered, without records of partitions that were taken since, and the changes.
+    fn take(&mut self) -> Polled {
+        let mut records = std::mem::take(&mut self.gathered);
+        let Some(client) = &self.client else {
+            return Polled::default();
+        };
+        let mut changes = client.context().changes();
+        let assigned = std::mem::take(&mut changes.assigned);
+        let revoked = std::mem::take(&mut changes.revoked);
+        // Their new owner, or we after a new assignment, read them again from the commit.
+        records.retain(|record| {
+            let partition = (record.topic, record.partition);
+            !revoked.contains(&partition) && !assigned.contains(&partition)
+        });
+        Polled {
+            records,
+            assigned: assigned.into_iter().collect(),
+            revoked: revoked.into_iter().collect(),
+        }
+    }
+
+    /// Replaces a client that met a fatal error; all that it read is reported as revoked.
+    fn rebuild(&mut self, cause: &KafkaError) -> Result<(), BusError> {
+        tracing::warn!(group = self.group, error = %cause, "replacing a consumer that met a fatal error");
+        let client = connect(&self.settings, &self.topics)?;
+        if let Some(old) = self.client.replace(Arc::clone(&client)) {
+            let mut before = old.context().changes();
+            before.revoke_all();
+            client.context().changes().revoked = std::mem::take(&mut before.revoked);
+            drop(before);
+            self.cluster.close(old);
+        }
+        self.gathered.clear();
+        Ok(())
+    }
+
+    pub(crate) async fn commit(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        let client = self.client()?;
+        let list = {
+            let changes = client.context().changes();
+            let ours = |at: &&Position| changes.owned.contains(&(at.topic, at.partition));
+            let lost = positions.len() - positions.iter().filter(ours).count();
+            if lost > 0 {
+                metrics::counter!("bus_commits_fenced_total", "group" => self.group.clone())
+                    .increment(lost as u64);
+                tracing::warn!(
+                    group = self.group,
+                    lost,
+                    "left positions to the partitions' new owner"
+                );
+            }
+            self.list(positions.iter().filter(ours))?
+        };
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let started = Instant::now();
+        loop {
+            let (client, list) = (Arc::clone(&client), list.clone());
+            let commit = task::spawn_blocking(move || client.commit(&list, CommitMode::Sync));
+            let outcome = timeout(COMMIT_WAIT.saturating_sub(started.elapsed()), commit)
+                .await
+                .map_err(|_| BusError::KafkaSlow {
+                    doing: "commit",
+                    waited: COMMIT_WAIT,
+                })?
+                .map_err(|_| BusError::ThreadEnded { doing: "commit" })?;
+            match outcome {
+                Ok(()) => break,
+                // The others of the group are being placed: the coordinator takes it in a moment.
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress))
+                    if started.elapsed() < COMMIT_WAIT =>
+                {
+                    sleep(PAUSE).await;
+                }
+                Err(cause) => {
+                    return Err(BusError::Kafka {
+                        doing: "commit",
+                        cause,
+                    });
+                }
+            }
+        }
+        metrics::counter!("bus_commits_total", "group" => self.group.clone()).increment(1);
+        Ok(())
+    }
+
+    pub(crate) async fn seek(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        let client = self.client()?;
+        {
+            let changes = client.context().changes();
+            let strange = |at: &&Position| !changes.owned.contains(&(at.topic, at.partition));
+            if let Some(Position {
+                topic, partition, ..
+            }) = positions.iter().find(strange)
+            {
+                return Err(BusError::NotAssigned {
+                    topic: *topic,
+                    partition: *partition,
+                });
+            }
+        }
+        self.gathered.retain(|record| {
+            !positions
+                .iter()
+                .any(|at| (at.topic, at.partition) == (record.topic, record.partition))
+        });
+        let started = Instant::now();
+        let mut list = self.list(positions.iter())?;
+        while list.count() > 0 {
+            let (client, asked) = (Arc::clone(&client), list.clone());
+            let answer = task::spawn_blocking(move || client.seek_partitions(asked, SEEK_WAIT))
+                .await
+                .map_err(|_| BusError::ThreadEnded { doing: "seek" })?
+                .map_err(|cause| BusError::Kafka {
+                    doing: "seek",
+                    cause,
+                })?;
+            // A partition whose fetcher has not started yet refuses; it starts within milliseconds.
+            let mut again = TopicPartitionList::new();
+            for element in answer
+                .elements()
+                .iter()
+                .filter(|element| element.error().is_err())
+            {
+                let kept = list.find_partition(element.topic(), element.partition());
+                if let Some(kept) = kept {
+                    add(&mut again, kept.topic(), kept.partition(), kept.offset())?;
+                }
+            }
+            if again.count() > 0 && started.elapsed() >= SEEK_WAIT {
+                return Err(BusError::KafkaSlow {
+                    doing: "seek",
+                    waited: SEEK_WAIT,
+                });
+            }
+            list = again;
+            if list.count() > 0 {
+                sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn list<'a>(
+        &self,
+        positions: impl Iterator<Item = &'a Position>,
+    ) -> Result<TopicPartitionList, BusError> {
+        let mut list = TopicPartitionList::new();
+        for at in positions {
+            let name = self.cluster.name(at.topic);
+            add(
+                &mut list,
+                &name,
+                at.partition,
+                Offset::Offset(at.next_offset.max(0)),
+            )?;
+        }
+        Ok(list)
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            self.cluster.close(client);
+        }
+    }
+}
+
+fn connect(settings: &ClientConfig, topics: &[(String, Topic)]) -> Result<Arc<Client>, BusError> {
+    let client: Client = settings
+        .create_with_context(Membership::new(topics.to_vec()))
+        .map_err(|cause| settings::refused("create a consumer", cause))?;
+    client
+        .subscribe(&client.context().names())
+        .map_err(|cause| BusError::Kafka {
+            doing: "subscribe",
+            cause,
+        })?;
+    Ok(Arc::new(client))
+}
+
+fn add(
+    list: &mut TopicPartitionList,
+    name: &str,
+    partition: i32,
+    offset: Offset,
+) -> Result<(), BusError> {
+    list.add_partition_offset(name, partition, offset)
+        .map_err(|cause| BusError::Kafka {
+            doing: "name a position",
+            cause,
+        })
+}
+
+fn bytes(records: &[Delivery]) -> usize {
+    records
+        .iter()
+        .map(|record| record.key.len() + record.payload.len())
+        .sum()
+}
+
+fn sort(membership: &Membership, taken: Result<BorrowedMessage<'_>, KafkaError>) -> Taken {
+    match taken {
+        Ok(message) => match membership.topic(message.topic()) {
+            Some(topic) => Taken::Record(Delivery {
+                topic,
+                partition: message.partition(),
+                offset: message.offset(),
+                // A key of other producers may be no text; it is data, not an error.
+                key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+                payload: message.payload().unwrap_or_default().to_vec(),
+            }),
+            None => Taken::Nothing,
+        },
+        Err(cause @ KafkaError::MessageConsumptionFatal(_)) => Taken::Fatal(cause),
+        Err(cause) => match cause.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::UnknownTopicOrPartition,
+            ) => Taken::Failed(cause),
+            // Brokers that are away, a poll that came late: librdkafka reconnects and rejoins itself.
+            _ => Taken::Nothing,
+        },
+    }
+}

@@ -1,0 +1,165 @@
+//! What librdkafka calls back: its log lines and errors, and the partitions it gives and takes.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
+use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
+use schemas::topics::Topic;
+
+/// Passes librdkafka's log lines on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Logging;
+
+impl ClientContext for Logging {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => tracing::error!(facility, message, "librdkafka"),
+            RDKafkaLogLevel::Warning => tracing::warn!(facility, message, "librdkafka"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(facility, message, "librdkafka");
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "librdkafka"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        metrics::counter!("bus_kafka_errors_total").increment(1);
+        tracing::warn!(%error, reason, "librdkafka");
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+}
+
+/// What changed about a consumer's partitions since it was last asked.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// All that it reads now.
+    pub(super) owned: BTreeSet<(Topic, i32)>,
+    /// Given since then; not yet reported.
+    pub(super) assigned: BTreeSet<(Topic, i32)>,
+    /// Taken since then; not yet reported.
+    pub(super) revoked: BTreeSet<(Topic, i32)>,
+}
+
+impl Changes {
+    fn assign(&mut self, partitions: impl Iterator<Item = (Topic, i32)>) {
+        for partition in partitions {
+            self.owned.insert(partition);
+            self.assigned.insert(partition);
+        }
+    }
+
+    /// A partition that is taken before its assignment was reported is not reported at all.
+    fn revoke(&mut self, partitions: impl Iterator<Item = (Topic, i32)>) {
+        for partition in partitions {
+            self.owned.remove(&partition);
+            if !self.assigned.remove(&partition) {
+                self.revoked.insert(partition);
+            }
+        }
+    }
+
+    /// Takes everything away, as when the client is built anew.
+    pub(super) fn revoke_all(&mut self) {
+        let owned = std::mem::take(&mut self.owned);
+        self.revoke(owned.into_iter());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.assigned.is_empty() && self.revoked.is_empty()
+    }
+}
+
+/// A consumer's context: logging, and the changes that [`crate::Consumer::next`] reports.
+pub(super) struct Membership {
+    /// Topics by their full names.
+    topics: Vec<(String, Topic)>,
+    changes: Mutex<Changes>,
+}
+
+impl Membership {
+    pub(super) fn new(topics: Vec<(String, Topic)>) -> Self {
+        Self {
+            topics,
+            changes: Mutex::default(),
+        }
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Option<Topic> {
+        self.topics
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, topic)| *topic)
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.topics.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConsumerContext for Logging {}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Logging.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Logging.error(error, reason);
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+}
+
+impl ConsumerContext for Membership {
+    fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let partitions = |list: &rdkafka::TopicPartitionList| -> Vec<(Topic, i32)> {
+            list.elements()
+                .iter()
+                .filter_map(|element| Some((self.topic(element.topic())?, element.partition())))
+                .collect()
+        };
+        match rebalance {
+            Rebalance::Assign(list) => self.changes().assign(partitions(list).into_iter()),
+            Rebalance::Revoke(list) => self.changes().revoke(partitions(list).into_iter()),
+            Rebalance::Error(error) => tracing::warn!(%error, "could not rebalance"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::topics::Topic;
+
+    use super::Changes;
+
+    #[test]
+    fn what_comes_and_goes_unseen_is_not_reported() {
+        let mut changes = Changes::default();
+        changes.assign([(Topic::Alerts, 0)].into_iter());
+        changes.revoke([(Topic::Alerts, 0)].into_iter());
+        assert!(changes.is_empty());
+        assert!(changes.owned.is_empty());
+    }
+
+    #[test]
+    fn what_goes_and_comes_back_is_reported_as_both() {
+        let mut changes = Changes::default();
+        changes.assign([(Topic::Alerts, 0)].into_iter());
+        changes.assigned.clear();
+        changes.revoke([(Topic::Alerts, 0)].into_iter());
+        changes.assign([(Topic::Alerts, 0)].into_iter());
+        assert_eq!((changes.revoked.len(), changes.assigned.len()), (1, 1));
+    }
+}

@@ -1,0 +1,195 @@
+//! What librdkafka is told, and why.
+//!
+//! Source: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>; idle connections:
+//! <https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations>.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use schemas::limits::MESSAGE_BYTES_MAX;
+
+use crate::config::KafkaConfig;
+use crate::error::BusError;
+
+/// Largest record batch with one message of the largest size in it, in bytes: room for its headers.
+pub(super) const BATCH_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 64 * 1024;
+
+/// Most messages that wait in the producer; when it is full, publishing waits.
+const QUEUE_MESSAGES_MAX: usize = 100_000;
+
+/// Most bytes that wait in the producer.
+const QUEUE_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Most bytes that a consumer has fetched ahead.
+const FETCHED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// After this silence a member's partitions go to the others: a killed one is replaced as quickly.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+// A message of the largest size fits in either queue.
+const _: () = assert!(BATCH_BYTES_MAX < QUEUE_BYTES_MAX && BATCH_BYTES_MAX < FETCHED_BYTES_MAX);
+
+/// Settings that the bus's promises rest on.
+const OURS: &[&str] = &[
+    "acks",
+    "request.required.acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "metadata.broker.list",
+    "delivery.timeout.ms",
+    "message.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "message.send.max.retries",
+    "retries",
+    "partition.assignment.strategy",
+    "partitioner",
+    "transactional.id",
+];
+
+/// What all our clients are told; the user's own settings come on top.
+fn common(config: &KafkaConfig) -> ClientConfig {
+    let mut settings = ClientConfig::new();
+    settings
+        .set("bootstrap.servers", &config.brokers)
+        .set("client.id", "vedette")
+        .set("socket.keepalive.enable", "true")
+        // Azure cuts a connection that was idle for four minutes, and tells nobody.
+        .set("connections.max.idle.ms", "180000")
+        .set("metadata.max.age.ms", "180000")
+        .set("reconnect.backoff.ms", "100")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("log.connection.close", "false")
+        .set_log_level(RDKafkaLogLevel::Info);
+    settings
+}
+
+fn with_users(mut settings: ClientConfig, config: &KafkaConfig) -> Result<ClientConfig, BusError> {
+    for (key, value) in &config.settings {
+        if OURS.contains(&key.as_str()) {
+            return Err(BusError::Setting {
+                key: key.clone(),
+                reason: "the bus sets it itself".to_owned(),
+            });
+        }
+        settings.set(key, value);
+    }
+    Ok(settings)
+}
+
+/// For the client that creates topics.
+pub(super) fn admin(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
+    with_users(common(config), config)
+}
+
+/// For the producer: nothing is dropped, order is kept, memory is bounded.
+pub(super) fn producer(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
+    let mut settings = common(config);
+    settings
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // Never: a message is delivered or its producer lives on to try again.
+        .set("message.timeout.ms", "0")
+        .set(
+            "queue.buffering.max.messages",
+            QUEUE_MESSAGES_MAX.to_string(),
+        )
+        .set(
+            "queue.buffering.max.kbytes",
+            (QUEUE_BYTES_MAX / 1024).to_string(),
+        )
+        .set("message.max.bytes", BATCH_BYTES_MAX.to_string())
+        .set("compression.codec", "zstd")
+        .set("linger.ms", "5")
+        .set("retry.backoff.ms", "100")
+        .set("retry.backoff.max.ms", "1000")
+        // The hash of Kafka's Java clients, so that other producers agree on a key's partition.
+        .set("partitioner", "murmur2_random");
+    with_users(settings, config)
+}
+
+/// For a member of `group`, prefix included.
+pub(super) fn consumer(config: &KafkaConfig, group: &str) -> Result<ClientConfig, BusError> {
+    let mut settings = common(config);
+    settings
+        .set("group.id", group)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set(
+            "session.timeout.ms",
+            SESSION_TIMEOUT.as_millis().to_string(),
+        )
+        .set(
+            "heartbeat.interval.ms",
+            (SESSION_TIMEOUT / 5).as_millis().to_string(),
+        )
+        // A broker answers as soon as it has something; this bounds how long a newly assigned
+        // partition waits for the fetch that is under way without it.
+        .set("fetch.wait.max.ms", "100")
+        .set("fetch.queue.backoff.ms", "50")
+        .set("fetch.error.backoff.ms", "100")
+        .set("fetch.message.max.bytes", BATCH_BYTES_MAX.to_string())
+        .set("queued.min.messages", "20000")
+        .set(
+            "queued.max.messages.kbytes",
+            (FETCHED_BYTES_MAX / 1024).to_string(),
+        );
+    with_users(settings, config)
+}
+
+/// Says which setting was refused without its value, which may be a secret.
+pub(super) fn refused(doing: &'static str, cause: KafkaError) -> BusError {
+    match cause {
+        KafkaError::ClientConfig(_, reason, key, value) => {
+            let reason = if value.is_empty() {
+                reason
+            } else {
+                reason.replace(&value, "…")
+            };
+            BusError::Setting { key, reason }
+        }
+        cause => BusError::Kafka { doing, cause },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::KafkaError;
+    use rdkafka::producer::FutureProducer;
+
+    use super::{OURS, producer, refused};
+    use crate::config::KafkaConfig;
+    use crate::error::BusError;
+
+    fn with(key: &str, value: &str) -> KafkaConfig {
+        let settings = [(key.to_owned(), value.to_owned())].into();
+        KafkaConfig {
+            settings,
+            ..KafkaConfig::default()
+        }
+    }
+
+    #[test]
+    fn a_setting_that_would_drop_messages_is_refused() {
+        for key in OURS {
+            let refused = producer(&with(key, "1")).unwrap_err();
+            assert!(matches!(refused, BusError::Setting { key: told, .. } if told == **key));
+        }
+    }
+
+    #[test]
+    fn a_refused_value_is_not_told() {
+        let settings = producer(&with("security.protocol", "hunter2")).unwrap();
+        let cause: KafkaError = settings.create::<FutureProducer>().err().unwrap();
+        let told = format!("{:?}", refused("connect", cause));
+        assert!(told.contains("security.protocol"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}

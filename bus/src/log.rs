@@ -1,0 +1,177 @@
+//! The embedded log: a durable bus in one SQLite file, for all stages in one process.
+//!
+//! Delivery: at least once; a publish is answered after its transaction is on disk (WAL,
+//! `synchronous=FULL`). A topic has one partition, 0. A group has one member on a topic through one opened
+//! handle and its clones: a second is an error. Several processes may open the file, as `vedette import`
+//! does beside `vedette run`; each is its own member then, so groups must differ.
+//!
+//! Retention removes messages that are old and that every group has passed; a group is known from its first
+//! subscription, so a group that is given up holds messages until its row is removed from the file.
+
+mod consumer;
+mod file;
+mod reader;
+mod retention;
+mod watcher;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::environment::{Clock, SystemClock};
+use schemas::limits::MESSAGE_BYTES_MAX;
+use schemas::topics::Topic;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task;
+
+pub(crate) use self::consumer::LogConsumer;
+use self::consumer::{Members, Seats};
+use self::reader::Reader;
+use self::writer::{JOBS_MAX, Job, Write, Writer};
+use crate::config::LogConfig;
+use crate::error::BusError;
+use crate::message::{Message, Position, check_sizes};
+
+/// A handle of the embedded log.
+#[derive(Clone)]
+pub struct LogBus {
+    path: Arc<PathBuf>,
+    jobs: mpsc::Sender<Job>,
+    written: watch::Receiver<()>,
+    reader: Reader,
+    members: Members,
+}
+
+impl LogBus {
+    pub(crate) async fn open(config: &LogConfig) -> Result<Self, BusError> {
+        Self::open_at(config, Arc::new(SystemClock)).await
+    }
+
+    /// Opens it with another clock.
+    async fn open_at(config: &LogConfig, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
+        let path = config.path.clone();
+        let retention = Duration::from_secs(config.retention_hours.saturating_mul(3600));
+        task::spawn_blocking(move || Self::start(path, retention, clock))
+            .await
+            .map_err(|_| BusError::ThreadEnded {
+                doing: "open the log",
+            })?
+    }
+
+    /// Opens the file and starts the threads; blocks.
+    fn start(path: PathBuf, retention: Duration, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
+        let connection = file::open(&path)?;
+        let reader = Reader::open(&path)?;
+        let watched = file::connect(&path)?;
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let (told, written) = watch::channel(());
+        let create = |cause| BusError::LogCreate {
+            path: path.clone(),
+            cause,
+        };
+        watcher::start(watched, told.clone()).map_err(create)?;
+        Writer {
+            path: path.clone(),
+            connection,
+            clock,
+            retention,
+            written: told,
+        }
+        .start(queue)
+        .map_err(create)?;
+        Ok(Self {
+            path: Arc::new(path),
+            jobs,
+            written,
+            reader,
+            members: Members::default(),
+        })
+    }
+
+    pub(crate) async fn publish(
+        &self,
+        topic: Topic,
+        messages: Vec<Message>,
+    ) -> Result<(), BusError> {
+        check_sizes(topic, &messages, MESSAGE_BYTES_MAX)?;
+        let count = messages.len();
+        if count == 0 {
+            return Ok(());
+        }
+        self.write(Write::Append(topic, messages)).await?;
+        metrics::counter!("bus_published_total", "topic" => topic.name()).increment(count as u64);
+        Ok(())
+    }
+
+    pub(crate) async fn subscribe(
+        &self,
+        group: &str,
+        topics: &[Topic],
+    ) -> Result<LogConsumer, BusError> {
+        let seats = Seats::take(&self.members, group, topics)?;
+        self.write(Write::Join(group.to_owned(), topics.to_vec()))
+            .await?;
+        let mut positions = Vec::with_capacity(topics.len());
+        for topic in topics {
+            let next_offset = self.reader.committed(group, *topic).await?.unwrap_or(0);
+            positions.push(Position {
+                topic: *topic,
+                partition: 0,
+                next_offset,
+            });
+        }
+        let path = Arc::clone(&self.path);
+        let reader = task::spawn_blocking(move || Reader::open(&path))
+            .await
+            .map_err(|_| BusError::ThreadEnded {
+                doing: "open the log",
+            })??;
+        Ok(LogConsumer::new(self.clone(), reader, positions, seats))
+    }
+
+    pub(crate) async fn ends(&self, topic: Topic) -> Result<Vec<Position>, BusError> {
+        let next_offset = self.reader.end(topic).await?;
+        Ok(vec![Position {
+            topic,
+            partition: 0,
+            next_offset,
+        }])
+    }
+
+    pub(crate) async fn committed(
+        &self,
+        group: &str,
+        topic: Topic,
+    ) -> Result<Vec<Position>, BusError> {
+        let committed = self.reader.committed(group, topic).await?;
+        Ok(committed
+            .map(|next_offset| Position {
+                topic,
+                partition: 0,
+                next_offset,
+            })
+            .into_iter()
+            .collect())
+    }
+
+    /// Hands `write` to the writer and waits until it is durable.
+    async fn write(&self, write: Write) -> Result<(), BusError> {
+        let (done, answer) = oneshot::channel();
+        self.jobs
+            .send(Job { write, done })
+            .await
+            .map_err(|_| self.ended())?;
+        answer.await.map_err(|_| self.ended())?
+    }
+
+    fn written(&self) -> watch::Receiver<()> {
+        self.written.clone()
+    }
+
+    fn ended(&self) -> BusError {
+        BusError::LogEnded {
+            path: self.path.as_ref().clone(),
+        }
+    }
+}
