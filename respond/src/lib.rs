@@ -1,1 +1,45 @@
-//! respond
+//! Alerts become cases, cases become actions, and an action counts only when its effect was read back.
+//!
+//! ```text
+//! [alerts] ─▶ journal: alert, case, plan ─▶ approval ─▶ one worker per tenant ─▶ preflight ─▶ intent
+//!                 │                                                                            │
+//!                 └─▶ outbox ─▶ [cases], [audit]      effective ◀─ read back ◀─ apply ◀────────┘
+//! ```
+//!
+//! Never: a call that changes something before its intent is durable, against the never-act list, with the
+//! kill switch set, in dry-run, or called done on HTTP 2xx alone. The files that keep this are
+//! [`executor`], [`preflight`] and [`effects`].
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cases`] | pure: which case an alert belongs to, which actions follow |
+//! | [`playbook`] | readable files: when which actions are planned |
+//! | [`action`] | the closed set of actions; one file each in `actions/` |
+//! | [`preflight`] | pure: may this action happen now |
+//! | [`directory`] | the calls to Microsoft that actions need; [`graph`] makes them |
+//! | [`effects`] | the one way to a call that changes something |
+//! | [`executor`] | one action from approval to read-back |
+//! | [`audit`] | pure: the hash chain |
+//! | [`journal`] | what is durable |
+//! | [`stage`] | the loop |
+
+pub mod action;
+mod actions;
+pub mod audit;
+pub mod cases;
+pub mod config;
+pub mod directory;
+pub mod effects;
+pub mod error;
+pub mod executor;
+pub mod graph;
+pub mod journal;
+pub mod playbook;
+pub mod preflight;
+pub mod record;
+pub mod requests;
+pub mod review;
+pub mod stage;
+
+pub use crate::config::{RespondConfig, RespondTenant};
+pub use crate::error::RespondError;

@@ -1,0 +1,68 @@
+//! `allow_sign_in`: the account can sign in again; undoes `block_sign_in` (S79, S135).
+//!
+//! Delivery: at least once, without harm; an account that may sign in already is left alone.
+//! Protocol: Microsoft Graph, update user, `accountEnabled: true`. Needs `User.EnableDisableAccount.All`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, BlockSignIn, SignInReceipt};
+use crate::directory::DirectoryError;
+use crate::effects::Effects;
+
+// Parameters.
+
+/// Has no parameters besides its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowSignIn {}
+
+impl AllowSignIn {
+    // Plan.
+
+    pub(crate) fn plan(self, target: &str) -> String {
+        format!("Allow {target} to sign in again.")
+    }
+
+    // Apply.
+
+    pub(crate) async fn apply(
+        self,
+        effects: &Effects<'_>,
+        receipt: &SignInReceipt,
+    ) -> Result<(), DirectoryError> {
+        if !receipt.was_enabled {
+            effects.set_account_enabled(&receipt.user, true).await?;
+        }
+        Ok(())
+    }
+
+    // Undo.
+
+    /// An account that could sign in before is not blocked.
+    pub(crate) fn undo(self, receipt: &SignInReceipt) -> Option<Action> {
+        (!receipt.was_enabled).then_some(Action::BlockSignIn(BlockSignIn {}))
+    }
+}
+
+// Tests: the questions that every action answers are in tests/conformance.rs.
+
+#[cfg(test)]
+mod tests {
+    use super::AllowSignIn;
+    use crate::action::{Action, BlockSignIn, SignInReceipt};
+    use crate::directory::ObjectId;
+
+    #[test]
+    fn undo_blocks_only_what_was_blocked() {
+        let user = ObjectId::parse("1f00aaaa-0000-4000-8000-00000000000a").unwrap();
+        let was = |was_enabled| SignInReceipt {
+            user: user.clone(),
+            was_enabled,
+        };
+        assert_eq!(AllowSignIn {}.undo(&was(true)), None);
+        assert_eq!(
+            AllowSignIn {}.undo(&was(false)),
+            Some(Action::BlockSignIn(BlockSignIn {}))
+        );
+    }
+}

@@ -1,0 +1,290 @@
+//! Pure: the audit chain, in which every entry carries the hash of the one before (S134, P19).
+//!
+//! Deleting, editing or reordering an entry breaks the chain at that entry; cutting its end or replacing all of
+//! it shows against an anchor, for example the newest entry that the lake or another reader of the topic has.
+
+use schemas::wire::AuditRecord;
+
+/// A place in the chain that is known from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// Sequence of the entry, from 1.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// What is wrong with the first bad entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// An entry is missing or stands elsewhere.
+    #[error("entry {expected} is missing; entry {found} stands in its place")]
+    Missing {
+        /// The sequence that should come.
+        expected: u64,
+        /// The sequence that came.
+        found: u64,
+    },
+    /// The entry does not carry the hash of the one before.
+    #[error("entry {sequence} does not follow the entry before it")]
+    Unchained {
+        /// Sequence of the entry.
+        sequence: u64,
+    },
+    /// The entry's fields are not those that were hashed.
+    #[error("entry {sequence} was changed")]
+    Changed {
+        /// Sequence of the entry.
+        sequence: u64,
+    },
+    /// The chain ends before an entry that is known to have been written.
+    #[error("the chain ends before entry {sequence}, which was written")]
+    Cut {
+        /// Sequence of the known entry.
+        sequence: u64,
+    },
+    /// The chain has another entry where one is known from elsewhere.
+    #[error("entry {sequence} is not the one that was published")]
+    Replaced {
+        /// Sequence of the known entry.
+        sequence: u64,
+    },
+}
+
+/// Gives an entry its place: sequence, previous hash and hash.
+pub fn chain(mut entry: AuditRecord, previous: Option<&Anchor>) -> AuditRecord {
+    entry.sequence = previous.map_or(1, |previous| previous.sequence + 1);
+    entry.previous_hash = previous.map_or_else(String::new, |previous| previous.hash.clone());
+    entry.hash = hash(&entry);
+    entry
+}
+
+/// Hash over the previous hash and every field, each with its length, so that no two entries share one.
+pub fn hash(entry: &AuditRecord) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let sequence = entry.sequence.to_le_bytes();
+    let dry_run = [u8::from(entry.dry_run)];
+    let time = entry.time_us.to_le_bytes();
+    let fields: [&[u8]; 13] = [
+        entry.previous_hash.as_bytes(),
+        &sequence,
+        entry.id.as_bytes(),
+        entry.tenant_id.as_bytes(),
+        entry.action_id.as_bytes(),
+        entry.case_id.as_bytes(),
+        entry.action.as_bytes(),
+        entry.target.as_bytes(),
+        entry.state.as_bytes(),
+        entry.requested_by.as_bytes(),
+        &dry_run,
+        entry.detail.as_bytes(),
+        &time,
+    ];
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_le_bytes());
+        hasher.update(field);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Checks a chain entry by entry, in order, and against what is known from elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct Verifier {
+    anchors: Vec<Anchor>,
+    last: Option<Anchor>,
+}
+
+impl Verifier {
+    /// A verifier that also expects these entries.
+    pub fn new(anchors: Vec<Anchor>) -> Self {
+        Self {
+            anchors,
+            last: None,
+        }
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// [`Broken`] names the entry and what is wrong with it.
+    pub fn take(&mut self, entry: &AuditRecord) -> Result<(), Broken> {
+        let expected = self.last.as_ref().map_or(1, |last| last.sequence + 1);
+        if entry.sequence != expected {
+            return Err(Broken::Missing {
+                expected,
+                found: entry.sequence,
+            });
+        }
+        let previous_hash = self.last.as_ref().map_or("", |last| last.hash.as_str());
+        if entry.previous_hash != previous_hash {
+            return Err(Broken::Unchained {
+                sequence: entry.sequence,
+            });
+        }
+        if entry.hash != hash(entry) {
+            return Err(Broken::Changed {
+                sequence: entry.sequence,
+            });
+        }
+        if self
+            .anchors
+            .iter()
+            .any(|anchor| anchor.sequence == entry.sequence && anchor.hash != entry.hash)
+        {
+            return Err(Broken::Replaced {
+                sequence: entry.sequence,
+            });
+        }
+        self.last = Some(Anchor {
+            sequence: entry.sequence,
+            hash: entry.hash.clone(),
+        });
+        Ok(())
+    }
+
+    /// Ends the check: the newest entry, or none if there was no entry.
+    ///
+    /// # Errors
+    /// [`Broken::Cut`] if an entry that was expected did not come.
+    pub fn finish(self) -> Result<Option<Anchor>, Broken> {
+        let count = self.last.as_ref().map_or(0, |last| last.sequence);
+        match self
+            .anchors
+            .iter()
+            .map(|anchor| anchor.sequence)
+            .filter(|sequence| *sequence > count)
+            .min()
+        {
+            Some(sequence) => Err(Broken::Cut { sequence }),
+            None => Ok(self.last),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Anchor, Broken, Verifier, chain};
+    use schemas::wire::AuditRecord;
+
+    fn written(count: u64) -> Vec<AuditRecord> {
+        let mut entries: Vec<AuditRecord> = Vec::new();
+        for number in 0..count {
+            let entry = AuditRecord {
+                id: format!("e{number}"),
+                state: "planned".to_owned(),
+                ..AuditRecord::default()
+            };
+            let previous = entries.last().map(|last| Anchor {
+                sequence: last.sequence,
+                hash: last.hash.clone(),
+            });
+            entries.push(chain(entry, previous.as_ref()));
+        }
+        entries
+    }
+
+    fn verify(entries: &[AuditRecord], anchors: Vec<Anchor>) -> Result<Option<Anchor>, Broken> {
+        let mut verifier = Verifier::new(anchors);
+        for entry in entries {
+            verifier.take(entry)?;
+        }
+        verifier.finish()
+    }
+
+    #[test]
+    fn an_untouched_chain_is_whole() {
+        let entries = written(4);
+        let head = Anchor {
+            sequence: 4,
+            hash: entries[3].hash.clone(),
+        };
+        assert_eq!(verify(&entries, vec![head.clone()]), Ok(Some(head)));
+        assert_eq!(verify(&[], Vec::new()), Ok(None));
+    }
+
+    #[test]
+    fn the_first_bad_entry_is_named() {
+        // P19: edited, deleted, reordered, re-hashed, rolled back, replaced.
+        let whole = written(4);
+        let head = Anchor {
+            sequence: 4,
+            hash: whole[3].hash.clone(),
+        };
+        let mut edited = whole.clone();
+        edited[1].target = "another".to_owned();
+        assert_eq!(
+            verify(&edited, Vec::new()),
+            Err(Broken::Changed { sequence: 2 })
+        );
+        edited[1].hash = super::hash(&edited[1]);
+        assert_eq!(
+            verify(&edited, Vec::new()),
+            Err(Broken::Unchained { sequence: 3 })
+        );
+        let mut deleted = whole.clone();
+        deleted.remove(1);
+        assert_eq!(
+            verify(&deleted, Vec::new()),
+            Err(Broken::Missing {
+                expected: 2,
+                found: 3
+            })
+        );
+        let mut reordered = whole.clone();
+        reordered.swap(2, 3);
+        assert_eq!(
+            verify(&reordered, Vec::new()),
+            Err(Broken::Missing {
+                expected: 3,
+                found: 4
+            })
+        );
+        assert_eq!(
+            verify(&whole[..3], vec![head.clone()]),
+            Err(Broken::Cut { sequence: 4 })
+        );
+        let mut replaced = written(3);
+        let other = AuditRecord {
+            id: "other".to_owned(),
+            ..AuditRecord::default()
+        };
+        replaced.push(chain(
+            other,
+            Some(&Anchor {
+                sequence: 3,
+                hash: whole[2].hash.clone(),
+            }),
+        ));
+        assert_eq!(
+            verify(&replaced, vec![head]),
+            Err(Broken::Replaced { sequence: 4 })
+        );
+    }
+
+    #[test]
+    fn every_field_counts() {
+        let entry = chain(AuditRecord::default(), None);
+        let changes: [fn(&mut AuditRecord); 12] = [
+            |entry| entry.id.push('x'),
+            |entry| entry.sequence += 1,
+            |entry| entry.previous_hash.push('x'),
+            |entry| entry.tenant_id.push('x'),
+            |entry| entry.action_id.push('x'),
+            |entry| entry.case_id.push('x'),
+            |entry| entry.action.push('x'),
+            |entry| entry.target.push('x'),
+            |entry| entry.state.push('x'),
+            |entry| entry.requested_by.push('x'),
+            |entry| entry.dry_run = !entry.dry_run,
+            |entry| entry.time_us += 1,
+        ];
+        for change in changes {
+            let mut changed = entry.clone();
+            change(&mut changed);
+            assert_ne!(super::hash(&changed), entry.hash, "{changed:?}");
+        }
+        let mut moved = entry.clone();
+        moved.detail = "x".to_owned();
+        assert_ne!(super::hash(&moved), entry.hash);
+    }
+}

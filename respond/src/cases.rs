@@ -1,0 +1,434 @@
+//! Pure: which case an alert belongs to, and which actions follow from the case (S75, S76, S132, S133).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use schemas::ids;
+use schemas::severity::Severity;
+use schemas::wire;
+
+use crate::action::ActionKind;
+use crate::playbook::{Playbook, Step};
+use crate::record::{ActionRecord, Approval, State, action_id};
+
+/// Most alerts of a case that start another round of an action: an attacker must not make us act for ever.
+pub const ROUNDS_MAX: u32 = 8;
+
+const HOUR_US: i64 = 3_600_000_000;
+
+/// What the configuration says about cases and plans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Alerts of at least this severity open a case; lower ones join one.
+    pub case_severity_min: Severity,
+    /// How far from the case's first alert another one may lie, in microseconds.
+    pub window_us: i64,
+    /// Actions that need no person's approval.
+    pub automatic: Vec<ActionKind>,
+    /// Plan only.
+    pub dry_run: bool,
+}
+
+impl Policy {
+    /// A window of this many hours, at least one.
+    pub fn window_of_hours(hours: u64) -> i64 {
+        i64::try_from(hours)
+            .unwrap_or(i64::MAX)
+            .clamp(1, 24 * 365)
+            .saturating_mul(HOUR_US)
+    }
+}
+
+/// Everything that decides what an alert leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intake {
+    /// What the configuration says.
+    pub policy: Policy,
+    /// The playbooks, in order.
+    pub playbooks: Vec<Playbook>,
+    /// Tenants in which something can be done; in all others plans stay plans (S89).
+    pub acting_tenants: BTreeSet<String>,
+}
+
+impl Intake {
+    /// The policy for a tenant.
+    pub fn policy(&self, tenant_id: &str) -> Policy {
+        let mut policy = self.policy.clone();
+        policy.dry_run |= !self.acting_tenants.contains(tenant_id);
+        policy
+    }
+}
+
+/// An alert as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenAlert {
+    /// Its id.
+    pub alert_id: String,
+    /// The tenant.
+    pub tenant_id: String,
+    /// Its label.
+    pub label: String,
+    /// Its title.
+    pub title: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// "raised", "amended" or "withdrawn".
+    pub state: String,
+    /// User principal name in lower case, or empty.
+    pub user: String,
+    /// Object id in lower case, or empty.
+    pub user_id: String,
+    /// When it happened, as far as known, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+    /// When the first of its events was accepted.
+    pub accepted_time_us: i64,
+}
+
+impl SeenAlert {
+    /// What respond keeps of an alert.
+    pub fn of(alert: &wire::Alert) -> Self {
+        let times = [
+            alert.first_event_time_us,
+            alert.accepted_time_us,
+            alert.detected_time_us,
+        ];
+        Self {
+            alert_id: alert.alert_id.clone(),
+            tenant_id: alert.tenant_id.to_ascii_lowercase(),
+            label: alert.label.clone(),
+            title: alert.title.clone(),
+            severity: Severity::from_graph(&alert.severity),
+            state: alert.state.clone(),
+            user: alert.user.trim().to_lowercase(),
+            user_id: alert.user_id.trim().to_ascii_lowercase(),
+            time_us: times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0),
+            accepted_time_us: alert.accepted_time_us,
+        }
+    }
+
+    fn is_about_nobody(&self) -> bool {
+        self.user.is_empty() && self.user_id.is_empty()
+    }
+}
+
+/// A case with its alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Hash of tenant, account and window.
+    pub case_id: String,
+    /// The tenant.
+    pub tenant_id: String,
+    /// User principal name, or empty.
+    pub user: String,
+    /// Object id, or empty.
+    pub user_id: String,
+    /// Highest severity of its alerts.
+    pub severity: Severity,
+    /// "new", "in_progress", "on_hold", "resolved" or "closed".
+    pub status: String,
+    /// Its alerts, in the order of their arrival.
+    pub alerts: Vec<SeenAlert>,
+    /// Time of the alert that opened it.
+    pub anchor_time_us: i64,
+    /// When it was opened.
+    pub opened_time_us: i64,
+    /// When it last changed.
+    pub changed_time_us: i64,
+    /// Counts changes from 1.
+    pub revision: u64,
+    /// For a person.
+    pub title: String,
+}
+
+impl Case {
+    /// The account: object id, or user principal name where no id is known.
+    pub fn entity(&self) -> &str {
+        if self.user_id.is_empty() {
+            &self.user
+        } else {
+            &self.user_id
+        }
+    }
+
+    /// What travels.
+    pub fn to_wire(&self) -> wire::Case {
+        wire::Case {
+            case_id: self.case_id.clone(),
+            tenant_id: self.tenant_id.clone(),
+            entity: self.entity().to_owned(),
+            severity: self.severity.as_str().to_owned(),
+            status: self.status.clone(),
+            alert_ids: self
+                .alerts
+                .iter()
+                .map(|alert| alert.alert_id.clone())
+                .collect(),
+            opened_time_us: self.opened_time_us,
+            changed_time_us: self.changed_time_us,
+            revision: self.revision,
+            title: self.title.clone(),
+        }
+    }
+
+    /// Whether an alert is about this case's account, within its window (P56).
+    pub fn takes(&self, alert: &SeenAlert, window_us: i64) -> bool {
+        let same_name = !alert.user.is_empty() && alert.user == self.user;
+        let same_id = !alert.user_id.is_empty() && alert.user_id == self.user_id;
+        alert.tenant_id == self.tenant_id
+            && (same_name || same_id)
+            && alert.time_us.abs_diff(self.anchor_time_us) <= window_us.unsigned_abs()
+    }
+
+    fn add(&mut self, alert: SeenAlert) {
+        if self.user.is_empty() {
+            self.user.clone_from(&alert.user);
+        }
+        if self.user_id.is_empty() {
+            self.user_id.clone_from(&alert.user_id);
+        }
+        self.severity = self.severity.max(alert.severity);
+        match self
+            .alerts
+            .iter_mut()
+            .find(|known| known.alert_id == alert.alert_id)
+        {
+            Some(known) => *known = alert,
+            None => self.alerts.push(alert),
+        }
+    }
+}
+
+/// Identity of a case: the same alerts open the same case, however often they arrive.
+///
+/// The name goes before the object id because every source knows it.
+fn case_id(alert: &SeenAlert, window_us: i64) -> String {
+    let window = alert.time_us.div_euclid(window_us.max(1));
+    let (kind, account): (&[u8], &str) = if alert.is_about_nobody() {
+        (b"alert", &alert.alert_id)
+    } else if alert.user.is_empty() {
+        (b"id", &alert.user_id)
+    } else {
+        (b"name", &alert.user)
+    };
+    ids::hex(&[
+        b"case",
+        alert.tenant_id.as_bytes(),
+        kind,
+        account.as_bytes(),
+        &window.to_le_bytes(),
+    ])
+}
+
+/// What the journal knows when an alert arrives.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The same alert as it was seen before, with its case.
+    pub alert: Option<(SeenAlert, Option<String>)>,
+    /// Cases of the account, newest first.
+    pub cases: Vec<Case>,
+    /// Alerts of the account that have no case.
+    pub waiting: Vec<SeenAlert>,
+}
+
+/// What an alert changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It was seen before and says nothing new.
+    Nothing,
+    /// It is kept, without a case.
+    Wait,
+    /// The case as it stands now, with the alert in it.
+    Case(Box<Case>),
+}
+
+/// Decides what an alert changes.
+pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Change {
+    if known
+        .alert
+        .as_ref()
+        .is_some_and(|(seen, _)| says_the_same(seen, alert))
+    {
+        return Change::Nothing;
+    }
+    let own = known
+        .alert
+        .as_ref()
+        .and_then(|(_, case_id)| case_id.as_deref());
+    let case = known.cases.iter().find(|case| {
+        own.map_or_else(
+            || case.takes(alert, policy.window_us),
+            |own| case.case_id == own,
+        )
+    });
+    if let Some(case) = case {
+        let mut case = case.clone();
+        case.add(alert.clone());
+        case.revision += 1;
+        case.changed_time_us = now_us;
+        return Change::Case(Box::new(case));
+    }
+    if alert.severity < policy.case_severity_min || alert.state == "withdrawn" {
+        return Change::Wait;
+    }
+    Change::Case(Box::new(open(alert, &known.waiting, policy, now_us)))
+}
+
+/// An alert says something new if its state or its severity differs.
+fn says_the_same(seen: &SeenAlert, alert: &SeenAlert) -> bool {
+    seen.state == alert.state && seen.severity == alert.severity
+}
+
+fn open(alert: &SeenAlert, waiting: &[SeenAlert], policy: &Policy, now_us: i64) -> Case {
+    let mut case = Case {
+        case_id: case_id(alert, policy.window_us),
+        tenant_id: alert.tenant_id.clone(),
+        user: alert.user.clone(),
+        user_id: alert.user_id.clone(),
+        severity: alert.severity,
+        status: "new".to_owned(),
+        alerts: Vec::new(),
+        anchor_time_us: alert.time_us,
+        opened_time_us: now_us,
+        changed_time_us: now_us,
+        revision: 1,
+        title: if alert.is_about_nobody() {
+            alert.title.clone()
+        } else {
+            let account = if alert.user.is_empty() {
+                &alert.user_id
+            } else {
+                &alert.user
+            };
+            format!("{}: {account}", alert.title)
+        },
+    };
+    // What came before and was not grave enough to open a case belongs to it now.
+    for earlier in waiting
+        .iter()
+        .filter(|earlier| earlier.alert_id != alert.alert_id)
+    {
+        if case.takes(earlier, policy.window_us) {
+            case.add(earlier.clone());
+        }
+    }
+    case.add(alert.clone());
+    case
+}
+
+/// The actions that the playbooks want for a case and that are not known yet.
+///
+/// `trigger` is the alert that changed the case; `known` are the case's actions.
+pub fn plan(
+    case: &Case,
+    trigger: &SeenAlert,
+    known: &[ActionRecord],
+    playbooks: &[Playbook],
+    policy: &Policy,
+    now_us: i64,
+) -> Vec<ActionRecord> {
+    if case.entity().is_empty() || trigger.state == "withdrawn" {
+        return Vec::new();
+    }
+    let labels: Vec<&str> = case
+        .alerts
+        .iter()
+        .map(|alert| alert.label.as_str())
+        .collect();
+    let mut planned: Vec<ActionRecord> = Vec::new();
+    for playbook in playbooks
+        .iter()
+        .filter(|playbook| playbook.when.holds(case.severity, labels.iter().copied()))
+    {
+        for step in &playbook.steps {
+            let kind = step.action().kind();
+            if planned.iter().any(|record| record.action.kind() == kind) {
+                continue;
+            }
+            let latest = known
+                .iter()
+                .filter(|record| record.action.kind() == kind)
+                .max_by_key(|record| record.round);
+            let Some(round) = round(latest, step, trigger) else {
+                continue;
+            };
+            let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
+            let requested_by = format!("playbook:{}", playbook.name);
+            let mut record = record(case, step, round, position, requested_by, now_us);
+            record.dry_run = policy.dry_run;
+            if !policy.dry_run && policy.automatic.contains(&kind) {
+                record.approval = Some(Approval::Policy);
+            }
+            planned.push(record);
+        }
+    }
+    planned
+}
+
+/// The round of the next run, or none if the action is not to run again.
+fn round(latest: Option<&ActionRecord>, step: &Step, trigger: &SeenAlert) -> Option<u32> {
+    let Some(latest) = latest else { return Some(0) };
+    let ran_before = latest.state.is_final()
+        && latest
+            .intended_time_us
+            .is_some_and(|intended_us| trigger.accepted_time_us > intended_us);
+    (step.again && ran_before && latest.round + 1 < ROUNDS_MAX).then_some(latest.round + 1)
+}
+
+fn record(
+    case: &Case,
+    step: &Step,
+    round: u32,
+    position: u32,
+    requested_by: String,
+    now_us: i64,
+) -> ActionRecord {
+    new_record(case, step.action(), round, position, requested_by, now_us)
+}
+
+/// A planned action of a case that nobody has approved.
+pub fn new_record(
+    case: &Case,
+    action: crate::action::Action,
+    round: u32,
+    position: u32,
+    requested_by: String,
+    now_us: i64,
+) -> ActionRecord {
+    // The same alerts give the same action, also where only some of them know the object id.
+    let account = if case.user.is_empty() {
+        &case.user_id
+    } else {
+        &case.user
+    };
+    let target = case.entity().to_owned();
+    let detail = serde_json::json!({
+        "plan": action.plan(&target),
+        "alerts": case.alerts.iter().map(|alert| serde_json::json!({"id": alert.alert_id, "label": alert.label}))
+            .collect::<Vec<_>>(),
+    });
+    ActionRecord {
+        action_id: action_id(&case.case_id, action.kind(), account, round),
+        case_id: case.case_id.clone(),
+        tenant_id: case.tenant_id.clone(),
+        target,
+        action,
+        position,
+        round,
+        requested_by,
+        approval: None,
+        dry_run: false,
+        state: State::Planned,
+        receipt: None,
+        warnings: Vec::new(),
+        attempts: 0,
+        not_before_us: 0,
+        planned_time_us: now_us,
+        intended_time_us: None,
+        changed_time_us: now_us,
+        detail,
+    }
+}
+
+#[cfg(test)]
+mod tests;

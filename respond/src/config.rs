@@ -1,0 +1,77 @@
+//! What respond may do, and where.
+
+use std::path::PathBuf;
+
+use microsoft::{HttpConfig, Tenant};
+use serde::{Deserialize, Serialize};
+
+use schemas::severity::Severity;
+
+use crate::action::ActionKind;
+
+/// A tenant in which respond may act, with the app registration that acts.
+///
+/// A registration of its own for acting, unable to read logs, keeps either from doing the other's harm.
+pub type RespondTenant = Tenant;
+
+/// What respond may do, and where.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RespondConfig {
+    /// Plan only: nothing is ever sent to Microsoft.
+    pub dry_run: bool,
+    /// Actions that need no person's approval, for example `["block_sign_in", "revoke_sessions"]`.
+    pub automatic: Vec<ActionKind>,
+    /// Object ids and user principal names that are never acted on: break-glass accounts, the sync account.
+    pub never_act: Vec<String>,
+    /// Alerts of at least this severity open a case; lower ones join one.
+    pub case_severity_min: Severity,
+    /// How far from a case's first alert another one of the same account joins it, in hours.
+    pub case_window_hours: u64,
+    /// Most accounts acted on within an hour in a tenant; what is beyond is refused, and a human is called.
+    pub targets_per_hour_max: u32,
+    /// Shortest time between two runs of one action on one account, in seconds.
+    pub cool_down_s: u64,
+    /// A file that stops every action while it exists.
+    pub kill_switch: PathBuf,
+    /// The SQLite file of cases, actions and the audit chain.
+    pub journal: PathBuf,
+    /// A folder of further playbooks, `*.toml`; empty for none.
+    pub playbooks: PathBuf,
+    /// Most times that an effect is looked for before it counts as absent.
+    pub read_backs_max: u32,
+    /// Wait between two looks, in milliseconds; the directory is only eventually consistent.
+    pub read_back_wait_ms: u64,
+    /// Most tries where the directory cannot be reached.
+    pub attempts_max: u32,
+    /// Wait before the second try, in milliseconds; it doubles with each one, up to five minutes.
+    pub retry_wait_ms: u64,
+    /// How Microsoft is reached.
+    pub http: HttpConfig,
+    /// The tenants in which respond may act; in all others plans stay plans. Secrets are resolved by the caller.
+    #[serde(skip)]
+    pub tenants: Vec<RespondTenant>,
+}
+
+impl Default for RespondConfig {
+    fn default() -> Self {
+        Self {
+            dry_run: true,
+            automatic: Vec::new(),
+            never_act: Vec::new(),
+            case_severity_min: Severity::High,
+            case_window_hours: 24,
+            targets_per_hour_max: 5,
+            cool_down_s: 60,
+            kill_switch: PathBuf::from("data/respond.stop"),
+            journal: PathBuf::from("data/respond.sqlite"),
+            playbooks: PathBuf::new(),
+            read_backs_max: 10,
+            read_back_wait_ms: 1_000,
+            attempts_max: 8,
+            retry_wait_ms: 1_000,
+            http: HttpConfig::default(),
+            tenants: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What actions read from and change in a tenant's directory and mailboxes.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Permission;
+
+/// The object id of a directory object: a GUID in lower case, checked (P69).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectId(String);
+
+/// The text is no object id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read an object id from \"{text}\"")]
+pub struct NotAnObjectId {
+    /// The text, at most its first 100 characters.
+    pub text: String,
+}
+
+/// Places of the hyphens in a GUID.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+impl ObjectId {
+    /// Reads a GUID of 36 characters.
+    ///
+    /// # Errors
+    /// [`NotAnObjectId`] if the text is anything else.
+    pub fn parse(text: &str) -> Result<Self, NotAnObjectId> {
+        let is_guid = text.len() == 36
+            && text.bytes().enumerate().all(|(place, byte)| {
+                if HYPHENS.contains(&place) {
+                    byte == b'-'
+                } else {
+                    byte.is_ascii_hexdigit()
+                }
+            });
+        if is_guid {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(NotAnObjectId {
+                text: text.chars().take(100).collect(),
+            })
+        }
+    }
+
+    /// The GUID in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ObjectId {
+    type Error = NotAnObjectId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ObjectId> for String {
+    fn from(id: ObjectId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What the token in use may do, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grant {
+    /// Application permissions in the token's `roles`.
+    pub roles: Vec<String>,
+    /// Object id of our own service principal and the id of its application, where known.
+    pub own_ids: Vec<String>,
+}
+
+/// An account as the directory has it now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Object id.
+    pub id: ObjectId,
+    /// User principal name as written in the directory.
+    pub user_principal_name: String,
+    /// Whether sign-in is allowed.
+    pub account_enabled: bool,
+    /// True for a guest, whose home is another tenant.
+    pub is_guest: bool,
+    /// True if the account is synchronised from an on-premises Active Directory (P65).
+    pub is_synced: bool,
+    /// Sessions from before this time are void, in microseconds since the Unix epoch, UTC.
+    pub sessions_valid_from_us: Option<i64>,
+}
+
+/// A directory role that an account holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Template id of the role definition.
+    pub id: String,
+    /// Its name, for a person.
+    pub name: String,
+}
+
+/// An inbox rule as the mailbox has it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InboxRule {
+    /// Its id.
+    pub id: String,
+    /// Its name; text of the tenant's.
+    pub name: String,
+    /// Whether it runs.
+    pub is_enabled: bool,
+    /// True if it cannot be changed through Graph (P67).
+    pub is_read_only: bool,
+    /// What it does: Graph's `messageRuleActions`.
+    pub actions: Value,
+}
+
+/// What an answer to a change said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The `client-request-id` by which Microsoft can find it.
+    pub request_id: String,
+}
+
+/// Why the directory did not answer as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// No answer that can be used; a change may or may not have happened.
+    #[error("could not reach the directory: {why}")]
+    Unreachable {
+        /// The cause, without secrets.
+        why: String,
+        /// How long to wait at least.
+        after: Duration,
+    },
+    /// Not allowed: a permission or role is missing. Trying again cannot help.
+    #[error("the directory refuses (status {status}, code \"{code}\", request {request_id})")]
+    Denied {
+        /// HTTP status.
+        status: u16,
+        /// Microsoft's code.
+        code: String,
+        /// Our `client-request-id`.
+        request_id: String,
+    },
+    /// The object does not exist.
+    #[error("the directory has no such object (code \"{code}\")")]
+    Missing {
+        /// Microsoft's code.
+        code: String,
+    },
+    /// The directory cannot do what was asked. Trying again cannot help.
+    #[error("the directory cannot do this (status {status}, code \"{code}\"): {message}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// Microsoft's code.
+        code: String,
+        /// Microsoft's message.
+        message: String,
+    },
+    /// The answer is not of the documented shape.
+    #[error("cannot read the directory's answer: {what}")]
+    Malformed {
+        /// What is wrong.
+        what: String,
+    },
+    /// A gate was shut between the preflight and this call; nothing was sent.
+    #[error("the call was held back: {why}")]
+    HeldBack {
+        /// Which gate.
+        why: &'static str,
+    },
+}
+
+impl DirectoryError {
+    /// How long to wait before trying again, or none where that cannot help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { after, .. } => Some(*after),
+            _ => None,
+        }
+    }
+}
+
+/// What can be read.
+#[async_trait]
+pub trait DirectoryReads: Send + Sync {
+    /// The token's permissions, from the token itself; a new token is asked for if one of `needed` is missing,
+    /// because consent shows in new tokens only.
+    async fn grant(&self, needed: &[Permission]) -> Result<Grant, DirectoryError>;
+    /// The account of an object id or user principal name; none if there is no such account.
+    async fn user(&self, name: &str) -> Result<Option<User>, DirectoryError>;
+    /// The directory roles that the account holds.
+    async fn roles(&self, id: &ObjectId) -> Result<Vec<Role>, DirectoryError>;
+    /// The rules of the account's inbox, to the last page.
+    async fn inbox_rules(&self, id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError>;
+}
+
+/// What can be changed; called by [`crate::effects::Effects`] only.
+#[async_trait]
+pub trait Directory: DirectoryReads {
+    /// Allows or blocks sign-in.
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        enabled: bool,
+    ) -> Result<Reply, DirectoryError>;
+    /// Voids every session that began before now.
+    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError>;
+    /// Turns an inbox rule on or off.
+    async fn set_rule_enabled(
+        &self,
+        id: &ObjectId,
+        rule_id: &str,
+        enabled: bool,
+    ) -> Result<Reply, DirectoryError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ObjectId;
+
+    #[test]
+    fn only_a_guid_is_an_object_id() {
+        let id = ObjectId::parse("1F00AAAA-0000-4000-8000-00000000000A").unwrap();
+        assert_eq!(id.as_str(), "1f00aaaa-0000-4000-8000-00000000000a");
+        // P69: what has been passed as a user elsewhere.
+        for text in [
+            "",
+            "a@b",
+            r#"["a@b"]"#,
+            "1f00aaaa-0000-4000-8000-00000000000/",
+            "1f00aaaa00004000800000000000000aabcd",
+            "1f00aaaa-0000-4000-8000-00000000000ä",
+            "../1f00aaaa-0000-4000-8000-000000000",
+        ] {
+            assert!(ObjectId::parse(text).is_err(), "{text}");
+        }
+    }
+}

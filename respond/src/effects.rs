@@ -1,0 +1,115 @@
+//! The one way to a call that changes something: every call passes the gates again (P16).
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::directory::{Directory, DirectoryError, ObjectId, Reply};
+
+/// What can stop a call at the last moment.
+#[derive(Debug, Clone)]
+pub struct Gates {
+    /// Nothing is sent.
+    pub dry_run: bool,
+    /// A file that stops every action while it exists.
+    pub kill_switch: PathBuf,
+}
+
+impl Gates {
+    /// Why nothing may be sent now, or none.
+    ///
+    /// A switch that cannot be read counts as set.
+    pub fn shut(&self) -> Option<&'static str> {
+        if self.dry_run {
+            return Some("dry_run");
+        }
+        is_set(&self.kill_switch).then_some("kill_switch")
+    }
+}
+
+/// Whether the kill switch is set, or cannot be read.
+pub fn is_set(kill_switch: &Path) -> bool {
+    !matches!(kill_switch.try_exists(), Ok(false))
+}
+
+/// The changes that one run of one action makes, with the replies in order.
+pub struct Effects<'a> {
+    directory: &'a dyn Directory,
+    gates: &'a Gates,
+    replies: Mutex<Vec<Reply>>,
+}
+
+impl<'a> Effects<'a> {
+    /// Changes through `directory` while `gates` are open.
+    pub fn new(directory: &'a dyn Directory, gates: &'a Gates) -> Self {
+        Self {
+            directory,
+            gates,
+            replies: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The replies so far.
+    pub fn replies(&self) -> Vec<Reply> {
+        self.replies
+            .lock()
+            .map(|replies| replies.clone())
+            .unwrap_or_default()
+    }
+
+    /// Allows or blocks sign-in.
+    ///
+    /// # Errors
+    /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
+    pub async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        enabled: bool,
+    ) -> Result<(), DirectoryError> {
+        self.pass()?;
+        let reply = self.directory.set_account_enabled(id, enabled).await?;
+        self.keep(reply);
+        Ok(())
+    }
+
+    /// Voids every session that began before now.
+    ///
+    /// # Errors
+    /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
+    pub async fn revoke_sessions(&self, id: &ObjectId) -> Result<(), DirectoryError> {
+        self.pass()?;
+        let reply = self.directory.revoke_sessions(id).await?;
+        self.keep(reply);
+        Ok(())
+    }
+
+    /// Turns an inbox rule on or off; a rule that is gone counts as done.
+    ///
+    /// # Errors
+    /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
+    pub async fn set_rule_enabled(
+        &self,
+        id: &ObjectId,
+        rule_id: &str,
+        enabled: bool,
+    ) -> Result<(), DirectoryError> {
+        self.pass()?;
+        match self.directory.set_rule_enabled(id, rule_id, enabled).await {
+            Ok(reply) => self.keep(reply),
+            Err(DirectoryError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn pass(&self) -> Result<(), DirectoryError> {
+        self.gates
+            .shut()
+            .map_or(Ok(()), |why| Err(DirectoryError::HeldBack { why }))
+    }
+
+    fn keep(&self, reply: Reply) {
+        if let Ok(mut replies) = self.replies.lock() {
+            replies.push(reply);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What can end the stage.
+
+use std::io;
+use std::path::PathBuf;
+
+use bus::BusError;
+use microsoft::MicrosoftError;
+use schemas::fate::Fate;
+
+use crate::journal::JournalError;
+use crate::playbook::PlaybookError;
+
+/// What can end the stage.
+#[derive(Debug, thiserror::Error)]
+pub enum RespondError {
+    /// The journal failed.
+    #[error("the journal failed")]
+    Journal(#[from] JournalError),
+    /// The bus failed.
+    #[error("the bus failed")]
+    Bus(#[from] BusError),
+    /// A playbook cannot be used.
+    #[error("cannot use the playbooks")]
+    Playbook(#[from] PlaybookError),
+    /// The client for Microsoft cannot be built.
+    #[error("cannot build the client for microsoft")]
+    Client(#[from] MicrosoftError),
+    /// A file or folder cannot be used.
+    #[error("cannot use {what} {path:?}")]
+    File {
+        /// What it is for.
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// A task of the stage ended on its own.
+    #[error("task \"{task}\" of the stage ended")]
+    Task {
+        /// The task.
+        task: &'static str,
+    },
+}
+
+impl RespondError {
+    /// What happens next.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Journal(error) => error.fate(),
+            Self::Bus(error) => error.fate(),
+            Self::Client(error) => error.fate(),
+            Self::Playbook(_) | Self::File { .. } | Self::Task { .. } => Fate::Stop,
+        }
+    }
+}
+
+impl JournalError {
+    /// What happens next.
+    pub fn fate(&self) -> Fate {
+        match self {
+            // A full disk or a busy file may be mended; nothing was half-written.
+            Self::Storage { .. } => Fate::SOON,
+            Self::Version { .. } | Self::Row { .. } | Self::Closed => Fate::Stop,
+            Self::NoSuchAction { .. }
+            | Self::NoSuchCase { .. }
+            | Self::Conflict { .. }
+            | Self::DryRun { .. }
+            | Self::NothingToUndo { .. }
+            | Self::NoAccount { .. } => Fate::DeadLetter,
+        }
+    }
+}

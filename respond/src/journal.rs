@@ -1,0 +1,277 @@
+//! What is durable: alerts seen, cases, actions, the audit chain, and what is still to be published.
+//!
+//! Every change of an action's state is one transaction with its audit entry and its message, so that none of
+//! the three can exist without the others. [`sqlite::SqliteJournal`] is the journal; the trait is the seam at
+//! which tests make the Nth write fail.
+
+mod rows;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use schemas::topics::Topic;
+use schemas::wire::AuditRecord;
+
+use crate::action::{Action, Receipt};
+use crate::cases::{Case, Intake, SeenAlert};
+use crate::preflight::Intent;
+use crate::record::{ActionRecord, Approval, State};
+
+/// Why the journal did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be read or written; nothing was half-written.
+    #[error("could not use the journal")]
+    Storage {
+        /// What SQLite said.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// The file is a journal of another version, or no journal.
+    #[error("cannot use a journal of version {found}; this is version {expected}")]
+    Version {
+        /// What the file says.
+        found: i64,
+        /// What this program writes.
+        expected: i64,
+    },
+    /// A row is not what this program writes.
+    #[error("cannot read {what} from the journal")]
+    Row {
+        /// Which row.
+        what: String,
+    },
+    /// There is no such action.
+    #[error("there is no action \"{action_id}\"")]
+    NoSuchAction {
+        /// The id.
+        action_id: String,
+    },
+    /// There is no such case.
+    #[error("there is no case \"{case_id}\"")]
+    NoSuchCase {
+        /// The id.
+        case_id: String,
+    },
+    /// The action has another state than the change starts from, because somebody else changed it.
+    #[error("action \"{action_id}\" is {found}")]
+    Conflict {
+        /// The id.
+        action_id: String,
+        /// Its state.
+        found: State,
+    },
+    /// The action was planned in dry-run, and is never sent.
+    #[error("action \"{action_id}\" was planned in dry-run")]
+    DryRun {
+        /// The id.
+        action_id: String,
+    },
+    /// There is nothing to restore.
+    #[error("action \"{action_id}\" left nothing to restore")]
+    NothingToUndo {
+        /// The id.
+        action_id: String,
+    },
+    /// The case is about no account.
+    #[error("case \"{case_id}\" is about no account")]
+    NoAccount {
+        /// The id.
+        case_id: String,
+    },
+    /// The work was cut off, because the process is ending.
+    #[error("the journal was closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(cause: rusqlite::Error) -> Self {
+        Self::Storage { cause }
+    }
+}
+
+/// What an alert led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// False if it was seen before and said nothing new.
+    pub is_new: bool,
+    /// Its case.
+    pub case_id: Option<String>,
+    /// Ids of the actions that were planned.
+    pub planned: Vec<String>,
+}
+
+/// A change of an action's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The action.
+    pub action_id: String,
+    /// The states that it may start from.
+    pub from: &'static [State],
+    /// The new state.
+    pub to: State,
+    /// What was seen; goes into the audit entry.
+    pub detail: Value,
+    /// What was there before, with the intent.
+    pub receipt: Option<Receipt>,
+    /// Who approved it, with the approval.
+    pub approval: Option<Approval>,
+    /// What the action does not achieve on this account, with the intent.
+    pub warnings: Vec<String>,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+/// A person's request for an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The case.
+    pub case_id: String,
+    /// The action.
+    pub action: Action,
+    /// Who asks; this is also the approval.
+    pub by: String,
+    /// Plan only.
+    pub dry_run: bool,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+/// A message that is still to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its place in the order of publication.
+    pub number: i64,
+    /// The topic.
+    pub topic: Topic,
+    /// The message's key.
+    pub key: String,
+    /// The encoded wire type.
+    pub payload: Vec<u8>,
+}
+
+/// What is durable.
+pub trait Journal: Send + Sync {
+    /// Keeps alerts with the cases and the plans that follow from them, each once, all in one transaction.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn admit(
+        &self,
+        alerts: &[SeenAlert],
+        intake: &Intake,
+        now_us: i64,
+    ) -> Result<Vec<Admitted>, JournalError>;
+
+    /// Changes the state of an action, with its audit entry.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`] if the action is in no state that the change starts from.
+    fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError>;
+
+    /// Counts a failed try, and says when the next one is due.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn postpone(
+        &self,
+        action_id: &str,
+        attempts: u32,
+        not_before_us: i64,
+    ) -> Result<(), JournalError>;
+
+    /// Keeps a person's request; a request for what is on its way already is the same action.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchCase`], [`JournalError::NoAccount`].
+    fn request(&self, request: &Request) -> Result<ActionRecord, JournalError>;
+
+    /// An action, or none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError>;
+
+    /// Actions of a tenant that have something left to do, in order.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn runnable(
+        &self,
+        tenant_id: &str,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError>;
+
+    /// Intents of a tenant since a time.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError>;
+
+    /// Messages that are still to be published, in order.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError>;
+
+    /// Forgets the messages up to this one, which were published.
+    ///
+    /// # Errors
+    /// [`JournalError`]; they are then published again some day.
+    fn published(&self, number: i64) -> Result<(), JournalError>;
+
+    /// Cases, newest change first.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError>;
+
+    /// A case, or none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError>;
+
+    /// Actions of a case, or of all of them, in the order in which they were planned.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn actions(
+        &self,
+        case_id: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError>;
+
+    /// Audit entries after a sequence number, in order.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError>;
+}
+
+/// The journal for asynchronous callers: each call runs where it may block.
+#[derive(Clone)]
+pub struct Ledger(Arc<dyn Journal>);
+
+impl Ledger {
+    /// Wraps a journal.
+    pub fn new(journal: Arc<dyn Journal>) -> Self {
+        Self(journal)
+    }
+
+    /// Does `work` with the journal, off the asynchronous threads.
+    ///
+    /// # Errors
+    /// What `work` says; [`JournalError::Closed`] if the process is ending.
+    pub async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let journal = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || work(journal.as_ref()))
+            .await
+            .map_err(|_| JournalError::Closed)?
+    }
+}

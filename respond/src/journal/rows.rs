@@ -1,0 +1,306 @@
+//! Tables of the journal, and what a row says.
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::de::DeserializeOwned;
+
+use schemas::ids;
+use schemas::topics::Topic;
+use schemas::wire::AuditRecord;
+
+use super::JournalError;
+use crate::audit::{self, Anchor};
+use crate::cases::{Case, SeenAlert};
+use crate::record::{ActionRecord, State};
+
+/// Version of the tables below.
+pub(super) const VERSION: i64 = 1;
+
+/// Columns that are searched stand beside a JSON body that holds the whole.
+pub(super) const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS alerts (
+  tenant_id TEXT NOT NULL, alert_id TEXT NOT NULL, case_id TEXT, user TEXT NOT NULL, user_id TEXT NOT NULL,
+  time_us INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant_id, alert_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alerts_by_user ON alerts (tenant_id, user, time_us);
+CREATE INDEX IF NOT EXISTS alerts_by_user_id ON alerts (tenant_id, user_id, time_us);
+CREATE TABLE IF NOT EXISTS cases (
+  case_id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, user TEXT NOT NULL, user_id TEXT NOT NULL,
+  anchor_time_us INTEGER NOT NULL, changed_time_us INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cases_by_user ON cases (tenant_id, user, anchor_time_us);
+CREATE INDEX IF NOT EXISTS cases_by_user_id ON cases (tenant_id, user_id, anchor_time_us);
+CREATE INDEX IF NOT EXISTS cases_by_change ON cases (changed_time_us);
+CREATE TABLE IF NOT EXISTS actions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, action_id TEXT NOT NULL UNIQUE, case_id TEXT NOT NULL,
+  tenant_id TEXT NOT NULL, state TEXT NOT NULL, intended_time_us INTEGER, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS actions_by_state ON actions (tenant_id, state);
+CREATE INDEX IF NOT EXISTS actions_by_case ON actions (case_id);
+CREATE INDEX IF NOT EXISTS actions_by_intent ON actions (tenant_id, intended_time_us);
+CREATE TABLE IF NOT EXISTS audit (
+  sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, previous_hash TEXT NOT NULL, hash TEXT NOT NULL,
+  tenant_id TEXT NOT NULL, action_id TEXT NOT NULL, case_id TEXT NOT NULL, action TEXT NOT NULL,
+  target TEXT NOT NULL, state TEXT NOT NULL, requested_by TEXT NOT NULL, dry_run INTEGER NOT NULL,
+  detail TEXT NOT NULL, time_us INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS outgoing (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL);
+";
+
+const AUDIT_COLUMNS: &str = "sequence, id, previous_hash, hash, tenant_id, action_id, case_id, action, target, \
+                             state, requested_by, dry_run, detail, time_us";
+
+/// Reads a JSON body.
+pub(super) fn read<T: DeserializeOwned>(body: &str, what: &str) -> Result<T, JournalError> {
+    serde_json::from_str(body).map_err(|_| JournalError::Row {
+        what: what.to_owned(),
+    })
+}
+
+fn write<T: serde::Serialize>(value: &T, what: &str) -> Result<String, JournalError> {
+    serde_json::to_string(value).map_err(|_| JournalError::Row {
+        what: what.to_owned(),
+    })
+}
+
+/// Reads the JSON bodies that a query gives.
+pub(super) fn bodies<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    what: &str,
+) -> Result<Vec<T>, JournalError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(parameters, |row| row.get::<_, String>(0))?;
+    let mut found = Vec::new();
+    for body in rows {
+        found.push(read(&body?, what)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn put_alert(
+    transaction: &Transaction<'_>,
+    alert: &SeenAlert,
+    case_id: Option<&str>,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO alerts (tenant_id, alert_id, case_id, user, user_id, time_us, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant_id, alert_id) \
+             DO UPDATE SET case_id = excluded.case_id, user = excluded.user, user_id = excluded.user_id, \
+             time_us = excluded.time_us, body = excluded.body",
+        )?
+        .execute(params![
+            alert.tenant_id,
+            alert.alert_id,
+            case_id,
+            alert.user,
+            alert.user_id,
+            alert.time_us,
+            write(alert, "an alert")?
+        ])?;
+    Ok(())
+}
+
+/// Keeps a case as it stands now, and announces it.
+pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO cases (case_id, tenant_id, user, user_id, anchor_time_us, changed_time_us, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (case_id) DO UPDATE SET user = excluded.user, \
+             user_id = excluded.user_id, changed_time_us = excluded.changed_time_us, body = excluded.body",
+        )?
+        .execute(params![
+            case.case_id,
+            case.tenant_id,
+            case.user,
+            case.user_id,
+            case.anchor_time_us,
+            case.changed_time_us,
+            write(case, "a case")?
+        ])?;
+    announce(transaction, Topic::Cases, &case.case_id, &case.to_wire())
+}
+
+pub(super) fn case(connection: &Connection, case_id: &str) -> Result<Option<Case>, JournalError> {
+    let cases = bodies(
+        connection,
+        "SELECT body FROM cases WHERE case_id = ?1",
+        params![case_id],
+        "a case",
+    )?;
+    Ok(cases.into_iter().next())
+}
+
+pub(super) fn action(
+    connection: &Connection,
+    action_id: &str,
+) -> Result<Option<ActionRecord>, JournalError> {
+    let sql = "SELECT body FROM actions WHERE action_id = ?1";
+    Ok(bodies(connection, sql, params![action_id], "an action")?
+        .into_iter()
+        .next())
+}
+
+pub(super) fn actions_of(
+    connection: &Connection,
+    case_id: &str,
+) -> Result<Vec<ActionRecord>, JournalError> {
+    let sql = "SELECT body FROM actions WHERE case_id = ?1 ORDER BY number";
+    bodies(connection, sql, params![case_id], "an action")
+}
+
+/// Adds an action as planned, and as approved if it carries an approval.
+///
+/// An action that is known already is left as it is.
+pub(super) fn add_action(
+    transaction: &Transaction<'_>,
+    record: &ActionRecord,
+) -> Result<bool, JournalError> {
+    let mut record = record.clone();
+    record.state = State::Planned;
+    let added = transaction
+        .prepare_cached(
+            "INSERT INTO actions (action_id, case_id, tenant_id, state, body) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (action_id) DO NOTHING",
+        )?
+        .execute(params![
+            record.action_id,
+            record.case_id,
+            record.tenant_id,
+            record.state.as_str(),
+            write(&record, "an action")?
+        ])?;
+    if added == 0 {
+        return Ok(false);
+    }
+    append_audit(transaction, &record)?;
+    if let Some(approval) = record.approval.clone() {
+        record.state = State::Approved;
+        record.detail = serde_json::json!({"approved_by": approval});
+        update_action(transaction, &record)?;
+        append_audit(transaction, &record)?;
+    }
+    Ok(true)
+}
+
+pub(super) fn update_action(
+    transaction: &Transaction<'_>,
+    record: &ActionRecord,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached(
+            "UPDATE actions SET state = ?2, intended_time_us = ?3, body = ?4 WHERE action_id = ?1",
+        )?
+        .execute(params![
+            record.action_id,
+            record.state.as_str(),
+            record.intended_time_us,
+            write(record, "an action")?
+        ])?;
+    Ok(())
+}
+
+/// Appends the entry for the state that the action has now, and announces it.
+pub(super) fn append_audit(
+    transaction: &Transaction<'_>,
+    record: &ActionRecord,
+) -> Result<(), JournalError> {
+    let previous = transaction
+        .prepare_cached("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")?
+        .query_row([], |row| {
+            Ok(Anchor {
+                sequence: row.get::<_, i64>(0)?.unsigned_abs(),
+                hash: row.get(1)?,
+            })
+        })
+        .optional()?;
+    let entry = audit::chain(
+        AuditRecord {
+            id: ids::hex(&[
+                b"audit",
+                record.action_id.as_bytes(),
+                record.state.as_str().as_bytes(),
+            ]),
+            tenant_id: record.tenant_id.clone(),
+            action_id: record.action_id.clone(),
+            case_id: record.case_id.clone(),
+            action: record.action.kind().as_str().to_owned(),
+            target: record.account().to_owned(),
+            state: record.state.as_str().to_owned(),
+            requested_by: record.requested_by.clone(),
+            dry_run: record.dry_run,
+            detail: record.detail.to_string(),
+            time_us: record.changed_time_us,
+            ..AuditRecord::default()
+        },
+        previous.as_ref(),
+    );
+    transaction
+        .prepare_cached(&format!(
+            "INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        ))?
+        .execute(params![
+            i64::try_from(entry.sequence).unwrap_or(i64::MAX),
+            entry.id,
+            entry.previous_hash,
+            entry.hash,
+            entry.tenant_id,
+            entry.action_id,
+            entry.case_id,
+            entry.action,
+            entry.target,
+            entry.state,
+            entry.requested_by,
+            entry.dry_run,
+            entry.detail,
+            entry.time_us
+        ])?;
+    announce(transaction, Topic::Audit, &entry.action_id, &entry)
+}
+
+fn announce(
+    transaction: &Transaction<'_>,
+    topic: Topic,
+    key: &str,
+    message: &impl prost::Message,
+) -> Result<(), JournalError> {
+    transaction
+        .prepare_cached("INSERT INTO outgoing (topic, key, payload) VALUES (?1, ?2, ?3)")?
+        .execute(params![topic.name(), key, message.encode_to_vec()])?;
+    Ok(())
+}
+
+pub(super) fn audit_after(
+    connection: &Connection,
+    after: u64,
+    count_max: usize,
+) -> Result<Vec<AuditRecord>, JournalError> {
+    let sql =
+        format!("SELECT {AUDIT_COLUMNS} FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![after, bound(count_max)], audit_row)?;
+    rows.map(|row| row.map_err(JournalError::from)).collect()
+}
+
+fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
+    Ok(AuditRecord {
+        sequence: row.get::<_, i64>(0)?.unsigned_abs(),
+        id: row.get(1)?,
+        previous_hash: row.get(2)?,
+        hash: row.get(3)?,
+        tenant_id: row.get(4)?,
+        action_id: row.get(5)?,
+        case_id: row.get(6)?,
+        action: row.get(7)?,
+        target: row.get(8)?,
+        state: row.get(9)?,
+        requested_by: row.get(10)?,
+        dry_run: row.get(11)?,
+        detail: row.get(12)?,
+        time_us: row.get(13)?,
+    })
+}
+
+/// A bound for `LIMIT`.
+pub(super) fn bound(count_max: usize) -> i64 {
+    i64::try_from(count_max).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,407 @@
+//! The journal in one SQLite file, in WAL mode with `synchronous=FULL`: what is committed survives a power cut.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use schemas::topics::Topic;
+use schemas::wire::AuditRecord;
+
+use super::rows::{self, TABLES, VERSION};
+use super::{Admitted, Journal, JournalError, Outgoing, Request, Step};
+use crate::cases::{self, Case, Change, Intake, Known, SeenAlert};
+use crate::preflight::Intent;
+use crate::record::{ActionRecord, Approval, State};
+use crate::requests::{self, Meaning};
+
+/// How long a writer waits for another process, for example a person's approval.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Most earlier alerts that a new case takes in.
+const WAITING_MAX: usize = 1_000;
+
+/// Most cases of one account that are looked at for an alert.
+const CASES_MAX: usize = 100;
+
+/// The journal in one SQLite file.
+pub struct SqliteJournal {
+    connection: Mutex<Connection>,
+}
+
+impl SqliteJournal {
+    /// Opens the file, and creates it if it is missing.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`], or [`JournalError::Version`] if the file is not ours.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Self::prepare(Connection::open(path)?)
+    }
+
+    fn prepare(connection: Connection) -> Result<Self, JournalError> {
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found != 0 && found != VERSION {
+            return Err(JournalError::Version {
+                found,
+                expected: VERSION,
+            });
+        }
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+        })
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere has rolled its transaction back; the connection is whole.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transact<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+/// What is known about an alert and its account.
+fn known(transaction: &Transaction<'_>, alert: &SeenAlert) -> Result<Known, JournalError> {
+    let seen: Option<(String, Option<String>)> = transaction
+        .prepare_cached("SELECT body, case_id FROM alerts WHERE tenant_id = ?1 AND alert_id = ?2")?
+        .query_row(params![alert.tenant_id, alert.alert_id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let seen = match seen {
+        Some((body, case_id)) => Some((rows::read::<SeenAlert>(&body, "an alert")?, case_id)),
+        None => None,
+    };
+    let own = seen
+        .as_ref()
+        .and_then(|(_, case_id)| case_id.as_deref())
+        .unwrap_or_default();
+    let cases = rows::bodies(
+        transaction,
+        "SELECT body FROM cases WHERE case_id = ?1 OR (tenant_id = ?2 AND ((user <> '' AND user = ?3) \
+         OR (user_id <> '' AND user_id = ?4))) ORDER BY anchor_time_us DESC, case_id LIMIT ?5",
+        params![
+            own,
+            alert.tenant_id,
+            alert.user,
+            alert.user_id,
+            rows::bound(CASES_MAX)
+        ],
+        "a case",
+    )?;
+    let waiting = rows::bodies(
+        transaction,
+        "SELECT body FROM alerts WHERE tenant_id = ?1 AND case_id IS NULL AND ((user <> '' AND user = ?2) \
+         OR (user_id <> '' AND user_id = ?3)) ORDER BY time_us DESC, alert_id LIMIT ?4",
+        params![
+            alert.tenant_id,
+            alert.user,
+            alert.user_id,
+            rows::bound(WAITING_MAX)
+        ],
+        "an alert",
+    )?;
+    Ok(Known {
+        alert: seen,
+        cases,
+        waiting,
+    })
+}
+
+fn admit(
+    transaction: &Transaction<'_>,
+    alert: &SeenAlert,
+    intake: &Intake,
+    now_us: i64,
+) -> Result<Admitted, JournalError> {
+    let known = known(transaction, alert)?;
+    match cases::place(alert, &known, &intake.policy(&alert.tenant_id), now_us) {
+        Change::Nothing => {
+            let case_id = known.alert.and_then(|(_, case_id)| case_id);
+            Ok(Admitted {
+                is_new: false,
+                case_id,
+                planned: Vec::new(),
+            })
+        }
+        Change::Wait => {
+            rows::put_alert(transaction, alert, None)?;
+            Ok(Admitted {
+                is_new: true,
+                case_id: None,
+                planned: Vec::new(),
+            })
+        }
+        Change::Case(case) => admit_to_case(transaction, alert, &case, intake, now_us),
+    }
+}
+
+fn admit_to_case(
+    transaction: &Transaction<'_>,
+    alert: &SeenAlert,
+    case: &Case,
+    intake: &Intake,
+    now_us: i64,
+) -> Result<Admitted, JournalError> {
+    rows::put_case(transaction, case)?;
+    for member in &case.alerts {
+        rows::put_alert(transaction, member, Some(&case.case_id))?;
+    }
+    let known = rows::actions_of(transaction, &case.case_id)?;
+    let policy = intake.policy(&alert.tenant_id);
+    let mut planned = Vec::new();
+    for record in cases::plan(case, alert, &known, &intake.playbooks, &policy, now_us) {
+        if rows::add_action(transaction, &record)? {
+            planned.push(record.action_id);
+        }
+    }
+    Ok(Admitted {
+        is_new: true,
+        case_id: Some(case.case_id.clone()),
+        planned,
+    })
+}
+
+/// A case in which something is being done is no longer new.
+fn note_progress(transaction: &Transaction<'_>, record: &ActionRecord) -> Result<(), JournalError> {
+    let Some(mut case) = rows::case(transaction, &record.case_id)? else {
+        return Ok(());
+    };
+    if case.status != "new" {
+        return Ok(());
+    }
+    "in_progress".clone_into(&mut case.status);
+    case.revision += 1;
+    case.changed_time_us = record.changed_time_us;
+    rows::put_case(transaction, &case)
+}
+
+impl Journal for SqliteJournal {
+    fn admit(
+        &self,
+        alerts: &[SeenAlert],
+        intake: &Intake,
+        now_us: i64,
+    ) -> Result<Vec<Admitted>, JournalError> {
+        self.transact(|transaction| {
+            alerts
+                .iter()
+                .map(|alert| admit(transaction, alert, intake, now_us))
+                .collect()
+        })
+    }
+
+    fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError> {
+        self.transact(|transaction| {
+            let mut record = rows::action(transaction, &step.action_id)?.ok_or_else(|| {
+                JournalError::NoSuchAction {
+                    action_id: step.action_id.clone(),
+                }
+            })?;
+            if !step.from.contains(&record.state) {
+                return Err(JournalError::Conflict {
+                    action_id: record.action_id,
+                    found: record.state,
+                });
+            }
+            if record.dry_run && !matches!(step.to, State::Refused) {
+                return Err(JournalError::DryRun {
+                    action_id: record.action_id,
+                });
+            }
+            record.state = step.to;
+            record.changed_time_us = step.time_us;
+            record.attempts = 0;
+            record.not_before_us = 0;
+            record.detail = step.detail.clone();
+            if let Some(receipt) = &step.receipt {
+                record.receipt = Some(receipt.clone());
+            }
+            if let Some(approval) = &step.approval {
+                record.approval = Some(approval.clone());
+            }
+            if step.to == State::Intended {
+                record.warnings.clone_from(&step.warnings);
+                record.intended_time_us = Some(step.time_us);
+                note_progress(transaction, &record)?;
+            }
+            rows::update_action(transaction, &record)?;
+            rows::append_audit(transaction, &record)?;
+            Ok(record)
+        })
+    }
+
+    fn postpone(
+        &self,
+        action_id: &str,
+        attempts: u32,
+        not_before_us: i64,
+    ) -> Result<(), JournalError> {
+        self.transact(|transaction| {
+            let Some(mut record) = rows::action(transaction, action_id)? else {
+                return Err(JournalError::NoSuchAction {
+                    action_id: action_id.to_owned(),
+                });
+            };
+            record.attempts = attempts;
+            record.not_before_us = not_before_us;
+            rows::update_action(transaction, &record)
+        })
+    }
+
+    fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
+        self.transact(|transaction| {
+            let case = rows::case(transaction, &request.case_id)?.ok_or_else(|| {
+                JournalError::NoSuchCase {
+                    case_id: request.case_id.clone(),
+                }
+            })?;
+            if case.entity().is_empty() {
+                return Err(JournalError::NoAccount {
+                    case_id: case.case_id,
+                });
+            }
+            let known = rows::actions_of(transaction, &case.case_id)?;
+            let round = match requests::meaning(&known, &request.action, request.time_us) {
+                Meaning::Known { action_id } => {
+                    return known
+                        .into_iter()
+                        .find(|record| record.action_id == action_id)
+                        .ok_or(JournalError::NoSuchAction { action_id });
+                }
+                Meaning::New { round } => round,
+            };
+            let position = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            let (action, by) = (request.action.clone(), request.by.clone());
+            let mut record =
+                cases::new_record(&case, action, round, position, by.clone(), request.time_us);
+            record.dry_run = request.dry_run;
+            record.approval = (!request.dry_run).then_some(Approval::Person(by));
+            rows::add_action(transaction, &record)?;
+            let action_id = record.action_id;
+            rows::action(transaction, &action_id)?.ok_or(JournalError::NoSuchAction { action_id })
+        })
+    }
+
+    fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
+        rows::action(&self.connection(), action_id)
+    }
+
+    fn runnable(
+        &self,
+        tenant_id: &str,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        rows::bodies(
+            &self.connection(),
+            "SELECT body FROM actions WHERE tenant_id = ?1 AND state IN ('approved', 'intended', 'applied') \
+             ORDER BY number LIMIT ?2",
+            params![tenant_id, rows::bound(count_max)],
+            "an action",
+        )
+    }
+
+    fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {
+        let records: Vec<ActionRecord> = rows::bodies(
+            &self.connection(),
+            "SELECT body FROM actions WHERE tenant_id = ?1 AND intended_time_us >= ?2",
+            params![tenant_id, since_us],
+            "an action",
+        )?;
+        Ok(records
+            .into_iter()
+            .filter_map(|record| {
+                Some(Intent {
+                    account: record.account().to_owned(),
+                    kind: record.action.kind(),
+                    time_us: record.intended_time_us?,
+                    action_id: record.action_id,
+                })
+            })
+            .collect())
+    }
+
+    fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT number, topic, key, payload FROM outgoing ORDER BY number LIMIT ?1",
+        )?;
+        let rows = statement.query_map(params![rows::bound(count_max)], |row| {
+            Ok((
+                row.get(0)?,
+                row.get::<_, String>(1)?,
+                row.get(2)?,
+                row.get(3)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (number, name, key, payload) = row?;
+            let topic = Topic::of_name(&name).ok_or_else(|| JournalError::Row {
+                what: format!("topic \"{name}\""),
+            })?;
+            Ok(Outgoing {
+                number,
+                topic,
+                key,
+                payload,
+            })
+        })
+        .collect()
+    }
+
+    fn published(&self, number: i64) -> Result<(), JournalError> {
+        self.transact(|transaction| {
+            transaction.execute("DELETE FROM outgoing WHERE number <= ?1", params![number])?;
+            Ok(())
+        })
+    }
+
+    fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
+        let sql = "SELECT body FROM cases ORDER BY changed_time_us DESC, case_id LIMIT ?1";
+        rows::bodies(
+            &self.connection(),
+            sql,
+            params![rows::bound(count_max)],
+            "a case",
+        )
+    }
+
+    fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError> {
+        rows::case(&self.connection(), case_id)
+    }
+
+    fn actions(
+        &self,
+        case_id: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        rows::bodies(
+            &self.connection(),
+            "SELECT body FROM actions WHERE ?1 IS NULL OR case_id = ?1 ORDER BY number LIMIT ?2",
+            params![case_id, rows::bound(count_max)],
+            "an action",
+        )
+    }
+
+    fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError> {
+        rows::audit_after(&self.connection(), after, count_max)
+    }
+}

@@ -1,0 +1,341 @@
+//! Pure: may this action happen now, by facts that were just read (promises §4.3, P15).
+//!
+//! Every refusal is named. A fact that is missing refuses: nothing is assumed.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{ActionKind, RevokeSessions};
+use crate::directory::{Grant, Role, User};
+use crate::record::{ActionRecord, Approval};
+
+/// How far back targets are counted, in microseconds.
+pub const TARGETS_WINDOW_US: i64 = 3_600_000_000;
+
+/// Facts older than this are missing ones, in microseconds.
+pub const FACTS_AGE_MAX_US: i64 = 60_000_000;
+
+/// What the configuration allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing is sent.
+    pub dry_run: bool,
+    /// Actions that need no person's approval.
+    pub automatic: Vec<ActionKind>,
+    /// Object ids and user principal names that are never acted on, in lower case (P70).
+    pub never_act: BTreeSet<String>,
+    /// Most accounts acted on in an hour in a tenant.
+    pub targets_per_hour_max: u32,
+    /// Shortest time between two runs of one action on one account, in microseconds.
+    pub cool_down_us: i64,
+}
+
+/// An intent of the last hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The action's id.
+    pub action_id: String,
+    /// The action.
+    pub kind: ActionKind,
+    /// Object id of the account.
+    pub account: String,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+/// What was read before deciding; none is a fact that could not be read.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// When the reading began, in microseconds since the Unix epoch, UTC.
+    pub read_time_us: i64,
+    /// Whether the kill switch is set.
+    pub kill_switch: Option<bool>,
+    /// What the token may do.
+    pub grant: Option<Grant>,
+    /// The account; the inner none is an account that does not exist.
+    pub user: Option<Option<User>>,
+    /// The roles that the account holds.
+    pub roles: Option<Vec<Role>>,
+    /// Intents of the tenant in the last hour.
+    pub intents: Option<Vec<Intent>>,
+}
+
+/// Why an action does not happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// Nothing is sent in dry-run.
+    #[error("dry-run is on")]
+    DryRun,
+    /// The kill switch is set.
+    #[error("the kill switch is set")]
+    KillSwitch,
+    /// Nobody approved it, or what approved it does so no longer.
+    #[error("nobody has approved it")]
+    NotApproved,
+    /// A fact could not be read, or is too old.
+    #[error("{fact} could not be read")]
+    FactMissing {
+        /// Which fact.
+        fact: String,
+    },
+    /// The token lacks a permission.
+    #[error("the token lacks permission {permission}")]
+    PermissionMissing {
+        /// The least permission that suffices.
+        permission: String,
+    },
+    /// The account does not exist.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// The account is on the never-act list, or is our own.
+    #[error("\"{entry}\" is never acted on")]
+    NeverAct {
+        /// What is on the list.
+        entry: String,
+    },
+    /// The account holds directory roles: a human must act (P71).
+    #[error("the account holds {roles}; it needs a human with the role {needed}")]
+    Privileged {
+        /// Names of the roles that the account holds.
+        roles: String,
+        /// The role that whoever acts must hold.
+        needed: String,
+    },
+    /// Too many accounts in an hour.
+    #[error("{limit} accounts were acted on within an hour")]
+    TooManyTargets {
+        /// The limit.
+        limit: u32,
+    },
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may happen; the warnings go with its outcome.
+    Go {
+        /// What the action does not achieve on this account, one sentence each.
+        warnings: Vec<String>,
+    },
+    /// It may happen later.
+    Wait {
+        /// Not before this time.
+        until_us: i64,
+    },
+    /// It must not happen; every reason.
+    Refused(Vec<Refusal>),
+}
+
+/// Roles whose holders a User Administrator may act on, by template id.
+///
+/// Source: Microsoft Entra, "Who can perform sensitive actions".
+const LIMITED_ROLES: [&str; 5] = [
+    "88d8e3e3-8f55-4a1e-953a-9b9898b8876b", // Directory Readers
+    "95e79109-95c0-4d8e-aee3-d01accf2d47b", // Guest Inviter
+    "729827e3-9c14-49f7-bb1b-9608f156bbb8", // Helpdesk Administrator
+    "790c1fb9-7f7d-4f88-86a1-ef1f95c05c1b", // Message Center Reader
+    "4a5d8f65-41da-4de4-8968-e035b65339cf", // Reports Reader
+];
+
+/// Decides by the facts whether the action may happen now.
+pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64) -> Verdict {
+    let mut refusals = Vec::new();
+    check_gates(record, facts, policy, &mut refusals);
+    if !refusals.is_empty() {
+        // Where a gate is shut, nothing else has been asked for.
+        return Verdict::Refused(refusals);
+    }
+    check_age(facts, now_us, &mut refusals);
+    check_grant(record, facts, &mut refusals);
+    check_target(record, facts, policy, &mut refusals);
+    check_limits(record, facts, policy, now_us, &mut refusals);
+    if !refusals.is_empty() {
+        return Verdict::Refused(refusals);
+    }
+    if let Some(until_us) = cooling_until(record, facts, policy, now_us) {
+        return Verdict::Wait { until_us };
+    }
+    let warnings = facts
+        .user
+        .iter()
+        .flatten()
+        .flat_map(|user| warnings(record.action.kind(), user))
+        .collect();
+    Verdict::Go { warnings }
+}
+
+fn check_gates(record: &ActionRecord, facts: &Facts, policy: &Policy, refusals: &mut Vec<Refusal>) {
+    if policy.dry_run || record.dry_run {
+        refusals.push(Refusal::DryRun);
+    }
+    match facts.kill_switch {
+        Some(false) => {}
+        Some(true) => refusals.push(Refusal::KillSwitch),
+        None => refusals.push(missing("the kill switch")),
+    }
+    let is_approved = match &record.approval {
+        Some(Approval::Person(name)) => !name.is_empty(),
+        Some(Approval::Policy) => policy.automatic.contains(&record.action.kind()),
+        None => false,
+    };
+    if !is_approved {
+        refusals.push(Refusal::NotApproved);
+    }
+}
+
+fn check_age(facts: &Facts, now_us: i64, refusals: &mut Vec<Refusal>) {
+    if now_us.abs_diff(facts.read_time_us) > FACTS_AGE_MAX_US.unsigned_abs() {
+        refusals.push(missing("the directory as it is now"));
+    }
+}
+
+fn check_grant(record: &ActionRecord, facts: &Facts, refusals: &mut Vec<Refusal>) {
+    let Some(grant) = &facts.grant else {
+        refusals.push(missing("the token's permissions"));
+        return;
+    };
+    for permission in record.action.permissions() {
+        if !permission.is_in(&grant.roles) {
+            refusals.push(Refusal::PermissionMissing {
+                permission: permission.least.to_owned(),
+            });
+        }
+    }
+}
+
+fn check_target(
+    record: &ActionRecord,
+    facts: &Facts,
+    policy: &Policy,
+    refusals: &mut Vec<Refusal>,
+) {
+    let own_ids = facts
+        .grant
+        .iter()
+        .flat_map(|grant| &grant.own_ids)
+        .map(|id| id.to_lowercase());
+    let never: BTreeSet<String> = policy
+        .never_act
+        .iter()
+        .map(|entry| entry.to_lowercase())
+        .chain(own_ids)
+        .collect();
+    let mut names = vec![record.target.to_lowercase()];
+    match &facts.user {
+        None => refusals.push(missing("the account")),
+        Some(None) => refusals.push(Refusal::NoSuchAccount),
+        Some(Some(user)) => {
+            // Both, so that a renamed account stays on the list.
+            names.push(user.id.as_str().to_owned());
+            names.push(user.user_principal_name.to_lowercase());
+        }
+    }
+    if let Some(entry) = names.into_iter().find(|name| never.contains(name)) {
+        refusals.push(Refusal::NeverAct { entry });
+    }
+    match &facts.roles {
+        None if facts.user == Some(None) => {}
+        None => refusals.push(missing("the account's directory roles")),
+        Some(roles) if roles.is_empty() => {}
+        Some(roles) => {
+            let is_limited = roles
+                .iter()
+                .all(|role| LIMITED_ROLES.contains(&role.id.as_str()));
+            let needed = if is_limited {
+                "User Administrator"
+            } else {
+                "Privileged Authentication Administrator"
+            };
+            let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+            refusals.push(Refusal::Privileged {
+                roles: names.join(", "),
+                needed: needed.to_owned(),
+            });
+        }
+    }
+}
+
+fn check_limits(
+    record: &ActionRecord,
+    facts: &Facts,
+    policy: &Policy,
+    now_us: i64,
+    refusals: &mut Vec<Refusal>,
+) {
+    let Some(intents) = &facts.intents else {
+        refusals.push(missing("the journal's intents"));
+        return;
+    };
+    let account = account(record, facts);
+    let others: BTreeSet<&str> = intents
+        .iter()
+        .filter(|intent| now_us.saturating_sub(intent.time_us) < TARGETS_WINDOW_US)
+        .map(|intent| intent.account.as_str())
+        .filter(|other| *other != account)
+        .collect();
+    if others.len() >= policy.targets_per_hour_max as usize {
+        refusals.push(Refusal::TooManyTargets {
+            limit: policy.targets_per_hour_max,
+        });
+    }
+}
+
+/// Until when the same action on the same account must wait, if it must.
+fn cooling_until(
+    record: &ActionRecord,
+    facts: &Facts,
+    policy: &Policy,
+    now_us: i64,
+) -> Option<i64> {
+    let account = account(record, facts);
+    let latest_us = facts
+        .intents
+        .iter()
+        .flatten()
+        .filter(|intent| intent.action_id != record.action_id)
+        .filter(|intent| intent.kind == record.action.kind() && intent.account == account)
+        .map(|intent| intent.time_us)
+        .max()?;
+    let until_us = latest_us.saturating_add(policy.cool_down_us);
+    (until_us > now_us).then_some(until_us)
+}
+
+fn account<'a>(record: &'a ActionRecord, facts: &'a Facts) -> &'a str {
+    facts
+        .user
+        .iter()
+        .flatten()
+        .next()
+        .map_or(record.account(), |user| user.id.as_str())
+}
+
+/// What the action does not achieve on this account (P65, P68).
+fn warnings(kind: ActionKind, user: &User) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let signs_in = matches!(kind, ActionKind::BlockSignIn | ActionKind::AllowSignIn);
+    if user.is_synced && signs_in {
+        warnings.push(
+            "cloud only: the account is synchronised from an on-premises directory, where it is unchanged, and the \
+             next synchronisation can undo this"
+                .to_owned(),
+        );
+    }
+    if user.is_guest && kind == ActionKind::RevokeSessions {
+        warnings.push("no effect on a guest: the sessions belong to the home tenant".to_owned());
+    }
+    if kind == ActionKind::RevokeSessions {
+        warnings.push(RevokeSessions::LIMITS.to_owned());
+    }
+    warnings
+}
+
+fn missing(fact: &str) -> Refusal {
+    Refusal::FactMissing {
+        fact: fact.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! What is known about one action, and the states that it goes through.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::{Action, ActionKind, Receipt};
+
+/// The state of an action.
+///
+/// ```text
+/// planned ─▶ approved ─▶ intended ─▶ applied ─▶ effective | not_effective | unknown
+///    └──────────┴─▶ refused   └─▶ effective | failed | unknown
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits for approval; in dry-run it stays here.
+    Planned,
+    /// Waits for its turn.
+    Approved,
+    /// May have been sent; the receipt is durable.
+    Intended,
+    /// Was not sent, and will not be.
+    Refused,
+    /// Was accepted; its effect has not been seen yet.
+    Applied,
+    /// Its effect was read back.
+    Effective,
+    /// Was accepted, and its effect did not appear.
+    NotEffective,
+    /// Was not accepted; what was seen since shows no effect.
+    Failed,
+    /// Nobody knows: a human must look (P14).
+    Unknown,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Planned,
+        Self::Approved,
+        Self::Intended,
+        Self::Refused,
+        Self::Applied,
+        Self::Effective,
+        Self::NotEffective,
+        Self::Failed,
+        Self::Unknown,
+    ];
+
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Approved => "approved",
+            Self::Intended => "intended",
+            Self::Refused => "refused",
+            Self::Applied => "applied",
+            Self::Effective => "effective",
+            Self::NotEffective => "not_effective",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the machine has something left to do.
+    pub const fn is_runnable(self) -> bool {
+        matches!(self, Self::Approved | Self::Intended | Self::Applied)
+    }
+
+    /// Whether it has ended.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::Effective | Self::NotEffective | Self::Failed | Self::Unknown
+        )
+    }
+
+    /// Whether it ended in a way that a human must look at.
+    pub const fn needs_a_human(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::NotEffective | Self::Failed | Self::Unknown
+        )
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Who approved an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// The configuration: the action is on the list of automatic ones.
+    Policy,
+    /// A person.
+    Person(String),
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    /// Hash of case, action, target and round.
+    pub action_id: String,
+    /// The case.
+    pub case_id: String,
+    /// The tenant.
+    pub tenant_id: String,
+    /// Object id, or user principal name where no id was known when it was planned.
+    pub target: String,
+    /// The action.
+    pub action: Action,
+    /// Its place among the actions of its case.
+    pub position: u32,
+    /// 0, and one more each time that it is asked for again after it ended.
+    pub round: u32,
+    /// `playbook:NAME` or a person.
+    pub requested_by: String,
+    /// Who approved it.
+    pub approval: Option<Approval>,
+    /// True if it was planned in dry-run: it is never sent, also when dry-run is turned off later.
+    pub dry_run: bool,
+    /// The state.
+    pub state: State,
+    /// What was there before; written with the intent.
+    pub receipt: Option<Receipt>,
+    /// What the action does not achieve on this account; written with the intent (P65).
+    pub warnings: Vec<String>,
+    /// Failed tries since the last change of state.
+    pub attempts: u32,
+    /// Not before this time, in microseconds since the Unix epoch, UTC.
+    pub not_before_us: i64,
+    /// When it was planned, in microseconds since the Unix epoch, UTC.
+    pub planned_time_us: i64,
+    /// When its intent was written.
+    pub intended_time_us: Option<i64>,
+    /// When its state last changed.
+    pub changed_time_us: i64,
+    /// What the last change of state said.
+    pub detail: Value,
+}
+
+/// The idempotency key: the same action on the same target in the same case is one action (P72).
+pub fn action_id(case_id: &str, kind: ActionKind, target: &str, round: u32) -> String {
+    schemas::ids::hex(&[
+        b"action",
+        case_id.as_bytes(),
+        kind.as_str().as_bytes(),
+        target.as_bytes(),
+        &round.to_le_bytes(),
+    ])
+}
+
+impl ActionRecord {
+    /// The account as Microsoft knows it: the object id once it is known.
+    pub fn account(&self) -> &str {
+        self.receipt
+            .as_ref()
+            .map_or(&self.target, |receipt| receipt.user().as_str())
+    }
+}

@@ -1,0 +1,193 @@
+//! What people read and decide: cases, actions with their evidence, approvals, undo, and the audit chain.
+//!
+//! Works on the journal's file beside a running stage, which takes up a decision within half a second.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::action::Action;
+use crate::audit::{Anchor, Broken, Verifier};
+use crate::cases::Case;
+use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{Journal, JournalError, Request, Step};
+use crate::record::{ActionRecord, Approval, State};
+
+/// Entries of the audit chain that are read at a time.
+const AUDIT_PAGE: usize = 1_000;
+
+/// Why a chain is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The chain is broken.
+    #[error("the audit chain is broken: {0}")]
+    Broken(Broken),
+    /// The journal cannot be read.
+    #[error("could not read the audit chain")]
+    Journal(#[from] JournalError),
+}
+
+/// A case with everything that was done about it (S133).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dossier {
+    /// The case, with its alerts.
+    pub case: Case,
+    /// Its actions, in the order in which they were planned.
+    pub actions: Vec<ActionRecord>,
+}
+
+/// The journal for people.
+pub struct Review {
+    journal: SqliteJournal,
+}
+
+impl Review {
+    /// Opens the journal's file.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be used.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        SqliteJournal::open(path).map(|journal| Self { journal })
+    }
+
+    /// Cases, newest change first.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    pub fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
+        self.journal.cases(count_max)
+    }
+
+    /// A case with its actions.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchCase`].
+    pub fn dossier(&self, case_id: &str) -> Result<Dossier, JournalError> {
+        let case = self
+            .journal
+            .case(case_id)?
+            .ok_or_else(|| JournalError::NoSuchCase {
+                case_id: case_id.to_owned(),
+            })?;
+        let actions = self.journal.actions(Some(case_id), usize::MAX)?;
+        Ok(Dossier { case, actions })
+    }
+
+    /// Actions of all cases, in the order in which they were planned.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    pub fn actions(&self, count_max: usize) -> Result<Vec<ActionRecord>, JournalError> {
+        self.journal.actions(None, count_max)
+    }
+
+    /// Approves a planned action.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`] if it is not waiting; [`JournalError::DryRun`] if it is never sent.
+    pub fn approve(
+        &self,
+        action_id: &str,
+        by: &str,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        let approval = Approval::Person(by.to_owned());
+        self.journal.advance(&Step {
+            action_id: action_id.to_owned(),
+            from: &[State::Planned],
+            to: State::Approved,
+            detail: json!({"approved_by": approval}),
+            receipt: None,
+            approval: Some(approval),
+            warnings: Vec::new(),
+            time_us: now_us,
+        })
+    }
+
+    /// Refuses an action that was not sent yet.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`] if it was.
+    pub fn deny(
+        &self,
+        action_id: &str,
+        by: &str,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        self.journal.advance(&Step {
+            action_id: action_id.to_owned(),
+            from: &[State::Planned, State::Approved],
+            to: State::Refused,
+            detail: json!({"why": "denied", "denied_by": by}),
+            receipt: None,
+            approval: None,
+            warnings: Vec::new(),
+            time_us: now_us,
+        })
+    }
+
+    /// Asks for an action on a case's account; asking twice is one action (S158).
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchCase`], [`JournalError::NoAccount`].
+    pub fn request(
+        &self,
+        case_id: &str,
+        action: Action,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        self.journal.request(&Request {
+            case_id: case_id.to_owned(),
+            action,
+            by: by.to_owned(),
+            dry_run,
+            time_us: now_us,
+        })
+    }
+
+    /// Asks for what restores the state before an action (S135, S136).
+    ///
+    /// # Errors
+    /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored.
+    pub fn undo(
+        &self,
+        action_id: &str,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        let nothing = || JournalError::NothingToUndo {
+            action_id: action_id.to_owned(),
+        };
+        let record = self
+            .journal
+            .action(action_id)?
+            .ok_or_else(|| JournalError::NoSuchAction {
+                action_id: action_id.to_owned(),
+            })?;
+        let receipt = record.receipt.as_ref().ok_or_else(nothing)?;
+        let action = record.action.undo(receipt).ok_or_else(nothing)?;
+        self.request(&record.case_id, action, by, dry_run, now_us)
+    }
+
+    /// Checks every entry of the audit chain, and that it has the entries that are known from elsewhere.
+    ///
+    /// # Errors
+    /// [`VerifyError::Broken`] names the first bad entry (P19).
+    pub fn verify(&self, anchors: Vec<Anchor>) -> Result<Option<Anchor>, VerifyError> {
+        let mut verifier = Verifier::new(anchors);
+        let mut after = 0;
+        loop {
+            let entries = self.journal.audit(after, AUDIT_PAGE)?;
+            let Some(last) = entries.last() else {
+                return verifier.finish().map_err(VerifyError::Broken);
+            };
+            after = last.sequence;
+            for entry in &entries {
+                verifier.take(entry).map_err(VerifyError::Broken)?;
+            }
+        }
+    }
+}

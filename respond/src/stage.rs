@@ -1,0 +1,255 @@
+//! The loop: alerts in, cases and plans durable, actions run, messages out.
+//!
+//! ```text
+//! [alerts] ─▶ intake ──journal──▶ one worker per tenant ──journal──▶ publisher ─▶ [cases], [audit]
+//!               │ durable, then commit                                  │ published, then forgotten
+//! ```
+//!
+//! Delivery: at least once in and out, each action once in effect. A tenant whose Graph does not answer stalls
+//! its own worker only. Nothing is dropped: what does not fit in memory waits in the journal.
+
+mod intake;
+mod publisher;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+use microsoft::Client;
+use schemas::environment::Clock;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cases::{self, Intake};
+use crate::config::RespondConfig;
+use crate::directory::Directory;
+use crate::effects::Gates;
+use crate::error::RespondError;
+use crate::executor::{Executor, Pace};
+use crate::graph::GraphDirectory;
+use crate::journal::Ledger;
+use crate::journal::sqlite::SqliteJournal;
+use crate::playbook::{self, Playbook};
+use crate::preflight;
+
+/// How often the journal is looked at for what another process wrote, for example an approval.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often a taken journal is tried again.
+const LOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// Wakes every task of the stage: something in the journal has changed.
+type Wake = watch::Sender<()>;
+
+/// The directories in which respond may act, by tenant id in lower case.
+pub type Directories = BTreeMap<String, Arc<dyn Directory>>;
+
+/// Runs until `stop`: the real directories of the configured tenants.
+///
+/// # Errors
+/// [`RespondError`] if the configuration cannot be used, or something failed that waiting does not mend.
+pub async fn run(
+    config: RespondConfig,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), RespondError> {
+    let client = Client::new(&config.http, Arc::clone(&clock))?;
+    let mut directories = Directories::new();
+    for tenant in &config.tenants {
+        let door = client.tenant(tenant.clone());
+        let directory = GraphDirectory::new(door, &tenant.client_id);
+        directories.insert(tenant.tenant_id.to_ascii_lowercase(), Arc::new(directory));
+    }
+    run_in(config, directories, bus, clock, stop).await
+}
+
+/// Runs until `stop`, in these directories.
+///
+/// # Errors
+/// [`RespondError`] if the configuration cannot be used, or something failed that waiting does not mend.
+pub async fn run_in(
+    config: RespondConfig,
+    directories: Directories,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), RespondError> {
+    let playbooks = load_playbooks(&config.playbooks)?;
+    // One process acts on a journal; a second one waits until the first has ended.
+    let Some(_lock) = lock(&config.journal, &stop).await? else {
+        return Ok(());
+    };
+    let path = config.journal.clone();
+    let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(&path))
+        .await
+        .map_err(|_| RespondError::Task { task: "journal" })??;
+    let ledger = Ledger::new(Arc::new(journal));
+    let (wake, _) = watch::channel(());
+    let mut tasks: JoinSet<Result<(), RespondError>> = JoinSet::new();
+    for (tenant_id, directory) in &directories {
+        let executor = executor(&config, &ledger, directory, &clock, &stop);
+        tasks.spawn(worker::run(tenant_id.clone(), executor, wake.clone()));
+    }
+    let intake = intake(&config, playbooks, directories.keys().cloned().collect());
+    tasks.spawn(intake::run(
+        intake,
+        ledger.clone(),
+        bus.clone(),
+        clock,
+        wake.clone(),
+        stop.clone(),
+    ));
+    let published = CancellationToken::new();
+    let publisher = tokio::spawn(publisher::run(ledger, bus, wake, published.clone()));
+    let mut ended = Ok(());
+    while let Some(task) = tasks.join_next().await {
+        let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
+        if !stop.is_cancelled() || task.is_err() {
+            // A task that ends by itself ends the stage: better none than half of one.
+            stop.cancel();
+            ended = ended.and(task);
+        }
+    }
+    // What the others wrote last is published too.
+    published.cancel();
+    let flushed = publisher
+        .await
+        .unwrap_or(Err(RespondError::Task { task: "publisher" }));
+    ended.and(flushed)
+}
+
+fn intake(
+    config: &RespondConfig,
+    playbooks: Vec<Playbook>,
+    acting_tenants: BTreeSet<String>,
+) -> Intake {
+    Intake {
+        policy: cases::Policy {
+            case_severity_min: config.case_severity_min,
+            window_us: cases::Policy::window_of_hours(config.case_window_hours),
+            automatic: config.automatic.clone(),
+            dry_run: config.dry_run,
+        },
+        playbooks,
+        acting_tenants,
+    }
+}
+
+fn executor(
+    config: &RespondConfig,
+    ledger: &Ledger,
+    directory: &Arc<dyn Directory>,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> Executor {
+    Executor {
+        ledger: ledger.clone(),
+        directory: Arc::clone(directory),
+        gates: Gates {
+            dry_run: config.dry_run,
+            kill_switch: config.kill_switch.clone(),
+        },
+        policy: preflight::Policy {
+            dry_run: config.dry_run,
+            automatic: config.automatic.clone(),
+            never_act: config
+                .never_act
+                .iter()
+                .map(|entry| entry.trim().to_lowercase())
+                .collect(),
+            targets_per_hour_max: config.targets_per_hour_max,
+            cool_down_us: i64::try_from(config.cool_down_s)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(1_000_000),
+        },
+        pace: Pace {
+            read_backs_max: config.read_backs_max,
+            read_back_wait: Duration::from_millis(config.read_back_wait_ms),
+            attempts_max: config.attempts_max,
+            retry_wait: Duration::from_millis(config.retry_wait_ms),
+        },
+        clock: Arc::clone(clock),
+        stop: stop.clone(),
+    }
+}
+
+/// The embedded playbooks and those of the folder, by file name.
+fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
+    let mut files = Vec::new();
+    if !folder.as_os_str().is_empty() {
+        let cannot = |cause: io::Error| RespondError::File {
+            what: "playbooks",
+            path: folder.to_owned(),
+            cause,
+        };
+        for entry in fs::read_dir(folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                files.push((
+                    path.display().to_string(),
+                    fs::read_to_string(&path).map_err(cannot)?,
+                ));
+            }
+        }
+        files.sort();
+    }
+    Ok(playbook::load(&files)?)
+}
+
+/// Waits for the journal's lock; none if the stage is stopped before. The system frees it when the process dies.
+async fn lock(journal: &Path, stop: &CancellationToken) -> Result<Option<File>, RespondError> {
+    let mut path = journal.as_os_str().to_owned();
+    path.push(".lock");
+    let cannot = |cause: io::Error| RespondError::File {
+        what: "lock",
+        path: path.clone().into(),
+        cause,
+    };
+    if let Some(folder) = journal.parent() {
+        fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let file = File::create(&path).map_err(cannot)?;
+    let mut was_told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(cause)) => return Err(cannot(cause)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !was_told {
+            tracing::warn!(journal = %journal.display(), "another process acts on this journal; waiting for it to end");
+            was_told = true;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(LOCK_EVERY) => {}
+        }
+    }
+}
+
+/// Waits as an error's fate says, or gives the error back if waiting cannot help or the stage is stopped.
+async fn obey(
+    error: RespondError,
+    task: &'static str,
+    stop: &CancellationToken,
+) -> Result<(), RespondError> {
+    let schemas::fate::Fate::Retry { after } = error.fate() else {
+        return Err(error);
+    };
+    tracing::warn!(task, error = %error, cause = ?std::error::Error::source(&error), "trying again");
+    metrics::counter!("respond_retries_total", "task" => task).increment(1);
+    tokio::select! {
+        () = stop.cancelled() => Err(error),
+        () = tokio::time::sleep(after) => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! Publishes what the journal holds for others: publish, then forget.
+
+use bus::{Bus, Message};
+use schemas::topics::Topic;
+use tokio_util::sync::CancellationToken;
+
+use super::{LOOK_EVERY, Wake, obey};
+use crate::error::RespondError;
+use crate::journal::{Ledger, Outgoing};
+
+/// Most messages in one round.
+const MESSAGES_MAX: usize = 500;
+
+pub(super) async fn run(
+    ledger: Ledger,
+    bus: Bus,
+    wake: Wake,
+    stop: CancellationToken,
+) -> Result<(), RespondError> {
+    let mut woken = wake.subscribe();
+    loop {
+        woken.mark_unchanged();
+        // Before the look, so that what was written before the end is seen by it.
+        let is_last = stop.is_cancelled();
+        match publish(&ledger, &bus).await {
+            Ok(0) if is_last => return Ok(()),
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => {
+                obey(error, "publisher", &stop).await?;
+                continue;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = woken.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Publishes what is there; gives the number of messages.
+async fn publish(ledger: &Ledger, bus: &Bus) -> Result<usize, RespondError> {
+    let outgoing = ledger
+        .with(|journal| journal.outgoing(MESSAGES_MAX))
+        .await?;
+    let Some(last) = outgoing.last().map(|message| message.number) else {
+        return Ok(0);
+    };
+    let count = outgoing.len();
+    for topic in [Topic::Cases, Topic::Audit] {
+        let messages = messages(&outgoing, topic);
+        if !messages.is_empty() {
+            bus.publish(topic, messages).await?;
+        }
+    }
+    // A crash before this line publishes again; readers know the ids.
+    ledger.with(move |journal| journal.published(last)).await?;
+    Ok(count)
+}
+
+fn messages(outgoing: &[Outgoing], topic: Topic) -> Vec<Message> {
+    outgoing
+        .iter()
+        .filter(|message| message.topic == topic)
+        .map(|message| Message {
+            key: message.key.clone(),
+            payload: message.payload.clone(),
+        })
+        .collect()
+}
