@@ -1,0 +1,98 @@
+//! The HTTP side: one port for the token endpoint, Graph, the Management Activity API and the control plane.
+
+mod access;
+mod alerts;
+mod control;
+mod door;
+mod graph;
+mod mailbox;
+mod management_activity;
+mod query;
+mod roles;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::shared::Shared;
+use crate::stage::Connection;
+
+/// Everything that is served over HTTP.
+pub(crate) fn router(shared: Arc<Shared>, connection: Connection) -> Router {
+    let feed = "/api/v1.0/{tenant}/activity/feed";
+    let microsoft = Router::new()
+        .route("/{tenant}/oauth2/v2.0/token", post(token::token))
+        .route(
+            &format!("{feed}/subscriptions/start"),
+            post(management_activity::start),
+        )
+        .route(
+            &format!("{feed}/subscriptions/stop"),
+            post(management_activity::stop),
+        )
+        .route(
+            &format!("{feed}/subscriptions/list"),
+            get(management_activity::list),
+        )
+        .route(
+            &format!("{feed}/subscriptions/content"),
+            get(management_activity::content),
+        )
+        .route(
+            &format!("{feed}/audit/{{content}}"),
+            get(management_activity::blob),
+        )
+        .route("/v1.0/users", get(graph::users))
+        .route(
+            "/v1.0/users/{user}",
+            get(graph::user).patch(graph::update_user),
+        )
+        .route(
+            "/v1.0/users/{user}/revokeSignInSessions",
+            post(graph::revoke_sessions),
+        )
+        .route(
+            "/v1.0/users/{user}/mailFolders/inbox/messageRules",
+            get(mailbox::rules),
+        )
+        .route(
+            "/v1.0/users/{user}/mailFolders/inbox/messageRules/{rule}",
+            get(mailbox::rule).patch(mailbox::update_rule),
+        )
+        .route("/v1.0/security/alerts_v2", get(alerts::alerts))
+        .route(
+            "/v1.0/roleManagement/directory/roleAssignments",
+            get(roles::assignments),
+        )
+        .route(
+            "/v1.0/roleManagement/directory/roleDefinitions",
+            get(roles::definitions),
+        )
+        .route(
+            "/v1.0/roleManagement/directory/roleDefinitions/{role}",
+            get(roles::definition),
+        )
+        .fallback(graph::unknown)
+        .layer(from_fn_with_state(Arc::clone(&shared), door::pass))
+        .with_state(Arc::clone(&shared));
+    let control = Router::new()
+        .route(
+            "/simulator/connection",
+            get(move || async move { axum::Json(connection) }),
+        )
+        .route("/simulator/ledger", get(control::ledger))
+        .route("/simulator/calls", get(control::calls))
+        .route("/simulator/story", get(control::story))
+        .route(
+            "/simulator/faults",
+            get(control::faults)
+                .post(control::add_faults)
+                .delete(control::clear_faults),
+        )
+        .layer(axum::middleware::from_fn(door::loopback_only))
+        .with_state(shared);
+    control.merge(microsoft)
+}

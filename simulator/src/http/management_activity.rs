@@ -1,0 +1,307 @@
+//! The Office 365 Management Activity API.
+//!
+//! Source: Office 365 Management Activity API reference. A call without `PublisherIdentifier` shares one
+//! public quota with everybody; here that quota is always used up, so that a client that forgets it is found.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::access::{feed_caller, feed_error};
+use super::query::Query;
+use crate::fault::Effect;
+use crate::shared::Shared;
+use crate::tenant::Tenant;
+use crate::world::moment::{self, HOUR_US};
+use crate::world::outbox::{Blob, ContentType};
+
+/// Widest window of a listing.
+const WINDOW_US_MAX: i64 = 24 * HOUR_US;
+/// How far back a window may start.
+const BACK_US_MAX: i64 = 7 * 24 * HOUR_US;
+
+type Refusal = Box<Response>;
+
+fn bad(code: &str, message: &str) -> Refusal {
+    Box::new(feed_error(StatusCode::BAD_REQUEST, code, message))
+}
+
+/// Checks what every call must carry.
+fn admitted(
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    url_tenant: &str,
+    query: &Query,
+) -> Result<(), Refusal> {
+    feed_caller(tenant, headers, url_tenant)?;
+    match query.get("PublisherIdentifier") {
+        None => {
+            let message = "Too many requests. Method=GetBlob, PublisherId=00000000-0000-0000-0000-000000000000";
+            Err(Box::new(feed_error(
+                StatusCode::FORBIDDEN,
+                "AF429",
+                message,
+            )))
+        }
+        Some(text) if Uuid::try_parse(text).is_err() => {
+            Err(bad("AF20013", "The PublisherIdentifier must be a GUID."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn content_type(query: &Query) -> Result<ContentType, Refusal> {
+    let name = query
+        .get("contentType")
+        .ok_or_else(|| bad("AF20001", "Missing parameter: contentType."))?;
+    ContentType::of_name(name)
+        .ok_or_else(|| bad("AF20020", "The specified content type is not valid."))
+}
+
+fn subscription(kind: ContentType, enabled: bool) -> Value {
+    json!({"contentType": kind.name(), "status": if enabled { "enabled" } else { "disabled" }, "webhook": null})
+}
+
+fn answered(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(|refusal| *refusal)
+}
+
+/// `POST subscriptions/start`.
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    Path(url_tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        admitted(tenant, &headers, &url_tenant, &query)?;
+        let kind = content_type(&query)?;
+        if tenant.subscriptions.insert(kind, true) == Some(true) {
+            return Err(bad(
+                "AF20024",
+                "The subscription is already enabled. No property change.",
+            ));
+        }
+        Ok(Json(subscription(kind, true)).into_response())
+    }))
+}
+
+/// `POST subscriptions/stop`.
+pub(super) async fn stop(
+    State(shared): State<Arc<Shared>>,
+    Path(url_tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        admitted(tenant, &headers, &url_tenant, &query)?;
+        let kind = content_type(&query)?;
+        match tenant.subscriptions.get_mut(&kind) {
+            Some(enabled) if *enabled => {
+                *enabled = false;
+                Ok(StatusCode::OK.into_response())
+            }
+            _ => Err(not_subscribed()),
+        }
+    }))
+}
+
+fn not_subscribed() -> Refusal {
+    bad(
+        "AF20022",
+        "No subscription found for the specified content type.",
+    )
+}
+
+/// `GET subscriptions/list`.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Path(url_tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        admitted(tenant, &headers, &url_tenant, &query)?;
+        let all: Vec<Value> = tenant
+            .subscriptions
+            .iter()
+            .map(|(kind, enabled)| subscription(*kind, *enabled))
+            .collect();
+        Ok(Json(all).into_response())
+    }))
+}
+
+/// `GET subscriptions/content`: one page of the blobs whose creation lies in a window.
+pub(super) async fn content(
+    State(shared): State<Arc<Shared>>,
+    Path(url_tenant): Path<String>,
+    RawQuery(query): RawQuery,
+    effect: Option<Extension<Effect>>,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        admitted(tenant, &headers, &url_tenant, &query)?;
+        let kind = content_type(&query)?;
+        if tenant.subscriptions.get(&kind) != Some(&true) {
+            return Err(not_subscribed());
+        }
+        let (from_us, to_us) = window(&query, tenant.wall_us)?;
+        let first = match query.get("nextPage") {
+            None => 0,
+            Some(text) => text
+                .parse::<usize>()
+                .map_err(|_| bad("AF20031", "Invalid nextPage Input."))?,
+        };
+        let base = format!(
+            "{}/api/v1.0/{}/activity/feed",
+            shared.http_url, tenant.world.tenant.id
+        );
+        let (page, next) = page(tenant, kind, from_us, to_us, first, &base);
+        let mut answer = Json(page).into_response();
+        if let Some(next) = next {
+            let host = match effect {
+                Some(Extension(Effect::ForeignNextPage(host))) => {
+                    base.replace(&shared.http_url, &host)
+                }
+                _ => base,
+            };
+            // The window travels along, so that later pages belong to the same listing.
+            let query = query.with("nextPage", &next.to_string());
+            if let Ok(uri) = HeaderValue::from_str(&format!("{host}/subscriptions/content?{query}"))
+            {
+                answer
+                    .headers_mut()
+                    .insert(HeaderName::from_static("nextpageuri"), uri);
+            }
+        }
+        Ok(answer)
+    }))
+}
+
+/// The blobs of a page, and where the next one begins; the list only grows, so pages do not shift.
+fn page(
+    tenant: &Tenant,
+    kind: ContentType,
+    from_us: i64,
+    to_us: i64,
+    first: usize,
+    base: &str,
+) -> (Vec<Value>, Option<usize>) {
+    let mut page = Vec::new();
+    for (index, blob) in tenant
+        .blobs
+        .get(&kind)
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .skip(first)
+    {
+        let created_us = tenant.blob_created_us(blob);
+        if created_us < from_us
+            || created_us >= to_us
+            || tenant.blob_expires_us(blob) <= tenant.wall_us
+        {
+            continue;
+        }
+        if page.len() == tenant.config.listing_page_blobs {
+            return (page, Some(index));
+        }
+        page.push(listed(tenant, blob, base));
+    }
+    (page, None)
+}
+
+fn listed(tenant: &Tenant, blob: &Blob, base: &str) -> Value {
+    json!({
+        "contentType": blob.content_type.name(),
+        "contentId": blob.content_id,
+        "contentUri": format!("{base}/audit/{}", blob.content_id),
+        "contentCreated": moment::milliseconds(tenant.blob_created_us(blob)),
+        "contentExpiration": moment::milliseconds(tenant.blob_expires_us(blob)),
+    })
+}
+
+/// The window of a listing: both ends or neither, at most 24 h wide, starting at most 7 days back.
+fn window(query: &Query, now_us: i64) -> Result<(i64, i64), Refusal> {
+    let refused = || {
+        bad(
+            "AF20030",
+            "Start time and end time must both be specified (or both omitted) and must be less than or equal to 24 hours apart, with the start time no more than 7 days in the past.",
+        )
+    };
+    match (query.get("startTime"), query.get("endTime")) {
+        (None, None) => Ok((now_us - WINDOW_US_MAX, now_us.saturating_add(1))),
+        (Some(start), Some(end)) => {
+            let start_us = window_time(start).ok_or_else(refused)?;
+            let end_us = window_time(end).ok_or_else(refused)?;
+            let width_us = end_us.saturating_sub(start_us);
+            if width_us <= 0 || width_us > WINDOW_US_MAX || start_us < now_us - BACK_US_MAX {
+                return Err(refused());
+            }
+            Ok((start_us, end_us))
+        }
+        _ => Err(refused()),
+    }
+}
+
+/// Reads `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM` or `YYYY-MM-DDTHH:MM:SS`.
+fn window_time(text: &str) -> Option<i64> {
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00"),
+        16 => format!("{text}:00"),
+        _ => text.to_owned(),
+    };
+    schemas::time::parse_us(&whole)
+}
+
+/// `GET audit/{contentId}`: the records of a blob.
+pub(super) async fn blob(
+    State(shared): State<Arc<Shared>>,
+    Path((url_tenant, content_id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        admitted(tenant, &headers, &url_tenant, &query)?;
+        let blob = tenant
+            .blob(&content_id)
+            .ok_or_else(|| bad("AF20050", "The specified content does not exist."))?;
+        if tenant.blob_expires_us(&blob) <= tenant.wall_us {
+            return Err(bad(
+                "AF20051",
+                "Content requested with the key has already expired.",
+            ));
+        }
+        let kind = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+        Ok((kind, blob.body.clone()).into_response())
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Query, window};
+
+    #[test]
+    fn windows_are_both_or_neither_and_within_bounds() {
+        let now_us = 1_788_770_000_000_000;
+        let accepted = |query: &str| window(&Query::read(Some(query)), now_us).is_ok();
+        assert!(accepted(""));
+        assert!(accepted(
+            "startTime=2026-09-07T00:00&endTime=2026-09-07T08:00:00"
+        ));
+        assert!(!accepted("startTime=2026-09-07T00:00"));
+        assert!(!accepted("startTime=2026-09-05&endTime=2026-09-07"));
+        assert!(!accepted("startTime=2026-08-01&endTime=2026-08-02"));
+        assert!(!accepted("startTime=x&endTime=y"));
+    }
+}

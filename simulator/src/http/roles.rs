@@ -1,0 +1,120 @@
+//! Graph: who holds which directory role.
+//!
+//! Source: Microsoft Graph v1.0, `unifiedRoleAssignment`, `unifiedRoleDefinition`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::access::{graph_caller, graph_error};
+use super::graph::answered;
+use super::query::Query;
+use crate::shared::Shared;
+use crate::world::users::GLOBAL_ADMINISTRATOR;
+
+/// The role definitions that the tenant shows: template and name.
+const DEFINITIONS: &[(&str, &str)] = &[
+    (GLOBAL_ADMINISTRATOR, "Global Administrator"),
+    ("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator"),
+    (
+        "729827e3-9c14-49f7-bb1b-9608f156bbb8",
+        "Helpdesk Administrator",
+    ),
+];
+
+fn shown((id, name): &(&str, &str)) -> Value {
+    json!({"id": id, "templateId": id, "displayName": name, "isBuiltIn": true, "isEnabled": true, "resourceScopes": ["/"]})
+}
+
+/// `GET /roleManagement/directory/roleAssignments`, filtered by principal or whole.
+pub(super) async fn assignments(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = Query::read(query.as_deref());
+    answered(shared.with(|tenant| {
+        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
+        let principal = match query
+            .get("$filter")
+            .map(|filter| filter.strip_prefix("principalId eq "))
+        {
+            None => None,
+            Some(Some(quoted)) => Some(quoted.trim().trim_matches('\'').to_owned()),
+            Some(None) => {
+                let message = "Unsupported filter clause.";
+                return Err(Box::new(graph_error(
+                    tenant,
+                    &headers,
+                    StatusCode::BAD_REQUEST,
+                    "Request_UnsupportedQuery",
+                    message,
+                )));
+            }
+        };
+        let expand = query
+            .get("$expand")
+            .is_some_and(|list| list.contains("roleDefinition"));
+        let mut value = Vec::new();
+        for user in &tenant.world.users {
+            if principal
+                .as_ref()
+                .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&user.id))
+            {
+                continue;
+            }
+            for role in &user.roles {
+                let mut entry = json!({
+                    "id": format!("{role}-{}", user.id),
+                    "principalId": user.id,
+                    "roleDefinitionId": role,
+                    "directoryScopeId": "/",
+                });
+                if expand {
+                    entry["roleDefinition"] =
+                        json!(DEFINITIONS.iter().find(|(id, _)| id == role).map(shown));
+                }
+                value.push(entry);
+            }
+        }
+        Ok(Json(json!({"value": value})).into_response())
+    }))
+}
+
+/// `GET /roleManagement/directory/roleDefinitions`.
+pub(super) async fn definitions(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    answered(shared.with(|tenant| {
+        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
+        let value: Vec<Value> = DEFINITIONS.iter().map(shown).collect();
+        Ok(Json(json!({"value": value})).into_response())
+    }))
+}
+
+/// `GET /roleManagement/directory/roleDefinitions/{id}`.
+pub(super) async fn definition(
+    State(shared): State<Arc<Shared>>,
+    Path(role): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answered(shared.with(|tenant| {
+        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
+        DEFINITIONS
+            .iter()
+            .find(|(id, _)| *id == role)
+            .map(|known| Json(shown(known)).into_response())
+            .ok_or_else(|| {
+                let message = "Resource does not exist.";
+                Box::new(graph_error(
+                    tenant,
+                    &headers,
+                    StatusCode::NOT_FOUND,
+                    "Request_ResourceNotFound",
+                    message,
+                ))
+            })
+    }))
+}

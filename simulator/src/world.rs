@@ -1,0 +1,227 @@
+//! The simulated world: people, their day, the attack, and what becomes visible of it when.
+//!
+//! Pure: a function of the seed, of simulated time and of the responses that it was told of.
+//! It does not wait, and no wall clock reaches it.
+
+pub(crate) mod attack;
+pub(crate) mod chance;
+pub(crate) mod day;
+pub(crate) mod moment;
+pub(crate) mod outbox;
+pub(crate) mod places;
+pub(crate) mod records;
+pub(crate) mod responses;
+pub(crate) mod users;
+
+use std::collections::BTreeMap;
+
+use attack::{Attempt, Story, StoryStep};
+use chance::Chance;
+use day::{Habit, Principal};
+use moment::{HOUR_US, MINUTE_US, SECOND_US};
+use outbox::{ContentType, DUPLICATE_AFTER_S_MAX, Feed, Outbox, Publication};
+use places::Origin;
+use records::TenantFacts;
+use records::directory_audit::DirectoryAudit;
+use records::sign_in::{self, Outcome, SignIn};
+use users::{DOMAIN, User};
+
+use crate::config::SimulatorConfig;
+
+/// Something that will happen at a planned time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening {
+    /// A person does something ordinary.
+    Habit {
+        user: usize,
+        habit: Habit,
+        serial: u32,
+    },
+    /// An application signs in.
+    Application { principal: usize, serial: u32 },
+    /// The attacker takes a step.
+    Step { step: StoryStep, serial: u32 },
+    /// The attacker tries again.
+    Attempt { attempt: Attempt, serial: u32 },
+    /// A message reaches the victim.
+    MailArrives,
+}
+
+/// The world at a simulated time.
+pub(crate) struct World {
+    pub(crate) tenant: TenantFacts,
+    pub(crate) users: Vec<User>,
+    pub(crate) story: Option<Story>,
+    pub(crate) now_us: i64,
+    pub(crate) horizon_us: i64,
+    chance: Chance,
+    principals: Vec<Principal>,
+    agenda: BTreeMap<(i64, u64), Happening>,
+    planned: u64,
+    outbox: Outbox,
+    responses: u64,
+}
+
+/// How long the day and the tail in which its records become visible last.
+pub(crate) fn span_us(config: &SimulatorConfig) -> i64 {
+    let latest_s = config
+        .activity_lateness_s
+        .max
+        .max(config.risk_lateness_s.max)
+        .max(config.event_hubs_lateness_s.max);
+    i64::from(config.day_hours) * HOUR_US
+        + (i64::from(latest_s) + DUPLICATE_AFTER_S_MAX) * SECOND_US
+}
+
+impl World {
+    /// The world as the day begins, with everything planned.
+    pub(crate) fn new(config: &SimulatorConfig, start_us: i64) -> Self {
+        let chance = Chance::new(config.seed);
+        let horizon_us = start_us + span_us(config);
+        let mut world = Self {
+            tenant: TenantFacts {
+                id: chance.uuid(&["tenant"]),
+                domain: DOMAIN,
+            },
+            users: users::people(chance, config.users, start_us),
+            story: None,
+            now_us: start_us,
+            horizon_us,
+            chance,
+            principals: day::principals(chance),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            outbox: Outbox::new(config, chance, start_us, horizon_us),
+            responses: 0,
+        };
+        let end_us = start_us + i64::from(config.day_hours) * HOUR_US;
+        world.plan_day(config, start_us, end_us);
+        if config.story {
+            let begins_us = start_us + i64::from(config.story_after_minutes) * MINUTE_US;
+            let victim = users::victim_index(chance, config.users);
+            world.plan_story(
+                victim,
+                begins_us,
+                end_us,
+                i64::from(config.attempt_every_s) * SECOND_US,
+            );
+        }
+        world
+    }
+
+    /// Lets time pass and appends what became visible; time never runs back.
+    pub(crate) fn advance(&mut self, to_us: i64, out: &mut Vec<Publication>) {
+        while let Some(entry) = self.agenda.first_entry() {
+            let (at_us, _) = *entry.key();
+            if at_us > to_us {
+                break;
+            }
+            let happening = entry.remove();
+            self.now_us = self.now_us.max(at_us);
+            self.perform(happening, at_us);
+        }
+        self.now_us = self.now_us.max(to_us);
+        self.outbox.leave(self.now_us, out);
+    }
+
+    /// Whether the day is over and everything of it is visible.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.agenda.is_empty() && self.outbox.is_empty() && self.now_us >= self.horizon_us
+    }
+
+    fn perform(&mut self, happening: Happening, at_us: i64) {
+        match happening {
+            Happening::Habit {
+                user,
+                habit,
+                serial,
+            } => self.follow_habit(user, habit, serial, at_us),
+            Happening::Application { principal, serial } => {
+                self.application_signs_in(principal, serial, at_us)
+            }
+            Happening::Step { step, serial } => self.take_step(step, serial, at_us),
+            Happening::Attempt { attempt, serial } => self.try_again(attempt, serial, at_us),
+            Happening::MailArrives => self.mail_arrives(at_us),
+        }
+    }
+
+    fn plan(&mut self, at_us: i64, happening: Happening) {
+        self.planned += 1;
+        self.agenda.insert((at_us, self.planned), happening);
+    }
+
+    /// Records a person's sign-in in Entra, and an interactive one in the unified audit log too.
+    ///
+    /// Returns the ids of the records.
+    fn record_sign_in(
+        &mut self,
+        user: usize,
+        origin: &Origin,
+        name: &[&str],
+        seen: &Seen<'_>,
+    ) -> Vec<String> {
+        let name = name.join("/");
+        let id = self.chance.uuid(&["sign-in", &name]);
+        let facts = SignIn {
+            id: &id,
+            at_us: seen.at_us,
+            user: &self.users[user],
+            origin,
+            app: seen.app,
+            outcome: seen.outcome,
+            interactive: seen.interactive,
+            session_id: seen.session_id,
+            correlation_id: &self.chance.uuid(&["correlation", &name]),
+            token_id: &self.chance.hex(&["token", &name])[..22],
+        };
+        let record = sign_in::user_sign_in(&self.tenant, &facts);
+        let mut ids = vec![id.clone()];
+        if seen.interactive {
+            let logon_id = self.chance.uuid(&["logon", &name]);
+            let logon = sign_in::logon(&self.tenant, &logon_id, &facts);
+            self.outbox.to_activity(
+                ContentType::AzureActiveDirectory,
+                &logon_id,
+                &logon,
+                seen.at_us,
+            );
+            ids.push(logon_id);
+        }
+        self.outbox.to_hub(Feed::Signins, &id, record, seen.at_us);
+        ids
+    }
+}
+
+/// What is seen of a sign-in besides who and from where.
+struct Seen<'a> {
+    at_us: i64,
+    app: places::App,
+    outcome: Outcome,
+    interactive: bool,
+    session_id: &'a str,
+}
+
+/// Sends a directory audit on its way in both feeds; returns the ids of its records.
+fn record_audit(
+    outbox: &mut Outbox,
+    tenant: &TenantFacts,
+    chance: Chance,
+    audit: &DirectoryAudit<'_>,
+) -> Vec<String> {
+    let id = audit.id();
+    let activity_id = chance.uuid(&["audit", &id]);
+    outbox.to_hub(
+        Feed::DirectoryAudits,
+        &id,
+        audit.diagnostic(tenant),
+        audit.at_us,
+    );
+    let record = audit.activity(tenant, &activity_id);
+    outbox.to_activity(
+        ContentType::AzureActiveDirectory,
+        &activity_id,
+        &record,
+        audit.at_us,
+    );
+    vec![id, activity_id]
+}

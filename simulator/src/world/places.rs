@@ -1,0 +1,148 @@
+//! Where calls come from: places, devices, and the applications they reach.
+//!
+//! Addresses are from the ranges set aside for documentation and benchmarks (RFC 5737, RFC 2544),
+//! system numbers from those set aside for documentation (RFC 5398).
+
+/// A place as Entra locates it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) city: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) country: &'static str,
+    pub(crate) latitude: f64,
+    pub(crate) longitude: f64,
+    pub(crate) autonomous_system: u32,
+}
+
+/// A device as Entra describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Device {
+    pub(crate) operating_system: &'static str,
+    pub(crate) browser: &'static str,
+    pub(crate) user_agent: &'static str,
+    /// Known to the tenant: managed, compliant, joined.
+    pub(crate) managed: bool,
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Origin {
+    pub(crate) ip: String,
+    pub(crate) place: Place,
+    pub(crate) device: Device,
+    /// Empty for a device that the tenant does not know.
+    pub(crate) device_id: String,
+}
+
+const fn place(
+    city: &'static str,
+    state: &'static str,
+    country: &'static str,
+    (latitude, longitude): (f64, f64),
+    autonomous_system: u32,
+) -> Place {
+    Place {
+        city,
+        state,
+        country,
+        latitude,
+        longitude,
+        autonomous_system,
+    }
+}
+
+/// Where the tenant's people work.
+pub(crate) const HOMES: &[Place] = &[
+    place("Hamburg", "Hamburg", "DE", (53.55, 9.99), 64_496),
+    place("Bremen", "Bremen", "DE", (53.08, 8.8), 64_496),
+    place("Rotterdam", "Zuid-Holland", "NL", (51.92, 4.48), 64_497),
+    place("Antwerpen", "Antwerpen", "BE", (51.22, 4.4), 64_498),
+];
+
+/// Where the phishing proxy stands.
+pub(crate) const ATTACKER_PROXY: Place =
+    place("Chisinau", "Chisinau", "MD", (47.01, 28.86), 64_510);
+
+/// Where the stolen session is used from.
+pub(crate) const ATTACKER_DESK: Place = place("Lagos", "Lagos", "NG", (6.45, 3.39), 64_511);
+
+/// What the tenant's people use.
+pub(crate) const DEVICES: &[Device] = &[
+    Device {
+        operating_system: "Windows11",
+        browser: "Edge 140.0.0",
+        user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+        managed: true,
+    },
+    Device {
+        operating_system: "MacOs",
+        browser: "Safari 18.6",
+        user_agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
+        managed: true,
+    },
+    Device {
+        operating_system: "Windows10",
+        browser: "Chrome 139.0.0",
+        user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36",
+        managed: true,
+    },
+];
+
+/// What the phishing proxy shows itself as.
+pub(crate) const PROXY_DEVICE: Device = Device {
+    operating_system: "Windows10",
+    browser: "Chrome 131.0.0",
+    user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    managed: false,
+};
+
+/// What the stolen session is used with.
+pub(crate) const SCRIPT_DEVICE: Device = Device {
+    operating_system: "Linux",
+    browser: "Python Requests 2.32",
+    user_agent: "python-requests/2.32.3",
+    managed: false,
+};
+
+/// An application that is signed in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct App {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) resource_id: &'static str,
+    pub(crate) resource: &'static str,
+}
+
+/// The portal of Microsoft 365.
+pub(crate) const OFFICE_HOME: App = App {
+    id: "4765445b-32c6-49b0-83e6-1d93765276ca",
+    name: "OfficeHome",
+    resource_id: "4765445b-32c6-49b0-83e6-1d93765276ca",
+    resource: "OfficeHome",
+};
+
+/// Outlook on the web.
+pub(crate) const OUTLOOK_WEB: App = App {
+    id: "9199bf20-a13f-4107-85dc-02114787ef48",
+    name: "One Outlook Web",
+    resource_id: "00000002-0000-0ff1-ce00-000000000000",
+    resource: "Office 365 Exchange Online",
+};
+
+/// What ordinary people sign in to.
+pub(crate) const APPS: &[App] = &[
+    OFFICE_HOME,
+    OUTLOOK_WEB,
+    App {
+        id: "1fec8e78-bce4-4aaf-ab1b-5451cc387264",
+        name: "Microsoft Teams",
+        resource_id: "cc15fd57-2c6c-4117-a88c-83b1d56b4bbe",
+        resource: "Microsoft Teams Services",
+    },
+    App {
+        id: "08e18876-6177-487e-b8b5-cf950c1e598c",
+        name: "SharePoint Online Web Client Extensibility",
+        resource_id: "00000003-0000-0ff1-ce00-000000000000",
+        resource: "Office 365 SharePoint Online",
+    },
+];

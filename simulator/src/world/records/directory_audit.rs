@@ -1,0 +1,186 @@
+//! Directory audits, as diagnostic settings and the unified audit log write them.
+//!
+//! Source: Microsoft Graph, `directoryAudit`; Office 365 Management Activity API schema, record type 8.
+//! The same operation ends with a period in the unified audit log and without one in diagnostic settings.
+
+use serde_json::{Map, Value, json};
+
+use super::{Common, TenantFacts, diagnostic, extend, named_values};
+use crate::world::moment;
+use crate::world::users::User;
+
+/// Who did it.
+pub(crate) enum Initiator<'a> {
+    /// A person, from an address.
+    Person(&'a User, &'a str),
+    /// An application.
+    Application {
+        name: &'a str,
+        app_id: &'a str,
+        principal_id: &'a str,
+    },
+}
+
+/// A property that changed: name, old value, new value, as plain text.
+pub(crate) type Change<'a> = (&'a str, &'a str, &'a str);
+
+/// The facts of a directory audit.
+pub(crate) struct DirectoryAudit<'a> {
+    pub(crate) number: u128,
+    pub(crate) at_us: i64,
+    /// Without the period.
+    pub(crate) activity: &'a str,
+    pub(crate) category: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) operation_type: &'a str,
+    pub(crate) initiator: Initiator<'a>,
+    pub(crate) target_type: &'a str,
+    pub(crate) target_id: &'a str,
+    pub(crate) target_name: &'a str,
+    pub(crate) changes: &'a [Change<'a>],
+    pub(crate) user_agent: &'a str,
+    pub(crate) correlation_id: &'a str,
+}
+
+impl DirectoryAudit<'_> {
+    /// Its identity in diagnostic settings.
+    pub(crate) fn id(&self) -> String {
+        let word = format!("{:032X}", self.number);
+        let (tag, _) = word.split_at(5);
+        format!("Directory_{tag}_{}", self.number % 1_000_000_000_000)
+    }
+
+    /// The record in diagnostic settings.
+    pub(crate) fn diagnostic(&self, tenant: &TenantFacts) -> Map<String, Value> {
+        let changes: Vec<Value> = self
+            .changes
+            .iter()
+            .map(|(name, old, new)| {
+                // Values are JSON text inside the JSON.
+                json!({"displayName": name, "oldValue": json!(old).to_string(), "newValue": json!(new).to_string()})
+            })
+            .collect();
+        let is_user = self.target_type == "User";
+        let properties = json!({
+            "id": self.id(),
+            "category": self.category,
+            "correlationId": self.correlation_id,
+            "result": "success",
+            "resultReason": "",
+            "activityDisplayName": self.activity,
+            "activityDateTime": moment::ticks_with_offset(self.at_us),
+            "loggedByService": self.service,
+            "operationType": self.operation_type,
+            "initiatedBy": self.initiated_by(),
+            "targetResources": [{
+                "id": self.target_id,
+                "displayName": (!is_user).then_some(self.target_name),
+                "type": self.target_type,
+                "userPrincipalName": is_user.then_some(self.target_name),
+                "modifiedProperties": changes,
+            }],
+            "additionalDetails": [{"key": "User-Agent", "value": self.user_agent}],
+        });
+        let mut record = diagnostic(tenant, "AuditLogs", self.activity, properties);
+        let ip = match &self.initiator {
+            Initiator::Person(_, ip) => Some(*ip),
+            Initiator::Application { .. } => None,
+        };
+        extend(
+            &mut record,
+            json!({"resultSignature": "None", "callerIpAddress": ip, "correlationId": self.correlation_id, "identity": self.actor_name()}),
+        );
+        record
+    }
+
+    fn initiated_by(&self) -> Value {
+        match &self.initiator {
+            Initiator::Person(user, ip) => json!({"user": {
+                "id": user.id,
+                "displayName": null,
+                "userPrincipalName": user.principal_name,
+                "ipAddress": ip,
+                "roles": [],
+            }}),
+            Initiator::Application {
+                name,
+                app_id: _,
+                principal_id,
+            } => json!({"app": {
+                // Microsoft leaves the app id out.
+                "appId": null,
+                "displayName": name,
+                "servicePrincipalId": principal_id,
+                "servicePrincipalName": null,
+            }}),
+        }
+    }
+
+    fn actor_name(&self) -> &str {
+        match &self.initiator {
+            Initiator::Person(user, _) => &user.display_name,
+            Initiator::Application { name, .. } => name,
+        }
+    }
+
+    /// The record in the unified audit log.
+    pub(crate) fn activity(&self, tenant: &TenantFacts, id: &str) -> Map<String, Value> {
+        let operation = format!("{}.", self.activity);
+        let (user_id, user_key, user_type, ip) = match &self.initiator {
+            Initiator::Person(user, ip) => (user.principal_name.clone(), user.key(), 0, *ip),
+            Initiator::Application {
+                app_id,
+                principal_id,
+                ..
+            } => (
+                format!("ServicePrincipal_{principal_id}"),
+                (*app_id).to_owned(),
+                4,
+                "",
+            ),
+        };
+        let common = Common {
+            id,
+            at_us: self.at_us,
+            operation: &operation,
+            record_type: 8,
+            workload: "AzureActiveDirectory",
+            result: "Success",
+            user_id: &user_id,
+            user_key: &format!("{user_key}@{}", tenant.domain),
+            user_type,
+        };
+        let changes: Vec<Value> = self
+            .changes
+            .iter()
+            .map(|(name, old, new)| json!({"Name": name, "OldValue": old, "NewValue": new}))
+            .collect();
+        let kind = self.target_type;
+        let details = json!({"User-Agent": self.user_agent}).to_string();
+        let mut record = common.record(tenant);
+        extend(
+            &mut record,
+            json!({
+                "AzureActiveDirectoryEventType": 1,
+                "ObjectId": if kind == "User" { self.target_name } else { self.target_id },
+                "ActorIpAddress": ip,
+                "ClientIP": ip,
+                "ActorContextId": tenant.id,
+                "TargetContextId": tenant.id,
+                "InterSystemsId": self.correlation_id,
+                "IntraSystemId": id,
+                "SupportTicketId": "",
+                "Actor": [{"ID": user_id, "Type": 5}, {"ID": self.actor_name(), "Type": 1}],
+                "Target": [
+                    {"ID": format!("{kind}_{}", self.target_id), "Type": 2},
+                    {"ID": self.target_id, "Type": 2},
+                    {"ID": kind, "Type": 2},
+                    {"ID": self.target_name, "Type": 1},
+                ],
+                "ModifiedProperties": changes,
+                "ExtendedProperties": named_values(&[("additionalDetails", &details), ("extendedAuditEventCategory", kind)]),
+            }),
+        );
+        record
+    }
+}

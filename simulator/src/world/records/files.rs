@@ -1,0 +1,89 @@
+//! SharePoint and Teams records of the unified audit log.
+//!
+//! Source: Office 365 Management Activity API schema, record types 6 and 25.
+
+use serde_json::{Map, Value, json};
+
+use super::{Common, TenantFacts, extend};
+use crate::world::places::Origin;
+use crate::world::users::User;
+
+/// The facts of something done with a file.
+pub(crate) struct FileOperation<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) at_us: i64,
+    pub(crate) operation: &'a str,
+    pub(crate) user: &'a User,
+    pub(crate) origin: &'a Origin,
+    pub(crate) session_id: &'a str,
+    pub(crate) file: &'a str,
+    pub(crate) site: &'a str,
+}
+
+/// A file operation in SharePoint.
+pub(crate) fn file(tenant: &TenantFacts, facts: &FileOperation<'_>) -> Map<String, Value> {
+    let common = Common {
+        id: facts.id,
+        at_us: facts.at_us,
+        operation: facts.operation,
+        record_type: 6,
+        workload: "SharePoint",
+        result: "Succeeded",
+        user_id: &facts.user.principal_name,
+        user_key: &format!(
+            "i:0h.f|membership|{}@live.com",
+            facts.user.key().to_lowercase()
+        ),
+        user_type: 0,
+    };
+    let site = format!("https://harbour.sharepoint.example/sites/{}/", facts.site);
+    let extension = facts
+        .file
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension);
+    let mut record = common.record(tenant);
+    extend(
+        &mut record,
+        json!({
+            "ClientIP": facts.origin.ip,
+            "ObjectId": format!("{site}Shared Documents/{}", facts.file),
+            "SiteUrl": site,
+            "SourceRelativeUrl": "Shared Documents",
+            "SourceFileName": facts.file,
+            "SourceFileExtension": extension,
+            "ItemType": "File",
+            "EventSource": "SharePoint",
+            "UserAgent": facts.origin.device.user_agent,
+            "CorrelationId": facts.id,
+            "AppAccessContext": {"AADSessionId": facts.session_id, "CorrelationId": facts.id},
+        }),
+    );
+    record
+}
+
+/// Something done in Teams.
+pub(crate) fn teams(
+    tenant: &TenantFacts,
+    id: &str,
+    at_us: i64,
+    user: &User,
+    operation: &str,
+) -> Map<String, Value> {
+    let common = Common {
+        id,
+        at_us,
+        operation,
+        record_type: 25,
+        workload: "MicrosoftTeams",
+        result: "Succeeded",
+        user_id: &user.principal_name,
+        user_key: &user.id,
+        user_type: 0,
+    };
+    let mut record = common.record(tenant);
+    extend(
+        &mut record,
+        json!({"ClientIP": user.origin.ip, "CommunicationType": "Team", "TeamName": user.department, "ChannelName": "General"}),
+    );
+    record
+}

@@ -1,0 +1,344 @@
+//! Sign-ins, as diagnostic settings and the unified audit log write them.
+//!
+//! Source: Azure Monitor, `SigninLogs`, `AADNonInteractiveUserSignInLogs`, `AADServicePrincipalSignInLogs`;
+//! Office 365 Management Activity API schema, record type 15.
+
+use serde_json::{Map, Value, json};
+
+use super::{Common, TenantFacts, diagnostic, extend, location, named_values};
+use crate::world::moment;
+use crate::world::places::{App, Origin};
+use crate::world::users::User;
+
+/// How a sign-in ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Success,
+    /// The password is wrong.
+    BadPassword,
+    /// The account is blocked.
+    Disabled,
+    /// The session was revoked.
+    Revoked,
+}
+
+impl Outcome {
+    /// The AADSTS code.
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Self::Success => 0,
+            Self::BadPassword => 50_126,
+            Self::Disabled => 50_057,
+            Self::Revoked => 50_173,
+        }
+    }
+
+    /// What Entra says of the code.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Success => "Other.",
+            Self::BadPassword => {
+                "Error validating credentials due to invalid username or password."
+            }
+            Self::Disabled => "The user account is disabled.",
+            Self::Revoked => {
+                "The provided grant has expired due to it being revoked, a fresh auth token is needed. \
+                 The user might have changed or reset their password."
+            }
+        }
+    }
+
+    /// The name by which the unified audit log knows the code.
+    const fn logon_error(self) -> &'static str {
+        match self {
+            Self::Success => "",
+            Self::BadPassword => "InvalidUserNameOrPassword",
+            Self::Disabled => "UserDisabled",
+            Self::Revoked => "FreshTokenNeeded",
+        }
+    }
+
+    /// Whether it is the success.
+    pub(crate) fn succeeded(self) -> bool {
+        self == Self::Success
+    }
+}
+
+/// The facts of a person's sign-in.
+pub(crate) struct SignIn<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) at_us: i64,
+    pub(crate) user: &'a User,
+    pub(crate) origin: &'a Origin,
+    pub(crate) app: App,
+    pub(crate) outcome: Outcome,
+    pub(crate) interactive: bool,
+    pub(crate) session_id: &'a str,
+    pub(crate) correlation_id: &'a str,
+    pub(crate) token_id: &'a str,
+}
+
+/// A person's sign-in in diagnostic settings.
+pub(crate) fn user_sign_in(tenant: &TenantFacts, facts: &SignIn<'_>) -> Map<String, Value> {
+    let category = if facts.interactive {
+        "SignInLogs"
+    } else {
+        "NonInteractiveUserSignInLogs"
+    };
+    let mut record = diagnostic(
+        tenant,
+        category,
+        "Sign-in activity",
+        properties(tenant, facts),
+    );
+    let code = facts.outcome.code();
+    extend(
+        &mut record,
+        json!({
+            "resultType": code.to_string(),
+            "resultSignature": if code == 0 { "SUCCESS" } else { "FAILURE" },
+            "resultDescription": (code != 0).then(|| facts.outcome.reason()),
+            "callerIpAddress": facts.origin.ip,
+            "correlationId": facts.correlation_id,
+            "identity": facts.user.display_name,
+            "location": facts.origin.place.country,
+        }),
+    );
+    record
+}
+
+fn properties(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
+    let mut properties = Map::new();
+    extend(&mut properties, who_and_what(tenant, facts));
+    extend(&mut properties, how(facts));
+    Value::Object(properties)
+}
+
+fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
+    let user = facts.user;
+    json!({
+        "id": facts.id,
+        "createdDateTime": moment::ticks_with_offset(facts.at_us),
+        "userDisplayName": user.display_name,
+        "userPrincipalName": user.principal_name,
+        "userId": user.id,
+        "userType": user.user_type(),
+        "appId": facts.app.id,
+        "appDisplayName": facts.app.name,
+        "resourceId": facts.app.resource_id,
+        "resourceDisplayName": facts.app.resource,
+        "resourceTenantId": tenant.id,
+        "homeTenantId": tenant.id,
+        "tenantId": tenant.id,
+        "crossTenantAccessType": if user.user_type() == "Guest" { "b2bCollaboration" } else { "none" },
+        "ipAddress": facts.origin.ip,
+        "location": location(facts.origin),
+        "autonomousSystemNumber": facts.origin.place.autonomous_system,
+        "correlationId": facts.correlation_id,
+        "originalRequestId": facts.id,
+        "sessionId": facts.session_id,
+        "uniqueTokenIdentifier": facts.token_id,
+        "alternateSignInName": user.principal_name,
+        "signInIdentifier": user.principal_name,
+        "servicePrincipalId": "",
+    })
+}
+
+fn how(facts: &SignIn<'_>) -> Value {
+    let code = facts.outcome.code();
+    let device = facts.origin.device;
+    json!({
+        "status": {
+            "errorCode": code,
+            "failureReason": facts.outcome.reason(),
+            "additionalDetails": facts.outcome.succeeded().then_some("MFA requirement satisfied by claim in the token"),
+        },
+        "isInteractive": facts.interactive,
+        "clientAppUsed": if facts.interactive { "Browser" } else { "Mobile Apps and Desktop clients" },
+        "userAgent": device.user_agent,
+        "deviceDetail": {
+            "deviceId": facts.origin.device_id,
+            "operatingSystem": device.operating_system,
+            "browser": device.browser,
+            "isCompliant": device.managed,
+            "isManaged": device.managed,
+            "trustType": if device.managed { "Azure AD joined" } else { "" },
+        },
+        "conditionalAccessStatus": "notApplied",
+        "appliedConditionalAccessPolicies": [],
+        "authenticationDetails": steps(facts),
+        "authenticationRequirement": "multiFactorAuthentication",
+        "authenticationProtocol": "none",
+        "originalTransferMethod": "none",
+        "incomingTokenType": if facts.interactive { "none" } else { "refreshToken" },
+        "clientCredentialType": "none",
+        "tokenIssuerType": "AzureAD",
+        "tokenIssuerName": "",
+        "signInTokenProtectionStatus": "none",
+        "processingTimeInMilliseconds": 87,
+        "flaggedForReview": false,
+        "riskDetail": "none",
+        "riskLevelAggregated": "none",
+        "riskLevelDuringSignIn": "none",
+        "riskState": "none",
+        "riskEventTypes": [],
+        "riskEventTypes_v2": [],
+    })
+}
+
+fn steps(facts: &SignIn<'_>) -> Value {
+    let step = |method: &str, detail: &str, succeeded: bool, result: &str, requirement: &str| {
+        json!({
+            "authenticationStepDateTime": moment::seconds(facts.at_us),
+            "authenticationMethod": method,
+            "authenticationMethodDetail": detail,
+            "succeeded": succeeded,
+            "authenticationStepResultDetail": result,
+            "authenticationStepRequirement": requirement,
+        })
+    };
+    let password_was_right = facts.outcome != Outcome::BadPassword;
+    let password = step(
+        "Password",
+        "Password in the cloud",
+        password_was_right,
+        if password_was_right {
+            "Correct password"
+        } else {
+            "Invalid username or password or Invalid on-premises username or password."
+        },
+        "Primary authentication",
+    );
+    match (facts.interactive, facts.outcome) {
+        (false, _) => json!([]),
+        (true, Outcome::Success) => {
+            let second = step(
+                "Mobile app notification",
+                "Microsoft Authenticator",
+                true,
+                "MFA completed in Azure AD",
+                "Multifactor authentication",
+            );
+            json!([password, second])
+        }
+        (true, _) => json!([password]),
+    }
+}
+
+/// A person's sign-in in the unified audit log: `UserLoggedIn` or `UserLoginFailed`.
+pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<String, Value> {
+    let succeeded = facts.outcome.succeeded();
+    let common = Common {
+        id,
+        at_us: facts.at_us,
+        operation: if succeeded {
+            "UserLoggedIn"
+        } else {
+            "UserLoginFailed"
+        },
+        record_type: 15,
+        workload: "AzureActiveDirectory",
+        result: if succeeded { "Success" } else { "Failed" },
+        user_id: &facts.user.principal_name,
+        user_key: &facts.user.id,
+        user_type: 0,
+    };
+    let mut record = common.record(tenant);
+    let device = facts.origin.device;
+    extend(
+        &mut record,
+        json!({
+            "AzureActiveDirectoryEventType": 1,
+            "ActorIpAddress": facts.origin.ip,
+            "ClientIP": facts.origin.ip,
+            "ActorContextId": tenant.id,
+            "TargetContextId": tenant.id,
+            "InterSystemsId": facts.correlation_id,
+            "IntraSystemId": facts.id,
+            "ApplicationId": facts.app.id,
+            "ObjectId": facts.app.resource_id,
+            "ErrorNumber": facts.outcome.code().to_string(),
+            "LogonError": (!succeeded).then(|| facts.outcome.logon_error()),
+            "Actor": [{"ID": facts.user.id, "Type": 0}, {"ID": facts.user.principal_name, "Type": 5}],
+            "Target": [{"ID": facts.app.resource_id, "Type": 0}],
+            "ModifiedProperties": [],
+            "ExtendedProperties": named_values(&[
+                ("ResultStatusDetail", if succeeded { "Success" } else { "UserError" }),
+                ("UserAgent", device.user_agent),
+                ("RequestType", if facts.interactive { "Login:login" } else { "OAuth2:Token" }),
+            ]),
+            "DeviceProperties": named_values(&[
+                ("OS", device.operating_system),
+                ("BrowserType", device.browser),
+                ("IsCompliantAndManaged", if device.managed { "True" } else { "False" }),
+                ("SessionId", facts.session_id),
+            ]),
+        }),
+    );
+    record
+}
+
+/// The facts of an application's sign-in.
+pub(crate) struct ApplicationSignIn<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) at_us: i64,
+    pub(crate) app_id: &'a str,
+    pub(crate) principal_id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) key_id: &'a str,
+    pub(crate) ip: &'a str,
+    pub(crate) token_id: &'a str,
+}
+
+/// An application's sign-in in diagnostic settings.
+pub(crate) fn application_sign_in(
+    tenant: &TenantFacts,
+    facts: &ApplicationSignIn<'_>,
+) -> Map<String, Value> {
+    let properties = json!({
+        "id": facts.id,
+        "createdDateTime": moment::ticks_with_offset(facts.at_us),
+        "appId": facts.app_id,
+        "servicePrincipalId": facts.principal_id,
+        "servicePrincipalName": facts.name,
+        "servicePrincipalCredentialKeyId": facts.key_id,
+        "clientCredentialType": "clientSecret",
+        "appOwnerTenantId": tenant.id,
+        "resourceDisplayName": "Microsoft Graph",
+        "resourceId": "00000003-0000-0000-c000-000000000000",
+        "resourceTenantId": tenant.id,
+        "homeTenantId": tenant.id,
+        "ipAddress": facts.ip,
+        "status": {"errorCode": 0},
+        "location": {"city": "", "state": "", "countryOrRegion": "", "geoCoordinates": {"latitude": 0.0, "longitude": 0.0}},
+        "isInteractive": false,
+        "userId": null,
+        "correlationId": facts.token_id,
+        "uniqueTokenIdentifier": facts.token_id,
+        "incomingTokenType": "none",
+        "authenticationProtocol": "none",
+        "originalTransferMethod": "none",
+        "crossTenantAccessType": "none",
+        "conditionalAccessStatus": "notApplied",
+        "appliedConditionalAccessPolicies": [],
+        "tokenIssuerType": "AzureAD",
+        "riskLevelDuringSignIn": "none",
+        "riskState": "none",
+    });
+    let mut record = diagnostic(
+        tenant,
+        "ServicePrincipalSignInLogs",
+        "Sign-in activity",
+        properties,
+    );
+    extend(
+        &mut record,
+        json!({
+            "resultType": "0",
+            "resultSignature": "SUCCESS",
+            "callerIpAddress": facts.ip,
+            "correlationId": facts.token_id,
+        }),
+    );
+    record
+}

@@ -1,0 +1,253 @@
+//! The people of the tenant and their habits, by seed.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+use super::moment;
+use super::places::{ATTACKER_PROXY, DEVICES, Device, HOMES, Origin, Place};
+
+/// The tenant's domain.
+pub(crate) const DOMAIN: &str = "harbour.example";
+
+/// Template of the Global Administrator role.
+pub(crate) const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
+
+/// What is special about a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Emergency account: global administrator that nobody uses on an ordinary day.
+    BreakGlass,
+    /// Does the tenant's admin work.
+    GlobalAdministrator,
+    /// Comes from another tenant.
+    Guest,
+    /// Is mastered on premises.
+    Synced,
+    /// Anybody else.
+    Member,
+}
+
+/// A rule of an inbox.
+#[derive(Debug, Clone)]
+pub(crate) struct InboxRule {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) sequence: u32,
+    pub(crate) enabled: bool,
+    pub(crate) conditions: Value,
+    pub(crate) actions: Value,
+}
+
+impl InboxRule {
+    /// The outside address that it forwards to, if it forwards.
+    pub(crate) fn forwards_to(&self) -> Option<&str> {
+        self.actions
+            .pointer("/forwardTo/0/emailAddress/address")?
+            .as_str()
+    }
+
+    /// The rule as Graph shows it.
+    ///
+    /// Source: Microsoft Graph v1.0, `messageRule`.
+    pub(crate) fn to_graph(&self) -> Value {
+        json!({
+            "id": self.id,
+            "displayName": self.name,
+            "sequence": self.sequence,
+            "isEnabled": self.enabled,
+            "hasError": false,
+            "isReadOnly": false,
+            "conditions": self.conditions,
+            "actions": self.actions,
+        })
+    }
+}
+
+/// A person, with the state that responses change.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) principal_name: String,
+    pub(crate) display_name: String,
+    pub(crate) kind: Kind,
+    pub(crate) department: &'static str,
+    pub(crate) origin: Origin,
+    /// Minutes after the day began at which the person starts to work.
+    pub(crate) starts_after_minutes: i64,
+    pub(crate) minutes_at_work: i64,
+    pub(crate) enabled: bool,
+    /// Sessions issued earlier are revoked.
+    pub(crate) sessions_valid_from_us: i64,
+    pub(crate) session_id: String,
+    pub(crate) session_issued_us: i64,
+    pub(crate) inbox_rules: Vec<InboxRule>,
+    /// Templates of the directory roles that the person holds.
+    pub(crate) roles: Vec<&'static str>,
+}
+
+impl User {
+    /// The user as Graph shows it, without `$select`.
+    ///
+    /// Source: Microsoft Graph v1.0, `user`.
+    pub(crate) fn to_graph(&self, tenant_id: &str) -> Value {
+        json!({
+            "id": self.id,
+            "userPrincipalName": self.principal_name,
+            "displayName": self.display_name,
+            "mail": self.principal_name,
+            "department": self.department,
+            "userType": self.user_type(),
+            "accountEnabled": self.enabled,
+            "signInSessionsValidFromDateTime": moment::seconds(self.sessions_valid_from_us),
+            "onPremisesSyncEnabled": (self.kind == Kind::Synced).then_some(true),
+            "creationType": (self.kind == Kind::Guest).then_some("Invitation"),
+            "tenantId": tenant_id,
+        })
+    }
+
+    /// `Member` or `Guest`.
+    pub(crate) fn user_type(&self) -> &'static str {
+        if self.kind == Kind::Guest {
+            "Guest"
+        } else {
+            "Member"
+        }
+    }
+
+    /// The key by which Exchange and SharePoint know the person.
+    pub(crate) fn key(&self) -> String {
+        self.id
+            .bytes()
+            .filter(u8::is_ascii_alphanumeric)
+            .take(16)
+            .map(char::from)
+            .collect::<String>()
+            .to_uppercase()
+    }
+}
+
+const GIVEN: &[&str] = &[
+    "Ada", "Bram", "Carla", "Dario", "Elin", "Farid", "Greta", "Hugo", "Iris", "Jonas", "Kaya",
+    "Leon", "Mira", "Nils", "Olga", "Pavel", "Quinn", "Rosa", "Sami", "Tessa", "Umar", "Vera",
+    "Wim", "Xenia", "Yara", "Zeno",
+];
+const FAMILY: &[&str] = &[
+    "Anders", "Brand", "Costa", "Duval", "Eriks", "Falk", "Garcia", "Holm", "Ivanov", "Jansen",
+    "Keller", "Lind", "Moreau", "Novak", "Olsen", "Peters", "Quist", "Rossi", "Silva", "Thorn",
+];
+const DEPARTMENTS: &[&str] = &[
+    "Finance",
+    "Sales",
+    "Engineering",
+    "Logistics",
+    "Legal",
+    "People",
+];
+
+/// Everybody, in a fixed order: break-glass, administrator, guest, synced, then members.
+pub(crate) fn people(chance: Chance, count: u32, start_us: i64) -> Vec<User> {
+    (0..count)
+        .map(|index| person(chance, index, start_us))
+        .collect()
+}
+
+/// The member whom the story is about.
+pub(crate) fn victim_index(chance: Chance, count: u32) -> usize {
+    let members = u128::from(count.saturating_sub(4).max(1));
+    4 + usize::try_from(chance.number(&["victim"]) % members).unwrap_or_default()
+}
+
+fn person(chance: Chance, index: u32, start_us: i64) -> User {
+    let name = index.to_string();
+    let mut dice = chance.stream(&["person", &name]);
+    let given = GIVEN[index as usize % GIVEN.len()];
+    let family = FAMILY.choose(&mut dice).copied().unwrap_or("Anders");
+    let (kind, principal_name, display_name) = match index {
+        0 => (
+            Kind::BreakGlass,
+            format!("emergency-access@{DOMAIN}"),
+            "Emergency Access".to_owned(),
+        ),
+        1 => (
+            Kind::GlobalAdministrator,
+            format!("admin@{DOMAIN}"),
+            "Tenant Administrator".to_owned(),
+        ),
+        2 => (
+            Kind::Guest,
+            format!("{}_partner.example#EXT#@{DOMAIN}", given.to_lowercase()),
+            format!("{given} {family} (Partner)"),
+        ),
+        other => (
+            if other == 3 {
+                Kind::Synced
+            } else {
+                Kind::Member
+            },
+            format!(
+                "{}.{}{other}@{DOMAIN}",
+                given.to_lowercase(),
+                family.to_lowercase()
+            ),
+            format!("{given} {family}"),
+        ),
+    };
+    let roles = match kind {
+        Kind::BreakGlass | Kind::GlobalAdministrator => vec![GLOBAL_ADMINISTRATOR],
+        _ => Vec::new(),
+    };
+    User {
+        id: chance.uuid(&["user", &name]),
+        principal_name,
+        display_name,
+        kind,
+        department: DEPARTMENTS.choose(&mut dice).copied().unwrap_or("Sales"),
+        origin: habitual_origin(chance, &name, index),
+        starts_after_minutes: dice.random_range(0..45),
+        minutes_at_work: dice.random_range(360..480),
+        enabled: true,
+        // Half a year and some days ago, when the password was last changed.
+        sessions_valid_from_us: start_us - i64::from(200 + index % 90) * 24 * moment::HOUR_US,
+        session_id: chance.uuid(&["session", &name, "0"]),
+        session_issued_us: start_us - moment::HOUR_US,
+        inbox_rules: Vec::new(),
+        roles,
+    }
+}
+
+fn habitual_origin(chance: Chance, name: &str, index: u32) -> Origin {
+    let mut dice = chance.stream(&["origin", name]);
+    let place: Place = HOMES.choose(&mut dice).copied().unwrap_or(ATTACKER_PROXY);
+    let device: Device = DEVICES[index as usize % DEVICES.len()];
+    Origin {
+        // 198.18.0.0/15 is set aside for benchmarks: no real network is named (RFC 2544).
+        ip: format!("198.18.{}.{}", index / 200, 10 + index % 200),
+        place,
+        device,
+        device_id: chance.uuid(&["device", name]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chance, Kind, people, victim_index};
+
+    #[test]
+    fn the_special_ones_come_first_and_the_victim_is_an_ordinary_member() {
+        let chance = Chance::new(3);
+        let everybody = people(chance, 40, 0);
+        assert_eq!(everybody[0].kind, Kind::BreakGlass);
+        assert_eq!(everybody[3].kind, Kind::Synced);
+        for seed in 0..50 {
+            let victim = victim_index(Chance::new(seed), 40);
+            assert_eq!(everybody[victim].kind, Kind::Member);
+        }
+        let names: std::collections::BTreeSet<_> =
+            everybody.iter().map(|user| &user.principal_name).collect();
+        assert_eq!(names.len(), 40);
+    }
+}
