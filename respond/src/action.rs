@@ -171,9 +171,9 @@ impl Action {
     /// One line that a human approves.
     pub fn plan(&self, target: &str) -> String {
         match self {
-            Self::BlockSignIn(action) => action.plan(target),
-            Self::AllowSignIn(action) => action.plan(target),
-            Self::RevokeSessions(action) => action.plan(target),
+            Self::BlockSignIn(_) => BlockSignIn::plan(target),
+            Self::AllowSignIn(_) => AllowSignIn::plan(target),
+            Self::RevokeSessions(_) => RevokeSessions::plan(target),
             Self::DisableInboxRules(action) => action.plan(target),
             Self::EnableInboxRules(action) => action.plan(target),
         }
@@ -220,20 +220,20 @@ impl Action {
         receipt: &Receipt,
     ) -> Result<(), DirectoryError> {
         match (self, receipt) {
-            (Self::BlockSignIn(action), Receipt::SignIn(receipt)) => {
-                action.apply(effects, receipt).await
+            (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => {
+                BlockSignIn::apply(effects, receipt).await
             }
-            (Self::AllowSignIn(action), Receipt::SignIn(receipt)) => {
-                action.apply(effects, receipt).await
+            (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => {
+                AllowSignIn::apply(effects, receipt).await
             }
-            (Self::RevokeSessions(action), Receipt::Sessions(receipt)) => {
-                action.apply(effects, receipt).await
+            (Self::RevokeSessions(_), Receipt::Sessions(receipt)) => {
+                RevokeSessions::apply(effects, receipt).await
             }
-            (Self::DisableInboxRules(action), Receipt::Rules(receipt)) => {
-                action.apply(directory, effects, receipt).await
+            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
+                DisableInboxRules::apply(directory, effects, receipt).await
             }
-            (Self::EnableInboxRules(action), Receipt::Rules(receipt)) => {
-                action.apply(directory, effects, receipt).await
+            (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => {
+                EnableInboxRules::apply(directory, effects, receipt).await
             }
             _ => Err(other_receipt()),
         }
@@ -255,8 +255,8 @@ impl Action {
             (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => {
                 sign_in::read_back(directory, receipt, true).await
             }
-            (Self::RevokeSessions(action), Receipt::Sessions(receipt)) => {
-                action.read_back(directory, receipt).await
+            (Self::RevokeSessions(_), Receipt::Sessions(receipt)) => {
+                RevokeSessions::read_back(directory, receipt).await
             }
             (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
                 inbox_rules::read_back(directory, receipt, false).await
@@ -272,10 +272,10 @@ impl Action {
     /// be restored.
     pub fn undo(&self, receipt: &Receipt) -> Option<Self> {
         match (self, receipt) {
-            (Self::BlockSignIn(action), Receipt::SignIn(receipt)) => action.undo(receipt),
-            (Self::AllowSignIn(action), Receipt::SignIn(receipt)) => action.undo(receipt),
-            (Self::DisableInboxRules(action), Receipt::Rules(receipt)) => action.undo(receipt),
-            (Self::EnableInboxRules(action), Receipt::Rules(receipt)) => action.undo(receipt),
+            (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => BlockSignIn::undo(receipt),
+            (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => AllowSignIn::undo(receipt),
+            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => DisableInboxRules::undo(receipt),
+            (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => EnableInboxRules::undo(receipt),
             _ => None,
         }
     }

@@ -125,7 +125,7 @@ pub struct Case {
     pub user_id: String,
     /// Highest severity of its alerts.
     pub severity: Severity,
-    /// "new", "in_progress", "on_hold", "resolved" or "closed".
+    /// `new`, `in_progress`, `on_hold`, `resolved` or `closed`.
     pub status: String,
     /// Its alerts, in the order of their arrival.
     pub alerts: Vec<SeenAlert>,

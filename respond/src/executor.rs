@@ -18,7 +18,7 @@ use crate::preflight::{self, Facts, Refusal, TARGETS_WINDOW_US, Verdict};
 use crate::record::{ActionRecord, State};
 
 /// Longest wait between two tries.
-const RETRY_WAIT_MAX: Duration = Duration::from_secs(300);
+const RETRY_WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// How often and how long an action is tried and looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

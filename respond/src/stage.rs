@@ -106,8 +106,8 @@ pub async fn run_in(
         wake.clone(),
         stop.clone(),
     ));
-    let published = CancellationToken::new();
-    let publisher = tokio::spawn(publisher::run(ledger, bus, wake, published.clone()));
+    let all_ended = CancellationToken::new();
+    let publisher = tokio::spawn(publisher::run(ledger, bus, wake, all_ended.clone()));
     let mut ended = Ok(());
     while let Some(task) = tasks.join_next().await {
         let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
@@ -118,7 +118,7 @@ pub async fn run_in(
         }
     }
     // What the others wrote last is published too.
-    published.cancel();
+    all_ended.cancel();
     let flushed = publisher
         .await
         .unwrap_or(Err(RespondError::Task { task: "publisher" }));

@@ -19,14 +19,13 @@ pub struct AllowSignIn {}
 impl AllowSignIn {
     // Plan.
 
-    pub(crate) fn plan(self, target: &str) -> String {
+    pub(crate) fn plan(target: &str) -> String {
         format!("Allow {target} to sign in again.")
     }
 
     // Apply.
 
     pub(crate) async fn apply(
-        self,
         effects: &Effects<'_>,
         receipt: &SignInReceipt,
     ) -> Result<(), DirectoryError> {
@@ -39,7 +38,7 @@ impl AllowSignIn {
     // Undo.
 
     /// An account that could sign in before is not blocked.
-    pub(crate) fn undo(self, receipt: &SignInReceipt) -> Option<Action> {
+    pub(crate) fn undo(receipt: &SignInReceipt) -> Option<Action> {
         (!receipt.was_enabled).then_some(Action::BlockSignIn(BlockSignIn {}))
     }
 }
@@ -59,9 +58,9 @@ mod tests {
             user: user.clone(),
             was_enabled,
         };
-        assert_eq!(AllowSignIn {}.undo(&was(true)), None);
+        assert_eq!(AllowSignIn::undo(&was(true)), None);
         assert_eq!(
-            AllowSignIn {}.undo(&was(false)),
+            AllowSignIn::undo(&was(false)),
             Some(Action::BlockSignIn(BlockSignIn {}))
         );
     }

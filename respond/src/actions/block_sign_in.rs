@@ -20,14 +20,13 @@ pub struct BlockSignIn {}
 impl BlockSignIn {
     // Plan.
 
-    pub(crate) fn plan(self, target: &str) -> String {
+    pub(crate) fn plan(target: &str) -> String {
         format!("Block sign-in of {target}; sessions that exist live on until they are revoked.")
     }
 
     // Apply.
 
     pub(crate) async fn apply(
-        self,
         effects: &Effects<'_>,
         receipt: &SignInReceipt,
     ) -> Result<(), DirectoryError> {
@@ -40,7 +39,7 @@ impl BlockSignIn {
     // Undo.
 
     /// An account that was blocked before stays blocked.
-    pub(crate) fn undo(self, receipt: &SignInReceipt) -> Option<Action> {
+    pub(crate) fn undo(receipt: &SignInReceipt) -> Option<Action> {
         receipt
             .was_enabled
             .then_some(Action::AllowSignIn(AllowSignIn {}))
@@ -63,9 +62,9 @@ mod tests {
             was_enabled,
         };
         assert_eq!(
-            BlockSignIn {}.undo(&was(true)),
+            BlockSignIn::undo(&was(true)),
             Some(Action::AllowSignIn(AllowSignIn {}))
         );
-        assert_eq!(BlockSignIn {}.undo(&was(false)), None);
+        assert_eq!(BlockSignIn::undo(&was(false)), None);
     }
 }

@@ -129,7 +129,6 @@ impl DisableInboxRules {
     // Apply.
 
     pub(crate) async fn apply(
-        &self,
         directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &RulesReceipt,
@@ -140,7 +139,7 @@ impl DisableInboxRules {
     // Undo.
 
     /// Turns on again those that were on.
-    pub(crate) fn undo(&self, receipt: &RulesReceipt) -> Option<Action> {
+    pub(crate) fn undo(receipt: &RulesReceipt) -> Option<Action> {
         let rules: Vec<String> = receipt
             .rules
             .iter()

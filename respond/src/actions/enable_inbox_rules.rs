@@ -60,7 +60,6 @@ impl EnableInboxRules {
     // Apply.
 
     pub(crate) async fn apply(
-        &self,
         directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &RulesReceipt,
@@ -71,7 +70,7 @@ impl EnableInboxRules {
     // Undo.
 
     /// Turns off again those that were off.
-    pub(crate) fn undo(&self, receipt: &RulesReceipt) -> Option<Action> {
+    pub(crate) fn undo(receipt: &RulesReceipt) -> Option<Action> {
         let ids: Vec<String> = receipt
             .rules
             .iter()
@@ -110,7 +109,7 @@ mod tests {
             rules: RuleChoice::Ids(vec!["b".to_owned()]),
         };
         assert_eq!(
-            EnableInboxRules::default().undo(&receipt),
+            EnableInboxRules::undo(&receipt),
             Some(Action::DisableInboxRules(expected))
         );
     }

@@ -52,14 +52,13 @@ impl RevokeSessions {
 
     // Plan.
 
-    pub(crate) fn plan(self, target: &str) -> String {
+    pub(crate) fn plan(target: &str) -> String {
         format!("Revoke every session of {target}; access tokens can live on for about an hour.")
     }
 
     // Apply.
 
     pub(crate) async fn apply(
-        self,
         effects: &Effects<'_>,
         receipt: &SessionsReceipt,
     ) -> Result<(), DirectoryError> {
@@ -70,7 +69,6 @@ impl RevokeSessions {
     ///
     /// Compared with the directory's own earlier value and not with our clock: the two clocks differ.
     pub(crate) async fn read_back(
-        self,
         directory: &dyn DirectoryReads,
         receipt: &SessionsReceipt,
     ) -> Result<Seen, DirectoryError> {
