@@ -14,8 +14,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
+use schemas::fate::Fate;
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
 use tokio::task;
@@ -29,6 +31,9 @@ use crate::message::{Message, Position, check_sizes};
 
 /// Longest wait for an answer about positions.
 const ASK_WAIT: Duration = Duration::from_secs(15);
+
+/// Wait before a question is asked again.
+const ASK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Longest that the last handle waits for consumers to leave their groups, so that others replace them at once.
 const CLOSE_WAIT: Duration = Duration::from_secs(3);
@@ -134,12 +139,9 @@ impl KafkaBus {
             let client = producer.client();
             let mut ends = Vec::new();
             for partition in topics::partitions(client, &name, ASK_WAIT)?.unwrap_or_default() {
-                let (_, next_offset) = client
-                    .fetch_watermarks(&name, partition, ASK_WAIT)
-                    .map_err(|cause| BusError::Kafka {
-                        doing: "ask for the ends of a topic",
-                        cause,
-                    })?;
+                let (_, next_offset) = patiently("ask for the ends of a topic", || {
+                    client.fetch_watermarks(&name, partition, ASK_WAIT)
+                })?;
                 ends.push(Position {
                     topic,
                     partition,
@@ -181,12 +183,9 @@ fn committed(
     for partition in topics::partitions(client.client(), name, ASK_WAIT)?.unwrap_or_default() {
         list.add_partition(name, partition);
     }
-    let answer = client
-        .committed_offsets(list, ASK_WAIT)
-        .map_err(|cause| BusError::Kafka {
-            doing: "ask for a group's positions",
-            cause,
-        })?;
+    let answer = patiently("ask for a group's positions", || {
+        client.committed_offsets(list.clone(), ASK_WAIT)
+    })?;
     let position = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         match element.offset() {
             Offset::Offset(next_offset) => Some(Position {
@@ -198,6 +197,23 @@ fn committed(
         }
     };
     Ok(answer.elements().iter().filter_map(position).collect())
+}
+
+/// Asks again while the cluster is rearranging itself, as just after a topic was created; blocks.
+fn patiently<T>(doing: &'static str, question: impl Fn() -> KafkaResult<T>) -> Result<T, BusError> {
+    let deadline = Instant::now() + ASK_WAIT;
+    loop {
+        match question() {
+            Ok(answer) => return Ok(answer),
+            Err(cause) => {
+                let error = BusError::Kafka { doing, cause };
+                if error.fate() == Fate::Stop || Instant::now() >= deadline {
+                    return Err(error);
+                }
+            }
+        }
+        thread::sleep(ASK_PAUSE);
+    }
 }
 
 /// Runs `question`, which blocks, off the runtime.

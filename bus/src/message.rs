@@ -59,6 +59,11 @@ impl Delivery {
         })
     }
 
+    /// Bytes of its key and payload.
+    pub fn bytes(&self) -> usize {
+        self.key.len() + self.payload.len()
+    }
+
     /// The position after it: what to commit when it and all before it are done.
     pub fn after(&self) -> Position {
         Position {

@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::topics::Topic;
 use tokio::task;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::context::Membership;
 use super::{Cluster, settings};
@@ -88,39 +88,8 @@ impl KafkaConsumer {
         let deadline = Instant::now() + wait_max;
         loop {
             let client = self.client()?;
-            let membership = client.context();
-            while self.gathered.len() < records_max && bytes(&self.gathered) < POLL_BYTES_MAX {
-                if !membership.changes().is_empty() {
-                    break;
-                }
-                let mut stream = client.stream();
-                let taken = if self.gathered.is_empty() {
-                    match timeout_at(deadline, stream.next()).await {
-                        Ok(taken) => taken,
-                        Err(_) => break,
-                    }
-                } else {
-                    match stream.next().now_or_never() {
-                        Some(taken) => taken,
-                        None => break,
-                    }
-                };
-                match taken.map(|taken| sort(membership, taken)) {
-                    Some(Taken::Record(record)) => self.gathered.push(record),
-                    Some(Taken::Failed(cause)) => {
-                        return Err(BusError::Kafka {
-                            doing: "read",
-                            cause,
-                        });
-                    }
-                    Some(Taken::Fatal(cause)) => {
-                        self.rebuild(&cause)?;
-                        break;
-                    }
-                    Some(Taken::Nothing) | None => {}
-                }
-            }
-            let polled = self.take();
+            self.gather(&client, records_max, deadline).await?;
+            let polled = self.take(&client, records_max);
             let nothing = polled.records.is_empty()
                 && polled.assigned.is_empty()
                 && polled.revoked.is_empty();
@@ -130,20 +99,75 @@ impl KafkaConsumer {
         }
     }
 
-    /// What was gathered, without records of partitions that were taken since, and the changes.
-    fn take(&mut self) -> Polled {
-        let mut records = std::mem::take(&mut self.gathered);
-        let Some(client) = &self.client else {
-            return Polled::default();
-        };
+    /// Waits for the first record, takes what is there, and ends early when partitions come or go.
+    async fn gather(
+        &mut self,
+        client: &Client,
+        records_max: usize,
+        deadline: Instant,
+    ) -> Result<(), BusError> {
+        let membership = client.context();
+        let mut stream = client.stream();
+        let mut bytes: usize = self.gathered.iter().map(Delivery::bytes).sum();
+        while self.gathered.len() < records_max
+            && bytes < POLL_BYTES_MAX
+            && membership.changes().is_empty()
+        {
+            let taken = if self.gathered.is_empty() {
+                tokio::select! {
+                    taken = stream.next() => taken,
+                    () = membership.changed() => None,
+                    () = sleep_until(deadline) => break,
+                }
+            } else {
+                match stream.next().now_or_never() {
+                    Some(taken) => taken,
+                    None => break,
+                }
+            };
+            match taken.map_or(Taken::Nothing, |taken| sort(membership, taken)) {
+                Taken::Record(record) => {
+                    // It came after the changes that its poll met; what was gathered came before.
+                    self.discard_stale(client);
+                    bytes += record.bytes();
+                    self.gathered.push(record);
+                }
+                Taken::Failed(cause) => {
+                    return Err(BusError::Kafka {
+                        doing: "read",
+                        cause,
+                    });
+                }
+                Taken::Fatal(cause) => return self.rebuild(&cause),
+                Taken::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws away what was gathered of partitions that were taken since: their new owner reads it again,
+    /// or we do after a new assignment.
+    fn discard_stale(&mut self, client: &Client) {
+        let stale = std::mem::take(&mut client.context().changes().stale);
+        if !stale.is_empty() {
+            self.gathered
+                .retain(|record| !stale.contains(&(record.topic, record.partition)));
+        }
+    }
+
+    /// What was gathered, and the changes; first records of a new partition stay for the next call.
+    fn take(&mut self, client: &Client, records_max: usize) -> Polled {
+        self.discard_stale(client);
         let mut changes = client.context().changes();
         let assigned = std::mem::take(&mut changes.assigned);
         let revoked = std::mem::take(&mut changes.revoked);
-        // Their new owner, or we after a new assignment, read them again from the commit.
-        records.retain(|record| {
-            let partition = (record.topic, record.partition);
-            !revoked.contains(&partition) && !assigned.contains(&partition)
-        });
+        let (mut later, mut records): (Vec<_>, Vec<_>) = std::mem::take(&mut self.gathered)
+            .into_iter()
+            .partition(|record| assigned.contains(&(record.topic, record.partition)));
+        if records.len() > records_max {
+            later.extend(records.split_off(records_max));
+        }
+        self.gathered = later;
         Polled {
             records,
             assigned: assigned.into_iter().collect(),
@@ -324,13 +348,6 @@ fn add(
             doing: "name a position",
             cause,
         })
-}
-
-fn bytes(records: &[Delivery]) -> usize {
-    records
-        .iter()
-        .map(|record| record.key.len() + record.payload.len())
-        .sum()
 }
 
 fn sort(membership: &Membership, taken: Result<BorrowedMessage<'_>, KafkaError>) -> Taken {

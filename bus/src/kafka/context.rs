@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 use schemas::topics::Topic;
+use tokio::sync::Notify;
 
 /// Passes librdkafka's log lines on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,6 +47,8 @@ pub(super) struct Changes {
     pub(super) assigned: BTreeSet<(Topic, i32)>,
     /// Taken since then; not yet reported.
     pub(super) revoked: BTreeSet<(Topic, i32)>,
+    /// Taken since the consumer last threw away what it had gathered of them.
+    pub(super) stale: BTreeSet<(Topic, i32)>,
 }
 
 impl Changes {
@@ -60,6 +63,7 @@ impl Changes {
     fn revoke(&mut self, partitions: impl Iterator<Item = (Topic, i32)>) {
         for partition in partitions {
             self.owned.remove(&partition);
+            self.stale.insert(partition);
             if !self.assigned.remove(&partition) {
                 self.revoked.insert(partition);
             }
@@ -82,6 +86,7 @@ pub(super) struct Membership {
     /// Topics by their full names.
     topics: Vec<(String, Topic)>,
     changes: Mutex<Changes>,
+    changed: Notify,
 }
 
 impl Membership {
@@ -89,7 +94,13 @@ impl Membership {
         Self {
             topics,
             changes: Mutex::default(),
+            changed: Notify::new(),
         }
+    }
+
+    /// Waits for the next change.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     pub(super) fn topic(&self, name: &str) -> Option<Topic> {
@@ -135,6 +146,7 @@ impl ConsumerContext for Membership {
             Rebalance::Revoke(list) => self.changes().revoke(partitions(list).into_iter()),
             Rebalance::Error(error) => tracing::warn!(%error, "could not rebalance"),
         }
+        self.changed.notify_one();
     }
 }
 

@@ -132,7 +132,7 @@ fn read(
                 key: row.get(1)?,
                 payload: row.get(2)?,
             };
-            bytes += delivery.key.len() + delivery.payload.len();
+            bytes += delivery.bytes();
             records.push(delivery);
         }
         if records.len() >= records_max || bytes >= READ_BYTES_MAX {
