@@ -274,7 +274,9 @@ impl Action {
         match (self, receipt) {
             (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => BlockSignIn::undo(receipt),
             (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => AllowSignIn::undo(receipt),
-            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => DisableInboxRules::undo(receipt),
+            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
+                DisableInboxRules::undo(receipt)
+            }
             (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => EnableInboxRules::undo(receipt),
             _ => None,
         }

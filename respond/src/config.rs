@@ -32,9 +32,9 @@ pub struct RespondConfig {
     pub targets_per_hour_max: u32,
     /// Shortest time between two runs of one action on one account, in seconds.
     pub cool_down_s: u64,
-    /// A file that stops every action while it exists.
+    /// A file that stops every action while it exists; relative to the data folder.
     pub kill_switch: PathBuf,
-    /// The SQLite file of cases, actions and the audit chain.
+    /// The SQLite file of cases, actions and the audit chain; relative to the data folder.
     pub journal: PathBuf,
     /// A folder of further playbooks, `*.toml`; empty for none.
     pub playbooks: PathBuf,
@@ -46,7 +46,8 @@ pub struct RespondConfig {
     pub attempts_max: u32,
     /// Wait before the second try, in milliseconds; it doubles with each one, up to five minutes.
     pub retry_wait_ms: u64,
-    /// How Microsoft is reached.
+    /// How Microsoft is reached; given by the caller, who uses one for everything.
+    #[serde(skip)]
     pub http: HttpConfig,
     /// The tenants in which respond may act; in all others plans stay plans. Secrets are resolved by the caller.
     #[serde(skip)]
@@ -63,8 +64,8 @@ impl Default for RespondConfig {
             case_window_hours: 24,
             targets_per_hour_max: 5,
             cool_down_s: 60,
-            kill_switch: PathBuf::from("data/respond.stop"),
-            journal: PathBuf::from("data/respond.sqlite"),
+            kill_switch: PathBuf::from("respond.stop"),
+            journal: PathBuf::from("respond.sqlite"),
             playbooks: PathBuf::new(),
             read_backs_max: 10,
             read_back_wait_ms: 1_000,

@@ -1,9 +1,16 @@
 //! The one way to a call that changes something: every call passes the gates again (P16).
+//!
+//! The gates are also watched while a call is under way, because the client may wait before it tries again. A
+//! call that is cut off may have happened: the executor reads back.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::directory::{Directory, DirectoryError, ObjectId, Reply};
+
+/// How often the gates are looked at while a call is under way.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What can stop a call at the last moment.
 #[derive(Debug, Clone)]
@@ -65,8 +72,9 @@ impl<'a> Effects<'a> {
         id: &ObjectId,
         enabled: bool,
     ) -> Result<(), DirectoryError> {
-        self.pass()?;
-        let reply = self.directory.set_account_enabled(id, enabled).await?;
+        let reply = self
+            .pass(self.directory.set_account_enabled(id, enabled))
+            .await?;
         self.keep(reply);
         Ok(())
     }
@@ -76,8 +84,7 @@ impl<'a> Effects<'a> {
     /// # Errors
     /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
     pub async fn revoke_sessions(&self, id: &ObjectId) -> Result<(), DirectoryError> {
-        self.pass()?;
-        let reply = self.directory.revoke_sessions(id).await?;
+        let reply = self.pass(self.directory.revoke_sessions(id)).await?;
         self.keep(reply);
         Ok(())
     }
@@ -92,8 +99,10 @@ impl<'a> Effects<'a> {
         rule_id: &str,
         enabled: bool,
     ) -> Result<(), DirectoryError> {
-        self.pass()?;
-        match self.directory.set_rule_enabled(id, rule_id, enabled).await {
+        match self
+            .pass(self.directory.set_rule_enabled(id, rule_id, enabled))
+            .await
+        {
             Ok(reply) => self.keep(reply),
             Err(DirectoryError::Missing { .. }) => {}
             Err(error) => return Err(error),
@@ -101,10 +110,25 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
-    fn pass(&self) -> Result<(), DirectoryError> {
-        self.gates
-            .shut()
-            .map_or(Ok(()), |why| Err(DirectoryError::HeldBack { why }))
+    /// Makes a call unless a gate is shut, and cuts it off if one is shut meanwhile.
+    async fn pass<T>(
+        &self,
+        call: impl Future<Output = Result<T, DirectoryError>>,
+    ) -> Result<T, DirectoryError> {
+        let shut = async {
+            loop {
+                if let Some(why) = self.gates.shut() {
+                    return why;
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            // The gates first: with one of them shut, the call is never begun.
+            biased;
+            why = shut => Err(DirectoryError::HeldBack { why }),
+            answer = call => answer,
+        }
     }
 
     fn keep(&self, reply: Reply) {

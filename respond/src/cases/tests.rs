@@ -1,1 +1,283 @@
+//! Alerts, cases and plans as values.
 
+use std::collections::BTreeSet;
+
+use schemas::severity::Severity;
+use schemas::wire;
+
+use super::{Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, place, plan};
+use crate::action::ActionKind;
+use crate::playbook;
+use crate::record::{ActionRecord, Approval, State};
+
+const HOUR: i64 = 3_600_000_000;
+const T0: i64 = 1_789_000_000_000_000;
+
+fn alert(id: &str, severity: Severity, time_us: i64) -> SeenAlert {
+    SeenAlert::of(&wire::Alert {
+        alert_id: id.to_owned(),
+        tenant_id: "T".to_owned(),
+        label: "SAAS-M365-00001".to_owned(),
+        title: "Inbox rule hides mail".to_owned(),
+        severity: severity.as_str().to_owned(),
+        user: "Ada@Contoso.test".to_owned(),
+        first_event_time_us: time_us,
+        accepted_time_us: time_us,
+        state: "raised".to_owned(),
+        ..wire::Alert::default()
+    })
+}
+
+fn policy() -> Policy {
+    Policy {
+        case_severity_min: Severity::High,
+        window_us: 24 * HOUR,
+        automatic: vec![ActionKind::BlockSignIn],
+        dry_run: false,
+    }
+}
+
+fn case_of(change: Change) -> Case {
+    let Change::Case(case) = change else {
+        panic!("no case: {change:?}")
+    };
+    *case
+}
+
+fn opened() -> Case {
+    case_of(place(
+        &alert("a1", Severity::High, T0),
+        &Known::default(),
+        &policy(),
+        T0,
+    ))
+}
+
+fn knowing(case: &Case) -> Known {
+    Known {
+        cases: vec![case.clone()],
+        ..Known::default()
+    }
+}
+
+#[test]
+fn severity_decides_whether_a_case_is_opened() {
+    // S75, S132
+    for (severity, opens) in [
+        (Severity::Medium, false),
+        (Severity::High, true),
+        (Severity::Critical, true),
+    ] {
+        let change = place(&alert("a", severity, T0), &Known::default(), &policy(), T0);
+        assert_eq!(matches!(change, Change::Case(_)), opens, "{severity}");
+    }
+}
+
+#[test]
+fn the_same_alerts_open_the_same_case() {
+    let again = case_of(place(
+        &alert("a1", Severity::High, T0),
+        &Known::default(),
+        &policy(),
+        T0 + 5,
+    ));
+    assert_eq!(opened().case_id, again.case_id);
+    // An alert that also knows the object id means the same account.
+    let mut with_id = alert("a2", Severity::High, T0);
+    with_id.user_id = "1f".to_owned();
+    let other = case_of(place(&with_id, &Known::default(), &policy(), T0));
+    assert_eq!(opened().case_id, other.case_id);
+}
+
+#[test]
+fn alerts_of_one_account_within_the_window_share_a_case_and_keep_their_labels() {
+    // P56: Microsoft's alert and ours.
+    let mut theirs = alert("g1", Severity::Medium, T0 + 23 * HOUR);
+    theirs.label = "MS-SEC-GRAPH-00001".to_owned();
+    theirs.user_id = "1f".to_owned();
+    let case = case_of(place(&theirs, &knowing(&opened()), &policy(), T0));
+    let labels: Vec<&str> = case
+        .alerts
+        .iter()
+        .map(|alert| alert.label.as_str())
+        .collect();
+    assert_eq!(labels, ["SAAS-M365-00001", "MS-SEC-GRAPH-00001"]);
+    assert_eq!((case.severity, case.revision), (Severity::High, 2));
+    assert_eq!(case.entity(), "1f");
+
+    // By object id alone, too.
+    let mut by_id = alert("g2", Severity::Low, T0);
+    by_id.user = String::new();
+    by_id.user_id = "1f".to_owned();
+    assert_eq!(
+        case_of(place(&by_id, &knowing(&case), &policy(), T0)).case_id,
+        case.case_id
+    );
+}
+
+#[test]
+fn another_window_account_or_tenant_is_another_case() {
+    let late = alert("a2", Severity::High, T0 + 25 * HOUR);
+    let mut other_user = alert("a3", Severity::High, T0);
+    other_user.user = "bo@contoso.test".to_owned();
+    let mut other_tenant = alert("a4", Severity::High, T0);
+    other_tenant.tenant_id = "u".to_owned();
+    for other in [late, other_user, other_tenant] {
+        let case = case_of(place(&other, &knowing(&opened()), &policy(), T0));
+        assert_ne!(case.case_id, opened().case_id, "{}", other.alert_id);
+    }
+}
+
+#[test]
+fn an_alert_seen_twice_changes_nothing_and_a_graver_one_does() {
+    let seen = alert("a1", Severity::High, T0);
+    let mut known = knowing(&opened());
+    known.alert = Some((seen.clone(), Some(opened().case_id)));
+    assert_eq!(place(&seen, &known, &policy(), T0), Change::Nothing);
+    let mut graver = seen;
+    graver.severity = Severity::Critical;
+    graver.state = "amended".to_owned();
+    let case = case_of(place(&graver, &known, &policy(), T0));
+    assert_eq!((case.severity, case.alerts.len()), (Severity::Critical, 1));
+}
+
+#[test]
+fn what_was_not_grave_enough_joins_when_a_case_opens() {
+    let known = Known {
+        waiting: vec![
+            alert("early", Severity::Low, T0 - HOUR),
+            alert("long ago", Severity::Low, T0 - 30 * HOUR),
+        ],
+        ..Known::default()
+    };
+    let case = case_of(place(
+        &alert("a1", Severity::High, T0),
+        &known,
+        &policy(),
+        T0,
+    ));
+    let ids: Vec<&str> = case
+        .alerts
+        .iter()
+        .map(|alert| alert.alert_id.as_str())
+        .collect();
+    assert_eq!(ids, ["early", "a1"]);
+}
+
+#[test]
+fn alerts_about_nobody_have_a_case_each_and_no_plan() {
+    let nobody = |id: &str| {
+        let mut alert = alert(id, Severity::High, T0);
+        alert.user = String::new();
+        alert
+    };
+    let first = case_of(place(&nobody("n1"), &Known::default(), &policy(), T0));
+    let second = case_of(place(&nobody("n2"), &knowing(&first), &policy(), T0));
+    assert_ne!(first.case_id, second.case_id);
+    let playbooks = playbook::load(&[]).unwrap();
+    assert_eq!(
+        plan(&first, &nobody("n1"), &[], &playbooks, &policy(), T0),
+        []
+    );
+}
+
+#[test]
+fn a_withdrawn_alert_opens_and_plans_nothing() {
+    let mut withdrawn = alert("a1", Severity::High, T0);
+    withdrawn.state = "withdrawn".to_owned();
+    assert_eq!(
+        place(&withdrawn, &Known::default(), &policy(), T0),
+        Change::Wait
+    );
+    let playbooks = playbook::load(&[]).unwrap();
+    assert_eq!(
+        plan(&opened(), &withdrawn, &[], &playbooks, &policy(), T0),
+        []
+    );
+}
+
+fn plans(known: &[ActionRecord], trigger: &SeenAlert, policy: &Policy) -> Vec<ActionRecord> {
+    plan(
+        &opened(),
+        trigger,
+        known,
+        &playbook::load(&[]).unwrap(),
+        policy,
+        T0,
+    )
+}
+
+#[test]
+fn a_plan_is_made_once_in_the_order_of_the_playbook() {
+    let first = plans(&[], &alert("a1", Severity::High, T0), &policy());
+    let kinds: Vec<ActionKind> = first.iter().map(|record| record.action.kind()).collect();
+    assert_eq!(
+        kinds,
+        [
+            ActionKind::BlockSignIn,
+            ActionKind::RevokeSessions,
+            ActionKind::DisableInboxRules
+        ]
+    );
+    // Only what is on the list of automatic actions is approved.
+    assert_eq!(first[0].approval, Some(Approval::Policy));
+    assert_eq!(first[1].approval, None);
+    assert_eq!(first[0].requested_by, "playbook:contain_account");
+    assert_eq!(
+        plans(&first, &alert("a2", Severity::High, T0), &policy()),
+        []
+    );
+}
+
+#[test]
+fn a_dry_run_plans_the_same_and_approves_nothing() {
+    let mut dry = policy();
+    dry.dry_run = true;
+    let trigger = alert("a1", Severity::High, T0);
+    let (dry, wet) = (plans(&[], &trigger, &dry), plans(&[], &trigger, &policy()));
+    assert!(
+        dry.iter()
+            .all(|record| record.dry_run && record.approval.is_none())
+    );
+    let ids = |records: &[ActionRecord]| -> Vec<String> {
+        records
+            .iter()
+            .map(|record| record.action_id.clone())
+            .collect()
+    };
+    assert_eq!(ids(&dry), ids(&wet));
+}
+
+#[test]
+fn activity_after_the_rules_were_looked_at_makes_us_look_again() {
+    let mut known = plans(&[], &alert("a1", Severity::High, T0), &policy());
+    for record in &mut known {
+        record.state = State::Effective;
+        record.intended_time_us = Some(T0 + HOUR);
+    }
+    assert_eq!(
+        plans(&known, &alert("a2", Severity::Low, T0), &policy()),
+        []
+    );
+    let later = alert("a3", Severity::Low, T0 + 2 * HOUR);
+    let again = plans(&known, &later, &policy());
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].action.kind(), ActionKind::DisableInboxRules);
+    assert_eq!(again[0].round, 1);
+    assert_ne!(again[0].action_id, known[2].action_id);
+    // Not for ever.
+    known[2].round = ROUNDS_MAX - 1;
+    assert_eq!(plans(&known, &later, &policy()), []);
+}
+
+#[test]
+fn in_a_tenant_where_nothing_can_be_done_plans_stay_plans() {
+    // S89
+    let intake = Intake {
+        policy: policy(),
+        playbooks: Vec::new(),
+        acting_tenants: BTreeSet::from(["t".to_owned()]),
+    };
+    assert!(!intake.policy("t").dry_run);
+    assert!(intake.policy("u").dry_run);
+}
