@@ -211,6 +211,9 @@ fn fate_of_code(code: RDKafkaErrorCode) -> Fate {
         | RDKafkaErrorCode::InvalidTopic
         | RDKafkaErrorCode::InvalidGroupId
         | RDKafkaErrorCode::InvalidConfig
+        // An existing topic that takes less than ours do.
+        | RDKafkaErrorCode::MessageSizeTooLarge
+        | RDKafkaErrorCode::InvalidRecord
         | RDKafkaErrorCode::SecurityDisabled => Fate::Stop,
         _ => Fate::SOON,
     }

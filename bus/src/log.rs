@@ -12,6 +12,8 @@ mod consumer;
 mod file;
 mod reader;
 mod retention;
+#[cfg(test)]
+mod tests;
 mod watcher;
 mod writer;
 
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use schemas::environment::{Clock, SystemClock};
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
@@ -62,6 +65,16 @@ impl LogBus {
     /// Opens the file and starts the threads; blocks.
     fn start(path: PathBuf, retention: Duration, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
         let connection = file::open(&path)?;
+        Self::start_on(connection, path, retention, clock)
+    }
+
+    /// Starts the threads on a file that is open.
+    fn start_on(
+        connection: Connection,
+        path: PathBuf,
+        retention: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BusError> {
         let reader = Reader::open(&path)?;
         let watched = file::connect(&path)?;
         let (jobs, queue) = mpsc::channel(JOBS_MAX);

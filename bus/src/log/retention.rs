@@ -16,7 +16,8 @@ pub(super) fn sweep(connection: &mut Connection, before_us: i64) -> rusqlite::Re
     {
         // A group without a commit stands at 0.
         let mut topics = transaction.prepare_cached(
-            "SELECT t.id, coalesce(min(coalesce(p.next_offset, 0)), t.next_offset)
+            "SELECT t.id, min(CASE WHEN p.name IS NULL THEN t.next_offset
+                               ELSE coalesce(p.next_offset, 0) END)
              FROM topics t LEFT JOIN positions p ON p.topic = t.id GROUP BY t.id",
         )?;
         // Messages are in order of time, but for a clock that was set back: the first that is too young

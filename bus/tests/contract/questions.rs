@@ -3,6 +3,10 @@
     clippy::expect_used,
     reason = "a test ends where its footing is missing"
 )]
+#![expect(
+    clippy::print_stdout,
+    reason = "seeds and counts, for whoever looks into a failure"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _};
