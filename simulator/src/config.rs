@@ -40,7 +40,7 @@ pub struct SimulatorConfig {
     pub ordinary_events_per_hour: u32,
     /// How long the simulated day lasts, in hours.
     pub day_hours: u32,
-    /// Whether the attack *AiTM to BEC* happens.
+    /// Whether the attack "adversary in the middle to business mail compromise" happens.
     pub story: bool,
     /// When the attack begins, in simulated minutes after the day began.
     pub story_after_minutes: u32,

@@ -22,59 +22,10 @@ use crate::stage::Connection;
 
 /// Everything that is served over HTTP.
 pub(crate) fn router(shared: Arc<Shared>, connection: Connection) -> Router {
-    let feed = "/api/v1.0/{tenant}/activity/feed";
     let microsoft = Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
-        .route(
-            &format!("{feed}/subscriptions/start"),
-            post(management_activity::start),
-        )
-        .route(
-            &format!("{feed}/subscriptions/stop"),
-            post(management_activity::stop),
-        )
-        .route(
-            &format!("{feed}/subscriptions/list"),
-            get(management_activity::list),
-        )
-        .route(
-            &format!("{feed}/subscriptions/content"),
-            get(management_activity::content),
-        )
-        .route(
-            &format!("{feed}/audit/{{content}}"),
-            get(management_activity::blob),
-        )
-        .route("/v1.0/users", get(graph::users))
-        .route(
-            "/v1.0/users/{user}",
-            get(graph::user).patch(graph::update_user),
-        )
-        .route(
-            "/v1.0/users/{user}/revokeSignInSessions",
-            post(graph::revoke_sessions),
-        )
-        .route(
-            "/v1.0/users/{user}/mailFolders/inbox/messageRules",
-            get(mailbox::rules),
-        )
-        .route(
-            "/v1.0/users/{user}/mailFolders/inbox/messageRules/{rule}",
-            get(mailbox::rule).patch(mailbox::update_rule),
-        )
-        .route("/v1.0/security/alerts_v2", get(alerts::alerts))
-        .route(
-            "/v1.0/roleManagement/directory/roleAssignments",
-            get(roles::assignments),
-        )
-        .route(
-            "/v1.0/roleManagement/directory/roleDefinitions",
-            get(roles::definitions),
-        )
-        .route(
-            "/v1.0/roleManagement/directory/roleDefinitions/{role}",
-            get(roles::definition),
-        )
+        .merge(activity_feed())
+        .merge(graph_resources())
         .fallback(graph::unknown)
         .layer(from_fn_with_state(Arc::clone(&shared), door::pass))
         .with_state(Arc::clone(&shared));
@@ -95,4 +46,44 @@ pub(crate) fn router(shared: Arc<Shared>, connection: Connection) -> Router {
         .layer(axum::middleware::from_fn(door::loopback_only))
         .with_state(shared);
     control.merge(microsoft)
+}
+
+fn activity_feed() -> Router<Arc<Shared>> {
+    let below = |path: &str| format!("/api/v1.0/{{tenant}}/activity/feed/{path}");
+    Router::new()
+        .route(
+            &below("subscriptions/start"),
+            post(management_activity::start),
+        )
+        .route(
+            &below("subscriptions/stop"),
+            post(management_activity::stop),
+        )
+        .route(&below("subscriptions/list"), get(management_activity::list))
+        .route(
+            &below("subscriptions/content"),
+            get(management_activity::content),
+        )
+        .route(&below("audit/{content}"), get(management_activity::blob))
+}
+
+fn graph_resources() -> Router<Arc<Shared>> {
+    let user = |path: &str| format!("/v1.0/users/{{user}}{path}");
+    let roles = |path: &str| format!("/v1.0/roleManagement/directory/{path}");
+    Router::new()
+        .route("/v1.0/users", get(graph::users))
+        .route(&user(""), get(graph::user).patch(graph::update_user))
+        .route(&user("/revokeSignInSessions"), post(graph::revoke_sessions))
+        .route(
+            &user("/mailFolders/inbox/messageRules"),
+            get(mailbox::rules),
+        )
+        .route(
+            &user("/mailFolders/inbox/messageRules/{rule}"),
+            get(mailbox::rule).patch(mailbox::update_rule),
+        )
+        .route("/v1.0/security/alerts_v2", get(alerts::alerts))
+        .route(&roles("roleAssignments"), get(roles::assignments))
+        .route(&roles("roleDefinitions"), get(roles::definitions))
+        .route(&roles("roleDefinitions/{role}"), get(roles::definition))
 }

@@ -137,7 +137,7 @@ impl World {
                 serial,
             } => self.follow_habit(user, habit, serial, at_us),
             Happening::Application { principal, serial } => {
-                self.application_signs_in(principal, serial, at_us)
+                self.application_signs_in(principal, serial, at_us);
             }
             Happening::Step { step, serial } => self.take_step(step, serial, at_us),
             Happening::Attempt { attempt, serial } => self.try_again(attempt, serial, at_us),
@@ -179,7 +179,7 @@ impl World {
         if seen.interactive {
             let logon_id = self.chance.uuid(&["logon", &name]);
             let logon = sign_in::logon(&self.tenant, &logon_id, &facts);
-            self.outbox.to_activity(
+            self.outbox.send_to_activity(
                 ContentType::AzureActiveDirectory,
                 &logon_id,
                 &logon,
@@ -187,7 +187,8 @@ impl World {
             );
             ids.push(logon_id);
         }
-        self.outbox.to_hub(Feed::Signins, &id, record, seen.at_us);
+        self.outbox
+            .send_to_hub(Feed::Signins, &id, record, seen.at_us);
         ids
     }
 }
@@ -210,14 +211,14 @@ fn record_audit(
 ) -> Vec<String> {
     let id = audit.id();
     let activity_id = chance.uuid(&["audit", &id]);
-    outbox.to_hub(
+    outbox.send_to_hub(
         Feed::DirectoryAudits,
         &id,
         audit.diagnostic(tenant),
         audit.at_us,
     );
     let record = audit.activity(tenant, &activity_id);
-    outbox.to_activity(
+    outbox.send_to_activity(
         ContentType::AzureActiveDirectory,
         &activity_id,
         &record,
@@ -225,3 +226,6 @@ fn record_audit(
     );
     vec![id, activity_id]
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,19 +42,17 @@ pub(super) fn first(text: &str, enqueued_ms: &[i64]) -> Option<usize> {
     };
     match annotation.trim().strip_prefix("amqp.annotation.")? {
         "x-opt-sequence-number" => after(bound.parse().ok()?),
-        "x-opt-offset" => match bound {
-            "@latest" => Some(enqueued_ms.len()),
-            _ => {
-                let offset: i64 = bound.parse().ok()?;
-                if offset < 0 {
-                    return Some(0);
-                }
-                if inclusive && offset % OFFSET_STEP != 0 {
-                    return usize::try_from(offset / OFFSET_STEP + 1).ok();
-                }
-                after(offset / OFFSET_STEP)
+        "x-opt-offset" if bound == "@latest" => Some(enqueued_ms.len()),
+        "x-opt-offset" => {
+            let offset: i64 = bound.parse().ok()?;
+            if offset < 0 {
+                return Some(0);
             }
-        },
+            if inclusive && offset % OFFSET_STEP != 0 {
+                return usize::try_from(offset / OFFSET_STEP + 1).ok();
+            }
+            after(offset / OFFSET_STEP)
+        }
         "x-opt-enqueued-time" => {
             let bound_ms: i64 = bound.parse().ok()?;
             Some(enqueued_ms.partition_point(|ms| {

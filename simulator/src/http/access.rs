@@ -8,6 +8,26 @@ use serde_json::json;
 use crate::tenant::{GRAPH, MANAGEMENT, Tenant};
 use crate::tokens::Claims;
 
+/// An answer that refuses a caller.
+pub(super) struct Refusal(Box<Response>);
+
+impl From<Response> for Refusal {
+    fn from(answer: Response) -> Self {
+        Self(Box::new(answer))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+/// The answer, or the refusal.
+pub(super) fn answered(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(IntoResponse::into_response)
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(header::AUTHORIZATION)?
@@ -48,7 +68,7 @@ pub(super) fn graph_caller(
     tenant: &Tenant,
     headers: &HeaderMap,
     roles: &[&str],
-) -> Result<Claims, Box<Response>> {
+) -> Result<Claims, Refusal> {
     let claims = bearer(headers)
         .and_then(|token| tenant.claims(token))
         .filter(|claims| claims.aud == GRAPH);
@@ -65,7 +85,7 @@ pub(super) fn graph_caller(
             header::WWW_AUTHENTICATE,
             header::HeaderValue::from_static("Bearer realm=\"\", error=\"invalid_token\""),
         );
-        return Err(Box::new(refusal));
+        return Err(Refusal::from(refusal));
     };
     if roles
         .iter()
@@ -73,7 +93,7 @@ pub(super) fn graph_caller(
     {
         return Ok(claims);
     }
-    Err(Box::new(privileges_missing(tenant, headers)))
+    Err(Refusal::from(privileges_missing(tenant, headers)))
 }
 
 /// Graph's refusal for a missing permission or directory role.
@@ -105,19 +125,19 @@ pub(super) fn feed_caller(
     tenant: &Tenant,
     headers: &HeaderMap,
     url_tenant: &str,
-) -> Result<(), Box<Response>> {
+) -> Result<(), Refusal> {
     let claims = bearer(headers)
         .and_then(|token| tenant.claims(token))
         .filter(|claims| claims.aud == MANAGEMENT);
     let Some(claims) = claims else {
         let body = json!({"Message": "Authorization has been denied for this request."});
-        return Err(Box::new(
+        return Err(Refusal::from(
             (StatusCode::UNAUTHORIZED, Json(body)).into_response(),
         ));
     };
     if !url_tenant.eq_ignore_ascii_case(&claims.tid) {
         let message = "The tenant ID passed in the URL does not match the tenant ID passed in the access token.";
-        return Err(Box::new(feed_error(
+        return Err(Refusal::from(feed_error(
             StatusCode::BAD_REQUEST,
             "AF20010",
             message,
@@ -125,7 +145,7 @@ pub(super) fn feed_caller(
     }
     if !claims.roles.iter().any(|role| role == "ActivityFeed.Read") {
         let message = "The permission set sent in the request did not include the expected permission ActivityFeed.Read.";
-        return Err(Box::new(feed_error(
+        return Err(Refusal::from(feed_error(
             StatusCode::FORBIDDEN,
             "AF10001",
             message,

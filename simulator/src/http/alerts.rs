@@ -11,8 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access::{graph_caller, graph_error};
-use super::graph::answered;
+use super::access::{Refusal, answered, graph_caller, graph_error};
 use super::query::Query;
 use crate::shared::Shared;
 
@@ -126,7 +125,7 @@ pub(super) async fn alerts(
     let query = Query::read(query.as_deref());
     answered(shared.with(|tenant| {
         graph_caller(tenant, &headers, &["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"])?;
-        let bad = |message: &str| Box::new(graph_error(tenant, &headers, StatusCode::BAD_REQUEST, "BadRequest", message));
+        let bad = |message: &str| Refusal::from(graph_error(tenant, &headers, StatusCode::BAD_REQUEST, "BadRequest", message));
         let clauses = clauses(query.get("$filter")).ok_or_else(|| bad("Invalid filter clause."))?;
         let number = |name: &str| query.get(name).map(str::parse::<usize>).transpose();
         let top = number("$top").map_err(|_| bad("Invalid $top."))?.unwrap_or(tenant.config.alerts_page).clamp(1, PAGE_MAX);

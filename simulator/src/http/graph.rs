@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::access::{graph_caller, graph_error, privileges_missing};
+use super::access::{Refusal, answered, graph_caller, graph_error, privileges_missing};
 use super::query::Query;
 use crate::fault::Effect;
 use crate::shared::Shared;
@@ -26,14 +26,6 @@ const USERS_PAGE: usize = 100;
 /// Most users on a page.
 const USERS_PAGE_MAX: usize = 999;
 
-/// What every handler may answer instead.
-pub(super) type Refusal = Box<Response>;
-
-/// The answer, or the refusal.
-pub(super) fn answered(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| *refusal)
-}
-
 /// The person of a path.
 ///
 /// # Errors
@@ -41,7 +33,7 @@ pub(super) fn answered(result: Result<Response, Refusal>) -> Response {
 pub(super) fn found(tenant: &Tenant, headers: &HeaderMap, key: &str) -> Result<usize, Refusal> {
     tenant.user(key).ok_or_else(|| {
         let message = format!("Resource '{key}' does not exist or one of its queried reference-property objects are not present.");
-        Box::new(graph_error(tenant, headers, StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message))
+        Refusal::from(graph_error(tenant, headers, StatusCode::NOT_FOUND, "Request_ResourceNotFound", &message))
     })
 }
 
@@ -130,7 +122,7 @@ pub(super) async fn update_user(
         let claims = graph_caller(tenant, &headers, &["User.EnableDisableAccount.All"])?;
         let user = found(tenant, &headers, &key)?;
         let bad = |tenant: &Tenant, message: &str| {
-            Box::new(graph_error(
+            Refusal::from(graph_error(
                 tenant,
                 &headers,
                 StatusCode::BAD_REQUEST,
@@ -143,7 +135,7 @@ pub(super) async fn update_user(
         };
         let enabled = match changes.get("accountEnabled") {
             _ if changes.keys().any(|name| name != "accountEnabled") => {
-                return Err(Box::new(privileges_missing(tenant, &headers)));
+                return Err(Refusal::from(privileges_missing(tenant, &headers)));
             }
             Some(Value::Bool(enabled)) => *enabled,
             _ => {
@@ -155,7 +147,7 @@ pub(super) async fn update_user(
         };
         // Administrators are out of reach of an application that holds no directory role itself.
         if !tenant.world.users[user].roles.is_empty() && !tenant.config.acting_app_is_privileged {
-            return Err(Box::new(privileges_missing(tenant, &headers)));
+            return Err(Refusal::from(privileges_missing(tenant, &headers)));
         }
         if !matches!(effect, Some(Extension(Effect::Ineffective))) {
             let name = actor_name(tenant, &claims);

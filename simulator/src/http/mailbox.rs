@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access::{graph_caller, graph_error};
-use super::graph::{Refusal, actor_name, answered, found};
+use super::access::{Refusal, answered, graph_caller, graph_error};
+use super::graph::{actor_name, found};
 use crate::fault::Effect;
 use crate::shared::Shared;
 use crate::tenant::Tenant;
@@ -22,7 +22,7 @@ fn mailbox(tenant: &Tenant, headers: &HeaderMap, key: &str) -> Result<usize, Ref
     let user = found(tenant, headers, key)?;
     if tenant.world.users[user].user_type() == "Guest" {
         let message = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
-        return Err(Box::new(graph_error(
+        return Err(Refusal::from(graph_error(
             tenant,
             headers,
             StatusCode::NOT_FOUND,
@@ -45,7 +45,7 @@ fn position(
         .position(|rule| rule.id == rule_id)
         .ok_or_else(|| {
             let message = "The specified object was not found in the store.";
-            Box::new(graph_error(
+            Refusal::from(graph_error(
                 tenant,
                 headers,
                 StatusCode::NOT_FOUND,
@@ -102,7 +102,7 @@ pub(super) async fn update_rule(
         let change: Option<Value> = serde_json::from_str(&body).ok();
         let Some(enabled) = change.and_then(|change| change["isEnabled"].as_bool()) else {
             let message = "The simulated mailbox changes isEnabled only.";
-            return Err(Box::new(graph_error(
+            return Err(Refusal::from(graph_error(
                 tenant,
                 &headers,
                 StatusCode::BAD_REQUEST,

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::access::{feed_caller, feed_error};
+use super::access::{Refusal, answered, feed_caller, feed_error};
 use super::query::Query;
 use crate::fault::Effect;
 use crate::shared::Shared;
@@ -25,10 +25,8 @@ const WINDOW_US_MAX: i64 = 24 * HOUR_US;
 /// How far back a window may start.
 const BACK_US_MAX: i64 = 7 * 24 * HOUR_US;
 
-type Refusal = Box<Response>;
-
 fn bad(code: &str, message: &str) -> Refusal {
-    Box::new(feed_error(StatusCode::BAD_REQUEST, code, message))
+    Refusal::from(feed_error(StatusCode::BAD_REQUEST, code, message))
 }
 
 /// Checks what every call must carry.
@@ -42,7 +40,7 @@ fn admitted(
     match query.get("PublisherIdentifier") {
         None => {
             let message = "Too many requests. Method=GetBlob, PublisherId=00000000-0000-0000-0000-000000000000";
-            Err(Box::new(feed_error(
+            Err(Refusal::from(feed_error(
                 StatusCode::FORBIDDEN,
                 "AF429",
                 message,
@@ -65,10 +63,6 @@ fn content_type(query: &Query) -> Result<ContentType, Refusal> {
 
 fn subscription(kind: ContentType, enabled: bool) -> Value {
     json!({"contentType": kind.name(), "status": if enabled { "enabled" } else { "disabled" }, "webhook": null})
-}
-
-fn answered(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| *refusal)
 }
 
 /// `POST subscriptions/start`.

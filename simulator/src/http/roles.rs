@@ -10,8 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::access::{graph_caller, graph_error};
-use super::graph::answered;
+use super::access::{Refusal, answered, graph_caller, graph_error};
 use super::query::Query;
 use crate::shared::Shared;
 use crate::world::users::GLOBAL_ADMINISTRATOR;
@@ -47,7 +46,7 @@ pub(super) async fn assignments(
             Some(Some(quoted)) => Some(quoted.trim().trim_matches('\'').to_owned()),
             Some(None) => {
                 let message = "Unsupported filter clause.";
-                return Err(Box::new(graph_error(
+                return Err(Refusal::from(graph_error(
                     tenant,
                     &headers,
                     StatusCode::BAD_REQUEST,
@@ -108,7 +107,7 @@ pub(super) async fn definition(
             .map(|known| Json(shown(known)).into_response())
             .ok_or_else(|| {
                 let message = "Resource does not exist.";
-                Box::new(graph_error(
+                Refusal::from(graph_error(
                     tenant,
                     &headers,
                     StatusCode::NOT_FOUND,

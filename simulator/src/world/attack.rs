@@ -1,4 +1,4 @@
-//! The attack *AiTM to BEC*: what was planned, what became of it, and what the attacker holds.
+//! The attack, adversary in the middle to business mail compromise: what was planned, what became of it, and what the attacker holds.
 //!
 //! A session is phished through a proxy and replayed from elsewhere; the attacker registers a second
 //! factor, hides and forwards mail by inbox rules, gets a malicious app consented, reads mail, takes

@@ -198,7 +198,7 @@ impl World {
             token_id: &self.chance.uuid(&["application token", &name]),
         };
         let record = sign_in::application_sign_in(&self.tenant, &facts);
-        self.outbox.to_hub(Feed::Signins, &id, record, at_us);
+        self.outbox.send_to_hub(Feed::Signins, &id, record, at_us);
     }
 
     /// A person does something, as far as the state of the account lets them.
@@ -232,7 +232,7 @@ impl World {
             // Nobody works on from a blocked account.
             _ if !self.users[user].enabled => {}
             Habit::ReadMail | Habit::SendMail | Habit::SortNewsletters => {
-                self.handle_mail(user, habit, serial, at_us)
+                self.handle_mail(user, habit, serial, at_us);
             }
             Habit::OpenFile => self.handle_file(user, "FileAccessed", serial, at_us),
             Habit::EditFile => self.handle_file(user, "FileModified", serial, at_us),
@@ -242,7 +242,7 @@ impl World {
                 let record =
                     files::teams(&self.tenant, &id, at_us, &self.users[user], "MessageSent");
                 self.outbox
-                    .to_activity(ContentType::General, &id, &record, at_us);
+                    .send_to_activity(ContentType::General, &id, &record, at_us);
             }
             Habit::AdministerUsers => self.administer(user, serial, at_us),
         }
@@ -332,7 +332,7 @@ impl World {
             self.users[user].inbox_rules.push(rule);
         }
         self.outbox
-            .to_activity(ContentType::Exchange, &id, &record, at_us);
+            .send_to_activity(ContentType::Exchange, &id, &record, at_us);
     }
 
     fn handle_file(&mut self, user: usize, operation: &str, serial: u32, at_us: i64) {
@@ -350,7 +350,7 @@ impl World {
         };
         let record = files::file(&self.tenant, &facts);
         self.outbox
-            .to_activity(ContentType::SharePoint, &id, &record, at_us);
+            .send_to_activity(ContentType::SharePoint, &id, &record, at_us);
     }
 
     fn administer(&mut self, user: usize, serial: u32, at_us: i64) {

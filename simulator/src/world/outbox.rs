@@ -160,7 +160,7 @@ impl Outbox {
     }
 
     /// Sends a record of diagnostic settings on its way; `time` becomes the time of its emission.
-    pub(crate) fn to_hub(
+    pub(crate) fn send_to_hub(
         &mut self,
         feed: Feed,
         id: &str,
@@ -198,7 +198,7 @@ impl Outbox {
     }
 
     /// Sends a record of the unified audit log on its way; its second copy has its fields in another order.
-    pub(crate) fn to_activity(
+    pub(crate) fn send_to_activity(
         &mut self,
         kind: ContentType,
         id: &str,
@@ -231,7 +231,7 @@ impl Outbox {
     }
 
     /// Shows an alert, or its new version, at the time of its last update.
-    pub(crate) fn to_alerts(&mut self, alert: &Value, at_us: i64) {
+    pub(crate) fn send_to_alerts(&mut self, alert: &Value, at_us: i64) {
         let parcel = Parcel {
             order: 0,
             feed: Feed::GraphAlerts,
@@ -307,7 +307,7 @@ impl Outbox {
     fn blob(&mut self, content_type: ContentType, at_us: i64, parcels: &[Parcel]) -> Blob {
         self.blobs += 1;
         let number = self.chance.number(&["created", &self.blobs.to_string()]);
-        let early_minutes = if number % LATE_BLOB_OF == 0 {
+        let early_minutes = if number.is_multiple_of(LATE_BLOB_OF) {
             (number >> 8) % LATE_BLOB_MINUTES_MAX
         } else {
             0
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn a_duplicate_of_the_audit_log_has_its_fields_in_another_order() {
         let mut outbox = outbox();
-        outbox.to_activity(ContentType::Exchange, "x", &record(), 0);
+        outbox.send_to_activity(ContentType::Exchange, "x", &record(), 0);
         let mut out = Vec::new();
         outbox.leave(10 * HOUR_US, &mut out);
         let bodies: Vec<&str> = out
@@ -399,7 +399,7 @@ mod tests {
         let ids = |steps: i64| {
             let mut outbox = outbox();
             for serial in 0..50 {
-                outbox.to_hub(
+                outbox.send_to_hub(
                     Feed::Signins,
                     &serial.to_string(),
                     record(),

@@ -6,7 +6,7 @@
 //! | [`directory_audit`] | Entra directory audits, in diagnostic settings and in the unified audit log |
 //! | [`risk_event`] | Entra risk detections in diagnostic settings |
 //! | [`mail`] | Exchange records of the unified audit log |
-//! | [`files`] | SharePoint and Teams records of the unified audit log |
+//! | [`files`] | file and conversation records of the unified audit log |
 //! | [`alert`] | alerts of `alerts_v2` |
 
 pub(crate) mod alert;

@@ -81,7 +81,7 @@ impl World {
         ];
         let record = mail::cmdlet(&self.tenant, &facts, operation, &name, &parameters);
         self.outbox
-            .to_activity(ContentType::Exchange, &id, &record, self.now_us);
+            .send_to_activity(ContentType::Exchange, &id, &record, self.now_us);
     }
 
     fn response_audit(

@@ -118,7 +118,7 @@ impl User {
         }
     }
 
-    /// The key by which Exchange and SharePoint know the person.
+    /// The key by which mail and files know the person.
     pub(crate) fn key(&self) -> String {
         self.id
             .bytes()

@@ -18,7 +18,7 @@ impl Story {
 
     /// Whether the attacker gets into the mailbox: with a session that is good, of an account that is not blocked.
     ///
-    /// Exchange and SharePoint evaluate access continuously, so a revoked session ends at once.
+    /// Exchange and its siblings evaluate access continuously, so a revoked session ends at once.
     pub(crate) fn has_access(&self, victim: &User) -> bool {
         [self.session_issued_us, self.own_session_issued_us]
             .into_iter()
@@ -32,86 +32,72 @@ impl World {
         let Some(mut story) = self.story.take() else {
             return;
         };
-        let serial_name = serial.to_string();
-        let victim = &self.users[story.victim];
-        let refreshed = story.refresh_outcome(victim);
-        let signed_in = victim.sign_in_outcome();
-        let has_access = story.has_access(victim);
         let tried = match attempt {
-            Attempt::Refresh => refreshed.map(|outcome| {
-                let seen = Seen {
-                    at_us,
-                    app: OFFICE_HOME,
-                    outcome,
-                    interactive: false,
-                    session_id: &story.session_id,
-                };
-                (
-                    outcome,
-                    self.record_sign_in(
-                        story.victim,
-                        &story.desk,
-                        &["attempt", "refresh", &serial_name],
-                        &seen,
-                    ),
-                )
-            }),
-            Attempt::SignIn => story.factor_registered.then(|| {
-                let session_id = self.chance.uuid(&["attempt", "session", &serial_name]);
-                let seen = Seen {
-                    at_us,
-                    app: OFFICE_HOME,
-                    outcome: signed_in,
-                    interactive: true,
-                    session_id: &session_id,
-                };
-                if signed_in.succeeded() {
-                    story.own_session_issued_us = Some(at_us);
-                }
-                (
-                    signed_in,
-                    self.record_sign_in(
-                        story.victim,
-                        &story.desk,
-                        &["attempt", "sign-in", &serial_name],
-                        &seen,
-                    ),
-                )
-            }),
-            Attempt::SendMail => {
-                let sent = has_access.then(|| self.send_invoice(&story, "attempt", serial, at_us));
-                // Exchange refuses without a record of its own.
-                let ending = if sent.is_some() {
-                    Ending::Succeeded
-                } else {
-                    Ending::Failed
-                };
-                let record_ids = sent.unwrap_or_default();
-                story.attempts.push(Happened {
-                    what: attempt,
-                    at_us,
-                    ending,
-                    error_code: 0,
-                    record_ids,
-                });
-                None
-            }
+            Attempt::Refresh => self.try_refresh(&story, serial, at_us),
+            Attempt::SignIn => self.try_sign_in(&mut story, serial, at_us),
+            Attempt::SendMail => Some(self.try_sending(&story, serial, at_us)),
         };
-        if let Some((outcome, record_ids)) = tried {
-            let ending = if outcome.succeeded() {
-                Ending::Succeeded
-            } else {
-                Ending::Failed
-            };
-            story.attempts.push(Happened {
-                what: attempt,
-                at_us,
-                ending,
-                error_code: outcome.code(),
-                record_ids,
-            });
-        }
+        story.attempts.extend(tried);
         self.story = Some(story);
+    }
+
+    /// The phished session is refreshed, if there ever was one.
+    fn try_refresh(&mut self, story: &Story, serial: u32, at_us: i64) -> Option<Happened<Attempt>> {
+        let outcome = story.refresh_outcome(&self.users[story.victim])?;
+        let seen = Seen {
+            at_us,
+            app: OFFICE_HOME,
+            outcome,
+            interactive: false,
+            session_id: &story.session_id,
+        };
+        let name = ["attempt", "refresh", &serial.to_string()];
+        let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);
+        Some(ended(Attempt::Refresh, at_us, outcome, record_ids))
+    }
+
+    /// The attacker signs in with the password and the factor that was registered, if it was.
+    fn try_sign_in(
+        &mut self,
+        story: &mut Story,
+        serial: u32,
+        at_us: i64,
+    ) -> Option<Happened<Attempt>> {
+        if !story.factor_registered {
+            return None;
+        }
+        let serial = serial.to_string();
+        let outcome = self.users[story.victim].sign_in_outcome();
+        let seen = Seen {
+            at_us,
+            app: OFFICE_HOME,
+            outcome,
+            interactive: true,
+            session_id: &self.chance.uuid(&["attempt", "session", &serial]),
+        };
+        let name = ["attempt", "sign-in", &serial];
+        let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);
+        if outcome.succeeded() {
+            story.own_session_issued_us = Some(at_us);
+        }
+        Some(ended(Attempt::SignIn, at_us, outcome, record_ids))
+    }
+
+    /// The attacker sends mail; Exchange refuses without a record.
+    fn try_sending(&mut self, story: &Story, serial: u32, at_us: i64) -> Happened<Attempt> {
+        let (ending, record_ids) = if story.has_access(&self.users[story.victim]) {
+            let ids = self.send_invoice(story, "attempt", serial, at_us);
+            (Ending::Succeeded, ids)
+        } else {
+            (Ending::Failed, Vec::new())
+        };
+        Happened {
+            what: Attempt::SendMail,
+            at_us,
+            ending,
+            error_code: 0,
+            record_ids,
+        }
     }
 
     /// The attacker sends a message from the victim's mailbox; returns the ids of the records.
@@ -145,7 +131,7 @@ impl World {
             &message_id,
         );
         self.outbox
-            .to_activity(ContentType::Exchange, &id, &record, at_us);
+            .send_to_activity(ContentType::Exchange, &id, &record, at_us);
         vec![id]
     }
 
@@ -175,4 +161,23 @@ pub(super) fn hiding() -> (serde_json::Value, serde_json::Value) {
 /// Actions of the rule that forwards everything outside.
 pub(super) fn forwarding(address: &str) -> serde_json::Value {
     json!({"forwardTo": [{"emailAddress": {"name": address, "address": address}}], "stopProcessingRules": false})
+}
+
+fn ended(
+    what: Attempt,
+    at_us: i64,
+    outcome: Outcome,
+    record_ids: Vec<String>,
+) -> Happened<Attempt> {
+    Happened {
+        what,
+        at_us,
+        ending: if outcome.succeeded() {
+            Ending::Succeeded
+        } else {
+            Ending::Failed
+        },
+        error_code: outcome.code(),
+        record_ids,
+    }
 }

@@ -268,7 +268,7 @@ impl World {
         };
         self.users[story.victim].inbox_rules.push(rule);
         self.outbox
-            .to_activity(ContentType::Exchange, &id, &record, at_us);
+            .send_to_activity(ContentType::Exchange, &id, &record, at_us);
         vec![id]
     }
 
@@ -296,7 +296,7 @@ impl World {
         let listed: &[String] = if access == "Sync" { &[] } else { &messages };
         let record = mail::items_accessed(&self.tenant, &facts, access, listed);
         self.outbox
-            .to_activity(ContentType::Exchange, &id, &record, at_us);
+            .send_to_activity(ContentType::Exchange, &id, &record, at_us);
         vec![id]
     }
 
@@ -315,7 +315,7 @@ impl World {
         };
         let record = files::file(&self.tenant, &facts);
         self.outbox
-            .to_activity(ContentType::SharePoint, &id, &record, at_us);
+            .send_to_activity(ContentType::SharePoint, &id, &record, at_us);
         vec![id]
     }
 
@@ -332,7 +332,8 @@ impl World {
             request_id: &self.chance.uuid(&["sign-in", "story/phished/0"]),
         };
         let record = risk_event::user_risk_event(&self.tenant, &facts);
-        self.outbox.to_hub(Feed::RiskEvents, &id, record, at_us);
+        self.outbox
+            .send_to_hub(Feed::RiskEvents, &id, record, at_us);
         vec![id]
     }
 
@@ -357,7 +358,7 @@ impl World {
                 origin: &story.proxy,
             }),
         };
-        self.outbox.to_alerts(&shown, at_us);
+        self.outbox.send_to_alerts(&shown, at_us);
         story.alert = Some(shown);
         vec![id]
     }

@@ -1,4 +1,4 @@
-//! SharePoint and Teams records of the unified audit log.
+//! File and conversation records of the unified audit log.
 //!
 //! Source: Office 365 Management Activity API schema, record types 6 and 25.
 
@@ -20,7 +20,7 @@ pub(crate) struct FileOperation<'a> {
     pub(crate) site: &'a str,
 }
 
-/// A file operation in SharePoint.
+/// A file operation.
 pub(crate) fn file(tenant: &TenantFacts, facts: &FileOperation<'_>) -> Map<String, Value> {
     let common = Common {
         id: facts.id,
