@@ -8,19 +8,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bus::BusConfig;
 use bus::config::LogConfig as EmbeddedLog;
-use microsoft::Secret;
+use detect::DetectConfig;
+use ingest::{IngestConfig, TenantConfig};
+use lake::LakeConfig;
+use microsoft::{HttpConfig, Secret};
+use respond::RespondConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::BadConfiguration;
 use crate::telemetry::LogConfig;
 
-mod stages;
 mod tenants;
 
-pub(crate) use tenants::{Application, EventHub, ResolvedTenant, Tenant};
+pub(crate) use tenants::{ResolvedTenant, Tenant};
 
 /// Everything that can be configured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// Folder of what must survive a restart: the embedded log, cursors, the journal, the lake if it is local.
@@ -32,14 +35,14 @@ pub(crate) struct Config {
     /// The bus between stages; without it, the embedded log in the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bus: Option<BusConfig>,
-    /// How sources are read.
-    pub(crate) ingest: stages::Ingest,
+    /// How Microsoft is reached, by every stage.
+    pub(crate) http: HttpConfig,
     /// How the lake is kept.
-    pub(crate) lake: stages::Lake,
+    pub(crate) lake: LakeConfig,
     /// Which rules run.
-    pub(crate) detect: stages::Detect,
+    pub(crate) detect: DetectConfig,
     /// What may be done.
-    pub(crate) respond: stages::Respond,
+    pub(crate) respond: RespondConfig,
     /// The tenants that are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tenants: Vec<Tenant>,
@@ -66,10 +69,10 @@ impl Default for Config {
             log: LogConfig::default(),
             health: Health::default(),
             bus: None,
-            ingest: stages::Ingest::default(),
-            lake: stages::Lake::default(),
-            detect: stages::Detect::default(),
-            respond: stages::Respond::default(),
+            http: HttpConfig::default(),
+            lake: LakeConfig::default(),
+            detect: DetectConfig::default(),
+            respond: RespondConfig::default(),
             tenants: Vec::new(),
         }
     }
@@ -129,6 +132,68 @@ impl Config {
     }
 }
 
+/// Puts configured values together with what the stages want.
+impl Config {
+    /// What ingest reads.
+    pub(crate) fn ingest(&self) -> anyhow::Result<IngestConfig> {
+        let tenants = self.resolve_tenants()?.into_iter().map(|resolved| TenantConfig {
+            tenant: microsoft::Tenant {
+                tenant_id: resolved.tenant.id,
+                client_id: resolved.tenant.read.client_id,
+                secret: resolved.read_secret,
+                endpoints: resolved.endpoints,
+            },
+            event_hubs: resolved.tenant.event_hubs,
+            management_activity: resolved.tenant.management_activity,
+            graph_alerts: resolved.tenant.graph_alerts,
+        });
+        Ok(IngestConfig { data_dir: self.data.clone(), http: self.http.clone(), tenants: tenants.collect() })
+    }
+
+    /// How the lake is kept.
+    pub(crate) fn lake(&self) -> LakeConfig {
+        let mut lake = self.lake.clone();
+        if !lake.location.contains("://") {
+            lake.location = self.data.join(&lake.location).display().to_string();
+        }
+        lake
+    }
+
+    /// Which rules run.
+    pub(crate) fn detect(&self) -> DetectConfig {
+        self.detect.clone()
+    }
+
+    /// What may be done, and in which tenants.
+    pub(crate) fn respond(&self) -> anyhow::Result<RespondConfig> {
+        let tenants = self.resolve_tenants()?.into_iter().filter_map(|resolved| {
+            let (client_id, secret) = resolved.act?;
+            Some(microsoft::Tenant {
+                tenant_id: resolved.tenant.id,
+                client_id,
+                secret,
+                endpoints: resolved.endpoints,
+            })
+        });
+        let mut respond = RespondConfig {
+            http: self.http.clone(),
+            tenants: tenants.collect(),
+            journal: self.journal(),
+            kill_switch: self.data.join(&self.respond.kill_switch),
+            ..self.respond.clone()
+        };
+        if !respond.playbooks.as_os_str().is_empty() {
+            respond.playbooks = self.data.join(&respond.playbooks);
+        }
+        Ok(respond)
+    }
+
+    /// The file of cases, actions and the audit chain.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.data.join(&self.respond.journal)
+    }
+}
+
 /// The nearest of the names that the parser expected to the one it found.
 fn suggestion(message: &str) -> Option<&str> {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
@@ -185,7 +250,8 @@ mod tests {
     fn what_is_shown_can_be_read_again() {
         let config = Config::default();
         let text = config.to_toml().expect("defaults are TOML");
-        assert_eq!(Config::parse(&text).expect("it reads"), config);
+        let again = Config::parse(&text).expect("it reads");
+        assert_eq!(again.to_toml().expect("TOML"), text);
     }
 
     #[test]

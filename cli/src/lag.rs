@@ -36,7 +36,7 @@ impl Lag {
 }
 
 /// Messages after the group's position; none where the topic is empty.
-async fn behind(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<i64>> {
+pub(crate) async fn behind(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<i64>> {
     let ends = bus.ends(topic).await?;
     if ends.iter().all(|end| end.next_offset == 0) {
         return Ok(None);

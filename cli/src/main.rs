@@ -3,6 +3,7 @@
 mod arguments;
 mod audit;
 mod config;
+mod data_lock;
 mod demo;
 mod exit;
 mod health;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::Bus;
+use bus::{Bus, BusConfig};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemas::environment::{Clock, SystemClock};
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::data_lock::DataLock;
 use crate::exit::Verdict;
 use crate::health::{self, Readiness, Standing};
 use crate::telemetry;
@@ -67,7 +68,11 @@ impl Stage {
 pub(crate) fn run(config: Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
     telemetry::start_log(&config.log)?;
     let metrics = telemetry::start_metrics()?;
-    runtime()?.block_on(async {
+    // On Kafka the consumer groups share the work; the embedded log is for one process.
+    let lock = matches!(config.bus(), BusConfig::Log(_))
+        .then(|| DataLock::take(&config.data))
+        .transpose()?;
+    let outcome = runtime()?.block_on(async {
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
         let listener = health::bind(config.health.address).await?;
@@ -83,7 +88,9 @@ pub(crate) fn run(config: Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
                 outcome = &mut signals => outcome?,
             }
         }
-    })
+    });
+    drop(lock);
+    outcome
 }
 
 /// The runtime of every command.

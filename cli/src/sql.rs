@@ -17,6 +17,8 @@ use crate::run::runtime;
 mod shell;
 mod table;
 
+pub(crate) use table::inert;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   vedette sql \"SELECT operation, count(*) AS n FROM m365_activity GROUP BY 1 ORDER BY 2 DESC\"

@@ -1,6 +1,7 @@
 //! The tenants that are watched, and the application registrations that watch and act.
 
 use anyhow::Context as _;
+use ingest::config::{EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig};
 use microsoft::{Cloud, Endpoints, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -23,15 +24,15 @@ pub(crate) struct Tenant {
     /// The application that acts, a separate registration with the rights of its actions; without it nothing is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) act: Option<Application>,
-    /// The hub that Entra's diagnostic settings stream to; without it that source is not read.
+    /// The Management Activity API; without this table it is not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) event_hub: Option<EventHub>,
-    /// Whether the Management Activity API is read.
-    #[serde(default = "yes")]
-    pub(crate) management_activity: bool,
-    /// Whether Microsoft's alerts are read.
-    #[serde(default = "yes")]
-    pub(crate) graph_alerts: bool,
+    pub(crate) management_activity: Option<ManagementActivityConfig>,
+    /// Microsoft's alerts; without this table they are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) graph_alerts: Option<GraphAlertsConfig>,
+    /// The hubs that Entra's diagnostic settings stream to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) event_hubs: Vec<EventHubsConfig>,
 }
 
 /// An application registration.
@@ -44,30 +45,6 @@ pub(crate) struct Application {
     pub(crate) client_secret: String,
 }
 
-/// A hub of Azure Event Hubs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EventHub {
-    /// Host of the namespace, for example contoso.servicebus.windows.net.
-    pub(crate) namespace: String,
-    /// Name of the hub.
-    pub(crate) hub: String,
-    /// Consumer group.
-    #[serde(default = "default_group")]
-    pub(crate) consumer_group: String,
-    /// Other address to connect to, for a simulated hub: amqp://host:port.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) endpoint: Option<String>,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-fn default_group() -> String {
-    "$Default".to_owned()
-}
-
 /// A tenant with its secrets read.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedTenant {
@@ -77,8 +54,8 @@ pub(crate) struct ResolvedTenant {
     pub(crate) endpoints: Endpoints,
     /// The reading application's secret.
     pub(crate) read_secret: Secret,
-    /// The acting application's secret.
-    pub(crate) act_secret: Option<Secret>,
+    /// The acting application's id and secret.
+    pub(crate) act: Option<(String, Secret)>,
 }
 
 impl Tenant {
@@ -89,16 +66,19 @@ impl Tenant {
             Some(base) => Endpoints::new(self.cloud, base, base, base),
         }
         .context("base_url")?;
-        let act_secret = self
+        let act = self
             .act
             .as_ref()
-            .map(|application| read_secret(&application.client_secret).context("act.client_secret"))
+            .map(|application| {
+                let secret = read_secret(&application.client_secret).context("act.client_secret")?;
+                anyhow::Ok((application.client_id.clone(), secret))
+            })
             .transpose()?;
         Ok(ResolvedTenant {
             tenant: self.clone(),
             endpoints,
             read_secret: read_secret(&self.read.client_secret).context("read.client_secret")?,
-            act_secret,
+            act,
         })
     }
 }

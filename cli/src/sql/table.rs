@@ -39,7 +39,7 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
 }
 
 /// The text with its control characters shown instead of obeyed, and cut to what a cell holds.
-fn inert(text: &str) -> String {
+pub(crate) fn inert(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(CELL_CHARACTERS_MAX)

@@ -1,74 +1,61 @@
 //! A real Apache Kafka of the test's own, started and killed through `deploy/kafka/kafka`.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A broker that ends with its value.
 pub(crate) struct Broker {
-    port: u16,
+    address: String,
     data: tempfile::TempDir,
 }
 
-pub(crate) fn repository() -> PathBuf {
+fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+fn script(data: &Path, arguments: &[&str]) -> Output {
+    Command::new(repository().join("deploy/kafka/kafka"))
+        .args(arguments)
+        .arg("--data")
+        .arg(data.join("kafka"))
+        .output()
+        .unwrap()
+}
+
+/// Runs the script and gives what it printed on standard output.
+fn must(data: &Path, arguments: &[&str]) -> String {
+    let output = script(data, arguments);
+    assert!(
+        output.status.success(),
+        "kafka {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 impl Broker {
     /// Starts a broker on a free port.
     pub(crate) fn start() -> Self {
-        let broker = Self { port: free_port(), data: tempfile::tempdir().unwrap() };
-        broker.script("start");
-        broker
+        let data = tempfile::tempdir().unwrap();
+        let address = must(data.path(), &["start", "--port", "0"]);
+        Self { address, data }
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Kills it without warning, and starts it on the same data.
     pub(crate) fn kill_and_restart(&self) {
-        self.script("kill");
-        self.script("start");
-    }
-
-    fn script(&self, command: &str) {
-        let output = Command::new(repository().join("deploy/kafka/kafka"))
-            .arg(command)
-            .arg("--data")
-            .arg(self.data.path().join("kafka"))
-            .arg("--port")
-            .arg(self.port.to_string())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "kafka {command}: {}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        must(self.data.path(), &["kill"]);
+        assert_eq!(must(self.data.path(), &["start"]), self.address);
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.script("stop");
-        } else {
-            // The first panic says what is wrong; a second one would hide it.
-            drop(
-                Command::new(repository().join("deploy/kafka/kafka"))
-                    .args(["kill", "--data"])
-                    .arg(self.data.path().join("kafka"))
-                    .args(["--port", &self.port.to_string()])
-                    .output(),
-            );
-        }
+        // A failure here must not hide the one that ended the test.
+        drop(script(self.data.path(), &["stop"]));
     }
 }

@@ -69,11 +69,13 @@ impl Pipeline {
         let folder = tempfile::tempdir().unwrap();
         let (simulator, ready) = simulate(round);
         let text = |key: &str| ready[key].as_str().unwrap_or_else(|| panic!("{key} in {ready}")).to_owned();
-        std::fs::write(folder.path().join("read.secret"), text("read_secret")).unwrap();
-        std::fs::write(folder.path().join("act.secret"), text("act_secret")).unwrap();
+        for (file, application) in [("read.secret", "reading"), ("act.secret", "acting")] {
+            let secret = ready[application]["client_secret"].as_str().unwrap();
+            std::fs::write(folder.path().join(file), secret).unwrap();
+        }
         let mut pipeline = Self {
             kills: 0,
-            base_url: text("base_url"),
+            base_url: text("http_url"),
             tenant_id: text("tenant_id"),
             folder,
             stages: Vec::new(),
@@ -127,7 +129,7 @@ impl Pipeline {
             std::thread::sleep(Duration::from_secs(1));
             for (stage, process) in STAGES.iter().zip(&mut self.stages) {
                 let ended = process.0.try_wait().unwrap();
-                assert!(ended.is_none(), "{stage} ended with {ended:?}\n{}", self.folder_logs());
+                assert!(ended.is_none(), "{stage} ended with {ended:?}\n{}", self.logs());
             }
             let ledger = self.get("/simulator/ledger");
             if ledger["complete"] != Value::Bool(true) {
@@ -190,12 +192,8 @@ impl Pipeline {
             .collect()
     }
 
-    fn logs(&self) -> String {
-        self.folder_logs()
-    }
-
     /// The end of every stage's log.
-    fn folder_logs(&self) -> String {
+    fn logs(&self) -> String {
         STAGES
             .iter()
             .map(|stage| {
@@ -247,9 +245,6 @@ prefix = "seed{seed}.{mode}.{turn}."
 [lake]
 batch_wait_ms = 200
 
-[ingest]
-poll_ms = 500
-
 [respond]
 dry_run = {dry_run}
 automatic = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"]
@@ -266,7 +261,13 @@ client_secret = "file:{folder}/read.secret"
 client_id = "{act_id}"
 client_secret = "file:{folder}/act.secret"
 
-[tenants.event_hub]
+[tenants.management_activity]
+poll_ms = 500
+
+[tenants.graph_alerts]
+poll_ms = 500
+
+[[tenants.event_hubs]]
 namespace = "{namespace}"
 hub = "{hub}"
 endpoint = "{amqp}"
@@ -278,10 +279,10 @@ endpoint = "{amqp}"
         dry_run = !round.respond,
         tenant = pipeline.tenant_id,
         base = pipeline.base_url,
-        read_id = text("read_client_id"),
-        act_id = text("act_client_id"),
-        namespace = text("namespace"),
-        hub = text("hub"),
+        read_id = ready["reading"]["client_id"].as_str().unwrap(),
+        act_id = ready["acting"]["client_id"].as_str().unwrap(),
+        namespace = text("hub_namespace"),
+        hub = text("hub_name"),
         amqp = text("amqp_url"),
     )
 }

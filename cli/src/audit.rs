@@ -1,0 +1,179 @@
+//! `vedette audit`: cases and actions as a responder sees them, and the check of the audit chain.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use respond::review::{Review, VerifyError};
+use schemas::environment::{Clock as _, SystemClock};
+use schemas::time::iso_ms;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::exit::Verdict;
+
+const EXAMPLES: &str = "\
+Examples:
+  vedette audit cases
+  vedette audit actions --output json | jq 'select(.state == \"planned\")'
+  vedette audit approve ACTION_ID --by kim
+  vedette audit verify                exit code 1 names the first entry that is not what it was";
+
+/// Looks at cases and actions.
+#[derive(Debug, Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub(crate) enum Audit {
+    /// List the cases.
+    Cases {
+        /// Form of the list.
+        #[arg(long, short, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// List the actions, each with its state and what was seen.
+    Actions {
+        /// Form of the list.
+        #[arg(long, short, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Approve a planned action.
+    Approve(Decision),
+    /// Refuse an action that was not sent yet.
+    Deny(Decision),
+    /// Ask for what restores the state before an action.
+    Undo(Decision),
+    /// Check every entry of the audit chain.
+    Verify,
+}
+
+/// Form of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// One object a line.
+    Json,
+}
+
+/// A person's decision about an action.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Decision {
+    /// The action's id.
+    action_id: String,
+    /// Who decides; it goes into the audit chain.
+    #[arg(long)]
+    by: String,
+}
+
+impl Audit {
+    /// Does it.
+    pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let journal = config.journal();
+        anyhow::ensure!(
+            journal.exists(),
+            "there is no journal at {}: respond has not run on this data folder (see `data` in the configuration)",
+            journal.display()
+        );
+        let review = Review::open(&journal).context("could not open the journal")?;
+        let now_us = SystemClock.now_us();
+        match self {
+            Self::Cases { output } => list(&cases(&review)?, output),
+            Self::Actions { output } => list(&actions(&review)?, output),
+            Self::Approve(decision) => {
+                say(&format!("approved: {}", review.approve(&decision.action_id, &decision.by, now_us)?.state))
+            }
+            Self::Deny(decision) => {
+                say(&format!("denied: {}", review.deny(&decision.action_id, &decision.by, now_us)?.state))
+            }
+            Self::Undo(decision) => {
+                let undo = review.undo(&decision.action_id, &decision.by, config.respond.dry_run, now_us)?;
+                say(&format!("asked for: action {} is {}", undo.action_id, undo.state))
+            }
+            Self::Verify => verify(&review),
+        }
+    }
+}
+
+fn cases(review: &Review) -> anyhow::Result<Vec<Value>> {
+    Ok(review
+        .cases(usize::MAX)?
+        .iter()
+        .map(|case| {
+            json!({
+                "case_id": case.case_id,
+                "opened": iso_ms(case.opened_time_us),
+                "severity": case.severity,
+                "status": case.status,
+                "entity": case.entity(),
+                "user": case.user,
+                "alerts": case.alerts.len(),
+                "title": case.title,
+            })
+        })
+        .collect())
+}
+
+fn actions(review: &Review) -> anyhow::Result<Vec<Value>> {
+    Ok(review
+        .actions(usize::MAX)?
+        .iter()
+        .map(|action| {
+            json!({
+                "action_id": action.action_id,
+                "case_id": action.case_id,
+                "action": action.action.kind().as_str(),
+                "target": action.account(),
+                "state": action.state.as_str(),
+                "dry_run": action.dry_run,
+                "requested_by": action.requested_by,
+                "changed": iso_ms(action.changed_time_us),
+                "detail": action.detail,
+            })
+        })
+        .collect())
+}
+
+fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
+    let mut out = std::io::stdout().lock();
+    if output == Output::Json {
+        for row in rows {
+            writeln!(out, "{row}")?;
+        }
+        return Ok(Verdict::Done);
+    }
+    let names: Vec<&String> = rows.first().and_then(Value::as_object).map(|row| row.keys().collect()).unwrap_or_default();
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(&names);
+    for row in rows {
+        table.add_row(names.iter().map(|name| match &row[name.as_str()] {
+            Value::String(text) => crate::sql::inert(text),
+            other => crate::sql::inert(&other.to_string()),
+        }));
+    }
+    writeln!(out, "{table}")?;
+    if std::io::stdout().is_terminal() && rows.is_empty() {
+        writeln!(out, "none yet")?;
+    }
+    Ok(Verdict::Done)
+}
+
+fn say(line: &str) -> anyhow::Result<Verdict> {
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(Verdict::Done)
+}
+
+fn verify(review: &Review) -> anyhow::Result<Verdict> {
+    match review.verify(Vec::new()) {
+        Ok(None) => say("the audit chain is empty"),
+        Ok(Some(anchor)) => say(&format!(
+            "the audit chain verifies: {} entries; keep the last hash elsewhere: {}",
+            anchor.sequence, anchor.hash
+        )),
+        Err(VerifyError::Broken(broken)) => {
+            say(&format!("the audit chain is broken: {broken}"))?;
+            Ok(Verdict::Findings)
+        }
+        Err(error) => Err(error).context("could not read the audit chain"),
+    }
+}

@@ -1,0 +1,179 @@
+//! `vedette import`: files that people have, through the same stages as everything else.
+//!
+//! On the embedded log, lake and detect run in this process until everything is stored and evaluated; on Kafka the
+//! services do that, and the command waits for them. Response never runs here: an old export must not block anybody.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bus::{Bus, BusConfig};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ingest::sources::files::{self, ImportOptions, Progress, Summary};
+use lake::Lake;
+use schemas::environment::SystemClock;
+use schemas::tables::Table;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::data_lock::DataLock;
+use crate::exit::Verdict;
+use crate::health::Readiness;
+use crate::lag;
+use crate::run::{Stage, run_stages, runtime};
+use crate::telemetry;
+
+pub(crate) const EXAMPLES: &str = "\
+Reads NDJSON, JSON arrays, {\"records\":[…]}, the CSV export of the audit search and Graph alerts, plain, .gz or .zst;
+folders are read whole. The format is told by the content, not by the name.
+
+Examples:
+  vedette import audit.ndjson.zst
+  vedette import exports/ --tenant 7f3c0000-0000-0000-0000-000000000000
+  vedette sql \"SELECT reason, detail FROM dead_letters\"";
+
+/// How often progress is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Reads files into the lake.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Files and folders.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Tenant of records that do not name one.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+}
+
+impl Import {
+    /// Reads them; findings mean that something became a dead letter or could not be read.
+    pub(crate) fn run(self, config: Config) -> anyhow::Result<Verdict> {
+        telemetry::start_log(&config.log)?;
+        runtime()?.block_on(self.read(&config))
+    }
+
+    async fn read(self, config: &Config) -> anyhow::Result<Verdict> {
+        let started = Instant::now();
+        let own_stages = matches!(config.bus(), BusConfig::Log(_));
+        let lock = own_stages.then(|| DataLock::take(&config.data)).transpose()?;
+        let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
+        let before = counts(config).await?;
+        let stop = CancellationToken::new();
+        let stages: &[Stage] = if own_stages { &[Stage::Lake, Stage::Detect] } else { &[] };
+        let running = run_stages(config, stages, Readiness::default(), stop.child_token());
+        let work = async {
+            let summary = self.publish(&bus, &stop).await?;
+            wait_for_stages(&bus).await?;
+            anyhow::Ok(summary)
+        };
+        tokio::pin!(running);
+        let summary = tokio::select! {
+            summary = work => summary?,
+            ended = &mut running, if own_stages => {
+                ended?;
+                anyhow::bail!("the lake ended before the import did")
+            }
+        };
+        stop.cancel();
+        if own_stages {
+            running.await?;
+        }
+        drop(lock);
+        let after = counts(config).await?;
+        report(&summary, &before, &after, started.elapsed())
+    }
+
+    async fn publish(&self, bus: &Bus, stop: &CancellationToken) -> anyhow::Result<Summary> {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}") {
+            bar.set_style(style);
+        }
+        let options = ImportOptions {
+            tenant_id: self.tenant.clone(),
+            clock: Arc::new(SystemClock),
+            stop: stop.clone(),
+        };
+        let mut show = |progress: &Progress| {
+            bar.set_length(progress.bytes_total);
+            bar.set_position(progress.bytes_done);
+            bar.set_message(format!(
+                "{} records, {} dead letters, file {} of {}",
+                progress.records, progress.dead_letters, progress.files_done, progress.files_total
+            ));
+        };
+        let summary = files::import(&self.paths, &options, bus, &mut show)
+            .await
+            .context("could not import")?;
+        bar.finish_and_clear();
+        Ok(summary)
+    }
+}
+
+/// Waits until lake and detect have finished with everything that is published.
+async fn wait_for_stages(bus: &Bus) -> anyhow::Result<()> {
+    let bar = ProgressBar::new_spinner();
+    let mut quiet = 0;
+    loop {
+        let mut behind = 0;
+        for stage in [Stage::Lake, Stage::Detect] {
+            for topic in stage.reads() {
+                behind += lag::behind(bus, stage.name(), topic).await?.unwrap_or(0);
+            }
+        }
+        bar.set_message(format!("storing and evaluating: {behind} messages to go"));
+        bar.tick();
+        // Detect's alerts go back to the lake: only two quiet looks mean that nothing is left.
+        quiet = if behind == 0 { quiet + 1 } else { 0 };
+        if quiet == 3 {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+type Counts = BTreeMap<Table, u64>;
+
+async fn counts(config: &Config) -> anyhow::Result<Counts> {
+    let lake = Lake::open(&config.lake()).await.context("could not open the lake")?;
+    let mut counts = Counts::new();
+    for table in Table::ALL {
+        counts.insert(*table, lake.count(*table).await?);
+    }
+    Ok(counts)
+}
+
+fn report(summary: &Summary, before: &Counts, after: &Counts, elapsed: Duration) -> anyhow::Result<Verdict> {
+    let grown = |table: Table| after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0);
+    let mut out = std::io::stdout().lock();
+    let mut added = 0;
+    for (table, records) in &summary.by_table {
+        let rows = grown(*table);
+        added += rows;
+        writeln!(out, "{table:<18} {records:>9} records  {rows:>9} rows added")?;
+    }
+    let revisions = grown(Table::Revisions);
+    let duplicates = summary.records.saturating_sub(added + revisions);
+    #[expect(clippy::cast_precision_loss, reason = "a rate for a person")]
+    let rate = summary.records as f64 / elapsed.as_secs_f64();
+    writeln!(
+        out,
+        "{} files, {} records: {added} rows added, {revisions} revisions, {duplicates} duplicates, {} dead letters, \
+         {} alerts; {:.1} s, {rate:.0} records/s stored and evaluated",
+        summary.files,
+        summary.records,
+        summary.dead_letters,
+        grown(Table::Alerts),
+        elapsed.as_secs_f64()
+    )?;
+    for (path, reason) in &summary.failures {
+        writeln!(out, "could not read {}: {reason}", path.display())?;
+    }
+    let clean = summary.failures.is_empty() && summary.dead_letters == 0;
+    Ok(if clean { Verdict::Done } else { Verdict::Findings })
+}
