@@ -1,1 +1,4 @@
-//! benches
+//! Measurements against the rivals, on the events and rules of a performance kit.
+
+pub mod cpu;
+pub mod detection;

@@ -1,0 +1,35 @@
+//! What `benches/run` measures, one part at a time.
+//!
+//! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON.
+//! Exit code: 0 done, 2 could not run.
+
+use std::error::Error;
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use benches::detection;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["detect", events, rules] => detect(Path::new(events), Path::new(rules)),
+        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            // Nothing is left to do where even this cannot be written.
+            drop(writeln!(stderr(), "bench: {error} {cause}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn detect(events: &Path, rules: &Path) -> Result<(), Box<dyn Error>> {
+    let report = detection::run(events, rules)?;
+    writeln!(stdout(), "{:#}", detection::to_json(&report))?;
+    Ok(())
+}

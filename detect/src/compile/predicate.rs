@@ -1,0 +1,316 @@
+//! What a rule asks of one field: a pure question about the values that an event has there.
+//!
+//! An absent or null field has no values, and then only [`Predicate::Null`] and `exists: false` hold.
+//! A field with several values matches if any of them does.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use aho_corasick::AhoCorasick;
+use regex::Regex;
+
+/// One value of a field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Leaf<'a> {
+    /// Text.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+}
+
+impl Leaf<'_> {
+    /// The value as a rule writes it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Integer(number) => Cow::Owned(number.to_string()),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Boolean(true) => Cow::Borrowed("true"),
+            Self::Boolean(false) => Cow::Borrowed("false"),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "Sigma compares numbers as doubles; identifiers beyond 2^53 are text in Microsoft's records"
+    )]
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Integer(number) => Some(*number as f64),
+            Self::Number(number) => Some(*number),
+            Self::Boolean(_) => None,
+        }
+    }
+}
+
+/// How text is made comparable on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fold {
+    /// As it is.
+    Exact,
+    /// In lower case: Sigma's default.
+    Lower,
+    /// In lower case, and without what Microsoft varies in names of operations:
+    /// dashes of any kind, repeated blanks, a trailing period (P20).
+    Operation,
+}
+
+impl Fold {
+    /// The comparable form of `text`.
+    pub fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Exact => Cow::Borrowed(text),
+            Self::Lower => lower(text),
+            Self::Operation => Cow::Owned(operation(text, true)),
+        }
+    }
+
+    /// The comparable form of a part of a text: blanks and periods at its ends count.
+    pub fn apply_inside(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::Operation => Cow::Owned(operation(text, false)),
+            other => other.apply(text),
+        }
+    }
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+fn operation(text: &str, is_whole: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.to_lowercase().chars() {
+        match character {
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => out.push('-'),
+            blank if blank.is_whitespace() => {
+                if !out.ends_with(' ') {
+                    out.push(' ');
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    if is_whole {
+        out.trim_matches([' ', '.']).to_owned()
+    } else {
+        out
+    }
+}
+
+/// An ordering that a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Equal.
+    Equal,
+    /// Less.
+    Less,
+    /// Less or equal.
+    LessOrEqual,
+    /// Greater.
+    Greater,
+    /// Greater or equal.
+    GreaterOrEqual,
+}
+
+impl Order {
+    fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Self::Equal => (left - right).abs() < f64::EPSILON,
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
+}
+
+/// Where in a text another stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// The whole text.
+    Whole,
+    /// Anywhere.
+    Inside,
+    /// At the start.
+    Start,
+    /// At the end.
+    End,
+}
+
+/// A network in CIDR notation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: u128,
+    is_v4: bool,
+    mask: u128,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or an address alone.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length.parse::<u32>().ok()?)),
+            None => (text, None),
+        };
+        let (address, is_v4) = bits(address.parse().ok()?);
+        let width = if is_v4 { 32 } else { 128 };
+        let length = length.unwrap_or(width);
+        if length > width {
+            return None;
+        }
+        let mask = u128::MAX
+            .checked_shl(width - length)
+            .unwrap_or(0);
+        Some(Self { address: address & mask, is_v4, mask })
+    }
+
+    fn contains(self, text: &str) -> bool {
+        text.parse().is_ok_and(|address| {
+            let (address, is_v4) = bits(address);
+            is_v4 == self.is_v4 && address & self.mask == self.address
+        })
+    }
+}
+
+fn bits(address: IpAddr) -> (u128, bool) {
+    match address {
+        IpAddr::V4(address) => (u128::from(u32::from(address)), true),
+        IpAddr::V6(address) => (u128::from(address), false),
+    }
+}
+
+/// What a rule asks of a field.
+#[derive(Debug, Clone)]
+pub enum Predicate {
+    /// The folded text is one of these.
+    OneOf(Fold, HashSet<String>),
+    /// The folded text contains one of the automaton's words.
+    ContainsAny(Fold, AhoCorasick),
+    /// The folded text starts with this.
+    StartsWith(Fold, String),
+    /// The folded text ends with this.
+    EndsWith(Fold, String),
+    /// The text, folded, matches the expression.
+    Matches(Fold, Regex),
+    /// The address is in the network.
+    In(Network),
+    /// The number stands so to this one.
+    Compares(Order, f64),
+    /// The value is this truth value, also written as text.
+    Is(bool),
+    /// The field has no value.
+    Null,
+    /// The field has a value, or has none.
+    Exists(bool),
+    /// One holds.
+    Any(Vec<Predicate>),
+    /// All hold, each for a value of its own if need be.
+    All(Vec<Predicate>),
+    /// The field has a value, and this does not hold.
+    Not(Box<Predicate>),
+}
+
+impl Predicate {
+    /// True if the values of the field answer the question.
+    pub fn holds(&self, leaves: &[Leaf<'_>]) -> bool {
+        match self {
+            Self::Null => leaves.is_empty(),
+            Self::Exists(expected) => leaves.is_empty() != *expected,
+            Self::Any(members) => members.iter().any(|member| member.holds(leaves)),
+            Self::All(members) => members.iter().all(|member| member.holds(leaves)),
+            Self::Not(inner) => !leaves.is_empty() && !inner.holds(leaves),
+            question => leaves.iter().any(|leaf| question.holds_for(leaf)),
+        }
+    }
+
+    fn holds_for(&self, leaf: &Leaf<'_>) -> bool {
+        match self {
+            Self::OneOf(fold, values) => values.contains(fold.apply(&leaf.text()).as_ref()),
+            Self::ContainsAny(fold, words) => {
+                words.is_match(fold.apply_inside(&leaf.text()).as_bytes())
+            }
+            Self::StartsWith(fold, start) => fold.apply(&leaf.text()).starts_with(start.as_str()),
+            Self::EndsWith(fold, end) => fold.apply(&leaf.text()).ends_with(end.as_str()),
+            Self::Matches(fold, expression) => expression.is_match(&fold.apply(&leaf.text())),
+            Self::In(network) => network.contains(&leaf.text()),
+            Self::Compares(order, right) => {
+                leaf.number().is_some_and(|left| order.holds(left, *right))
+            }
+            Self::Is(expected) => truth(leaf) == Some(*expected),
+            Self::Null | Self::Exists(_) | Self::Any(_) | Self::All(_) | Self::Not(_) => false,
+        }
+    }
+}
+
+fn truth(leaf: &Leaf<'_>) -> Option<bool> {
+    match leaf {
+        Leaf::Boolean(value) => Some(*value),
+        Leaf::Text(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Some(true),
+            "false" | "0" | "no" => Some(false),
+            _ => None,
+        },
+        Leaf::Integer(_) | Leaf::Number(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fold, Leaf, Network, Order, Predicate};
+
+    #[test]
+    fn names_of_operations_compare_without_what_microsoft_varies() {
+        for text in [
+            "Update application \u{2013} Certificates and secrets management ",
+            "update application - certificates and secrets management",
+            "Update application  -  Certificates and secrets management.",
+        ] {
+            assert_eq!(
+                Fold::Operation.apply(text),
+                "update application - certificates and secrets management",
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let network = Network::parse("10.1.0.0/16").unwrap();
+        assert!(network.contains("10.1.255.9"));
+        assert!(!network.contains("10.2.0.1"));
+        assert!(!network.contains("::10.1.0.1"));
+        assert!(Network::parse("2001:db8::/32").unwrap().contains("2001:db8:1::7"));
+        assert!(Network::parse("0.0.0.0/0").unwrap().contains("203.0.113.9"));
+        for text in ["10.0.0.0/33", "10.0.0/8", "x/8", "::/129", "10.0.0.0/-1", ""] {
+            assert_eq!(Network::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absent_field_answers_only_null_and_not_exists() {
+        assert!(Predicate::Null.holds(&[]));
+        assert!(Predicate::Exists(false).holds(&[]));
+        assert!(!Predicate::Not(Box::new(Predicate::Is(true))).holds(&[]));
+        assert!(Predicate::Not(Box::new(Predicate::Is(true))).holds(&[Leaf::Boolean(false)]));
+    }
+
+    #[test]
+    fn a_number_written_as_text_is_a_number() {
+        let zero = Predicate::Compares(Order::Equal, 0.0);
+        assert!(zero.holds(&[Leaf::Text("0")]));
+        assert!(zero.holds(&[Leaf::Integer(0)]));
+        assert!(!zero.holds(&[Leaf::Text("")]));
+        assert!(!Predicate::Compares(Order::Less, f64::NAN).holds(&[Leaf::Integer(1)]));
+    }
+}

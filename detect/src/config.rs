@@ -1,0 +1,30 @@
+//! What detect evaluates, and how.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What detect evaluates, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectConfig {
+    /// Folders of further rules, beside those that come with the binary.
+    pub rules: Vec<PathBuf>,
+    /// Whether the rules that come with the binary are evaluated.
+    pub builtin_rules: bool,
+    /// Whether a rule that is refused stops detect; otherwise it is logged and left out.
+    pub strict: bool,
+    /// Name of the consumer group.
+    pub group: String,
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            builtin_rules: true,
+            strict: false,
+            group: "detect".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Runs the cases beside a rule: what must alert, and what must not.
+
+use schemas::tables::Table;
+
+use super::{Case, Rule};
+use crate::compile::Plan;
+use crate::mapping::Mapping;
+use crate::rows::{self, RawRow};
+
+/// A case that did not come out as it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: case \"{case}\" expects {expected} alerts, {found}")]
+pub struct CaseFailure {
+    /// The rule's file.
+    pub file: String,
+    /// The case's name.
+    pub case: String,
+    /// What it expects.
+    pub expected: u8,
+    /// What came out: a number, or why there is none.
+    pub found: String,
+}
+
+/// Runs all cases of a rule; empty if all came out as they say.
+///
+/// A rule needs a case that alerts and one that does not.
+pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
+    let mut failures: Vec<CaseFailure> = rule
+        .cases
+        .iter()
+        .filter_map(|case| {
+            let found = alerts(rule, case);
+            let is_right = found.as_ref().is_ok_and(|found| *found == usize::from(case.alerts));
+            let found = found.map_or_else(|reason| reason, |found| format!("found {found}"));
+            (!is_right).then(|| failure(rule, &case.name, case.alerts, found))
+        })
+        .collect();
+    for expected in [1, 0] {
+        if !rule.cases.iter().any(|case| case.alerts == expected) {
+            failures.push(failure(rule, "any", expected, "no case says so".to_owned()));
+        }
+    }
+    failures
+}
+
+fn failure(rule: &Rule, case: &str, expected: u8, found: String) -> CaseFailure {
+    CaseFailure { file: rule.file.clone(), case: case.to_owned(), expected, found }
+}
+
+fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
+    let table = match &case.table {
+        Some(name) => Table::of_name(name).ok_or_else(|| format!("no table \"{name}\""))?,
+        None => rule.table,
+    };
+    if table != rule.table {
+        return Ok(0);
+    }
+    let row = RawRow {
+        event_id: case.name.clone(),
+        event_time_us: None,
+        ingest_time_us: 0,
+        source: "cases".to_owned(),
+        category: None,
+        raw: case.event.to_string(),
+    };
+    let mut plan = Plan::new(Mapping::Lake(table), schemas::arrow::file_schema(table));
+    plan.add(0, &rule.sigma).map_err(|reason| reason.to_string())?;
+    let batch = rows::batch(table, &[row]).map_err(|reason| reason.to_string())?;
+    let hits = plan.evaluate(&batch).map_err(|reason| reason.to_string())?;
+    Ok(hits.iter().map(|hit| hit.rows.len()).sum())
+}

@@ -1,0 +1,308 @@
+//! The loop: announced files in, alerts out.
+//!
+//! ```text
+//! [batches] ─▶ next, up to 64 ─▶ read the file ─▶ evaluate ─▶ publish [alerts] ─▶ … ─▶ commit
+//!               one file in memory at a time; nothing is read ahead, and nothing is dropped here
+//! ```
+//! Delivery: at least once. A crash between publish and commit publishes the same alerts again, under the same
+//! ids. A file that compaction has replaced and that is gone from the disk is counted and logged, not waited for:
+//! its rows were announced, so it can be missing only if detect was stopped for longer than replaced files are kept.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use bus::{Bus, Consumer, Delivery, Message, Position};
+use lake::Lake;
+use prost::Message as _;
+use schemas::environment::Clock;
+use schemas::fate::Fate;
+use schemas::limits::PUBLISH_RECORDS_MAX;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire::{Alert, Batch, BatchFile};
+use tokio_util::sync::CancellationToken;
+
+use crate::alert::Origin;
+use crate::config::DetectConfig;
+use crate::error::DetectError;
+use crate::evaluate::Ruleset;
+use crate::rule::{Catalogue, builtin, load_folder};
+
+/// Most announcements taken at once; they are small, their files are read one at a time.
+const ANNOUNCEMENTS_MAX: usize = 64;
+
+/// Longest wait for an announcement, so that a stop is seen.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Ids of published alerts that are remembered, so that versions of one alert are published once: 16 bytes each, twice.
+const PUBLISHED_MAX: usize = 100_000;
+
+/// The rules that a configuration names, with what was refused.
+pub fn catalogue(config: &DetectConfig) -> Catalogue {
+    let mut catalogue = if config.builtin_rules { builtin() } else { Catalogue::default() };
+    for folder in &config.rules {
+        load_folder(&mut catalogue, folder);
+    }
+    catalogue
+}
+
+/// The rules that a configuration names, compiled.
+///
+/// # Errors
+/// [`DetectError::Refused`] if the configuration is strict and a rule was refused.
+pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
+    let mut catalogue = catalogue(config);
+    let rules = Ruleset::compile(&mut catalogue);
+    for rejected in &catalogue.rejected {
+        tracing::warn!(%rejected, "rule was refused");
+    }
+    metrics::gauge!("detect_rules", "state" => "loaded").set(float(rules.rules().len()));
+    metrics::gauge!("detect_rules", "state" => "rejected").set(float(catalogue.rejected.len()));
+    match catalogue.rejected.first() {
+        Some(first) if config.strict => Err(DetectError::Refused {
+            count: catalogue.rejected.len(),
+            first: first.to_string(),
+        }),
+        _ => Ok(rules),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric; counts stay far below 2^52")]
+fn float(count: usize) -> f64 {
+    count as f64
+}
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// [`DetectError`] if rules are refused in strict mode, or something failed that waiting does not mend.
+pub async fn run(
+    config: DetectConfig,
+    bus: Bus,
+    lake: Arc<Lake>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), DetectError> {
+    let rules = Arc::new(ruleset(&config)?);
+    tracing::info!(rules = rules.rules().len(), "detect started");
+    let mut consumer = bus.subscribe(&config.group, &[Topic::Batches]).await?;
+    let mut stage = Stage { rules, bus, lake, clock, published: Published::default() };
+    while !stop.is_cancelled() {
+        let polled = tokio::select! {
+            () = stop.cancelled() => break,
+            polled = consumer.next(ANNOUNCEMENTS_MAX, WAIT_MAX) => polled,
+        };
+        match polled {
+            Ok(polled) => stage.take(&mut consumer, polled.records, &stop).await?,
+            Err(error) => obey(error.into(), &stop).await?,
+        }
+    }
+    tracing::info!("detect stopped");
+    Ok(())
+}
+
+/// Waits as the error's fate asks, or gives the error back where going on is wrong.
+async fn obey(error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
+    let Fate::Retry { after } = error.fate() else {
+        return Err(error);
+    };
+    tracing::warn!(error = %chain(&error), "detect tries again");
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(after) => {}
+    }
+    Ok(())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+struct Stage {
+    rules: Arc<Ruleset>,
+    bus: Bus,
+    lake: Arc<Lake>,
+    clock: Arc<dyn Clock>,
+    published: Published,
+}
+
+impl Stage {
+    /// Publishes the alerts of all announcements, then commits; stops between announcements when told to.
+    async fn take(
+        &mut self,
+        consumer: &mut Consumer,
+        records: Vec<Delivery>,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        let mut done: BTreeMap<i32, Position> = BTreeMap::new();
+        for record in records {
+            while let Err(error) = self.handle(&record).await {
+                if error.fate() == Fate::DeadLetter {
+                    tracing::error!(error = %chain(&error), "announcement was left out");
+                    metrics::counter!("detect_announcements_left_out_total").increment(1);
+                    break;
+                }
+                obey(error, stop).await?;
+                if stop.is_cancelled() {
+                    return commit(consumer, &done).await;
+                }
+            }
+            let position = Position {
+                topic: record.topic,
+                partition: record.partition,
+                next_offset: record.offset + 1,
+            };
+            done.insert(record.partition, position);
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        commit(consumer, &done).await
+    }
+
+    async fn handle(&mut self, record: &Delivery) -> Result<(), DetectError> {
+        if record.payload.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch::decode(record.payload.as_slice())
+            .map_err(|cause| DetectError::Announcement { offset: record.offset, cause })?;
+        let Some(table) = Table::of_name(&batch.table) else {
+            // A newer vedette may announce tables that this one does not know.
+            tracing::warn!(table = batch.table, "unknown table was announced");
+            return Ok(());
+        };
+        metrics::counter!("detect_batches_total").increment(1);
+        if !self.rules.tables().contains(&table) {
+            return Ok(());
+        }
+        for file in &batch.files {
+            let alerts = self.evaluate(table, file, batch.version).await?;
+            self.publish(alerts).await?;
+        }
+        Ok(())
+    }
+
+    async fn evaluate(
+        &self,
+        table: Table,
+        file: &BatchFile,
+        version: i64,
+    ) -> Result<Vec<Alert>, DetectError> {
+        let Some(batches) = read(&self.lake, table, file).await? else {
+            return Ok(Vec::new());
+        };
+        let rules = Arc::clone(&self.rules);
+        let now_us = self.clock.now_us();
+        let origin = origin(table, file, version);
+        // Evaluation is computing, not waiting: it must not hold up the tasks of others.
+        let alerts = tokio::task::spawn_blocking(move || {
+            evaluate_file(&rules, table, &batches, origin, now_us)
+        });
+        alerts.await.map_err(|_| DetectError::Interrupted)?
+    }
+
+    async fn publish(&mut self, alerts: Vec<Alert>) -> Result<(), DetectError> {
+        // The first version of an alert speaks for all, within a file too.
+        let mut seen = HashSet::new();
+        let fresh: Vec<Alert> = alerts
+            .into_iter()
+            .filter(|alert| !self.published.contains(&alert.alert_id))
+            .filter(|alert| seen.insert(alert.alert_id.clone()))
+            .collect();
+        for part in fresh.chunks(PUBLISH_RECORDS_MAX) {
+            let messages = part
+                .iter()
+                .map(|alert| Message { key: alert.alert_id.clone(), payload: alert.encode_to_vec() })
+                .collect();
+            self.bus.publish(Topic::Alerts, messages).await?;
+            for alert in part {
+                self.published.insert(&alert.alert_id);
+                measure(alert);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn commit(consumer: &mut Consumer, done: &BTreeMap<i32, Position>) -> Result<(), DetectError> {
+    let positions: Vec<Position> = done.values().copied().collect();
+    if positions.is_empty() {
+        return Ok(());
+    }
+    // Not committed is not lost: the same alerts are published again, under the same ids.
+    if let Err(error) = consumer.commit(&positions).await {
+        let error = DetectError::from(error);
+        if error.fate() == Fate::Stop {
+            return Err(error);
+        }
+        tracing::warn!(error = %chain(&error), "positions were not committed");
+    }
+    Ok(())
+}
+
+fn measure(alert: &Alert) {
+    metrics::counter!("detect_alerts_total", "label" => alert.label.clone()).increment(1);
+    let waited_us = u64::try_from(alert.detected_time_us - alert.accepted_time_us).unwrap_or(0);
+    metrics::histogram!("detect_latency_seconds").record(Duration::from_micros(waited_us));
+}
+
+fn origin(table: Table, file: &BatchFile, version: i64) -> Origin {
+    Origin {
+        table: table.name().to_owned(),
+        tenant_id: file.tenant_id.clone(),
+        file: file.path.clone(),
+        version,
+        first_row: 0,
+    }
+}
+
+/// The alerts of a file whose batches are in the order of its rows.
+fn evaluate_file(
+    rules: &Ruleset,
+    table: Table,
+    batches: &[RecordBatch],
+    mut origin: Origin,
+    now_us: i64,
+) -> Result<Vec<Alert>, DetectError> {
+    let mut alerts = Vec::new();
+    for batch in batches {
+        alerts.extend(rules.evaluate(table, batch, &origin, now_us)?);
+        origin.first_row += batch.num_rows() as u64;
+        metrics::counter!("detect_rows_total").increment(batch.num_rows() as u64);
+    }
+    Ok(alerts)
+}
+
+/// Ids of alerts that were published lately, oldest forgotten first.
+#[derive(Debug, Default)]
+struct Published {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Published {
+    fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    fn insert(&mut self, id: &str) {
+        if !self.ids.insert(id.to_owned()) {
+            return;
+        }
+        self.order.push_back(id.to_owned());
+        if self.order.len() > PUBLISHED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Who and what an event is about, read from its row.
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
+use schemas::path;
+use schemas::tables::Table;
+use serde_json::Value;
+
+use crate::alert::Subject;
+
+/// The subject of row `row` of a batch of `table`.
+pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
+    let text = |name: &str| text(batch, name, row).unwrap_or_default();
+    let raw: Value = serde_json::from_str(&text("raw")).unwrap_or(Value::Null);
+    let find = |paths: &[&str]| {
+        path::find_first(&raw, paths)
+            .and_then(|value| path::text(&value).map(std::borrow::Cow::into_owned))
+            .unwrap_or_default()
+    };
+    let (user, user_id) = match table {
+        // The unified audit log calls the principal name `UserId`; the object id is in `UserKey` for
+        // some workloads and in the actor's list for Entra's.
+        Table::M365Activity => (text("user_id"), object_id(&text("user_key")).unwrap_or_default()),
+        Table::AzureActivity => (
+            text("caller"),
+            find(&["identity.claims.http://schemas.microsoft.com/identity/claims/objectidentifier"]),
+        ),
+        _ => (text("user_principal_name"), text("user_id")),
+    };
+    Subject {
+        event_id: text("event_id"),
+        event_time_us: time(batch, "event_time", row),
+        ingest_time_us: time(batch, "ingest_time", row).unwrap_or(0),
+        user: user.to_lowercase(),
+        user_id,
+        ip: text("ip_address"),
+        session_id: text("session_id"),
+    }
+}
+
+/// The text of a column in a row; none if it is null or there is no such column.
+pub fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    let column = batch.column_by_name(name)?;
+    if column.is_null(row) {
+        return None;
+    }
+    let one = cast(&column.slice(row, 1), &DataType::Utf8).ok()?;
+    let one = one.as_string_opt::<i32>()?;
+    one.is_valid(0).then(|| one.value(0).to_owned())
+}
+
+/// The time of a column in a row, in microseconds since the Unix epoch, UTC.
+pub fn time(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = batch.column_by_name(name)?;
+    let times = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.is_valid(row).then(|| times.value(row))
+}
+
+/// A text that has the form of an object id.
+fn object_id(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let has_form = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    has_form.then(|| text.to_ascii_lowercase())
+}

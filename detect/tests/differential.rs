@@ -1,0 +1,162 @@
+//! Random small rules and events: this engine against rsigma-eval, the oracle.
+//!
+//! The seed is printed; `VEDETTE_SEED` is not read, so that a run is the same everywhere.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code: seed and counts are printed")]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::StringArray;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use detect::compile::Plan;
+use detect::mapping::Mapping;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rsigma_eval::Engine;
+use rsigma_eval::event::JsonEvent;
+use rsigma_parser::parse_sigma_yaml;
+use serde_json::{Map, Value, json};
+
+const SEED: u64 = 20_261_121;
+const RULES: usize = 1_500;
+const EVENTS: usize = 12;
+
+const FIELDS: &[&str] = &["User", "Operation", "Ip", "Count", "Nested.Name", "List"];
+const WORDS: &[&str] = &[
+    "ada", "ADA@contoso.test", "New-InboxRule", "10.1.2.3", "192.168.0.9", "7", "42", "", "a b", "x.y",
+    "Ünïcode", "back\\slash", "star*lit", "true",
+];
+const MODIFIERS: &[&str] = &[
+    "", "", "", "|contains", "|startswith", "|endswith", "|contains|all", "|cased", "|contains|cased", "|re",
+    "|re|i", "|cidr", "|gt", "|gte", "|lt", "|lte", "|exists", "|neq", "|windash", "|fieldref", "|base64",
+    "|base64offset|contains",
+];
+const CONDITIONS: &[&str] = &[
+    "a", "a and b", "a or b", "a and not b", "not a", "1 of them", "all of them", "1 of a*", "not (a or b)",
+    "2 of them",
+];
+
+fn value(rng: &mut ChaCha8Rng, modifier: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    if modifier.contains("exists") {
+        return ["true", "false"].choose(rng).unwrap().to_string();
+    }
+    if modifier.contains("fieldref") {
+        return (*FIELDS.choose(rng).unwrap()).to_owned();
+    }
+    if modifier.contains("cidr") {
+        return quoted(["10.0.0.0/8", "192.168.0.0/24", "0.0.0.0/0", "10.1.2.3/32"].choose(rng).unwrap());
+    }
+    if ["|gt", "|gte", "|lt", "|lte"].contains(&modifier) {
+        return rng.random_range(-1..50).to_string();
+    }
+    if modifier.contains("|re") {
+        return quoted(["^a.*", "[0-9]+", "Rule$", "^$", "a b|x\\.y"].choose(rng).unwrap());
+    }
+    let word = WORDS.choose(rng).unwrap();
+    match rng.random_range(0..6) {
+        0 if modifier.is_empty() => "null".to_owned(),
+        1 if !word.is_empty() => quoted(&format!("*{}", &word[word.ceil_char_boundary(1)..])),
+        2 => quoted(&word.to_uppercase()),
+        3 if modifier.is_empty() => rng.random_range(0..50).to_string(),
+        _ => quoted(word),
+    }
+}
+
+fn detection(rng: &mut ChaCha8Rng, name: &str) -> String {
+    let mut text = format!("    {name}:\n");
+    let mut used = Vec::new();
+    for _ in 0..rng.random_range(1..3) {
+        let field = *FIELDS.choose(rng).unwrap();
+        let modifier = *MODIFIERS.choose(rng).unwrap();
+        if used.contains(&field) {
+            continue;
+        }
+        used.push(field);
+        let count = if modifier.contains("all") { 2 } else { rng.random_range(1..3) };
+        if count == 1 || modifier.contains("exists") {
+            writeln!(text, "        {field}{modifier}: {}", value(rng, modifier)).unwrap();
+        } else {
+            writeln!(text, "        {field}{modifier}:").unwrap();
+            for _ in 0..count {
+                writeln!(text, "            - {}", value(rng, modifier)).unwrap();
+            }
+        }
+    }
+    text
+}
+
+fn rule(rng: &mut ChaCha8Rng) -> String {
+    let detections = detection(rng, "a") + &detection(rng, "b");
+    let condition = CONDITIONS.choose(rng).unwrap();
+    format!("title: T\nlogsource:\n    product: x\ndetection:\n{detections}    condition: {condition}\n")
+}
+
+fn scalar(rng: &mut ChaCha8Rng) -> Value {
+    match rng.random_range(0..8) {
+        0 => json!(rng.random_range(0..50)),
+        1 => json!(rng.random::<bool>()),
+        2 => Value::Null,
+        _ => json!(WORDS.choose(rng).unwrap()),
+    }
+}
+
+fn event(rng: &mut ChaCha8Rng) -> Value {
+    let mut members = Map::new();
+    for field in ["User", "Operation", "Ip", "Count"] {
+        if rng.random_range(0..4) > 0 {
+            members.insert(field.to_owned(), scalar(rng));
+        }
+    }
+    if rng.random() {
+        members.insert("Nested".to_owned(), json!({"Name": scalar(rng)}));
+    }
+    if rng.random() {
+        let items: Vec<Value> = (0..rng.random_range(1..4)).map(|_| scalar(rng)).collect();
+        members.insert("List".to_owned(), Value::Array(items));
+    }
+    Value::Object(members)
+}
+
+#[test]
+fn agrees_with_the_oracle_on_random_rules() {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Utf8, false)]));
+    let (mut compared, mut hits, mut refused, mut differ) = (0, 0, 0, Vec::new());
+    for _ in 0..RULES {
+        let text = rule(&mut rng);
+        let events: Vec<Value> = (0..EVENTS).map(|_| event(&mut rng)).collect();
+        let parsed = parse_sigma_yaml(&text).unwrap();
+        let mut engine = Engine::new();
+        let mut plan = Plan::new(Mapping::Raw, Arc::clone(&schema));
+        let [sigma] = parsed.rules.as_slice() else {
+            refused += 1;
+            continue;
+        };
+        if engine.add_collection(&parsed).is_err() || plan.add(0, sigma).is_err() {
+            refused += 1;
+            continue;
+        }
+        let raw: StringArray = events.iter().map(|event| Some(event.to_string())).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(raw)]).unwrap();
+        let found = plan.evaluate(&batch).unwrap();
+        for (row, event) in events.iter().enumerate() {
+            let ours = found.iter().any(|hits| hits.rows.contains(&row));
+            let theirs = !engine.evaluate(&JsonEvent::borrow(event)).is_empty();
+            compared += 1;
+            hits += usize::from(ours);
+            if ours != theirs {
+                differ.push(format!("ours {ours}, oracle {theirs}\n{text}{event}\n"));
+            }
+        }
+    }
+    println!("seed {SEED}: {compared} compared, {hits} matched, {refused} rules refused, {} differ", differ.len());
+    for difference in differ.iter().take(30) {
+        println!("{difference}");
+    }
+    assert!(compared > RULES * EVENTS / 2 && hits > 500, "too little was compared");
+    assert!(differ.is_empty(), "{} differ", differ.len());
+}

@@ -1,0 +1,184 @@
+//! From a batch to alerts: identity, evidence, entity, revisions, Microsoft's alerts, and the same condition in SQL.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+use std::sync::Arc;
+
+use arrow::array::{DictionaryArray, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::Int32Type;
+use arrow::record_batch::RecordBatch;
+use datafusion::prelude::SessionContext;
+use detect::Ruleset;
+use detect::alert::Origin;
+use detect::rows::{RawRow, batch};
+use detect::rule::builtin;
+use schemas::arrow::file_schema;
+use schemas::tables::Table;
+use schemas::wire::Alert;
+use serde_json::{Value, json};
+
+fn rules() -> Ruleset {
+    Ruleset::compile(&mut builtin())
+}
+
+fn row(id: &str, record: &Value) -> RawRow {
+    RawRow {
+        event_id: id.to_owned(),
+        event_time_us: Some(1_000),
+        ingest_time_us: 2_000,
+        source: "management_activity".to_owned(),
+        category: Some("Audit.Exchange".to_owned()),
+        raw: record.to_string(),
+    }
+}
+
+fn origin(table: Table) -> Origin {
+    Origin {
+        table: table.name().to_owned(),
+        tenant_id: "7f3c".to_owned(),
+        file: "tenant_id=7f3c/day=2026-09-14/a.parquet".to_owned(),
+        version: 4,
+        first_row: 100,
+    }
+}
+
+fn forwarding() -> Value {
+    json!({"Id": "e1", "Operation": "New-InboxRule", "UserId": "Ada@Contoso.test", "ClientIP": "203.0.113.57:443",
+        "UserKey": "1f5e11aa-0000-4000-8000-00000000000A", "SessionId": "s1",
+        "Parameters": [{"Name": "Name", "Value": "Copies"}, {"Name": "ForwardTo", "Value": "smtp:x@mail.example"}]})
+}
+
+fn evaluate(rows: &[RawRow], table: Table, now_us: i64) -> Vec<Alert> {
+    let batch = batch(table, rows).unwrap();
+    rules().evaluate(table, &batch, &origin(table), now_us).unwrap()
+}
+
+/// S72, P61: an alert says who, where from, and which row of which file proves it.
+#[test]
+fn an_alert_names_its_causes_and_its_evidence() {
+    let rows = [row("e0", &json!({"Operation": "FileAccessed"})), row("e1", &forwarding())];
+    let alerts = evaluate(&rows, Table::M365Activity, 9_000);
+    let [alert] = alerts.as_slice() else { panic!("{alerts:#?}") };
+    assert_eq!(alert.label, "SAAS-M365-00002");
+    assert_eq!(alert.category, "Platform");
+    assert_eq!(alert.severity, "high");
+    assert_eq!(alert.user, "ada@contoso.test");
+    assert_eq!(alert.user_id, "1f5e11aa-0000-4000-8000-00000000000a");
+    assert_eq!(alert.ip, "203.0.113.57");
+    assert_eq!(alert.session_id, "s1");
+    assert_eq!(alert.techniques, ["T1114.003"]);
+    assert_eq!(alert.tactics, ["collection", "exfiltration"]);
+    assert_eq!((alert.first_event_time_us, alert.accepted_time_us, alert.detected_time_us), (1_000, 2_000, 9_000));
+    let evidence = &alert.evidence[0];
+    assert_eq!((evidence.row, evidence.version, evidence.event_id.as_str()), (101, 4, "e1"));
+    assert!(alert.description.contains("Check first:"));
+}
+
+/// Invariant 5: the id is a hash of causes; file, row and time of detection are none.
+#[test]
+fn the_same_event_makes_the_same_alert_id() {
+    let first = evaluate(&[row("e1", &forwarding())], Table::M365Activity, 1);
+    let again = evaluate(
+        &[row("e0", &json!({})), row("e1", &forwarding())],
+        Table::M365Activity,
+        2,
+    );
+    assert_eq!(first[0].alert_id, again[0].alert_id);
+    let other = evaluate(&[row("e2", &forwarding())], Table::M365Activity, 1);
+    assert_ne!(first[0].alert_id, other[0].alert_id);
+}
+
+#[test]
+fn new_content_of_a_known_event_is_evaluated_as_its_table() {
+    let rows = [
+        ("directory_audits", json!({"operationName": "Update user"})),
+        ("m365_activity", forwarding()),
+        ("no_such_table", json!({})),
+    ];
+    let text = |value: &dyn Fn(usize) -> String| -> StringArray { (0..3).map(|at| Some(value(at))).collect() };
+    let words = |value: &dyn Fn(usize) -> String| -> DictionaryArray<Int32Type> {
+        let texts: Vec<String> = (0..3).map(value).collect();
+        texts.iter().map(String::as_str).collect()
+    };
+    let times = Arc::new(TimestampMicrosecondArray::from(vec![5_000; 3]).with_timezone("UTC"));
+    let schema = file_schema(Table::Revisions);
+    let batch = RecordBatch::try_new(
+        Arc::clone(&schema),
+        vec![
+            Arc::new(text(&|at| format!("r{at}"))),
+            Arc::new(text(&|at| format!("e{at}"))),
+            times.clone(),
+            times,
+            Arc::new(words(&|_| "files".to_owned())),
+            Arc::new(words(&|_| "x".to_owned())),
+            Arc::new(text(&|_| "p".to_owned())),
+            Arc::new(words(&|at| rows[at].0.to_owned())),
+            Arc::new(text(&|_| "[]".to_owned())),
+            Arc::new(text(&|at| rows[at].1.to_string())),
+        ],
+    )
+    .unwrap();
+    let alerts = rules().evaluate(Table::Revisions, &batch, &origin(Table::Revisions), 1).unwrap();
+    let [alert] = alerts.as_slice() else { panic!("{alerts:#?}") };
+    assert_eq!((alert.evidence[0].table.as_str(), alert.evidence[0].row), ("revisions", 101));
+    let first = evaluate(&[row("e1", &forwarding())], Table::M365Activity, 1);
+    assert_eq!(alert.alert_id, first[0].alert_id);
+}
+
+fn graph_alert(status: &str) -> Value {
+    json!({"id": "aaf1", "status": status, "severity": "high", "serviceSource": "azureAdIdentityProtection",
+        "title": "Anomalous token", "category": "CredentialAccess", "mitreTechniques": ["t1528"],
+        "alertWebUrl": "https://security.example/aaf1", "createdDateTime": "2026-09-14T08:12:10Z",
+        "firstActivityDateTime": "2026-09-14T08:02:11Z", "lastActivityDateTime": "2026-09-14T08:03:11Z", "evidence": [
+            {"@odata.type": "#microsoft.graph.security.ipEvidence", "ipAddress": "203.0.113.57"},
+            {"@odata.type": "#microsoft.graph.security.userEvidence", "userAccount":
+                {"userPrincipalName": "Ada@contoso.test", "azureAdUserId": "1f"}}]})
+}
+
+/// S63, P37: Microsoft's words are kept, and a change of status is the same alert.
+#[test]
+fn versions_of_microsofts_alert_are_one_alert() {
+    let rows = [row("aaf1@1", &graph_alert("new")), row("aaf1@2", &graph_alert("resolved"))];
+    let alerts = evaluate(&rows, Table::GraphAlerts, 1);
+    assert_eq!(alerts.len(), 2);
+    assert_eq!(alerts[0].alert_id, alerts[1].alert_id);
+    let alert = &alerts[0];
+    assert_eq!(alert.label, "MS-SEC-GRAPH-00001");
+    assert_eq!((alert.title.as_str(), alert.severity.as_str()), ("Anomalous token", "high"));
+    assert_eq!((alert.user.as_str(), alert.user_id.as_str(), alert.ip.as_str()), ("ada@contoso.test", "1f", "203.0.113.57"));
+    assert_eq!((alert.techniques[0].as_str(), alert.tactics[0].as_str()), ("T1528", "credential-access"));
+    assert_eq!(alert.url, "https://security.example/aaf1");
+    assert_eq!(alert.last_event_time_us - alert.first_event_time_us, 60_000_000);
+    assert_eq!((alerts[1].evidence[0].row, alerts[1].evidence[0].event_id.as_str()), (101, "aaf1@2"));
+}
+
+#[test]
+fn hostile_records_raise_nothing_and_do_not_panic() {
+    for table in Table::EVENTS {
+        let mut rows: Vec<RawRow> = [json!(null), json!([]), json!({"Parameters": "[[[["}), json!({"properties": []})]
+            .iter()
+            .map(|record| row("x", record))
+            .collect();
+        rows.push(RawRow { raw: "{\"truncated".to_owned(), ..row("y", &json!({})) });
+        assert_eq!(evaluate(&rows, *table, 1), [], "{table}");
+    }
+}
+
+/// The condition of a rule in SQL selects the rows that the plan finds.
+#[tokio::test]
+async fn sql_agrees_with_the_plan() {
+    let rules = rules();
+    let (table, condition) = rules.expression("6a1f6d0e-3b43-4c7d-9a55-0d2f7b0c1e02").unwrap();
+    let redirect = json!({"Operation": "Set-InboxRule", "Parameters": [{"Name": "RedirectTo", "Value": "a@b.example"}]});
+    let rows = [row("e1", &forwarding()), row("e2", &json!({"Operation": "New-InboxRule"})), row("e3", &redirect)];
+    let batch = batch(table, &rows).unwrap();
+    let expected = rules
+        .evaluate(table, &batch, &origin(table), 1)
+        .unwrap()
+        .iter()
+        .filter(|alert| alert.label == "SAAS-M365-00002")
+        .count();
+    let context = SessionContext::new();
+    let selected = context.read_batch(batch).unwrap().filter(condition).unwrap().count().await.unwrap();
+    assert_eq!((selected, expected), (2, 2));
+}

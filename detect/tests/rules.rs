@@ -1,0 +1,37 @@
+//! Every rule of ours: loaded, compiled, its cases come out as they say, and it is documented.
+
+use detect::Ruleset;
+use detect::rule::{builtin, check_cases};
+
+#[test]
+fn every_rule_passes_its_cases() {
+    let catalogue = builtin();
+    let rejected: Vec<String> = catalogue.rejected.iter().map(ToString::to_string).collect();
+    assert!(rejected.is_empty(), "{rejected:#?}");
+    assert_eq!(catalogue.loaded.len(), 12);
+    let failures: Vec<String> = catalogue
+        .loaded
+        .iter()
+        .flat_map(check_cases)
+        .map(|failure| failure.to_string())
+        .collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn every_rule_says_what_to_check_and_what_it_cannot_see() {
+    let mut catalogue = builtin();
+    let rules = Ruleset::compile(&mut catalogue);
+    assert!(catalogue.rejected.is_empty());
+    for (number, rule) in rules.rules().iter().enumerate() {
+        assert!(rule.label.starts_with("SAAS-M365-000"), "{} {number}", rule.label);
+        assert!(!rule.check_first.is_empty(), "{}", rule.file);
+        assert!(!rule.blind_spots.is_empty(), "{}", rule.file);
+        assert!(!rule.techniques.is_empty() && !rule.tactics.is_empty(), "{}", rule.file);
+        assert!(rule.sigma.level.is_some() && rule.sigma.description.is_some(), "{}", rule.file);
+    }
+    let mut labels: Vec<&str> = rules.rules().iter().map(|rule| rule.label.as_str()).collect();
+    labels.sort_unstable();
+    assert_eq!(labels.first(), Some(&"SAAS-M365-00001"));
+    assert_eq!(labels.last(), Some(&"SAAS-M365-00012"));
+}

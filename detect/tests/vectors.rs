@@ -1,0 +1,80 @@
+//! Agreement with the 2,004 public (rule, event, expected) vectors, every field read from the raw record.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code: the agreement is printed")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::StringArray;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use detect::compile::Plan;
+use detect::mapping::Mapping;
+use rsigma_parser::parse_sigma_yaml;
+use serde_json::Value;
+
+/// Vectors that agreed when this was last looked at; fewer is a regression.
+const AGREED_MIN: usize = 1;
+
+/// Titles of the rules that match, or why a rule is refused.
+fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
+    let parsed = parse_sigma_yaml(rule).map_err(|error| error.to_string())?;
+    if let Some(error) = parsed.errors.first() {
+        return Err(error.clone());
+    }
+    if !parsed.filters.is_empty() || !parsed.correlations.is_empty() {
+        return Err("filter or correlation".to_owned());
+    }
+    let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Utf8, false)]));
+    let mut plan = Plan::new(Mapping::Raw, Arc::clone(&schema));
+    for (number, rule) in parsed.rules.iter().enumerate() {
+        plan.add(number, rule).map_err(|refusal| refusal.to_string())?;
+    }
+    let raw = Arc::new(StringArray::from(vec![event.to_string()]));
+    let batch = RecordBatch::try_new(schema, vec![raw]).unwrap();
+    let mut titles: Vec<String> = plan
+        .evaluate(&batch)
+        .unwrap()
+        .iter()
+        .map(|hits| parsed.rules[hits.rule].title.clone())
+        .collect();
+    titles.sort();
+    Ok(titles)
+}
+
+#[test]
+fn agrees_with_public_vectors() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sigma-vectors/match.ndjson.zst");
+    let Ok(packed) = std::fs::read(&path) else {
+        println!("skipped: ../shared/data/sigma-vectors is absent");
+        return;
+    };
+    let text = String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
+    let mut agreed = 0;
+    let mut refused: BTreeMap<String, usize> = BTreeMap::new();
+    let mut differ = Vec::new();
+    for line in text.lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let mut expected: Vec<String> = vector["matched"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|title| title.as_str().unwrap().to_owned())
+            .collect();
+        expected.sort();
+        match matched(vector["rule"].as_str().unwrap(), &vector["event"]) {
+            Ok(found) if found == expected => agreed += 1,
+            Ok(found) => differ.push(format!(
+                "{} {} expected {expected:?} found {found:?} event {}\n{}",
+                vector["id"], vector["modifiers"], vector["event"], vector["rule"].as_str().unwrap()
+            )),
+            Err(reason) => *refused.entry(reason).or_default() += 1,
+        }
+    }
+    println!("agreed {agreed}, differ {}, refused {refused:?}", differ.len());
+    for difference in differ.iter().take(40) {
+        println!("{difference}\n");
+    }
+    assert!(agreed >= AGREED_MIN, "{agreed} agreed, {AGREED_MIN} before");
+}
