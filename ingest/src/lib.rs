@@ -1,1 +1,25 @@
-//! ingest
+//! Sources of Microsoft's records, and their way to the bus without loss.
+//!
+//! ```text
+//! Event Hubs ─────────┐
+//! Management Activity ├─▶ split ─▶ normalise ─▶ publish [events.*] [dead-letters] ─▶ cursor ─▶ publish [coverage]
+//! Graph alerts ───────┤            pure          waits until durable                 durable
+//! files ──────────────┘
+//! ```
+//!
+//! Delivery: at least once. A cursor moves only after [`bus::Bus::publish`] has returned for every record that
+//! it covers, so a crash repeats records and loses none; the lake drops what it knows already.
+
+pub mod config;
+mod coverage;
+mod cursor;
+pub mod error;
+pub mod normalise;
+mod outlet;
+pub mod sources;
+pub mod stage;
+
+pub use crate::config::{
+    EventHubsConfig, GraphAlertsConfig, IngestConfig, ManagementActivityConfig, TenantConfig,
+};
+pub use crate::error::IngestError;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A client secret or token; its `Debug` and `Display` never show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
 impl Secret {

@@ -1,0 +1,133 @@
+//! Which tenants are read, and how.
+
+use std::path::PathBuf;
+
+use microsoft::{HttpConfig, Tenant};
+use serde::{Deserialize, Serialize};
+
+/// What ingest reads; put together by the command line, which has read the secrets.
+#[derive(Debug, Clone)]
+pub struct IngestConfig {
+    /// Folder of the cursor store; one ingest process at a time uses it.
+    pub data_dir: PathBuf,
+    /// How Microsoft is reached.
+    pub http: HttpConfig,
+    /// The tenants.
+    pub tenants: Vec<TenantConfig>,
+}
+
+/// One tenant, the app registration that reads it, and what is read.
+#[derive(Debug, Clone)]
+pub struct TenantConfig {
+    /// The tenant and the app registration that reads it.
+    pub tenant: Tenant,
+    /// Event Hubs that diagnostic settings write to.
+    pub event_hubs: Vec<EventHubsConfig>,
+    /// The Management Activity API; absent if it is not read.
+    pub management_activity: Option<ManagementActivityConfig>,
+    /// Microsoft's alerts; absent if they are not read.
+    pub graph_alerts: Option<GraphAlertsConfig>,
+}
+
+/// One event hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventHubsConfig {
+    /// Fully qualified namespace, for example `contoso.servicebus.windows.net`.
+    pub namespace: String,
+    /// Name of the hub.
+    pub hub: String,
+    /// Consumer group.
+    pub consumer_group: String,
+    /// Another place to connect to, for example `amqp://127.0.0.1:5672`; empty for the namespace itself.
+    pub endpoint: String,
+    /// Messages that are asked for ahead.
+    pub prefetch: u32,
+    /// Most messages that are published at once.
+    pub batch_messages_max: usize,
+    /// Longest wait before a partial batch is published, in milliseconds.
+    pub batch_wait_ms: u64,
+    /// Time without a message after which the partition is asked whether it has some, in milliseconds.
+    pub idle_ms: u64,
+    /// Longest time for one call, in milliseconds.
+    pub call_timeout_ms: u64,
+}
+
+impl Default for EventHubsConfig {
+    fn default() -> Self {
+        Self {
+            namespace: String::new(),
+            hub: String::new(),
+            consumer_group: "$Default".to_owned(),
+            endpoint: String::new(),
+            prefetch: 1_000,
+            batch_messages_max: 500,
+            batch_wait_ms: 200,
+            // Azure drops idle connections after 4 minutes.
+            idle_ms: 60_000,
+            call_timeout_ms: 30_000,
+        }
+    }
+}
+
+/// The Management Activity API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ManagementActivityConfig {
+    /// Content types that are subscribed to.
+    pub content_types: Vec<String>,
+    /// Tenant id of the publisher, for the publisher's own quota; empty for the tenant itself.
+    pub publisher_id: String,
+    /// Wait between two polls, in milliseconds.
+    pub poll_ms: u64,
+    /// How far back the first poll looks, in hours; at most 7 days.
+    pub first_hours: u32,
+    /// Most blobs that are fetched at once.
+    pub concurrent_blobs: usize,
+    /// Shortest time between two lines of the ledger for a window in which nothing came, in milliseconds.
+    pub quiet_window_ms: u64,
+}
+
+impl Default for ManagementActivityConfig {
+    fn default() -> Self {
+        let names = [
+            "Audit.AzureActiveDirectory",
+            "Audit.Exchange",
+            "Audit.SharePoint",
+            "Audit.General",
+        ];
+        Self {
+            content_types: names.map(str::to_owned).to_vec(),
+            publisher_id: String::new(),
+            poll_ms: 60_000,
+            first_hours: 168,
+            concurrent_blobs: 8,
+            quiet_window_ms: 300_000,
+        }
+    }
+}
+
+/// Microsoft's alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GraphAlertsConfig {
+    /// Wait between two polls, in milliseconds.
+    pub poll_ms: u64,
+    /// How far back the first poll looks, in days.
+    pub first_days: u32,
+    /// How far before the newest known change each poll looks again, in seconds (P34).
+    pub overlap_s: u32,
+    /// Alerts on one page; Microsoft gives at most 1,000.
+    pub page_alerts: u32,
+}
+
+impl Default for GraphAlertsConfig {
+    fn default() -> Self {
+        Self {
+            poll_ms: 60_000,
+            first_days: 30,
+            overlap_s: 3_600,
+            page_alerts: 1_000,
+        }
+    }
+}

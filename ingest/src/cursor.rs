@@ -1,0 +1,241 @@
+//! Where each source stands, and what it has read already: one SQLite file, durable before a call returns.
+//!
+//! It is written only after the bus has taken the records, so it is never ahead of them (invariant 1).
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+use crate::error::IngestError;
+
+/// How long what was read is remembered, in microseconds: blobs can be listed for 7 days, with slack.
+pub(crate) const MEMORY_US: i64 = 30 * 24 * 3_600 * 1_000_000;
+
+/// Longest wait for another process that holds the file, for example a dying predecessor.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+const FILE_NAME: &str = "ingest-cursors.sqlite";
+
+/// The store. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Cursors {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Cursors {
+    /// Opens the store in `folder`, and makes both if they are missing.
+    ///
+    /// A file that is no database is set aside: without cursors everything still within reach is read again,
+    /// which loses nothing.
+    pub(crate) fn open(folder: &Path) -> Result<Self, IngestError> {
+        std::fs::create_dir_all(folder).map_err(|cause| IngestError::Folder {
+            path: folder.to_owned(),
+            cause,
+        })?;
+        let path = folder.join(FILE_NAME);
+        let connection = match connect(&path) {
+            Err(cause) if is_broken(&cause) => {
+                set_aside(&path).map_err(|cause| IngestError::Folder {
+                    path: path.clone(),
+                    cause,
+                })?;
+                connect(&path)
+            }
+            other => other,
+        }
+        .map_err(|cause| IngestError::Cursor {
+            doing: "opening",
+            cause,
+        })?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// The position of `subject`, or none.
+    pub(crate) async fn get(&self, subject: String) -> Result<Option<String>, IngestError> {
+        self.with("reading a cursor", move |connection| {
+            connection
+                .query_row(
+                    "SELECT value FROM cursors WHERE subject = ?1",
+                    params![subject],
+                    |row| row.get(0),
+                )
+                .optional()
+        })
+        .await
+    }
+
+    /// Moves the position of `subject`; call it after the bus has taken what it covers.
+    pub(crate) async fn set(&self, subject: String, value: String) -> Result<(), IngestError> {
+        self.with("moving a cursor", move |connection| {
+            connection
+                .execute(
+                    "INSERT INTO cursors (subject, value) VALUES (?1, ?2)
+                     ON CONFLICT (subject) DO UPDATE SET value = excluded.value",
+                    params![subject, value],
+                )
+                .map(|_| ())
+        })
+        .await
+    }
+
+    /// Those of `ids` that have been read.
+    pub(crate) async fn known(
+        &self,
+        subject: String,
+        ids: Vec<String>,
+    ) -> Result<HashSet<String>, IngestError> {
+        self.with("looking up what was read", move |connection| {
+            let mut query =
+                connection.prepare_cached("SELECT 1 FROM known WHERE subject = ?1 AND id = ?2")?;
+            let mut known = HashSet::new();
+            for id in ids {
+                if query.exists(params![subject, id])? {
+                    known.insert(id);
+                }
+            }
+            Ok(known)
+        })
+        .await
+    }
+
+    /// Remembers that `ids` have been read, all or none, and forgets what is older than [`MEMORY_US`].
+    pub(crate) async fn remember(
+        &self,
+        subject: String,
+        ids: Vec<String>,
+        now_us: i64,
+    ) -> Result<(), IngestError> {
+        self.with("remembering what was read", move |connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT OR REPLACE INTO known (subject, id, read_us) VALUES (?1, ?2, ?3)",
+                )?;
+                for id in ids {
+                    insert.execute(params![subject, id, now_us])?;
+                }
+                transaction.execute(
+                    "DELETE FROM known WHERE subject = ?1 AND read_us < ?2",
+                    params![subject, now_us.saturating_sub(MEMORY_US)],
+                )?;
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
+    /// Runs `work` where it may block.
+    async fn with<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, IngestError> {
+        let connection = self.connection.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            // A transaction that a panic has left open was rolled back when it was dropped.
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut connection)
+        })
+        .await;
+        match done {
+            Ok(result) => result.map_err(|cause| IngestError::Cursor { doing, cause }),
+            Err(_) => Err(IngestError::Task {
+                source_name: "cursors".to_owned(),
+            }),
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS cursors (subject TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS known (
+             subject TEXT NOT NULL, id TEXT NOT NULL, read_us INTEGER NOT NULL,
+             PRIMARY KEY (subject, id)) WITHOUT ROWID;
+         CREATE INDEX IF NOT EXISTS known_by_age ON known (subject, read_us);",
+    )?;
+    Ok(connection)
+}
+
+fn is_broken(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    )
+}
+
+/// Renames a broken file and its journals out of the way.
+fn set_aside(path: &Path) -> std::io::Result<()> {
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let number = (1_u32..).find(|number| !with(&format!(".broken-{number}")).exists());
+    let ending = format!(".broken-{}", number.unwrap_or(0));
+    tracing::error!(file = %path.display(), "cursor store is no database: set aside, everything within reach is read again");
+    std::fs::rename(path, with(&ending))?;
+    for journal in ["-wal", "-shm"] {
+        let journal = with(journal);
+        if journal.exists() {
+            std::fs::remove_file(journal)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursors, FILE_NAME, MEMORY_US};
+
+    #[tokio::test]
+    async fn remembers_across_a_restart() {
+        // P3: the memory of contents spans restarts and at least 7 days.
+        let folder = tempfile::tempdir().unwrap();
+        {
+            let cursors = Cursors::open(folder.path()).unwrap();
+            cursors.set("a".into(), "1".into()).await.unwrap();
+            cursors.set("a".into(), "2".into()).await.unwrap();
+            cursors
+                .remember("s".into(), vec!["x".into()], 5)
+                .await
+                .unwrap();
+        }
+        let cursors = Cursors::open(folder.path()).unwrap();
+        assert_eq!(cursors.get("a".into()).await.unwrap().as_deref(), Some("2"));
+        assert_eq!(cursors.get("b".into()).await.unwrap(), None);
+        let known =
+            |ids: &[&str]| cursors.known("s".into(), ids.iter().map(ToString::to_string).collect());
+        assert_eq!(known(&["x", "y"]).await.unwrap().len(), 1);
+        cursors
+            .remember("s".into(), vec!["y".into()], 7 * 24 * 3_600 * 1_000_000)
+            .await
+            .unwrap();
+        assert_eq!(known(&["x", "y"]).await.unwrap().len(), 2);
+        cursors
+            .remember("s".into(), vec![], MEMORY_US + 6)
+            .await
+            .unwrap();
+        assert_eq!(known(&["x", "y"]).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, vec![7_u8; 8_192]).unwrap();
+        let cursors = Cursors::open(folder.path()).unwrap();
+        cursors.set("a".into(), "1".into()).await.unwrap();
+        let kept = std::fs::read(folder.path().join(format!("{FILE_NAME}.broken-1"))).unwrap();
+        assert_eq!(kept, vec![7_u8; 8_192]);
+    }
+}

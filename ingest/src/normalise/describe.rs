@@ -1,0 +1,186 @@
+//! What identifies a record: table, tenant, id, time, category. Pure.
+
+use std::borrow::Cow;
+
+use schemas::limits::FUTURE_TOLERANCE_US;
+use schemas::path::{find_first, text};
+use schemas::tables::Table;
+use schemas::{ids, time};
+use serde_json::Value;
+
+use super::{
+    Origin, UNKNOWN_TENANT, entra_diagnostic, graph_alert, graph_log, management_activity, other,
+};
+
+/// What identifies a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Description {
+    pub(super) table: Table,
+    pub(super) tenant_id: String,
+    pub(super) event_id: String,
+    pub(super) event_time_us: Option<i64>,
+    pub(super) category: String,
+    pub(super) problems: Vec<String>,
+}
+
+/// Where a format keeps what identifies its records.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) table: Table,
+    /// The record's own category, if it has one.
+    pub(super) category: String,
+    /// Paths of the id, first found wins; several lists are joined by `:`.
+    pub(super) id: &'static [&'static [&'static str]],
+    /// Put before the id, where ids of several categories share a table.
+    pub(super) id_prefix: String,
+    /// Paths of the time, first found wins.
+    pub(super) time: &'static [&'static str],
+}
+
+/// The formats, most particular first.
+const FORMATS: &[fn(&Value) -> Option<Reading>] = &[
+    entra_diagnostic::read,
+    management_activity::read,
+    graph_alert::read,
+    graph_log::read,
+];
+
+/// Longest id that is taken from a record, in bytes; a longer one is hashed.
+const ID_BYTES_MAX: usize = 512;
+
+/// Where records say their tenant.
+const TENANT_PATHS: &[&str] = &[
+    "OrganizationId",
+    "tenantId",
+    "properties.tenantId",
+    "aadTenantId",
+];
+
+/// Describes a record.
+pub(super) fn describe(
+    record: &Value,
+    origin: &Origin<'_>,
+    mut problems: Vec<String>,
+) -> Description {
+    let reading = FORMATS
+        .iter()
+        .find_map(|read| read(record))
+        .unwrap_or_else(|| other::read(record));
+    let event_id = event_id(record, &reading).unwrap_or_else(|| {
+        problems.push("no id: the hash of its content stands for it".to_owned());
+        ids::of_content(record)
+    });
+    let event_time_us = event_time(record, &reading, origin, &mut problems);
+    let category = if reading.category.is_empty() {
+        origin.category.unwrap_or_default().to_owned()
+    } else {
+        reading.category
+    };
+    Description {
+        table: reading.table,
+        tenant_id: tenant_id(record, origin),
+        event_id,
+        event_time_us,
+        category,
+        problems,
+    }
+}
+
+/// The text at the first path that has one which is not empty.
+pub(super) fn word<'a>(record: &'a Value, paths: &[&str]) -> Option<Cow<'a, str>> {
+    paths.iter().find_map(|path| {
+        let value = find_first(record, &[path])?;
+        let word = match value {
+            Cow::Borrowed(value) => text(value)?,
+            Cow::Owned(value) => Cow::Owned(text(&value)?.into_owned()),
+        };
+        (!word.trim().is_empty()).then_some(word)
+    })
+}
+
+/// True if a path leads to something that is not null.
+pub(super) fn has(record: &Value, paths: &[&str]) -> bool {
+    find_first(record, paths).is_some()
+}
+
+fn event_id(record: &Value, reading: &Reading) -> Option<String> {
+    let mut parts = Vec::new();
+    if !reading.id_prefix.is_empty() {
+        parts.push(reading.id_prefix.clone());
+    }
+    for (index, paths) in reading.id.iter().enumerate() {
+        match word(record, paths) {
+            Some(part) => parts.push(part.into_owned()),
+            // The first names the record, the others its version.
+            None if index == 0 => return None,
+            None => {}
+        }
+    }
+    if reading.id.is_empty() {
+        return None;
+    }
+    let id = parts.join(":");
+    Some(if id.len() > ID_BYTES_MAX {
+        format!("sha:{}", ids::hex(&[id.as_bytes()]))
+    } else {
+        id
+    })
+}
+
+fn event_time(
+    record: &Value,
+    reading: &Reading,
+    origin: &Origin<'_>,
+    problems: &mut Vec<String>,
+) -> Option<i64> {
+    let mut unread = false;
+    for path in reading.time {
+        let Some(text) = word(record, &[path]) else {
+            continue;
+        };
+        let Some(time_us) = time::parse_us(&text) else {
+            unread = true;
+            continue;
+        };
+        if time_us > origin.ingest_time_us.saturating_add(FUTURE_TOLERANCE_US) {
+            problems.push("its time lies in the future".to_owned());
+        }
+        if unread {
+            problems.push(format!(
+                "its time was read from {path}: another could not be read"
+            ));
+        }
+        return Some(time_us);
+    }
+    problems.push(
+        if unread {
+            "its time could not be read"
+        } else {
+            "no time"
+        }
+        .to_owned(),
+    );
+    None
+}
+
+fn tenant_id(record: &Value, origin: &Origin<'_>) -> String {
+    if let Some(known) = origin.tenant_id {
+        return known.to_ascii_lowercase();
+    }
+    let named = word(record, TENANT_PATHS).filter(|word| is_tenant(word));
+    let tenant = named.map(Cow::into_owned).or_else(|| {
+        let resource = word(record, &["resourceId"])?.to_ascii_lowercase();
+        let tenant = resource.strip_prefix("/tenants/")?.split('/').next()?;
+        is_tenant(tenant).then(|| tenant.to_owned())
+    });
+    tenant.map_or_else(
+        || UNKNOWN_TENANT.to_owned(),
+        |tenant| tenant.to_ascii_lowercase(),
+    )
+}
+
+/// A tenant becomes part of paths and keys, so it has letters, digits, `-`, `_` and `.` only.
+fn is_tenant(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain) && !text.starts_with('.')
+}

@@ -1,0 +1,65 @@
+//! Sign-ins, audits and risk detections as Microsoft Graph and Log Analytics write them: without `properties`. Pure.
+//!
+//! Source: Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`; Azure Monitor tables `SigninLogs`, `AuditLogs`.
+
+use schemas::tables::Table;
+use serde_json::Value;
+
+use super::describe::{Reading, word};
+
+/// The reading of a record of Graph's logs; none if it is something else.
+pub(super) fn read(record: &Value) -> Option<Reading> {
+    let has = |paths: &[&str]| super::describe::has(record, paths);
+    let is_risk = has(&["riskEventType"]) && has(&["detectedDateTime", "activityDateTime"]);
+    let is_audit = has(&["activityDateTime"]) && has(&["activityDisplayName"]);
+    let is_sign_in = has(&["createdDateTime"])
+        && has(&["appId", "appDisplayName"])
+        && has(&["userPrincipalName", "servicePrincipalId", "userId"])
+        && has(&["status", "resultType", "conditionalAccessStatus"]);
+    let (table, category, time): (_, _, &'static [&'static str]) = if is_risk {
+        (
+            Table::RiskEvents,
+            "UserRiskEvents",
+            &["activityDateTime", "detectedDateTime"],
+        )
+    } else if is_audit {
+        (
+            Table::DirectoryAudits,
+            "AuditLogs",
+            &["activityDateTime", "TimeGenerated"],
+        )
+    } else if is_sign_in {
+        (
+            Table::Signins,
+            sign_in_category(record),
+            &["createdDateTime", "TimeGenerated"],
+        )
+    } else {
+        return None;
+    };
+    Some(Reading {
+        table,
+        category: category.to_owned(),
+        id: if is_risk {
+            &[&["id"], &["lastUpdatedDateTime"]]
+        } else {
+            &[&["id"]]
+        },
+        id_prefix: String::new(),
+        time,
+    })
+}
+
+/// The category that Event Hubs would name for a sign-in of Graph's (P40).
+fn sign_in_category(record: &Value) -> &'static str {
+    let kinds = word(record, &["signInEventTypes"]).unwrap_or_default();
+    if kinds.contains("nonInteractiveUser") {
+        "NonInteractiveUserSignInLogs"
+    } else if kinds.contains("servicePrincipal") {
+        "ServicePrincipalSignInLogs"
+    } else if kinds.contains("managedIdentity") {
+        "ManagedIdentitySignInLogs"
+    } else {
+        "SignInLogs"
+    }
+}

@@ -1,0 +1,50 @@
+//! Records of the unified audit log, from the Management Activity API and from exports. Pure.
+//!
+//! Source: Office 365 Management Activity API schema, "Common schema".
+
+use schemas::tables::Table;
+use serde_json::Value;
+
+use super::describe::{Reading, has, word};
+
+/// The reading of a record of the unified audit log; none if it is something else.
+///
+/// Unknown operations and record types are taken like known ones (P17).
+pub(super) fn read(record: &Value) -> Option<Reading> {
+    let is_audit = has(record, &["Operation"])
+        && has(
+            record,
+            &[
+                "RecordType",
+                "Workload",
+                "OfficeWorkload",
+                "AuditLogRecordType",
+            ],
+        );
+    if !is_audit {
+        return None;
+    }
+    Some(Reading {
+        table: Table::M365Activity,
+        category: content_type(record).to_owned(),
+        id: &[&["Id", "OfficeId", "Identity"]],
+        id_prefix: String::new(),
+        time: &["CreationTime", "TimeGenerated", "CreationDate"],
+    })
+}
+
+/// The content type of the Management Activity API that carries a workload.
+fn content_type(record: &Value) -> &'static str {
+    let workload = word(record, &["Workload", "OfficeWorkload"])
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let record_type = word(record, &["RecordType"]).unwrap_or_default();
+    match workload.as_str() {
+        _ if matches!(record_type.as_ref(), "11" | "13" | "33") => "DLP.All",
+        "azureactivedirectory" => "Audit.AzureActiveDirectory",
+        "exchange" => "Audit.Exchange",
+        "sharepoint" | "onedrive" => "Audit.SharePoint",
+        "" => "",
+        _ => "Audit.General",
+    }
+}

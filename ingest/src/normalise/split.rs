@@ -1,0 +1,426 @@
+//! Cuts a stream of bytes into records, keeps the good ones and names what is wrong with the others.
+//!
+//! Reads JSON lines, single documents, documents one after another, lists, `{"records":[…]}` and Graph's
+//! `{"value":[…]}`. It looks at brackets and texts only, one byte at a time and without recursion, so that no
+//! nesting and no length can overflow anything; whether a record is JSON is decided by its reader. Pure.
+
+use schemas::dead_letter::Reason;
+
+use super::shape::{BYTE_ORDER_MARK, Shape};
+
+/// Most bytes of one piece that are held; a longer one is handed on in several pieces, all of them bad.
+pub(crate) const PIECE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Deepest nesting whose kinds of brackets are told apart; deeper ones are only counted.
+const KINDS_MAX: usize = 1_024;
+
+/// What was cut out of the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// An object with balanced brackets.
+    Object(Vec<u8>),
+    /// Bytes that cannot become a record.
+    Bad(Reason, Vec<u8>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between records.
+    Between,
+    /// Inside an object that may be a record.
+    Object,
+    /// Inside something else, up to the end of the line or of the item.
+    Junk,
+    /// After the list of an envelope, up to the envelope's end.
+    Tail,
+}
+
+/// Cuts bytes that come in chunks.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    shape: Shape,
+    state: State,
+    /// The current piece.
+    pending: Vec<u8>,
+    /// Open brackets of the current piece: true for an object.
+    kinds: Vec<bool>,
+    depth: usize,
+    in_text: bool,
+    escaped: bool,
+    /// Last byte of the current piece that is no white space.
+    last: u8,
+    /// True if a line ended since `last`.
+    is_line_start: bool,
+    /// True if part of the current piece has been handed on already.
+    is_overlong: bool,
+    /// Open lists around the current piece: true for the list of an envelope.
+    lists: Vec<bool>,
+    /// Where the name of the envelope's member that is being read begins in `pending`.
+    name: Option<std::ops::Range<usize>>,
+    may_be_envelope: bool,
+    is_start: bool,
+}
+
+impl Splitter {
+    /// A splitter for bytes of this shape.
+    pub(crate) fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            state: State::Between,
+            pending: Vec::new(),
+            kinds: Vec::new(),
+            depth: 0,
+            in_text: false,
+            escaped: false,
+            last: 0,
+            is_line_start: false,
+            is_overlong: false,
+            lists: Vec::new(),
+            name: None,
+            may_be_envelope: false,
+            is_start: true,
+        }
+    }
+
+    /// Takes the next bytes; pieces that they complete are appended to `pieces`.
+    pub(crate) fn push(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) {
+        let mut bytes = bytes;
+        if self.is_start && !bytes.is_empty() {
+            self.is_start = false;
+            bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        }
+        if self.shape == Shape::Other {
+            self.pending.extend_from_slice(bytes);
+            self.hand_on_overlong(pieces);
+            return;
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            at += self.step(&bytes[at..], pieces);
+            self.hand_on_overlong(pieces);
+        }
+    }
+
+    /// Ends the stream; what is unfinished is handed on as it is.
+    pub(crate) fn finish(mut self, pieces: &mut Vec<Piece>) {
+        let is_cut = !self.lists.is_empty();
+        match self.state {
+            State::Object => self.end_bad(Reason::Truncated, pieces),
+            State::Junk => self.end_junk(pieces),
+            State::Tail => {
+                self.pending.clear();
+                pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
+            }
+            State::Between if self.shape == Shape::Other => {
+                if !self.pending.trim_ascii().is_empty() || self.is_overlong {
+                    let reason = reason_of_other(&self.pending);
+                    self.end_bad(reason, pieces);
+                }
+            }
+            // A list without its end: nothing is at hand, but something may be missing.
+            State::Between if is_cut => pieces.push(Piece::Bad(Reason::Truncated, Vec::new())),
+            State::Between => {}
+        }
+    }
+
+    /// Reads at least one byte and says how many.
+    fn step(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> usize {
+        let byte = bytes[0];
+        if byte == b'\n' && self.ends_at_line(pieces) {
+            return 1;
+        }
+        match self.state {
+            State::Between => self.between(byte),
+            State::Junk => self.junk(byte, pieces),
+            State::Object | State::Tail => return self.inside(bytes, pieces),
+        }
+        1
+    }
+
+    /// True if the end of a line is the end of the current piece.
+    fn ends_at_line(&mut self, pieces: &mut Vec<Piece>) -> bool {
+        let is_lines = self.shape == Shape::Lines;
+        match self.state {
+            State::Junk => self.end_junk(pieces),
+            State::Object if is_lines => self.end_bad(Reason::Truncated, pieces),
+            // No JSON text holds a raw line end, so the text was cut.
+            State::Object if self.in_text => self.end_bad(Reason::Truncated, pieces),
+            State::Tail if is_lines || self.in_text => {
+                self.start_between();
+                pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
+            }
+            State::Between => {}
+            State::Object | State::Tail => return false,
+        }
+        if is_lines && !self.lists.is_empty() {
+            // The next line is a document of its own; this one has lost its end.
+            self.lists.clear();
+            pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
+        }
+        true
+    }
+
+    fn between(&mut self, byte: u8) {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' | b',' => {}
+            b'[' if self.lists.is_empty() => self.lists.push(false),
+            b']' if !self.lists.is_empty() => {
+                let was_envelope = self.lists.pop().unwrap_or(false);
+                if was_envelope {
+                    self.start(State::Tail);
+                    self.open(true);
+                    self.last = b']';
+                }
+            }
+            b'{' => {
+                self.start(State::Object);
+                self.may_be_envelope = self.lists.is_empty();
+                self.pending.push(byte);
+                self.open(true);
+                self.last = byte;
+            }
+            _ => {
+                self.start(State::Junk);
+                self.in_text = byte == b'"';
+                self.pending.push(byte);
+            }
+        }
+    }
+
+    fn junk(&mut self, byte: u8, pieces: &mut Vec<Piece>) {
+        let is_item_end = matches!(byte, b',' | b']') && !self.in_text && !self.lists.is_empty();
+        if is_item_end {
+            self.end_junk(pieces);
+            self.between(byte);
+            return;
+        }
+        if self.escaped {
+            self.escaped = false;
+        } else if byte == b'\\' && self.in_text {
+            self.escaped = true;
+        } else if byte == b'"' {
+            self.in_text = !self.in_text;
+        }
+        self.pending.push(byte);
+    }
+
+    /// Inside an object or an envelope's tail.
+    fn inside(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> usize {
+        if self.in_text {
+            return self.text(bytes);
+        }
+        let byte = bytes[0];
+        match byte {
+            b'\n' => self.is_line_start = true,
+            b' ' | b'\t' | b'\r' => {}
+            b'{' | b'[' if self.begins_anew(byte) => {
+                self.end_bad(Reason::Truncated, pieces);
+                self.between(byte);
+                return 1;
+            }
+            b'[' if self.opens_envelope() => {
+                self.start_between();
+                self.lists.push(true);
+                return 1;
+            }
+            _ => {}
+        }
+        self.pending.push(byte);
+        if byte.is_ascii_whitespace() {
+            return 1;
+        }
+        match byte {
+            b'{' | b'[' => self.open(byte == b'{'),
+            b'}' | b']' => {
+                self.close();
+                if self.depth == 0 {
+                    self.end_whole(pieces);
+                    return 1;
+                }
+            }
+            b'"' => {
+                self.in_text = true;
+                if self.depth == 1 && matches!(self.last, b'{' | b',') {
+                    let start = self.pending.len();
+                    self.name = Some(start..start);
+                }
+            }
+            _ => {}
+        }
+        self.last = byte;
+        self.is_line_start = false;
+        1
+    }
+
+    /// Inside a text: takes what is plain at once.
+    fn text(&mut self, bytes: &[u8]) -> usize {
+        if self.escaped {
+            self.escaped = false;
+            self.pending.push(bytes[0]);
+            return 1;
+        }
+        let plain = bytes
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\' | b'\n'))
+            .unwrap_or(bytes.len());
+        if plain > 0 {
+            self.pending.extend_from_slice(&bytes[..plain]);
+            return plain;
+        }
+        match bytes[0] {
+            b'"' => {
+                self.in_text = false;
+                if let Some(name) = self.name.as_mut().filter(|name| name.start == name.end) {
+                    name.end = self.pending.len();
+                    self.check_name();
+                }
+                self.last = b'"';
+            }
+            _ => self.escaped = true,
+        }
+        self.pending.push(bytes[0]);
+        1
+    }
+
+    /// An envelope has members whose names begin with `@`, and its list.
+    fn check_name(&mut self) {
+        let name = self.name();
+        if !name.starts_with(b"@") && !is_list_name(name) {
+            self.may_be_envelope = false;
+        }
+    }
+
+    fn name(&self) -> &[u8] {
+        let range = self.name.clone().unwrap_or_default();
+        self.pending.get(range).unwrap_or_default()
+    }
+
+    fn opens_envelope(&self) -> bool {
+        self.state == State::Object
+            && self.depth == 1
+            && self.last == b':'
+            && self.may_be_envelope
+            && !self.is_overlong
+            && is_list_name(self.name())
+    }
+
+    /// True if a bracket cannot belong to the current object but begins the next one.
+    fn begins_anew(&self, byte: u8) -> bool {
+        let is_expected = match self.last {
+            b'[' | b':' => true,
+            // After a comma an object has a name, a list may have anything.
+            b',' => self.kinds.last() != Some(&true) || self.depth > KINDS_MAX,
+            _ => false,
+        };
+        byte == b'{' && self.is_line_start && !is_expected
+    }
+
+    fn open(&mut self, is_object: bool) {
+        self.depth += 1;
+        if self.depth <= KINDS_MAX {
+            self.kinds.push(is_object);
+        }
+    }
+
+    fn close(&mut self) {
+        if self.depth <= KINDS_MAX {
+            self.kinds.pop();
+        }
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn start(&mut self, state: State) {
+        self.state = state;
+        self.pending.clear();
+        self.kinds.clear();
+        self.depth = 0;
+        self.in_text = false;
+        self.escaped = false;
+        self.last = 0;
+        self.is_line_start = false;
+        self.is_overlong = false;
+        self.name = None;
+        self.may_be_envelope = false;
+    }
+
+    fn start_between(&mut self) {
+        self.start(State::Between);
+    }
+
+    fn end_whole(&mut self, pieces: &mut Vec<Piece>) {
+        let pending = std::mem::take(&mut self.pending);
+        let is_tail = self.state == State::Tail;
+        let is_overlong = self.is_overlong;
+        self.start_between();
+        if is_tail {
+            // What stands beside the list is kept unless it is Graph's own notes.
+            if pending.contains(&b'{')
+                || (pending.contains(&b':') && !pending.windows(2).any(|pair| pair == b"\"@"))
+            {
+                pieces.push(Piece::Bad(Reason::NotARecord, pending));
+            }
+        } else if is_overlong {
+            pieces.push(Piece::Bad(Reason::TooLarge, pending));
+        } else {
+            pieces.push(Piece::Object(pending));
+        }
+    }
+
+    fn end_bad(&mut self, reason: Reason, pieces: &mut Vec<Piece>) {
+        let pending = std::mem::take(&mut self.pending);
+        let reason = if self.is_overlong {
+            Reason::TooLarge
+        } else {
+            reason
+        };
+        self.start_between();
+        pieces.push(Piece::Bad(reason, pending));
+    }
+
+    fn end_junk(&mut self, pieces: &mut Vec<Piece>) {
+        let is_item = !self.lists.is_empty()
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&self.pending).is_ok();
+        let reason = if is_item {
+            Reason::NotARecord
+        } else {
+            Reason::NotJson
+        };
+        let is_stray = matches!(self.pending.trim_ascii(), b"]" | b"}" | b"");
+        if is_stray && !self.is_overlong {
+            self.start_between();
+            return;
+        }
+        self.end_bad(reason, pieces);
+    }
+
+    fn hand_on_overlong(&mut self, pieces: &mut Vec<Piece>) {
+        if self.pending.len() < PIECE_BYTES_MAX {
+            return;
+        }
+        self.is_overlong = true;
+        self.name = None;
+        pieces.push(Piece::Bad(
+            Reason::TooLarge,
+            std::mem::take(&mut self.pending),
+        ));
+    }
+}
+
+/// The members that Azure Monitor, Microsoft Graph and their exports keep a list of records in.
+fn is_list_name(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"records") || name.eq_ignore_ascii_case(b"value")
+}
+
+/// What bytes are that are no JSON at all.
+fn reason_of_other(bytes: &[u8]) -> Reason {
+    if bytes.trim_ascii_start().starts_with(b"<") {
+        Reason::NotTheFormat
+    } else if std::str::from_utf8(bytes).is_err() {
+        Reason::NotUtf8
+    } else {
+        Reason::NotJson
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The way out: events, dead letters and lines of the ledger to their topics, in bounded calls.
+
+use std::collections::BTreeMap;
+
+use bus::{Bus, Message};
+use prost::Message as _;
+use schemas::limits::PUBLISH_RECORDS_MAX;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire;
+
+use crate::error::IngestError;
+use crate::normalise::{Normalised, table_of};
+
+/// Most bytes published in one call, so that a publisher holds a bounded amount.
+pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// How much was published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) records: u64,
+    pub(crate) dead_letters: u64,
+}
+
+impl std::ops::AddAssign for Published {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+    }
+}
+
+/// The way out. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    bus: Bus,
+}
+
+impl Outlet {
+    pub(crate) fn new(bus: Bus) -> Self {
+        Self { bus }
+    }
+
+    /// Publishes events and dead letters, and returns when all of them are durable.
+    pub(crate) async fn publish(
+        &self,
+        source: &'static str,
+        normalised: Normalised,
+    ) -> Result<Published, IngestError> {
+        let published = Published::of(&normalised);
+        let mut by_table: BTreeMap<Table, Vec<Message>> = BTreeMap::new();
+        for event in normalised.events {
+            let message = Message {
+                payload: event.encode_to_vec(),
+                key: event.event_id.clone(),
+            };
+            by_table.entry(table_of(&event)).or_default().push(message);
+        }
+        for (table, messages) in by_table {
+            let records = messages.len() as u64;
+            self.send(Topic::Events(table), messages).await?;
+            metrics::counter!("ingest_records_total", "source" => source, "table" => table.name())
+                .increment(records);
+        }
+        for letter in &normalised.dead_letters {
+            metrics::counter!("ingest_dead_letters_total", "source" => source, "reason" => letter.reason.clone())
+                .increment(1);
+        }
+        let letters = normalised.dead_letters.into_iter().map(|letter| Message {
+            payload: letter.encode_to_vec(),
+            key: letter.id,
+        });
+        self.send(Topic::DeadLetters, letters.collect()).await?;
+        Ok(published)
+    }
+
+    /// Publishes lines of the ledger.
+    pub(crate) async fn cover(&self, rows: Vec<wire::Coverage>) -> Result<(), IngestError> {
+        let messages = rows.into_iter().map(|row| Message {
+            payload: row.encode_to_vec(),
+            key: row.id,
+        });
+        self.send(Topic::Coverage, messages.collect()).await
+    }
+
+    async fn send(&self, topic: Topic, messages: Vec<Message>) -> Result<(), IngestError> {
+        let mut call = Vec::new();
+        let mut bytes = 0;
+        for message in messages {
+            let size = message.payload.len();
+            if !call.is_empty()
+                && (call.len() >= PUBLISH_RECORDS_MAX || bytes + size > PUBLISH_BYTES_MAX)
+            {
+                self.call(topic, std::mem::take(&mut call)).await?;
+                bytes = 0;
+            }
+            bytes += size;
+            call.push(message);
+        }
+        if call.is_empty() {
+            return Ok(());
+        }
+        self.call(topic, call).await
+    }
+
+    async fn call(&self, topic: Topic, messages: Vec<Message>) -> Result<(), IngestError> {
+        self.bus
+            .publish(topic, messages)
+            .await
+            .map_err(|cause| IngestError::Publish {
+                topic: topic.to_string(),
+                cause,
+            })
+    }
+}
+
+impl Published {
+    /// What will have been published when `normalised` is.
+    pub(crate) fn of(normalised: &Normalised) -> Self {
+        let letters = normalised
+            .dead_letters
+            .iter()
+            .filter(|letter| letter.part == 0);
+        Self {
+            records: normalised.events.len() as u64,
+            dead_letters: letters.count() as u64,
+        }
+    }
+}

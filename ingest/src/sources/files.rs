@@ -1,0 +1,271 @@
+//! `files` source: `vedette import PATH…` reads what people have on disk.
+//!
+//! Delivery: at least once; an import that is repeated, or was killed, publishes the same records under the same
+//! ids, and the lake drops what it knows.
+//! Formats: JSON lines, JSON lists, `{"records":[…]}`, Graph's `{"value":[…]}`, the audit search's CSV
+//! (column `AuditData`); plain, gzip or zstd. The format is told from the content, never from the name.
+//!
+//! ```text
+//! folder ─▶ file ─▶ decompress ─▶ cut ─▶ normalise ──2 batches──▶ publish
+//!                       one thread, 1 MiB at a time     full: the file is not read meanwhile
+//! ```
+
+mod csv_rows;
+mod folder;
+mod open;
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bus::Bus;
+use schemas::environment::Clock;
+use schemas::tables::Table;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::coverage::{Range, State};
+use crate::error::IngestError;
+use crate::normalise::{Normalised, Origin, UNKNOWN_TENANT, table_of};
+use crate::outlet::{Outlet, Published};
+
+/// Name of the source in events.
+pub(crate) const SOURCE: &str = "files";
+
+/// Batches between reading and publishing: one is filled while another is published.
+const BATCHES_MAX: usize = 2;
+
+/// How files are imported.
+#[derive(Clone)]
+pub struct ImportOptions {
+    /// Tenant of records that do not say theirs; without it they go to [`UNKNOWN_TENANT`].
+    pub tenant_id: Option<String>,
+    /// Tells the time of acceptance.
+    pub clock: Arc<dyn Clock>,
+    /// Ends the import early.
+    pub stop: CancellationToken,
+}
+
+/// How far an import has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The file that is being read.
+    pub file: PathBuf,
+    /// Files that are done.
+    pub files_done: u64,
+    /// All files.
+    pub files_total: u64,
+    /// Bytes on disk that were read.
+    pub bytes_done: u64,
+    /// Bytes on disk of all files.
+    pub bytes_total: u64,
+    /// Records published so far.
+    pub records: u64,
+    /// Dead letters published so far.
+    pub dead_letters: u64,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files that were read to their end.
+    pub files: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Records published; the lake drops those that it knows.
+    pub records: u64,
+    /// Dead letters published.
+    pub dead_letters: u64,
+    /// Records by table.
+    pub by_table: BTreeMap<Table, u64>,
+    /// Records by tenant.
+    pub by_tenant: BTreeMap<String, u64>,
+    /// Files that could not be read to their end, and why.
+    pub failures: Vec<(PathBuf, String)>,
+}
+
+/// Imports files and folders; `progress` is called after every published batch.
+///
+/// A file that cannot be read to its end is listed in the summary with the reason; what was read of it is kept,
+/// and the others are imported.
+///
+/// # Errors
+/// [`IngestError::File`] if a path does not exist, before anything is published; [`IngestError::Publish`] if the
+/// bus does not take records; [`IngestError::Stopped`] if `options.stop` was cancelled.
+pub async fn import(
+    paths: &[PathBuf],
+    options: &ImportOptions,
+    bus: &Bus,
+    mut progress: impl FnMut(&Progress) + Send,
+) -> Result<Summary, IngestError> {
+    let files = folder::list(paths)?;
+    let outlet = Outlet::new(bus.clone());
+    let mut now = Progress {
+        file: PathBuf::new(),
+        files_done: 0,
+        files_total: files.len() as u64,
+        bytes_done: 0,
+        bytes_total: files.iter().map(|file| file.bytes).sum(),
+        records: 0,
+        dead_letters: 0,
+    };
+    let mut summary = Summary::default();
+    for file in &files {
+        now.file.clone_from(&file.path);
+        progress(&now);
+        let before = now.bytes_done;
+        import_file(file, options, &outlet, &mut summary, |bytes, so_far| {
+            now.bytes_done = before + bytes;
+            now.records = so_far.records;
+            now.dead_letters = so_far.dead_letters;
+            progress(&now);
+        })
+        .await?;
+        now.files_done += 1;
+        now.bytes_done = before + file.bytes;
+    }
+    summary.bytes = now.bytes_total;
+    progress(&now);
+    Ok(summary)
+}
+
+/// What the reading thread hands over.
+enum Handed {
+    Batch(Normalised),
+    End { rest: Option<String> },
+}
+
+async fn import_file(
+    file: &folder::Found,
+    options: &ImportOptions,
+    outlet: &Outlet,
+    summary: &mut Summary,
+    mut progress: impl FnMut(u64, &Summary),
+) -> Result<(), IngestError> {
+    let bytes_done = Arc::new(AtomicU64::new(0));
+    let (sender, mut handed) = mpsc::channel(BATCHES_MAX);
+    let reader = {
+        let (path, name) = (file.path.clone(), file.name.clone());
+        let (tenant_id, clock, bytes_done) = (
+            options.tenant_id.clone(),
+            options.clock.clone(),
+            bytes_done.clone(),
+        );
+        tokio::task::spawn_blocking(move || {
+            read_file(
+                &path,
+                &name,
+                tenant_id.as_deref(),
+                clock.as_ref(),
+                bytes_done,
+                &sender,
+            )
+        })
+    };
+    let mut published = Published::default();
+    let mut tenants: BTreeMap<String, u64> = BTreeMap::new();
+    let mut failure = Some("the reader ended by a fault".to_owned());
+    while let Some(next) = handed.recv().await {
+        if options.stop.is_cancelled() {
+            return Err(IngestError::Stopped);
+        }
+        match next {
+            Handed::End { rest } => failure = rest,
+            Handed::Batch(batch) => {
+                for event in &batch.events {
+                    *summary.by_table.entry(table_of(event)).or_default() += 1;
+                    *tenants.entry(event.tenant_id.clone()).or_default() += 1;
+                }
+                let done = outlet.publish(SOURCE, batch).await?;
+                published += done;
+                summary.records += done.records;
+                summary.dead_letters += done.dead_letters;
+                progress(bytes_done.load(Ordering::Relaxed), summary);
+            }
+        }
+    }
+    // The task has nothing to say beyond what it handed over; a panic leaves `failure` as it was.
+    if reader.await.is_err() {
+        tracing::error!(file = %file.path.display(), "the reader of a file ended by a fault");
+    }
+    let tenant_id = match tenants.len() {
+        1 => tenants.keys().next().cloned(),
+        _ => options.tenant_id.clone(),
+    };
+    let range = Range {
+        tenant_id: tenant_id.as_deref().unwrap_or(UNKNOWN_TENANT),
+        source: SOURCE,
+        kind: "file",
+        subject: &file.name,
+        from: 0,
+        to: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+    };
+    let state = if failure.is_none() {
+        State::Read
+    } else {
+        State::Gap
+    };
+    let line = range.line(
+        state,
+        published,
+        failure.as_deref().unwrap_or_default(),
+        options.clock.now_us(),
+    );
+    outlet.cover(vec![line]).await?;
+    for (tenant, count) in tenants {
+        *summary.by_tenant.entry(tenant).or_default() += count;
+    }
+    match failure {
+        None => summary.files += 1,
+        Some(reason) => summary.failures.push((file.path.clone(), reason)),
+    }
+    Ok(())
+}
+
+/// Reads one file on a thread of its own and hands its records over.
+fn read_file(
+    path: &Path,
+    name: &str,
+    tenant_id: Option<&str>,
+    clock: &dyn Clock,
+    bytes_done: Arc<AtomicU64>,
+    sender: &mpsc::Sender<Handed>,
+) {
+    let origin = Origin {
+        tenant_id: None,
+        source: SOURCE,
+        category: None,
+        ingest_time_us: clock.now_us(),
+    };
+    let mut hand_over = |mut batch: Normalised| {
+        if let Some(tenant_id) = tenant_id {
+            give_tenant(&mut batch, tenant_id);
+        }
+        sender.blocking_send(Handed::Batch(batch)).is_ok()
+    };
+    let rest = open::open(path, bytes_done)
+        .and_then(|reader| read::read(reader, name, &origin, &mut hand_over))
+        .err()
+        .map(|error| error.to_string());
+    // The receiver is gone only if the import has ended already.
+    if sender.blocking_send(Handed::End { rest }).is_err() {
+        tracing::debug!(file = %path.display(), "the import ended before the file did");
+    }
+}
+
+/// Gives a tenant to what does not say its own.
+fn give_tenant(batch: &mut Normalised, tenant_id: &str) {
+    let tenant_id = tenant_id.to_ascii_lowercase();
+    for event in &mut batch.events {
+        if event.tenant_id == UNKNOWN_TENANT {
+            event.tenant_id.clone_from(&tenant_id);
+        }
+    }
+    for letter in &mut batch.dead_letters {
+        if letter.tenant_id == UNKNOWN_TENANT {
+            letter.tenant_id.clone_from(&tenant_id);
+        }
+    }
+}

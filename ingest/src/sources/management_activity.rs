@@ -1,0 +1,487 @@
+//! `management_activity` source: the unified audit log by polling the Office 365 Management Activity API.
+//!
+//! Delivery: at least once. A content id is remembered, and the window's cursor moves, only after the bus has taken
+//! every record; what could not be fetched holds the cursor back and is listed again (F1, F2, F5).
+//! Protocol: Office 365 Management Activity API, `api/v1.0/{tenant}/activity/feed`; `PublisherIdentifier` on every
+//! call (F6); subscriptions are listed before one is started (P5, F3); the last 24 h are listed at each poll,
+//! because content appears late and out of order.
+//!
+//! ```text
+//! list windows ≤ 24 h, back to the cursor ─▶ pages to the end ─▶ unseen blobs, n at a time ─▶ publish ─▶ remember ─▶ cursor
+//! ```
+
+mod answers;
+mod codes;
+mod fetch;
+mod subscriptions;
+mod windows;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use microsoft::{Answer, Audience, MicrosoftError, Url};
+use schemas::wire;
+use tokio_util::sync::CancellationToken;
+
+use self::answers::Content;
+use self::codes::Meaning;
+use self::fetch::{Blob, Fetched};
+use self::subscriptions::Subscriptions;
+use self::windows::Window;
+use super::{Desk, is_fresh};
+use crate::config::ManagementActivityConfig;
+use crate::coverage::{Range, State};
+use crate::error::IngestError;
+use crate::normalise::Normalised;
+use crate::outlet::{PUBLISH_BYTES_MAX, Published};
+
+/// Name of the source in events.
+pub(crate) const SOURCE: &str = "management_activity";
+
+/// Most pages of one listing; a day of the largest tenants has some hundreds.
+const PAGES_MAX: usize = 10_000;
+
+/// Most blobs that are published in one go.
+const BLOBS_PER_PUBLISH_MAX: usize = 64;
+
+/// Blobs that failed and wait for another try; more are tried at every poll.
+const FAILED_MAX: usize = 100_000;
+
+/// The source.
+pub(crate) struct ManagementActivity {
+    desk: Desk,
+    config: ManagementActivityConfig,
+    publisher_id: String,
+    subscriptions: Subscriptions,
+    failed: fetch::Failed,
+}
+
+/// What one window brought.
+#[derive(Debug, Default)]
+struct Listed {
+    contents: Vec<Content>,
+    error: Option<IngestError>,
+}
+
+impl ManagementActivity {
+    pub(crate) fn new(desk: Desk, config: ManagementActivityConfig) -> Self {
+        let publisher_id = if config.publisher_id.is_empty() {
+            desk.tenant_id.clone()
+        } else {
+            config.publisher_id.clone()
+        };
+        Self {
+            desk,
+            config,
+            publisher_id,
+            subscriptions: Subscriptions::default(),
+            failed: fetch::Failed::new(FAILED_MAX),
+        }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        format!("{SOURCE}/{}", self.desk.tenant_id)
+    }
+
+    /// Reads what is new, and says how long to wait before the next poll.
+    ///
+    /// One content type's failure does not keep the others from being read.
+    pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
+        self.subscribe().await?;
+        let mut first_error = None;
+        for content_type in self.config.content_types.clone() {
+            if stop.is_cancelled() {
+                return Ok(Duration::ZERO);
+            }
+            if let Err(error) = self.poll_type(&content_type, stop).await {
+                tracing::warn!(
+                    tenant = self.desk.tenant_id,
+                    content_type,
+                    error = &error as &dyn std::error::Error,
+                    "could not read content to its end"
+                );
+                if let IngestError::Microsoft(cause) = &error
+                    && codes::meaning(cause.code().unwrap_or_default()) == Meaning::NotSubscribed
+                {
+                    self.subscriptions.forget(&content_type);
+                }
+                first_error.get_or_insert(error);
+            }
+        }
+        match first_error {
+            Some(error) => Err(error),
+            None => {
+                is_fresh(&self.label(), self.desk.clock.now_us());
+                Ok(Duration::from_millis(self.config.poll_ms))
+            }
+        }
+    }
+
+    async fn poll_type(
+        &mut self,
+        content_type: &str,
+        stop: &CancellationToken,
+    ) -> Result<(), IngestError> {
+        let now_us = self.desk.clock.now_us();
+        let cursor = self.cursor(content_type).await?;
+        let plan = windows::plan(cursor, now_us, self.config.first_hours);
+        if let Some(lost) = plan.lost {
+            let line = self.window(content_type, lost).line(
+                State::Lost,
+                Published::default(),
+                "older than the 7 days that can be listed",
+                now_us,
+            );
+            self.desk.outlet.cover(vec![line]).await?;
+        }
+        let mut total = Published::default();
+        let mut error = None;
+        let mut whole_to = None;
+        for window in &plan.windows {
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let done = self
+                .read_window(content_type, *window, &mut total, stop)
+                .await;
+            match done {
+                Ok(()) if error.is_none() => whole_to = Some(window.to_us),
+                Ok(()) => {}
+                Err(cause) => {
+                    self.note_gap(content_type, *window, &cause).await?;
+                    error.get_or_insert(cause);
+                }
+            }
+        }
+        if let Some(whole_to) = whole_to {
+            self.move_cursor(
+                content_type,
+                cursor.unwrap_or(plan.from_us),
+                whole_to,
+                total,
+            )
+            .await?;
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Lists a window and reads what is unseen in it; errors only after everything else has been read.
+    async fn read_window(
+        &mut self,
+        content_type: &str,
+        window: Window,
+        total: &mut Published,
+        stop: &CancellationToken,
+    ) -> Result<(), IngestError> {
+        let listed = self.list(content_type, window).await?;
+        let ids = listed
+            .contents
+            .iter()
+            .map(|content| content.id.clone())
+            .collect();
+        let known = self
+            .desk
+            .cursors
+            .known(self.subject(content_type), ids)
+            .await?;
+        let mut wanted = HashSet::new();
+        let unseen: Vec<Content> = listed
+            .contents
+            .into_iter()
+            .filter(|content| !known.contains(&content.id) && wanted.insert(content.id.clone()))
+            .collect();
+        let left = self.read_blobs(content_type, unseen, total, stop).await?;
+        match listed.error {
+            Some(error) => Err(error),
+            None if left > 0 => Err(IngestError::Answer {
+                call: "blobs",
+                found: format!("{left} blobs that could not be read yet"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// All pages of a window; what was listed before an error is kept.
+    async fn list(&self, content_type: &str, window: Window) -> Result<Listed, IngestError> {
+        let mut listed = Listed::default();
+        let mut url = self.url(&["subscriptions", "content"])?;
+        url.query_pairs_mut()
+            .append_pair("contentType", content_type)
+            .append_pair("startTime", &windows::text(window.from_us))
+            .append_pair("endTime", &windows::text(window.to_us));
+        let mut seen = HashSet::new();
+        for _ in 0..PAGES_MAX {
+            if !seen.insert(url.to_string()) {
+                listed.error = Some(answers::unexpected(
+                    "content",
+                    "a next page that was read already",
+                ));
+                return Ok(listed);
+            }
+            let answer = match self.get(url).await {
+                Ok(answer) => answer,
+                Err(cause) => {
+                    listed.error = Some(cause.into());
+                    return Ok(listed);
+                }
+            };
+            match answers::contents(&answer.body) {
+                Ok(contents) => listed.contents.extend(contents),
+                Err(error) => {
+                    listed.error = Some(error);
+                    return Ok(listed);
+                }
+            }
+            // P14: the next page is opaque and is followed to the end.
+            match answers::next_page(&answer) {
+                None => return Ok(listed),
+                Some(Ok(next)) => url = next,
+                Some(Err(error)) => {
+                    listed.error = Some(error);
+                    return Ok(listed);
+                }
+            }
+        }
+        listed.error = Some(answers::unexpected(
+            "content",
+            "more pages than are followed",
+        ));
+        Ok(listed)
+    }
+
+    /// Reads blobs, some at a time, and says how many could not be read yet.
+    async fn read_blobs(
+        &mut self,
+        content_type: &str,
+        contents: Vec<Content>,
+        total: &mut Published,
+        stop: &CancellationToken,
+    ) -> Result<usize, IngestError> {
+        let waiting = contents.len();
+        let due = self.failed.due(contents);
+        let mut left = waiting - due.len();
+        let outcomes = self.read_due(content_type, due, total, stop).await?;
+        for (id, is_done) in outcomes {
+            if !is_done {
+                left += 1;
+            }
+            self.failed.note(id, is_done);
+        }
+        if stop.is_cancelled() {
+            return Err(IngestError::Stopped);
+        }
+        Ok(left)
+    }
+
+    /// Fetches, publishes and remembers blobs, and says of each whether it is done.
+    async fn read_due(
+        &self,
+        content_type: &str,
+        due: Vec<Content>,
+        total: &mut Published,
+        stop: &CancellationToken,
+    ) -> Result<Vec<(String, bool)>, IngestError> {
+        let fetched = futures::stream::iter(due)
+            .take_until(stop.cancelled())
+            .map(|content| self.fetch(content_type, content))
+            .buffer_unordered(self.config.concurrent_blobs.max(1))
+            .ready_chunks(BLOBS_PER_PUBLISH_MAX);
+        futures::pin_mut!(fetched);
+        let mut outcomes = Vec::new();
+        while let Some(blobs) = fetched.next().await {
+            let mut rest = blobs.into_iter().peekable();
+            while rest.peek().is_some() {
+                let mut bytes = 0;
+                let mut group = Vec::new();
+                while let Some(blob) =
+                    rest.next_if(|blob| group.is_empty() || bytes + blob.bytes <= PUBLISH_BYTES_MAX)
+                {
+                    bytes += blob.bytes;
+                    group.push(blob);
+                }
+                *total += self.keep(content_type, &mut group).await?;
+                outcomes.extend(
+                    group
+                        .into_iter()
+                        .map(|blob| (blob.content.id, blob.fetched.is_done())),
+                );
+            }
+        }
+        Ok(outcomes)
+    }
+
+    async fn fetch(&self, content_type: &str, content: Content) -> Blob {
+        let answer = match Url::parse(&content.uri) {
+            Ok(url) => self.get(url).await,
+            Err(_) => Err(MicrosoftError::Endpoint {
+                text: "contentUri".to_owned(),
+            }),
+        };
+        fetch::read(
+            content,
+            answer,
+            &self.desk.tenant_id,
+            content_type,
+            self.desk.clock.now_us(),
+        )
+    }
+
+    /// Publishes what blobs hold, then remembers the blobs, then writes their lines.
+    async fn keep(&self, content_type: &str, blobs: &mut [Blob]) -> Result<Published, IngestError> {
+        let subject = self.subject(content_type);
+        let now_us = self.desk.clock.now_us();
+        // A broken body is published once, not at every try.
+        let bodies = blobs.iter().filter_map(Blob::broken_id).collect();
+        let broken = self.desk.cursors.known(subject.clone(), bodies).await?;
+        let mut all = Normalised::default();
+        let mut lines = Vec::new();
+        let mut done = Vec::new();
+        for blob in blobs.iter_mut() {
+            let normalised = std::mem::take(&mut blob.normalised);
+            if let Some(id) = blob.broken_id() {
+                if broken.contains(&id) {
+                    continue;
+                }
+                done.push(id);
+            }
+            lines.push(self.blob_line(content_type, blob, Published::of(&normalised), now_us));
+            all.events.extend(normalised.events);
+            all.dead_letters.extend(normalised.dead_letters);
+            if blob.fetched.is_done() {
+                done.push(blob.content.id.clone());
+            }
+        }
+        let published = self.desk.outlet.publish(SOURCE, all).await?;
+        if !done.is_empty() {
+            // Publish, then remember: a crash between the two repeats records and loses none (F1, F2, P9).
+            self.desk.cursors.remember(subject, done, now_us).await?;
+        }
+        self.desk.outlet.cover(lines).await?;
+        Ok(published)
+    }
+
+    fn blob_line(
+        &self,
+        content_type: &str,
+        blob: &Blob,
+        published: Published,
+        now_us: i64,
+    ) -> wire::Coverage {
+        let subject = format!("{content_type}/{}", blob.content.id);
+        let range = Range {
+            tenant_id: &self.desk.tenant_id,
+            source: SOURCE,
+            kind: "blob",
+            subject: &subject,
+            from: blob.content.created_us,
+            to: blob.content.created_us.saturating_add(1),
+        };
+        let (state, detail) = match &blob.fetched {
+            Fetched::Read => (State::Read, ""),
+            Fetched::Lost(reason) => (State::Lost, reason.as_str()),
+            Fetched::Later(reason) | Fetched::Broken { reason, .. } => {
+                (State::Gap, reason.as_str())
+            }
+        };
+        range.line(state, published, detail, now_us)
+    }
+
+    async fn note_gap(
+        &self,
+        content_type: &str,
+        window: Window,
+        cause: &IngestError,
+    ) -> Result<(), IngestError> {
+        let now_us = self.desk.clock.now_us();
+        let mut detail = cause.to_string();
+        if let IngestError::Microsoft(inner) = cause {
+            detail = format!("{detail}: {inner}");
+        }
+        // One line for a day, not one for each poll: what is missing stays the same until it is read.
+        let day = windows::day_of(window);
+        let line =
+            self.window(content_type, day)
+                .line(State::Gap, Published::default(), &detail, now_us);
+        self.desk.outlet.cover(vec![line]).await
+    }
+
+    async fn move_cursor(
+        &self,
+        content_type: &str,
+        from_us: i64,
+        to_us: i64,
+        total: Published,
+    ) -> Result<(), IngestError> {
+        let is_quiet = total == Published::default();
+        let covered_us = to_us.saturating_sub(from_us);
+        let quiet_us = i64::try_from(self.config.quiet_window_ms)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000);
+        if covered_us <= 0 || (is_quiet && covered_us < quiet_us) {
+            return Ok(());
+        }
+        self.desk
+            .cursors
+            .set(self.subject(content_type), to_us.to_string())
+            .await?;
+        let line = self.window(content_type, Window { from_us, to_us }).line(
+            State::Read,
+            total,
+            "",
+            self.desk.clock.now_us(),
+        );
+        self.desk.outlet.cover(vec![line]).await
+    }
+
+    async fn cursor(&self, content_type: &str) -> Result<Option<i64>, IngestError> {
+        let text = self.desk.cursors.get(self.subject(content_type)).await?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
+    fn window<'a>(&'a self, content_type: &'a str, window: Window) -> Range<'a> {
+        Range {
+            tenant_id: &self.desk.tenant_id,
+            source: SOURCE,
+            kind: "window",
+            subject: content_type,
+            from: window.from_us,
+            to: window.to_us,
+        }
+    }
+
+    fn subject(&self, content_type: &str) -> String {
+        format!("{SOURCE}/{}/{content_type}", self.desk.tenant_id)
+    }
+
+    fn url(&self, end: &[&str]) -> Result<Url, MicrosoftError> {
+        let mut segments = vec![
+            "api",
+            "v1.0",
+            self.desk.tenant_id.as_str(),
+            "activity",
+            "feed",
+        ];
+        segments.extend(end);
+        self.desk.microsoft.url(Audience::Management, &segments)
+    }
+
+    /// Reads a URL, with the publisher's id on it (F6); the door checks the host (P14).
+    async fn get(&self, url: Url) -> Result<Answer, MicrosoftError> {
+        self.desk
+            .microsoft
+            .get(Audience::Management, self.signed(url))
+            .await
+    }
+
+    fn signed(&self, mut url: Url) -> Url {
+        if !url
+            .query_pairs()
+            .any(|(name, _)| name.eq_ignore_ascii_case("PublisherIdentifier"))
+        {
+            url.query_pairs_mut()
+                .append_pair("PublisherIdentifier", &self.publisher_id);
+        }
+        url
+    }
+}

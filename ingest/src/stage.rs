@@ -1,0 +1,177 @@
+//! Runs all sources, each by itself: one source's failure never slows another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+use microsoft::{Client, Tenant};
+use schemas::environment::Clock;
+use schemas::fate::Fate;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{IngestConfig, TenantConfig};
+use crate::cursor::Cursors;
+use crate::error::IngestError;
+use crate::outlet::Outlet;
+use crate::sources::event_hubs::EventHubs;
+use crate::sources::graph_alerts::GraphAlerts;
+use crate::sources::management_activity::ManagementActivity;
+use crate::sources::{Desk, Source};
+
+/// Longest wait before a source that fails is tried again.
+const WAIT_MAX: Duration = Duration::from_mins(5);
+
+/// First wait after a failure where nobody asks for another; it doubles with each one.
+const WAIT_MIN: Duration = Duration::from_millis(250);
+
+/// Runs all configured sources until `stop` is cancelled, then drains.
+///
+/// # Errors
+/// [`IngestError::Configuration`] and [`IngestError::Cursor`] before anything is read; afterwards sources are
+/// tried again for ever, each by itself.
+pub async fn run(
+    config: IngestConfig,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), IngestError> {
+    let cursors = Cursors::open(&config.data_dir)?;
+    let client = Client::new(&config.http, clock.clone())?;
+    let outlet = Outlet::new(bus);
+    let mut sources = Vec::new();
+    for tenant in &config.tenants {
+        let desk = desk(
+            tenant,
+            &client,
+            outlet.clone(),
+            cursors.clone(),
+            clock.clone(),
+        )?;
+        sources.extend(sources_of(tenant, &desk));
+    }
+    if has_twins(&sources) {
+        return Err(IngestError::Configuration {
+            tenant: String::new(),
+            problem: "a source is named twice",
+        });
+    }
+    let mut tasks = JoinSet::new();
+    for source in sources {
+        tasks.spawn(supervise(source, stop.clone()));
+    }
+    while tasks.join_next().await.is_some() {}
+    stop.cancelled().await;
+    Ok(())
+}
+
+fn desk(
+    tenant: &TenantConfig,
+    client: &Client,
+    outlet: Outlet,
+    cursors: Cursors,
+    clock: Arc<dyn Clock>,
+) -> Result<Desk, IngestError> {
+    let reader = &tenant.tenant;
+    let refused = |problem| IngestError::Configuration {
+        tenant: reader.tenant_id.clone(),
+        problem,
+    };
+    if reader.tenant_id.is_empty() || reader.client_id.is_empty() {
+        return Err(refused("tenant_id or client_id is missing"));
+    }
+    if reader.secret.expose().is_empty() {
+        return Err(refused("the client secret is missing"));
+    }
+    let tenant_id = reader.tenant_id.to_ascii_lowercase();
+    Ok(Desk {
+        microsoft: client.tenant(Tenant {
+            tenant_id: tenant_id.clone(),
+            ..reader.clone()
+        }),
+        tenant_id,
+        outlet,
+        cursors,
+        clock,
+    })
+}
+
+fn sources_of(tenant: &TenantConfig, desk: &Desk) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for hub in &tenant.event_hubs {
+        sources.push(Source::EventHubs(EventHubs::new(desk.clone(), hub.clone())));
+    }
+    if let Some(config) = &tenant.management_activity {
+        let source = ManagementActivity::new(desk.clone(), config.clone());
+        sources.push(Source::ManagementActivity(source));
+    }
+    if let Some(config) = &tenant.graph_alerts {
+        sources.push(Source::GraphAlerts(GraphAlerts::new(
+            desk.clone(),
+            config.clone(),
+        )));
+    }
+    sources
+}
+
+/// Two sources with one cursor would move it past each other's records.
+fn has_twins(sources: &[Source]) -> bool {
+    let mut labels: Vec<String> = sources.iter().map(Source::label).collect();
+    labels.sort_unstable();
+    labels.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Runs one source until stopped; after a failure or panic it goes on.
+async fn supervise(source: Source, stop: CancellationToken) {
+    let label = source.label();
+    let mut slot = Some(source);
+    let mut failures = 0_u32;
+    while let Some(mut source) = slot.take() {
+        let turn_stop = stop.clone();
+        let turn = tokio::spawn(async move {
+            let turned = source.turn(&turn_stop).await;
+            (source, turned)
+        })
+        .await;
+        let Ok((source, turned)) = turn else {
+            tracing::error!(source = label, "source ended by a fault and stays down");
+            metrics::counter!("ingest_source_faults_total", "source" => label.clone()).increment(1);
+            return;
+        };
+        let wait = match turned {
+            Ok(wait) => {
+                failures = 0;
+                wait
+            }
+            Err(_) if stop.is_cancelled() => Duration::ZERO,
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                metrics::counter!("ingest_source_failures_total", "source" => label.clone())
+                    .increment(1);
+                let wait = wait_after(&error, failures);
+                tracing::warn!(
+                    source = label,
+                    wait_ms = wait.as_millis(),
+                    error = &error as &dyn std::error::Error,
+                    "source is tried again"
+                );
+                wait
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        slot = Some(source);
+    }
+}
+
+/// How long a source waits after its n-th failure in a row.
+fn wait_after(error: &IngestError, failures: u32) -> Duration {
+    let backoff = WAIT_MIN.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
+    match error.fate() {
+        Fate::Retry { after } if after > WAIT_MAX => after,
+        // Waiting is the only thing to do in every other case: nobody else reads this source.
+        Fate::Retry { .. } | Fate::DeadLetter | Fate::Stop => backoff.min(WAIT_MAX),
+    }
+}
