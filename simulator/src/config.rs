@@ -10,7 +10,11 @@ pub const USERS_MIN: u32 = 8;
 pub const USERS_MAX: u32 = 5_000;
 /// Most records an hour and user: all records are kept in memory.
 pub const RECORDS_PER_USER_HOUR_MAX: u32 = 1_000;
-/// Longest simulated day, in hours: its content must fit into one listing window of 24 h.
+/// Most ordinary records of a day: all records are kept in memory.
+pub const RECORDS_MAX: u64 = 2_000_000;
+/// Latest delivery, in seconds: day and tail fit into one listing window of 24 h.
+pub const LATENESS_S_MAX: u32 = 3 * 3_600;
+/// Longest simulated day, in hours.
 pub const DAY_HOURS_MAX: u32 = 20;
 /// Fastest simulated time, in simulated seconds per wall second.
 pub const SPEED_MAX: f64 = 1_000_000.0;
@@ -124,53 +128,7 @@ impl SimulatorConfig {
     /// # Errors
     /// [`SimulatorError::Setting`] names the first key that is out of its bounds.
     pub fn check(&self) -> Result<(), SimulatorError> {
-        let bounds = [
-            ("users", self.users, USERS_MIN, USERS_MAX),
-            (
-                "ordinary_events_per_hour",
-                self.ordinary_events_per_hour,
-                0,
-                RECORDS_PER_USER_HOUR_MAX,
-            ),
-            ("day_hours", self.day_hours, 1, DAY_HOURS_MAX),
-            (
-                "story_after_minutes",
-                self.story_after_minutes,
-                1,
-                self.day_hours.saturating_mul(60),
-            ),
-            ("attempt_every_s", self.attempt_every_s, 10, 24 * 3_600),
-            ("partitions", self.partitions, 1, PARTITIONS_MAX),
-            (
-                "event_hubs_lateness_s.min",
-                self.event_hubs_lateness_s.min,
-                0,
-                self.event_hubs_lateness_s.max,
-            ),
-            (
-                "risk_lateness_s.min",
-                self.risk_lateness_s.min,
-                0,
-                self.risk_lateness_s.max,
-            ),
-            (
-                "activity_lateness_s.min",
-                self.activity_lateness_s.min,
-                0,
-                self.activity_lateness_s.max,
-            ),
-            (
-                "activity_lateness_s.max",
-                self.activity_lateness_s.max,
-                0,
-                3 * 3_600,
-            ),
-        ];
-        for (key, value, min, max) in bounds {
-            if value < min || value > max {
-                return Err(SimulatorError::Setting { key });
-            }
-        }
+        self.check_bounds()?;
         let counts = [
             ("message_records_max", self.message_records_max, 1_000),
             ("blob_records_max", self.blob_records_max, 10_000),
@@ -182,15 +140,59 @@ impl SimulatorConfig {
                 return Err(SimulatorError::Setting { key });
             }
         }
-        if !(self.speed > 0.0 && self.speed <= SPEED_MAX) {
-            return Err(SimulatorError::Setting { key: "speed" });
-        }
-        if !(0.0..=1.0).contains(&self.duplicate_ratio) {
-            return Err(SimulatorError::Setting {
-                key: "duplicate_ratio",
-            });
-        }
-        Ok(())
+        let planned = u64::from(self.users)
+            * u64::from(self.ordinary_events_per_hour)
+            * u64::from(self.day_hours);
+        let others = [
+            ("ordinary_events_per_hour", planned <= RECORDS_MAX),
+            ("speed", self.speed > 0.0 && self.speed <= SPEED_MAX),
+            (
+                "duplicate_ratio",
+                (0.0..=1.0).contains(&self.duplicate_ratio),
+            ),
+        ];
+        others
+            .into_iter()
+            .find(|(_, accepted)| !accepted)
+            .map_or(Ok(()), |(key, _)| Err(SimulatorError::Setting { key }))
+    }
+
+    fn check_bounds(&self) -> Result<(), SimulatorError> {
+        let rate = self.ordinary_events_per_hour;
+        let day_minutes = self.day_hours.saturating_mul(60);
+        let hub = self.event_hubs_lateness_s;
+        let risk = self.risk_lateness_s;
+        let activity = self.activity_lateness_s;
+        let bounds = [
+            ("users", self.users, USERS_MIN, USERS_MAX),
+            (
+                "ordinary_events_per_hour",
+                rate,
+                0,
+                RECORDS_PER_USER_HOUR_MAX,
+            ),
+            ("day_hours", self.day_hours, 1, DAY_HOURS_MAX),
+            (
+                "story_after_minutes",
+                self.story_after_minutes,
+                1,
+                day_minutes,
+            ),
+            ("attempt_every_s", self.attempt_every_s, 10, 24 * 3_600),
+            ("partitions", self.partitions, 1, PARTITIONS_MAX),
+            ("event_hubs_lateness_s", hub.max, hub.min, LATENESS_S_MAX),
+            ("risk_lateness_s", risk.max, risk.min, LATENESS_S_MAX),
+            (
+                "activity_lateness_s",
+                activity.max,
+                activity.min,
+                LATENESS_S_MAX,
+            ),
+        ];
+        bounds
+            .into_iter()
+            .find(|(_, value, min, max)| value < min || value > max)
+            .map_or(Ok(()), |(key, ..)| Err(SimulatorError::Setting { key }))
     }
 }
 

@@ -44,6 +44,9 @@ pub(crate) struct Ownership {
     link: u64,
 }
 
+/// Nobody reads with an epoch.
+const NOBODY: Ownership = Ownership { epoch: -1, link: 0 };
+
 /// What the connections share besides the tenant.
 #[derive(Default)]
 pub(crate) struct Broker {
@@ -66,16 +69,28 @@ impl Broker {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = owners
             .entry(address.to_owned())
-            .or_insert_with(|| watch::Sender::new(Ownership { epoch: -1, link: 0 }));
-        let held = *owner.borrow();
-        match epoch {
-            Some(epoch) if epoch < held.epoch => return None,
-            Some(epoch) => {
-                owner.send_replace(Ownership { epoch, link });
-            }
-            None => {}
+            .or_insert_with(|| watch::Sender::new(NOBODY));
+        if epoch.unwrap_or(NOBODY.epoch) < owner.borrow().epoch {
+            return None;
+        }
+        if let Some(epoch) = epoch {
+            owner.send_replace(Ownership { epoch, link });
         }
         Some((link, owner.subscribe()))
+    }
+
+    /// Gives a claim back, so that a reader of a lower epoch may come.
+    fn release(&self, address: &str, link: u64) {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = owners.get(address) {
+            owner.send_if_modified(|owner| {
+                let held = owner.link == link;
+                if held {
+                    owner.epoch = NOBODY.epoch;
+                }
+                held
+            });
+        }
     }
 }
 
@@ -222,5 +237,28 @@ impl Asked {
                 _ => None,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Broker;
+
+    #[test]
+    fn a_higher_epoch_displaces_and_a_lower_one_waits_until_it_is_gone() {
+        let broker = Broker::default();
+        let (_, without) = broker.claim("a", None).unwrap();
+        let (first, mut owner) = broker.claim("a", Some(3)).unwrap();
+        assert!(without.has_changed().unwrap());
+        assert!(broker.claim("a", None).is_none());
+        assert!(broker.claim("a", Some(2)).is_none());
+        assert!(broker.claim("b", Some(2)).is_some());
+        owner.borrow_and_update();
+        let (second, _) = broker.claim("a", Some(3)).unwrap();
+        assert_eq!(owner.borrow().link, second);
+        broker.release("a", first);
+        assert!(broker.claim("a", None).is_none());
+        broker.release("a", second);
+        assert!(broker.claim("a", None).is_some());
     }
 }

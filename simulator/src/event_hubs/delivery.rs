@@ -35,7 +35,9 @@ pub(super) async fn deliver(
                     has_epoch: asked.epoch.is_some(),
                     owner,
                 };
-                reader.run(&mut sender, &shared).await
+                let ended = reader.run(&mut sender, &shared).await;
+                broker.release(&asked.source, link);
+                ended
             }
             None => Some(refusal(
                 LinkError::Stolen,
@@ -76,10 +78,7 @@ fn begin(asked: &Asked, shared: &Shared) -> Result<(usize, usize), Error> {
                 "the selector filter is not understood",
             )
         })?;
-        if first > log.len() {
-            // A position after the end means: wait for it, from the end on.
-            return Ok((partition, first));
-        }
+        // A position after the end waits for it.
         Ok((partition, first))
     })
 }
@@ -135,7 +134,11 @@ impl Reader {
 
     fn is_displaced(&mut self) -> bool {
         let owner = *self.owner.borrow_and_update();
-        !self.has_epoch || owner.link != self.link
+        if self.has_epoch {
+            owner.link != self.link
+        } else {
+            owner.epoch >= 0
+        }
     }
 
     fn take(&self, tenant: &Tenant) -> Vec<Arc<Enqueued>> {
