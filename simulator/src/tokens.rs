@@ -54,7 +54,7 @@ pub(crate) fn write<T: Serialize>(secret: &str, payload: &T) -> String {
     format!("{signed}.{signature}")
 }
 
-/// Reads a token that [`write`] wrote with the same secret; none if it did not.
+/// Reads a token that [`write()`] wrote with the same secret; none if it did not.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(secret: &str, token: &str) -> Option<T> {
     let (signed, claimed) = token.rsplit_once('.')?;
     if signature(secret, signed) != claimed {
