@@ -141,8 +141,8 @@ pub enum BusError {
         #[source]
         cause: KafkaError,
     },
-    /// A topic does not exist and could not be created.
-    #[error("could not create topic \"{name}\" on Kafka: {code}")]
+    /// A topic is not there for us and could not be created.
+    #[error("could not find or create topic \"{name}\" on Kafka: {code}")]
     TopicMissing {
         /// The topic, with its prefix.
         name: String,

@@ -190,7 +190,7 @@ async fn a_damaged_file_is_named() {
     type Damage = fn(&mut Vec<u8>);
     let damages: [(&str, Damage); 4] = [
         ("text", |bytes| {
-            *bytes = b"not a database, but long enough for a header".repeat(100)
+            *bytes = b"not a database, but long enough for a header".repeat(100);
         }),
         ("header", |bytes| bytes[0] ^= 0xff),
         ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
@@ -329,6 +329,7 @@ async fn a_full_disk_refuses_and_goes_on() {
         .arg(folder.path())
         .status()
         .is_ok_and(|status| status.success());
+    let _unmount = mounted.then(|| Mounted(folder.path()));
     let path = folder.path().join("log.sqlite");
     let reserve = folder.path().join("reserve");
     fs::write(&reserve, vec![1; 500_000]).unwrap();
@@ -349,17 +350,15 @@ async fn a_full_disk_refuses_and_goes_on() {
         }
     };
     fill(&bus, make_room).await;
-    drop(bus);
-    if mounted {
+}
+
+/// A disk that goes away with the test.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
         // Lazily: threads may still be closing the file.
-        assert!(
-            Command::new("umount")
-                .arg("-l")
-                .arg(folder.path())
-                .status()
-                .unwrap()
-                .success()
-        );
+        drop(Command::new("umount").arg("-l").arg(self.0).status());
     }
 }
 

@@ -7,7 +7,6 @@
 mod broker;
 mod injected;
 mod on_kafka;
-mod on_log;
 mod place;
 mod questions;
 
