@@ -17,6 +17,9 @@ pub(crate) const MEMORY_US: i64 = 30 * 24 * 3_600 * 1_000_000;
 /// Longest wait for another process that holds the file, for example a dying predecessor.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
+/// Most broken files that are kept; the last one is overwritten then.
+const BROKEN_FILES_MAX: u32 = 1_000;
+
 const FILE_NAME: &str = "ingest-cursors.sqlite";
 
 /// The store. Cheap to clone.
@@ -180,8 +183,9 @@ fn set_aside(path: &Path) -> std::io::Result<()> {
         name.push(ending);
         PathBuf::from(name)
     };
-    let number = (1_u32..).find(|number| !with(&format!(".broken-{number}")).exists());
-    let ending = format!(".broken-{}", number.unwrap_or(0));
+    let is_free = |number: &u32| !with(&format!(".broken-{number}")).exists();
+    let number = (1..BROKEN_FILES_MAX).find(is_free);
+    let ending = format!(".broken-{}", number.unwrap_or(BROKEN_FILES_MAX));
     tracing::error!(file = %path.display(), "cursor store is no database: set aside, everything within reach is read again");
     std::fs::rename(path, with(&ending))?;
     for journal in ["-wal", "-shm"] {

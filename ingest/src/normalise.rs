@@ -68,20 +68,20 @@ impl Normalised {
             Piece::Bad(reason, raw) => self.add_bad(reason, "", &raw, &position, origin),
             Piece::Object(raw) => match read(&raw) {
                 Err((reason, detail)) => self.add_bad(reason, &detail, &raw, &position, origin),
-                Ok(record) => self.add_record(record, raw, position, origin),
+                Ok(record) => self.add_record(&record, raw, position, origin),
             },
         }
     }
 
-    fn add_record(&mut self, record: Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) {
-        match unwrap::unwrap(&record, &raw) {
+    fn add_record(&mut self, record: &Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) {
+        match unwrap::unwrap(record, &raw) {
             unwrap::Unwrapped::Itself => {
-                let event = event(&record, raw, position, origin, Vec::new());
+                let event = event(record, raw, position, origin);
                 self.events.push(event);
             }
             unwrap::Unwrapped::Inner(inner) => match read(&inner) {
                 Ok(record) => {
-                    let event = event(&record, inner, position, origin, Vec::new());
+                    let event = event(&record, inner, position, origin);
                     self.events.push(event);
                 }
                 Err((reason, detail)) => {
@@ -160,13 +160,7 @@ fn depth_of(raw: &[u8]) -> usize {
     deepest
 }
 
-fn event(
-    record: &Value,
-    raw: Vec<u8>,
-    position: String,
-    origin: &Origin<'_>,
-    problems: Vec<String>,
-) -> wire::Event {
+fn event(record: &Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) -> wire::Event {
     let Description {
         table,
         tenant_id,
@@ -174,7 +168,7 @@ fn event(
         event_time_us,
         category,
         problems,
-    } = describe::describe(record, origin, problems);
+    } = describe::describe(record, origin);
     wire::Event {
         tenant_id,
         table: table.name().to_owned(),

@@ -62,7 +62,7 @@ pub(crate) fn is_fresh(label: &str, now_us: i64) {
         clippy::cast_precision_loss,
         reason = "seconds since 1970 fit a double with microseconds to spare"
     )]
-    let now_s = now_us as f64 / 1e6;
+    let seconds = now_us as f64 / 1e6;
     metrics::gauge!("ingest_source_last_success_timestamp_seconds", "source" => label.to_owned())
-        .set(now_s);
+        .set(seconds);
 }

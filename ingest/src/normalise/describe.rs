@@ -57,11 +57,8 @@ const TENANT_PATHS: &[&str] = &[
 ];
 
 /// Describes a record.
-pub(super) fn describe(
-    record: &Value,
-    origin: &Origin<'_>,
-    mut problems: Vec<String>,
-) -> Description {
+pub(super) fn describe(record: &Value, origin: &Origin<'_>) -> Description {
+    let mut problems = Vec::new();
     let reading = FORMATS
         .iter()
         .find_map(|read| read(record))

@@ -31,9 +31,10 @@ pub(crate) fn shape_of(start: &[u8]) -> Shape {
     let mut next = lines.next();
     if !begins_document(first) {
         // Rubbish above records, for example a log line.
-        return match next.into_iter().chain(lines).any(begins_document) {
-            true => Shape::Lines,
-            false => Shape::Other,
+        return if next.into_iter().chain(lines).any(begins_document) {
+            Shape::Lines
+        } else {
+            Shape::Other
         };
     }
     let ended = scan_line(first);

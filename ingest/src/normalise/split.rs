@@ -35,6 +35,15 @@ enum State {
     Tail,
 }
 
+/// Where in a text a byte stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Outside,
+    Inside,
+    /// After a backslash.
+    Escaped,
+}
+
 /// Cuts bytes that come in chunks.
 #[derive(Debug)]
 pub(crate) struct Splitter {
@@ -45,8 +54,7 @@ pub(crate) struct Splitter {
     /// Open brackets of the current piece: true for an object.
     kinds: Vec<bool>,
     depth: usize,
-    in_text: bool,
-    escaped: bool,
+    text: Text,
     /// Last byte of the current piece that is no white space.
     last: u8,
     /// True if a line ended since `last`.
@@ -55,10 +63,9 @@ pub(crate) struct Splitter {
     is_overlong: bool,
     /// Open lists around the current piece: true for the list of an envelope.
     lists: Vec<bool>,
-    /// Where the name of the envelope's member that is being read begins in `pending`.
-    name: Option<std::ops::Range<usize>>,
-    may_be_envelope: bool,
-    is_start: bool,
+    /// While the piece may be an envelope: where in `pending` its latest name stands.
+    envelope: Option<std::ops::Range<usize>>,
+    bytes_read: u64,
 }
 
 impl Splitter {
@@ -70,25 +77,23 @@ impl Splitter {
             pending: Vec::new(),
             kinds: Vec::new(),
             depth: 0,
-            in_text: false,
-            escaped: false,
+            text: Text::Outside,
             last: 0,
             is_line_start: false,
             is_overlong: false,
             lists: Vec::new(),
-            name: None,
-            may_be_envelope: false,
-            is_start: true,
+            envelope: None,
+            bytes_read: 0,
         }
     }
 
     /// Takes the next bytes; pieces that they complete are appended to `pieces`.
     pub(crate) fn push(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) {
         let mut bytes = bytes;
-        if self.is_start && !bytes.is_empty() {
-            self.is_start = false;
+        if self.bytes_read == 0 {
             bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         }
+        self.bytes_read += bytes.len() as u64;
         if self.shape == Shape::Other {
             self.pending.extend_from_slice(bytes);
             self.hand_on_overlong(pieces);
@@ -144,8 +149,8 @@ impl Splitter {
             State::Junk => self.end_junk(pieces),
             State::Object if is_lines => self.end_bad(Reason::Truncated, pieces),
             // No JSON text holds a raw line end, so the text was cut.
-            State::Object if self.in_text => self.end_bad(Reason::Truncated, pieces),
-            State::Tail if is_lines || self.in_text => {
+            State::Object if self.text != Text::Outside => self.end_bad(Reason::Truncated, pieces),
+            State::Tail if is_lines || self.text != Text::Outside => {
                 self.start_between();
                 pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
             }
@@ -174,45 +179,52 @@ impl Splitter {
             }
             b'{' => {
                 self.start(State::Object);
-                self.may_be_envelope = self.lists.is_empty();
+                self.envelope = self.lists.is_empty().then_some(0..0);
                 self.pending.push(byte);
                 self.open(true);
                 self.last = byte;
             }
             _ => {
                 self.start(State::Junk);
-                self.in_text = byte == b'"';
+                if byte == b'"' {
+                    self.text = Text::Inside;
+                } else if byte == b'[' {
+                    self.depth = 1;
+                }
                 self.pending.push(byte);
             }
         }
     }
 
     fn junk(&mut self, byte: u8, pieces: &mut Vec<Piece>) {
-        let is_item_end = matches!(byte, b',' | b']') && !self.in_text && !self.lists.is_empty();
-        if is_item_end {
+        let is_outside = self.text == Text::Outside;
+        if is_outside && matches!(byte, b',' | b']') && self.depth == 0 && !self.lists.is_empty() {
             self.end_junk(pieces);
             self.between(byte);
             return;
         }
-        if self.escaped {
-            self.escaped = false;
-        } else if byte == b'\\' && self.in_text {
-            self.escaped = true;
-        } else if byte == b'"' {
-            self.in_text = !self.in_text;
+        match byte {
+            b'[' | b'{' if is_outside => self.depth += 1,
+            b']' | b'}' if is_outside => self.depth = self.depth.saturating_sub(1),
+            _ => {}
         }
+        self.text = match (self.text, byte) {
+            (Text::Outside, b'"') | (Text::Escaped, _) => Text::Inside,
+            (Text::Inside, b'\\') => Text::Escaped,
+            (Text::Inside, b'"') => Text::Outside,
+            (text, _) => text,
+        };
         self.pending.push(byte);
     }
 
     /// Inside an object or an envelope's tail.
     fn inside(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> usize {
-        if self.in_text {
-            return self.text(bytes);
+        if self.text != Text::Outside {
+            return self.inside_text(bytes);
         }
         let byte = bytes[0];
         match byte {
             b'\n' => self.is_line_start = true,
-            b' ' | b'\t' | b'\r' => {}
             b'{' | b'[' if self.begins_anew(byte) => {
                 self.end_bad(Reason::Truncated, pieces);
                 self.between(byte);
@@ -239,10 +251,13 @@ impl Splitter {
                 }
             }
             b'"' => {
-                self.in_text = true;
-                if self.depth == 1 && matches!(self.last, b'{' | b',') {
-                    let start = self.pending.len();
-                    self.name = Some(start..start);
+                self.text = Text::Inside;
+                let start = self.pending.len();
+                if self.depth == 1
+                    && matches!(self.last, b'{' | b',')
+                    && let Some(name) = &mut self.envelope
+                {
+                    *name = start..start;
                 }
             }
             _ => {}
@@ -253,9 +268,9 @@ impl Splitter {
     }
 
     /// Inside a text: takes what is plain at once.
-    fn text(&mut self, bytes: &[u8]) -> usize {
-        if self.escaped {
-            self.escaped = false;
+    fn inside_text(&mut self, bytes: &[u8]) -> usize {
+        if self.text == Text::Escaped {
+            self.text = Text::Inside;
             self.pending.push(bytes[0]);
             return 1;
         }
@@ -267,31 +282,35 @@ impl Splitter {
             self.pending.extend_from_slice(&bytes[..plain]);
             return plain;
         }
-        match bytes[0] {
-            b'"' => {
-                self.in_text = false;
-                if let Some(name) = self.name.as_mut().filter(|name| name.start == name.end) {
-                    name.end = self.pending.len();
-                    self.check_name();
-                }
-                self.last = b'"';
-            }
-            _ => self.escaped = true,
+        if bytes[0] == b'"' {
+            self.text = Text::Outside;
+            self.last = b'"';
+            self.end_name();
+        } else {
+            self.text = Text::Escaped;
         }
         self.pending.push(bytes[0]);
         1
     }
 
     /// An envelope has members whose names begin with `@`, and its list.
-    fn check_name(&mut self) {
-        let name = self.name();
+    fn end_name(&mut self) {
+        let Some(range) = &mut self.envelope else {
+            return;
+        };
+        if range.start != range.end || range.start == 0 {
+            return;
+        }
+        range.end = self.pending.len();
+        let name = &self.pending[range.clone()];
         if !name.starts_with(b"@") && !is_list_name(name) {
-            self.may_be_envelope = false;
+            self.envelope = None;
         }
     }
 
+    /// The latest name of what may be an envelope.
     fn name(&self) -> &[u8] {
-        let range = self.name.clone().unwrap_or_default();
+        let range = self.envelope.clone().unwrap_or_default();
         self.pending.get(range).unwrap_or_default()
     }
 
@@ -299,8 +318,6 @@ impl Splitter {
         self.state == State::Object
             && self.depth == 1
             && self.last == b':'
-            && self.may_be_envelope
-            && !self.is_overlong
             && is_list_name(self.name())
     }
 
@@ -334,13 +351,11 @@ impl Splitter {
         self.pending.clear();
         self.kinds.clear();
         self.depth = 0;
-        self.in_text = false;
-        self.escaped = false;
+        self.text = Text::Outside;
         self.last = 0;
         self.is_line_start = false;
         self.is_overlong = false;
-        self.name = None;
-        self.may_be_envelope = false;
+        self.envelope = None;
     }
 
     fn start_between(&mut self) {
@@ -398,7 +413,7 @@ impl Splitter {
             return;
         }
         self.is_overlong = true;
-        self.name = None;
+        self.envelope = None;
         pieces.push(Piece::Bad(
             Reason::TooLarge,
             std::mem::take(&mut self.pending),

@@ -68,7 +68,7 @@ impl EventHubs {
         let mut tasks = JoinSet::new();
         for id in partitions {
             let partition =
-                Partition::new(self.desk.clone(), self.config.clone(), self.label(), id);
+                Partition::new(self.desk.clone(), self.config.clone(), &self.label(), id);
             tasks.spawn(supervise(partition, stop.clone()));
         }
         while tasks.join_next().await.is_some() {}

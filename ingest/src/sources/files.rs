@@ -16,13 +16,14 @@ mod open;
 mod read;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::Bus;
 use schemas::environment::Clock;
 use schemas::tables::Table;
+use schemas::wire;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +138,14 @@ enum Handed {
     End { rest: Option<String> },
 }
 
+/// What was published of one file.
+#[derive(Default)]
+struct Taken {
+    published: Published,
+    tenants: BTreeMap<String, u64>,
+    failure: Option<String>,
+}
+
 async fn import_file(
     file: &folder::Found,
     options: &ImportOptions,
@@ -147,41 +156,34 @@ async fn import_file(
     let bytes_done = Arc::new(AtomicU64::new(0));
     let (sender, mut handed) = mpsc::channel(BATCHES_MAX);
     let reader = {
-        let (path, name) = (file.path.clone(), file.name.clone());
-        let (tenant_id, clock, bytes_done) = (
+        let (file, tenant_id, clock) = (
+            file.clone(),
             options.tenant_id.clone(),
             options.clock.clone(),
-            bytes_done.clone(),
         );
+        let bytes_done = bytes_done.clone();
         tokio::task::spawn_blocking(move || {
             read_file(
-                &path,
-                &name,
+                &file,
                 tenant_id.as_deref(),
                 clock.as_ref(),
                 bytes_done,
                 &sender,
-            )
+            );
         })
     };
-    let mut published = Published::default();
-    let mut tenants: BTreeMap<String, u64> = BTreeMap::new();
-    let mut failure = Some("the reader ended by a fault".to_owned());
+    let mut taken = Taken {
+        failure: Some("the reader ended by a fault".to_owned()),
+        ..Taken::default()
+    };
     while let Some(next) = handed.recv().await {
         if options.stop.is_cancelled() {
             return Err(IngestError::Stopped);
         }
         match next {
-            Handed::End { rest } => failure = rest,
+            Handed::End { rest } => taken.failure = rest,
             Handed::Batch(batch) => {
-                for event in &batch.events {
-                    *summary.by_table.entry(table_of(event)).or_default() += 1;
-                    *tenants.entry(event.tenant_id.clone()).or_default() += 1;
-                }
-                let done = outlet.publish(SOURCE, batch).await?;
-                published += done;
-                summary.records += done.records;
-                summary.dead_letters += done.dead_letters;
+                taken.publish(batch, outlet, summary).await?;
                 progress(bytes_done.load(Ordering::Relaxed), summary);
             }
         }
@@ -190,44 +192,66 @@ async fn import_file(
     if reader.await.is_err() {
         tracing::error!(file = %file.path.display(), "the reader of a file ended by a fault");
     }
-    let tenant_id = match tenants.len() {
-        1 => tenants.keys().next().cloned(),
-        _ => options.tenant_id.clone(),
-    };
-    let range = Range {
-        tenant_id: tenant_id.as_deref().unwrap_or(UNKNOWN_TENANT),
-        source: SOURCE,
-        kind: "file",
-        subject: &file.name,
-        from: 0,
-        to: i64::try_from(file.bytes).unwrap_or(i64::MAX),
-    };
-    let state = if failure.is_none() {
-        State::Read
-    } else {
-        State::Gap
-    };
-    let line = range.line(
-        state,
-        published,
-        failure.as_deref().unwrap_or_default(),
-        options.clock.now_us(),
-    );
+    let line = taken.line(file, options);
     outlet.cover(vec![line]).await?;
-    for (tenant, count) in tenants {
+    for (tenant, count) in taken.tenants {
         *summary.by_tenant.entry(tenant).or_default() += count;
     }
-    match failure {
+    match taken.failure {
         None => summary.files += 1,
         Some(reason) => summary.failures.push((file.path.clone(), reason)),
     }
     Ok(())
 }
 
+impl Taken {
+    async fn publish(
+        &mut self,
+        batch: Normalised,
+        outlet: &Outlet,
+        summary: &mut Summary,
+    ) -> Result<(), IngestError> {
+        let mut tables: BTreeMap<Table, u64> = BTreeMap::new();
+        for event in &batch.events {
+            *tables.entry(table_of(event)).or_default() += 1;
+            *self.tenants.entry(event.tenant_id.clone()).or_default() += 1;
+        }
+        let done = outlet.publish(SOURCE, batch).await?;
+        self.published += done;
+        summary.records += done.records;
+        summary.dead_letters += done.dead_letters;
+        for (table, count) in tables {
+            *summary.by_table.entry(table).or_default() += count;
+        }
+        Ok(())
+    }
+
+    fn line(&self, file: &folder::Found, options: &ImportOptions) -> wire::Coverage {
+        let tenant_id = match self.tenants.len() {
+            1 => self.tenants.keys().next(),
+            _ => options.tenant_id.as_ref(),
+        };
+        let range = Range {
+            tenant_id: tenant_id.map_or(UNKNOWN_TENANT, String::as_str),
+            source: SOURCE,
+            kind: "file",
+            subject: &file.name,
+            from: 0,
+            to: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+        };
+        let state = if self.failure.is_none() {
+            State::Read
+        } else {
+            State::Gap
+        };
+        let detail = self.failure.as_deref().unwrap_or_default();
+        range.line(state, self.published, detail, options.clock.now_us())
+    }
+}
+
 /// Reads one file on a thread of its own and hands its records over.
 fn read_file(
-    path: &Path,
-    name: &str,
+    file: &folder::Found,
     tenant_id: Option<&str>,
     clock: &dyn Clock,
     bytes_done: Arc<AtomicU64>,
@@ -245,13 +269,13 @@ fn read_file(
         }
         sender.blocking_send(Handed::Batch(batch)).is_ok()
     };
-    let rest = open::open(path, bytes_done)
-        .and_then(|reader| read::read(reader, name, &origin, &mut hand_over))
+    let rest = open::open(&file.path, bytes_done)
+        .and_then(|reader| read::read(reader, &file.name, &origin, &mut hand_over))
         .err()
         .map(|error| error.to_string());
     // The receiver is gone only if the import has ended already.
     if sender.blocking_send(Handed::End { rest }).is_err() {
-        tracing::debug!(file = %path.display(), "the import ended before the file did");
+        tracing::debug!(file = %file.path.display(), "the import ended before the file did");
     }
 }
 

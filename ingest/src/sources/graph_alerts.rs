@@ -115,7 +115,8 @@ impl GraphAlerts {
             match page::then(&page, top, boundary_us) {
                 Then::Done => return Ok(()),
                 Then::Next(next) => {
-                    url = Url::parse(&next).map_err(|_| unexpected("a next page that is no URL"))?
+                    url =
+                        Url::parse(&next).map_err(|_| unexpected("a next page that is no URL"))?;
                 }
                 Then::Boundary(next_us) => {
                     boundary_us = next_us;

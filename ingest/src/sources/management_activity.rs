@@ -109,13 +109,11 @@ impl ManagementActivity {
                 first_error.get_or_insert(error);
             }
         }
-        match first_error {
-            Some(error) => Err(error),
-            None => {
-                is_fresh(&self.label(), self.desk.clock.now_us());
-                Ok(Duration::from_millis(self.config.poll_ms))
-            }
+        if let Some(error) = first_error {
+            return Err(error);
         }
+        is_fresh(&self.label(), self.desk.clock.now_us());
+        Ok(Duration::from_millis(self.config.poll_ms))
     }
 
     async fn poll_type(

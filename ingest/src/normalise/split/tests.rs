@@ -89,7 +89,7 @@ fn salvages_siblings() {
         (r#"{"records":[{"a":1}]"#, r#"{"a":1} | truncated<>"#),
         (
             r#"[{"a":1},7,"x,y",null,[1],{"b":2}]"#,
-            r#"{"a":1} | not_a_record<7> | not_a_record<"x,y"> | not_a_record<null> | {"b":2}"#,
+            r#"{"a":1} | not_a_record<7> | not_a_record<"x,y"> | not_a_record<null> | not_a_record<[1]> | {"b":2}"#,
         ),
         (
             "{\"a\":\"cut\n{\"b\":2}\n",

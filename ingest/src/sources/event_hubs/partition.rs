@@ -57,7 +57,7 @@ type Events<'a> =
     Pin<Box<dyn Stream<Item = azure_messaging_eventhubs::Result<ReceivedEventData>> + Send + 'a>>;
 
 impl Partition {
-    pub(super) fn new(desk: Desk, config: EventHubsConfig, source: String, id: String) -> Self {
+    pub(super) fn new(desk: Desk, config: EventHubsConfig, source: &str, id: String) -> Self {
         Self {
             desk,
             config,
