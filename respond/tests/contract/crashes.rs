@@ -1,0 +1,157 @@
+//! The process dies at every step, and starts again (P14).
+
+use std::sync::Arc;
+
+use respond::action::{Action, BlockSignIn, DisableInboxRules, RevokeSessions};
+use respond::journal::Journal;
+use respond::record::State;
+
+use crate::faulty::{Fault, FaultyDirectory, FaultyJournal};
+use crate::world::World;
+
+fn actions() -> [(Action, usize); 3] {
+    [
+        (Action::BlockSignIn(BlockSignIn {}), 1),
+        (Action::RevokeSessions(RevokeSessions {}), 1),
+        (Action::DisableInboxRules(DisableInboxRules::default()), 2),
+    ]
+}
+
+/// After a restart the action ends as if nothing had happened: effective, each change sent once, chain whole.
+async fn ends_as_if_undisturbed(world: &World, action_id: &str, changes: usize, place: &str) {
+    assert_eq!(
+        world.finish(&world.executor(), action_id).await,
+        State::Effective,
+        "{place}"
+    );
+    assert_eq!(world.memory().changes().len(), changes, "{place}");
+    let states = world.states(action_id);
+    assert_eq!(states[..3], ["planned", "approved", "intended"], "{place}");
+    assert_eq!(states.last().unwrap(), "effective", "{place}");
+}
+
+#[tokio::test]
+async fn at_every_write_of_the_journal() {
+    for (action, changes) in actions() {
+        for after in [false, true] {
+            for nth in 1.. {
+                let world = World::in_memory();
+                let record = world.request(&action);
+                let faulty = Arc::new(FaultyJournal::new(world.journal.clone(), nth, after));
+                let executor = world.executor_with(Arc::clone(&world.directory), faulty.clone());
+                let ran = executor.run(&record.action_id).await;
+                let place = format!("{action:?}, write {nth}, after {after}");
+                if !faulty.struck() {
+                    assert!(
+                        nth > 3,
+                        "intended, applied and effective are written: {place}"
+                    );
+                    break;
+                }
+                assert!(ran.is_err(), "{place}");
+                ends_as_if_undisturbed(&world, &record.action_id, changes, &place).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_every_call_of_the_directory() {
+    for (action, changes) in actions() {
+        for fault in [Fault::DiesBefore, Fault::DiesAfter] {
+            for nth in 1.. {
+                let world = World::in_memory();
+                // An effect that shows late must not be taken for an absent one.
+                world.memory().with(|state| state.reads_until_visible = 2);
+                let record = world.request(&action);
+                let faulty = Arc::new(FaultyDirectory::new(
+                    Arc::clone(&world.directory),
+                    nth,
+                    fault,
+                ));
+                let executor = world.executor_with(faulty.clone(), world.journal.clone());
+                let place = format!("{action:?}, call {nth}, {fault:?}");
+                tokio::select! {
+                    ran = executor.run(&record.action_id) => {
+                        assert!(ran.is_ok() && !faulty.struck(), "{place}");
+                        assert!(nth > 4, "{place}");
+                        break;
+                    }
+                    () = faulty.dies.notified() => {}
+                }
+                ends_as_if_undisturbed(&world, &record.action_id, changes, &place).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_back_is_unknown_and_never_a_guess() {
+    let world = World::in_memory();
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    // Grant, user, roles, change; then every look fails for good.
+    let faulty = Arc::new(FaultyDirectory::new(
+        Arc::clone(&world.directory),
+        4,
+        Fault::DiesAfter,
+    ));
+    let executor = world.executor_with(faulty.clone(), world.journal.clone());
+    tokio::select! {
+        ran = executor.run(&record.action_id) => panic!("{ran:?}"),
+        () = faulty.dies.notified() => {}
+    }
+    let mut dead = Arc::clone(&world.directory);
+    for nth in 1..=40 {
+        dead = Arc::new(FaultyDirectory::new(dead, nth, Fault::Lost));
+    }
+    let executor = world.executor_with(dead, world.journal.clone());
+    assert_eq!(
+        world.finish(&executor, &record.action_id).await,
+        State::Unknown
+    );
+    assert_eq!(world.memory().changes().len(), 1);
+}
+
+#[tokio::test]
+async fn the_kill_switch_holds_between_a_crash_and_the_next_call() {
+    // P16: the intent is durable, the call was not made, the switch is set meanwhile.
+    let world = World::in_memory();
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    let faulty = Arc::new(FaultyDirectory::new(
+        Arc::clone(&world.directory),
+        4,
+        Fault::DiesBefore,
+    ));
+    let executor = world.executor_with(faulty.clone(), world.journal.clone());
+    tokio::select! {
+        ran = executor.run(&record.action_id) => panic!("{ran:?}"),
+        () = faulty.dies.notified() => {}
+    }
+    assert_eq!(world.record(&record.action_id).state, State::Intended);
+    std::fs::write(&world.gates.kill_switch, "").unwrap();
+    assert_eq!(
+        world.finish(&world.executor(), &record.action_id).await,
+        State::Failed
+    );
+    assert!(world.memory().changes().is_empty());
+    assert!(
+        world
+            .journal
+            .runnable(&world.tenant_id, 10)
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn two_executors_that_race_send_one_change() {
+    // P14: the change of state to "intended" has one winner.
+    for _ in 0..20 {
+        let world = World::in_memory();
+        let record = world.request(&Action::RevokeSessions(RevokeSessions {}));
+        let (one, other) = (world.executor(), world.executor());
+        let (one, other) = tokio::join!(one.run(&record.action_id), other.run(&record.action_id));
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+        assert_eq!(world.memory().changes(), ["revoke"]);
+    }
+}

@@ -1,0 +1,240 @@
+//! A directory and a journal whose Nth call fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use respond::action::Permission;
+use respond::cases::{Case, Intake, SeenAlert};
+use respond::directory::{
+    Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
+};
+use respond::journal::{Admitted, Journal, JournalError, Outgoing, Request, Step};
+use respond::preflight::Intent;
+use respond::record::ActionRecord;
+use schemas::wire::AuditRecord;
+use tokio::sync::Notify;
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It never arrives.
+    Lost,
+    /// It takes effect, and its answer is lost.
+    AnswerLost,
+    /// It is refused for good.
+    Denied,
+    /// The process dies before it.
+    DiesBefore,
+    /// The process dies after it took effect.
+    DiesAfter,
+}
+
+/// Fails the Nth call, from 1, of those that it forwards.
+pub(crate) struct FaultyDirectory {
+    inner: Arc<dyn Directory>,
+    nth: u32,
+    fault: Fault,
+    calls: AtomicU32,
+    /// Told when the process is to die.
+    pub(crate) dies: Notify,
+}
+
+impl FaultyDirectory {
+    pub(crate) fn new(inner: Arc<dyn Directory>, nth: u32, fault: Fault) -> Self {
+        Self {
+            inner,
+            nth,
+            fault,
+            calls: AtomicU32::new(0),
+            dies: Notify::new(),
+        }
+    }
+
+    /// Whether the Nth call came.
+    pub(crate) fn struck(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) >= self.nth
+    }
+
+    async fn through<T>(
+        &self,
+        call: impl Future<Output = Result<T, DirectoryError>> + Send,
+    ) -> Result<T, DirectoryError> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) + 1 != self.nth {
+            return call.await;
+        }
+        let lost = DirectoryError::Unreachable {
+            why: "on purpose".to_owned(),
+            after: Duration::from_millis(1),
+        };
+        match self.fault {
+            Fault::Lost => Err(lost),
+            Fault::AnswerLost => call.await.and(Err(lost)),
+            Fault::Denied => Err(DirectoryError::Denied {
+                status: 403,
+                code: "Authorization_RequestDenied".to_owned(),
+                request_id: String::new(),
+            }),
+            Fault::DiesBefore => self.die().await,
+            Fault::DiesAfter => {
+                call.await?;
+                self.die().await
+            }
+        }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.dies.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl DirectoryReads for FaultyDirectory {
+    async fn grant(&self, needed: &[Permission]) -> Result<Grant, DirectoryError> {
+        self.through(self.inner.grant(needed)).await
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<User>, DirectoryError> {
+        self.through(self.inner.user(name)).await
+    }
+
+    async fn roles(&self, id: &ObjectId) -> Result<Vec<Role>, DirectoryError> {
+        self.through(self.inner.roles(id)).await
+    }
+
+    async fn inbox_rules(&self, id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError> {
+        self.through(self.inner.inbox_rules(id)).await
+    }
+}
+
+#[async_trait]
+impl Directory for FaultyDirectory {
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        enabled: bool,
+    ) -> Result<Reply, DirectoryError> {
+        self.through(self.inner.set_account_enabled(id, enabled))
+            .await
+    }
+
+    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
+        self.through(self.inner.revoke_sessions(id)).await
+    }
+
+    async fn set_rule_enabled(
+        &self,
+        id: &ObjectId,
+        rule_id: &str,
+        enabled: bool,
+    ) -> Result<Reply, DirectoryError> {
+        self.through(self.inner.set_rule_enabled(id, rule_id, enabled))
+            .await
+    }
+}
+
+/// Fails the Nth write, from 1: before it is durable, or after.
+pub(crate) struct FaultyJournal {
+    inner: Arc<dyn Journal>,
+    nth: u32,
+    after: bool,
+    writes: AtomicU32,
+}
+
+impl FaultyJournal {
+    pub(crate) fn new(inner: Arc<dyn Journal>, nth: u32, after: bool) -> Self {
+        Self {
+            inner,
+            nth,
+            after,
+            writes: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether the Nth write came.
+    pub(crate) fn struck(&self) -> bool {
+        self.writes.load(Ordering::SeqCst) >= self.nth
+    }
+
+    fn write<T>(
+        &self,
+        write: impl FnOnce(&dyn Journal) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if self.writes.fetch_add(1, Ordering::SeqCst) + 1 != self.nth {
+            return write(self.inner.as_ref());
+        }
+        if self.after {
+            write(self.inner.as_ref())?;
+        }
+        Err(JournalError::Closed)
+    }
+}
+
+impl Journal for FaultyJournal {
+    fn admit(
+        &self,
+        alerts: &[SeenAlert],
+        intake: &Intake,
+        now_us: i64,
+    ) -> Result<Vec<Admitted>, JournalError> {
+        self.write(|journal| journal.admit(alerts, intake, now_us))
+    }
+
+    fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError> {
+        self.write(|journal| journal.advance(step))
+    }
+
+    fn postpone(&self, action_id: &str, attempts: u32, at_us: i64) -> Result<(), JournalError> {
+        self.write(|journal| journal.postpone(action_id, attempts, at_us))
+    }
+
+    fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
+        self.write(|journal| journal.request(request))
+    }
+
+    fn published(&self, number: i64) -> Result<(), JournalError> {
+        self.write(|journal| journal.published(number))
+    }
+
+    fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
+        self.inner.action(action_id)
+    }
+
+    fn runnable(
+        &self,
+        tenant_id: &str,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        self.inner.runnable(tenant_id, count_max)
+    }
+
+    fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {
+        self.inner.intents(tenant_id, since_us)
+    }
+
+    fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError> {
+        self.inner.outgoing(count_max)
+    }
+
+    fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
+        self.inner.cases(count_max)
+    }
+
+    fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError> {
+        self.inner.case(case_id)
+    }
+
+    fn actions(
+        &self,
+        case_id: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        self.inner.actions(case_id, count_max)
+    }
+
+    fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError> {
+        self.inner.audit(after, count_max)
+    }
+}

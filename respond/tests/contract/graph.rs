@@ -1,0 +1,111 @@
+//! The directory over HTTP: names as they come, refusals, throttling.
+
+use respond::action::{Action, BlockSignIn, RevokeSessions};
+use respond::directory::ObjectId;
+use respond::record::State;
+use serde_json::json;
+
+use crate::world::World;
+
+const BLOCK: Action = Action::BlockSignIn(BlockSignIn {});
+
+#[tokio::test]
+async fn names_are_one_encoded_segment() {
+    // P69: none of these may reach another path, and the list of all users is not a user.
+    let world = World::simulated().await;
+    for name in [
+        "o'brien@harbour.example",
+        "a/b@harbour.example",
+        "x_y.test#EXT#@harbour.example",
+        "jürgen@harbour.example",
+        "a?b@harbour.example",
+        "a%2Fb@harbour.example",
+        "",
+        ".",
+        "..",
+        r#"["a@b"]"#,
+    ] {
+        assert_eq!(world.directory.user(name).await.unwrap(), None, "{name}");
+    }
+    let found = world.directory.user(&world.account).await.unwrap().unwrap();
+    let by_name = world
+        .directory
+        .user(&found.user_principal_name)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found, by_name);
+}
+
+#[tokio::test]
+async fn a_rule_id_cannot_lead_elsewhere() {
+    let world = World::simulated().await;
+    let id = ObjectId::parse(&world.account).unwrap();
+    for rule in ["..", ".", "", "../../..", "a/b", "#"] {
+        let refused = world.directory.set_rule_enabled(&id, rule, false).await;
+        assert!(refused.is_err(), "{rule}");
+    }
+    assert!(
+        world
+            .changes()
+            .await
+            .iter()
+            .all(|call| call.contains("messageRules/"))
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_revocation_is_read_back_rather_than_sent_again() {
+    // P14
+    let world = World::simulated().await;
+    world
+        .script(
+            &json!({"path_contains": "revokeSignInSessions", "status": 504, "after_effect": true}),
+        )
+        .await;
+    let record = world
+        .perform(&Action::RevokeSessions(RevokeSessions {}))
+        .await;
+    assert_eq!(record.state, State::Effective, "{}", record.detail);
+    assert_eq!(world.changes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_needs_a_human_and_is_not_repeated() {
+    // P71: §5.4, never retry a 403.
+    let world = World::simulated().await;
+    world
+        .script(
+            &json!({"path_contains": "/v1.0/users/", "method": "PATCH", "status": 403, "times": 5}),
+        )
+        .await;
+    let record = world.perform(&BLOCK).await;
+    assert_eq!(record.state, State::Failed, "{}", record.detail);
+    assert_eq!(world.changes().await.len(), 1);
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out() {
+    let world = World::simulated().await;
+    world
+        .script(&json!({"path_contains": "/v1.0/users/", "status": 429, "retry_after_s": 0, "times": 2}))
+        .await;
+    assert_eq!(world.perform(&BLOCK).await.state, State::Effective);
+}
+
+#[tokio::test]
+async fn a_page_of_html_is_no_fact() {
+    let world = World::simulated().await;
+    world
+        .script(&json!({"path_contains": "roleAssignments", "html": true}))
+        .await;
+    let record = world.perform(&BLOCK).await;
+    assert_eq!(record.state, State::Refused, "{}", record.detail);
+    assert!(
+        record.detail["why"]
+            .as_str()
+            .unwrap()
+            .contains("directory roles")
+    );
+    assert!(world.changes().await.is_empty());
+}

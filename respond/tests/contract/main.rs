@@ -1,0 +1,17 @@
+//! The contract of respond: what every action must survive, on a directory in memory and on the simulated
+//! tenant over HTTP, and what the stage promises around it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends"
+)]
+
+mod actions;
+mod crashes;
+mod faulty;
+mod graph;
+mod kit;
+mod memory;
+mod stage;
+mod world;

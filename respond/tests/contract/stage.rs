@@ -1,0 +1,441 @@
+//! The stage on the embedded log: alerts in; cases, actions and a chain of audit entries out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::config::LogConfig;
+use bus::{Bus, BusConfig, Message};
+use prost::Message as _;
+use respond::action::ActionKind;
+use respond::audit::Verifier;
+use respond::directory::Directory;
+use respond::record::State;
+use respond::review::{Review, VerifyError};
+use respond::stage::Directories;
+use respond::{RespondConfig, RespondError, stage};
+use schemas::environment::SystemClock;
+use schemas::topics::Topic;
+use schemas::wire::{Alert, AuditRecord, Case};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::faulty::{Fault, FaultyDirectory};
+use crate::memory::{ACCOUNT, MemoryDirectory};
+use crate::world::{TENANT, alert};
+
+const OTHER_TENANT: &str = "7f3caaaa-0000-4000-8000-000000000002";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A bus, a journal and directories that outlive a stage.
+struct House {
+    folder: TempDir,
+    bus: Bus,
+    config: RespondConfig,
+    directories: Directories,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let config = BusConfig::Log(LogConfig {
+            path,
+            ..LogConfig::default()
+        });
+        let bus = Bus::open(&config).await.unwrap();
+        let config = RespondConfig {
+            dry_run: false,
+            automatic: ActionKind::ALL.to_vec(),
+            journal: folder.path().join("journal"),
+            kill_switch: folder.path().join("stop"),
+            read_back_wait_ms: 1,
+            retry_wait_ms: 1,
+            ..RespondConfig::default()
+        };
+        Self {
+            folder,
+            bus,
+            config,
+            directories: Directories::new(),
+        }
+    }
+
+    fn add(&mut self, tenant_id: &str, directory: Arc<dyn Directory>) {
+        self.directories.insert(tenant_id.to_owned(), directory);
+    }
+
+    fn start(&self) -> Stage {
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(stage::run_in(
+            self.config.clone(),
+            self.directories.clone(),
+            self.bus.clone(),
+            Arc::new(SystemClock),
+            stop.clone(),
+        ));
+        Stage { running, stop }
+    }
+
+    async fn publish(&self, alerts: &[Alert]) {
+        let messages = alerts
+            .iter()
+            .map(|alert| Message {
+                key: alert.alert_id.clone(),
+                payload: alert.encode_to_vec(),
+            })
+            .collect();
+        self.bus.publish(Topic::Alerts, messages).await.unwrap();
+    }
+
+    fn review(&self) -> Review {
+        Review::open(&self.config.journal).unwrap()
+    }
+
+    /// Waits until the actions are as asked for.
+    async fn until(&self, what: &str, is_so: impl Fn(&BTreeMap<String, State>) -> bool) {
+        let started = tokio::time::Instant::now();
+        loop {
+            let states = self.states();
+            if is_so(&states) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{what}: {states:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// States of all actions, by tenant and action.
+    fn states(&self) -> BTreeMap<String, State> {
+        let records = self.review().actions(1_000).unwrap();
+        records
+            .into_iter()
+            .map(|record| {
+                let tenant = &record.tenant_id[record.tenant_id.len() - 1..];
+                (
+                    format!("{tenant} {} {}", record.action.kind(), record.round),
+                    record.state,
+                )
+            })
+            .collect()
+    }
+
+    /// Everything on a topic, for a reader of its own.
+    async fn read<T: prost::Message + Default>(&self, topic: Topic) -> Vec<T> {
+        let end = self
+            .bus
+            .ends(topic)
+            .await
+            .unwrap()
+            .iter()
+            .map(|end| end.next_offset)
+            .sum::<i64>();
+        let group = format!(
+            "test-{}",
+            schemas::ids::hex(&[topic.name().as_bytes(), &end.to_le_bytes()])
+        );
+        let mut consumer = self.bus.subscribe(&group, &[topic]).await.unwrap();
+        let mut found = Vec::new();
+        while i64::try_from(found.len()).unwrap() < end {
+            let polled = consumer.next(1_000, Duration::from_secs(1)).await.unwrap();
+            found.extend(
+                polled
+                    .records
+                    .iter()
+                    .map(|record| T::decode(record.payload.as_slice()).unwrap()),
+            );
+        }
+        found
+    }
+}
+
+struct Stage {
+    running: JoinHandle<Result<(), RespondError>>,
+    stop: CancellationToken,
+}
+
+impl Stage {
+    async fn end(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.running)
+            .await
+            .expect("it drains")
+            .unwrap()
+            .unwrap();
+    }
+
+    /// As SIGKILL would: nothing is drained.
+    async fn kill(self) {
+        self.running.abort();
+        assert!(self.running.await.is_err(), "it was killed");
+    }
+}
+
+fn all(state: State, count: usize) -> impl Fn(&BTreeMap<String, State>) -> bool {
+    move |states| states.len() == count && states.values().all(|now| *now == state)
+}
+
+#[tokio::test]
+async fn an_alert_contains_the_account_and_everything_is_published_in_one_chain() {
+    let mut house = House::new().await;
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(TENANT, directory.clone());
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    // S76: the same alert again, and another one, open no other case and act no second time.
+    house
+        .publish(&[alert(TENANT, ACCOUNT, "a1"), alert(TENANT, ACCOUNT, "a2")])
+        .await;
+    house
+        .until("both are known", |_| {
+            house.review().cases(9).unwrap()[0].alerts.len() == 2
+        })
+        .await;
+    stage.end().await;
+
+    assert_eq!(
+        directory.changes(),
+        [
+            "accountEnabled=false",
+            "revoke",
+            "hides=false",
+            "forwards=false"
+        ]
+    );
+    let cases: Vec<Case> = house.read(Topic::Cases).await;
+    let newest = cases.iter().max_by_key(|case| case.revision).unwrap();
+    assert!(cases.iter().all(|case| case.case_id == newest.case_id));
+    assert_eq!(newest.status, "in_progress");
+    assert_eq!(newest.alert_ids, ["a1", "a2"]);
+    let audit: Vec<AuditRecord> = house.read(Topic::Audit).await;
+    let mut verifier = Verifier::default();
+    for entry in &audit {
+        verifier.take(entry).unwrap();
+    }
+    // Planned, approved, intended, applied, effective; three times.
+    assert_eq!(audit.len(), 15);
+    assert_eq!(
+        house.review().verify(Vec::new()).unwrap(),
+        verifier.finish().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn dry_run_is_the_default_and_sends_nothing() {
+    assert!(RespondConfig::default().dry_run);
+    let mut house = House::new().await;
+    house.config.dry_run = true;
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(TENANT, directory.clone());
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("planned", all(State::Planned, 3)).await;
+    stage.end().await;
+    let audit: Vec<AuditRecord> = house.read(Topic::Audit).await;
+    assert!(
+        audit
+            .iter()
+            .all(|entry| entry.dry_run && entry.state == "planned")
+    );
+    // P16: what was planned in dry-run is not sent when dry-run is turned off.
+    house.config.dry_run = false;
+    let record = &house.review().actions(9).unwrap()[0];
+    assert!(house.review().approve(&record.action_id, "kim", 0).is_err());
+    let stage = house.start();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stage.end().await;
+    assert!(directory.changes().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_list_of_automatic_actions_a_person_decides() {
+    let mut house = House::new().await;
+    house.config.automatic = Vec::new();
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(TENANT, directory.clone());
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("planned", all(State::Planned, 3)).await;
+    let review = house.review();
+    let actions = review.actions(9).unwrap();
+    review.approve(&actions[0].action_id, "kim", 1).unwrap();
+    review.deny(&actions[1].action_id, "kim", 1).unwrap();
+    house
+        .until("decided", |states| {
+            states["1 block_sign_in 0"] == State::Effective
+                && states["1 revoke_sessions 0"] == State::Refused
+        })
+        .await;
+    stage.end().await;
+    assert_eq!(directory.changes(), ["accountEnabled=false"]);
+    assert!(
+        review.approve(&actions[1].action_id, "kim", 1).is_err(),
+        "denied is denied"
+    );
+}
+
+#[tokio::test]
+async fn a_tenant_whose_directory_hangs_does_not_stall_another() {
+    // Invariant 7.
+    let mut house = House::new().await;
+    let stuck = MemoryDirectory::new();
+    let stuck: Arc<dyn Directory> =
+        Arc::new(FaultyDirectory::new(Arc::new(stuck), 1, Fault::DiesBefore));
+    house.add(TENANT, stuck);
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(OTHER_TENANT, directory.clone());
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.publish(&[alert(OTHER_TENANT, ACCOUNT, "a2")]).await;
+    house
+        .until("the other is contained", |states| {
+            states
+                .iter()
+                .filter(|(key, state)| key.starts_with('2') && **state == State::Effective)
+                .count()
+                == 3
+        })
+        .await;
+    assert_eq!(directory.changes().len(), 4);
+    stage.kill().await;
+}
+
+#[tokio::test]
+async fn killed_at_every_call_and_started_again_it_ends_as_if_undisturbed() {
+    // P14, must-show 3: each change arrives once, whatever the moment.
+    for fault in [Fault::DiesBefore, Fault::DiesAfter] {
+        for nth in [1, 3, 4, 5, 6, 9, 10, 14, 15, 16, 17] {
+            let mut house = House::new().await;
+            let directory = Arc::new(MemoryDirectory::new());
+            let faulty = Arc::new(FaultyDirectory::new(directory.clone(), nth, fault));
+            house.add(TENANT, faulty.clone());
+            let stage = house.start();
+            house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+            tokio::time::timeout(PATIENCE, faulty.dies.notified())
+                .await
+                .expect("it dies");
+            stage.kill().await;
+            let stage = house.start();
+            house
+                .until(&format!("{fault:?} {nth}"), all(State::Effective, 3))
+                .await;
+            stage.end().await;
+            assert_eq!(
+                directory.changes(),
+                [
+                    "accountEnabled=false",
+                    "revoke",
+                    "hides=false",
+                    "forwards=false"
+                ],
+                "{fault:?} {nth}"
+            );
+            house.review().verify(Vec::new()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_waits_for_the_first() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let first = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    let second = house.start();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!second.running.is_finished());
+    second.end().await;
+    first.end().await;
+}
+
+#[tokio::test]
+async fn tampering_with_the_file_is_found_and_named() {
+    // P19
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+    let head = house.review().verify(Vec::new()).unwrap().unwrap();
+    for (sql, at) in [
+        (
+            "UPDATE audit SET target = 'somebody else' WHERE sequence = 7",
+            "entry 7 was changed",
+        ),
+        (
+            "UPDATE audit SET time_us = time_us - 1 WHERE sequence = 2",
+            "entry 2 was changed",
+        ),
+        ("DELETE FROM audit WHERE sequence = 4", "entry 4 is missing"),
+        (
+            "DELETE FROM audit WHERE sequence > 12",
+            "ends before entry 15",
+        ),
+    ] {
+        let copy = house.folder.path().join("copy");
+        let source = rusqlite::Connection::open(&house.config.journal).unwrap();
+        source
+            .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
+            .unwrap();
+        rusqlite::Connection::open(&copy)
+            .unwrap()
+            .execute(sql, [])
+            .unwrap();
+        let verdict = Review::open(&copy).unwrap().verify(vec![head.clone()]);
+        let Err(VerifyError::Broken(broken)) = verdict else {
+            panic!("{sql}: {verdict:?}")
+        };
+        assert!(broken.to_string().contains(at), "{sql}: {broken}");
+        std::fs::remove_file(&copy).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_an_alert_does_not_stop_the_stage() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    let garbage = |payload: &[u8]| Message {
+        key: "x".to_owned(),
+        payload: payload.to_vec(),
+    };
+    house
+        .bus
+        .publish(Topic::Alerts, vec![garbage(b"\xff\xff\xff"), garbage(b"")])
+        .await
+        .unwrap();
+    let mut hostile = alert(TENANT, "../../users", "h1");
+    hostile.user = "'; DROP TABLE cases; --<script>".to_owned();
+    house
+        .publish(&[hostile, alert(TENANT, ACCOUNT, "a1")])
+        .await;
+    house
+        .until("contained", |states| {
+            states.len() == 3 && house.review().actions(9).unwrap().len() == 6
+        })
+        .await;
+    house
+        .until("ended", |_| {
+            house
+                .review()
+                .actions(9)
+                .unwrap()
+                .iter()
+                .all(|record| record.state.is_final())
+        })
+        .await;
+    stage.end().await;
+    let states: Vec<State> = house
+        .review()
+        .actions(9)
+        .unwrap()
+        .iter()
+        .map(|record| record.state)
+        .collect();
+    assert_eq!(states[..3], [State::Refused; 3], "there is no such account");
+    assert_eq!(states[3..], [State::Effective; 3]);
+}
