@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use schemas::topics::Topic;
 use tokio::task;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::context::Membership;
 use super::{Cluster, settings};
@@ -43,6 +43,7 @@ pub struct KafkaConsumer {
     client: Option<Arc<Client>>,
     /// Taken from the client and not yet returned: a call that was cancelled left them.
     gathered: Vec<Delivery>,
+    gathered_bytes: usize,
 }
 
 /// What one look at the client's queue brought.
@@ -71,6 +72,7 @@ impl KafkaConsumer {
             topics,
             client: Some(client),
             gathered: Vec::new(),
+            gathered_bytes: 0,
         })
     }
 
@@ -108,9 +110,8 @@ impl KafkaConsumer {
     ) -> Result<(), BusError> {
         let membership = client.context();
         let mut stream = client.stream();
-        let mut bytes: usize = self.gathered.iter().map(Delivery::bytes).sum();
         while self.gathered.len() < records_max
-            && bytes < POLL_BYTES_MAX
+            && self.gathered_bytes < POLL_BYTES_MAX
             && membership.changes().is_empty()
         {
             let taken = if self.gathered.is_empty() {
@@ -125,24 +126,54 @@ impl KafkaConsumer {
                     None => break,
                 }
             };
-            match taken.map_or(Taken::Nothing, |taken| sort(membership, taken)) {
-                Taken::Record(record) => {
-                    // It came after the changes that its poll met; what was gathered came before.
-                    self.discard_stale(client);
-                    bytes += record.bytes();
-                    self.gathered.push(record);
-                }
-                Taken::Failed(cause) => {
-                    return Err(BusError::Kafka {
-                        doing: "read",
-                        cause,
-                    });
-                }
-                Taken::Fatal(cause) => return self.rebuild(&cause),
-                Taken::Nothing => {}
+            if let Some(taken) = taken {
+                self.keep(client, taken)?;
             }
         }
         Ok(())
+    }
+
+    /// Adds what the client's queue brought to what was gathered.
+    fn keep(
+        &mut self,
+        client: &Client,
+        taken: Result<BorrowedMessage<'_>, KafkaError>,
+    ) -> Result<(), BusError> {
+        match sort(client.context(), taken) {
+            Taken::Record(record) => {
+                // It came after the changes that its poll met; what was gathered came before.
+                self.discard_stale(client);
+                self.gathered_bytes += record.bytes();
+                self.gathered.push(record);
+                Ok(())
+            }
+            Taken::Failed(cause) => Err(BusError::Kafka {
+                doing: "read",
+                cause,
+            }),
+            Taken::Fatal(cause) => self.rebuild(&cause),
+            Taken::Nothing => Ok(()),
+        }
+    }
+
+    /// Lets the client take part in its group for a while; what it brings is kept for the next call.
+    async fn serve(&mut self, client: &Client, wait: Duration) -> Result<(), BusError> {
+        let deadline = Instant::now() + wait;
+        let mut stream = client.stream();
+        while self.gathered_bytes < POLL_BYTES_MAX {
+            match timeout_at(deadline, stream.next()).await {
+                Ok(Some(taken)) => self.keep(client, taken)?,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        sleep_until(deadline).await;
+        Ok(())
+    }
+
+    /// Replaces what is gathered.
+    fn hold(&mut self, records: Vec<Delivery>) {
+        self.gathered_bytes = records.iter().map(Delivery::bytes).sum();
+        self.gathered = records;
     }
 
     /// Throws away what was gathered of partitions that were taken since: their new owner reads it again,
@@ -150,8 +181,9 @@ impl KafkaConsumer {
     fn discard_stale(&mut self, client: &Client) {
         let stale = std::mem::take(&mut client.context().changes().stale);
         if !stale.is_empty() {
-            self.gathered
-                .retain(|record| !stale.contains(&(record.topic, record.partition)));
+            let mut records = std::mem::take(&mut self.gathered);
+            records.retain(|record| !stale.contains(&(record.topic, record.partition)));
+            self.hold(records);
         }
     }
 
@@ -167,7 +199,7 @@ impl KafkaConsumer {
         if records.len() > records_max {
             later.extend(records.split_off(records_max));
         }
-        self.gathered = later;
+        self.hold(later);
         Polled {
             records,
             assigned: assigned.into_iter().collect(),
@@ -186,34 +218,22 @@ impl KafkaConsumer {
             drop(before);
             self.cluster.close(old);
         }
-        self.gathered.clear();
+        self.hold(Vec::new());
         Ok(())
     }
 
     pub(crate) async fn commit(&mut self, positions: &[Position]) -> Result<(), BusError> {
-        let client = self.client()?;
-        let list = {
-            let changes = client.context().changes();
-            let ours = |at: &&Position| changes.owned.contains(&(at.topic, at.partition));
-            let lost = positions.len() - positions.iter().filter(ours).count();
-            if lost > 0 {
-                metrics::counter!("bus_commits_fenced_total", "group" => self.group.clone())
-                    .increment(lost as u64);
-                tracing::warn!(
-                    group = self.group,
-                    lost,
-                    "left positions to the partitions' new owner"
-                );
-            }
-            self.list(positions.iter().filter(ours))?
-        };
-        if list.count() == 0 {
-            return Ok(());
-        }
         let started = Instant::now();
         loop {
-            let (client, list) = (Arc::clone(&client), list.clone());
-            let commit = task::spawn_blocking(move || client.commit(&list, CommitMode::Sync));
+            let client = self.client()?;
+            let list = self.list(self.still_ours(&client, positions).iter())?;
+            if list.count() == 0 {
+                return Ok(());
+            }
+            let commit = {
+                let client = Arc::clone(&client);
+                task::spawn_blocking(move || client.commit(&list, CommitMode::Sync))
+            };
             let outcome = timeout(COMMIT_WAIT.saturating_sub(started.elapsed()), commit)
                 .await
                 .map_err(|_| BusError::KafkaSlow {
@@ -223,12 +243,13 @@ impl KafkaConsumer {
                 .map_err(|_| BusError::ThreadEnded { doing: "commit" })?;
             match outcome {
                 Ok(()) => break,
-                // The others of the group are being placed: the coordinator takes it in a moment.
-                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress))
-                    if started.elapsed() < COMMIT_WAIT =>
-                {
-                    sleep(PAUSE).await;
-                }
+                // The group is being rearranged: we take part, and keep what stays ours.
+                Err(KafkaError::ConsumerCommit(
+                    RDKafkaErrorCode::RebalanceInProgress
+                    | RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::AssignmentLost,
+                )) if started.elapsed() < COMMIT_WAIT => self.serve(&client, PAUSE).await?,
                 Err(cause) => {
                     return Err(BusError::Kafka {
                         doing: "commit",
@@ -239,6 +260,28 @@ impl KafkaConsumer {
         }
         metrics::counter!("bus_commits_total", "group" => self.group.clone()).increment(1);
         Ok(())
+    }
+
+    /// Without the positions of partitions that were taken, be it only for a moment: another member may have
+    /// moved them since.
+    fn still_ours(&self, client: &Client, positions: &[Position]) -> Vec<Position> {
+        let changes = client.context().changes();
+        let (ours, lost): (Vec<_>, Vec<_>) = positions.iter().partition(|at| {
+            let partition = (at.topic, at.partition);
+            changes.owned.contains(&partition)
+                && !changes.assigned.contains(&partition)
+                && !changes.revoked.contains(&partition)
+        });
+        if !lost.is_empty() {
+            metrics::counter!("bus_commits_fenced_total", "group" => self.group.clone())
+                .increment(lost.len() as u64);
+            tracing::warn!(
+                group = self.group,
+                lost = lost.len(),
+                "left positions to their new owner"
+            );
+        }
+        ours
     }
 
     pub(crate) async fn seek(&mut self, positions: &[Position]) -> Result<(), BusError> {
@@ -256,11 +299,13 @@ impl KafkaConsumer {
                 });
             }
         }
-        self.gathered.retain(|record| {
+        let mut records = std::mem::take(&mut self.gathered);
+        records.retain(|record| {
             !positions
                 .iter()
                 .any(|at| (at.topic, at.partition) == (record.topic, record.partition))
         });
+        self.hold(records);
         let started = Instant::now();
         let mut list = self.list(positions.iter())?;
         while list.count() > 0 {

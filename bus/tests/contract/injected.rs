@@ -182,7 +182,7 @@ fn a_producer_with_a_fatal_error_is_replaced() {
     });
 }
 
-/// A missing right is told, and ends nothing else: once it is given, publishing goes on.
+/// A missing right is told, and stops nobody who has theirs.
 #[test]
 fn a_missing_right_is_told() {
     let cluster = Cluster::new();
@@ -195,11 +195,11 @@ fn a_missing_right_is_told() {
             .await
             .expect_err("refused");
         assert_eq!(refused.fate(), Fate::Stop, "{refused:?}");
-        bus.publish(Topic::Alerts, numbered(0..10, 1))
+        bus.publish(Topic::Cases, numbered(0..10, 1))
             .await
             .expect("durable");
         let mut reader = bus
-            .subscribe("reader", &[Topic::Alerts])
+            .subscribe("reader", &[Topic::Cases])
             .await
             .expect("joined");
         let records = read_until(&mut reader, |all| all.len() >= 10).await;

@@ -165,11 +165,14 @@ fn a_killed_broker_loses_nothing_acknowledged() {
                 published
             })
         };
+        let started = Instant::now();
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_millis(chance.random_range(100..1500))).await;
+            println!("killed after {:?}", started.elapsed());
             tokio::task::block_in_place(|| broker.kill());
             tokio::time::sleep(Duration::from_millis(chance.random_range(0..1500))).await;
             tokio::task::block_in_place(|| broker.restart());
+            println!("back after {:?}", started.elapsed());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
