@@ -279,9 +279,9 @@ mod tests {
             |entry| entry.time_us += 1,
         ];
         for change in changes {
-            let mut changed = entry.clone();
-            change(&mut changed);
-            assert_ne!(super::hash(&changed), entry.hash, "{changed:?}");
+            let mut other = entry.clone();
+            change(&mut other);
+            assert_ne!(super::hash(&other), entry.hash, "{other:?}");
         }
         let mut moved = entry.clone();
         moved.detail = "x".to_owned();

@@ -45,9 +45,9 @@ impl Review {
     /// Opens the journal's file.
     ///
     /// # Errors
-    /// [`JournalError`] if it cannot be used.
+    /// [`JournalError`] if there is none, or if it cannot be used.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        SqliteJournal::open(path).map(|journal| Self { journal })
+        SqliteJournal::open_existing(path).map(|journal| Self { journal })
     }
 
     /// Cases, newest change first.

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
@@ -37,6 +39,17 @@ impl SqliteJournal {
     /// [`JournalError::Storage`], or [`JournalError::Version`] if the file is not ours.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         Self::prepare(Connection::open(path)?)
+    }
+
+    /// Opens the file of a stage, which must exist.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`JournalError::Storage`] if there is no such file.
+    pub fn open_existing(path: &Path) -> Result<Self, JournalError> {
+        Self::prepare(Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE,
+        )?)
     }
 
     fn prepare(connection: Connection) -> Result<Self, JournalError> {

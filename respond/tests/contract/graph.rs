@@ -1,7 +1,10 @@
 //! The directory over HTTP: names as they come, refusals, throttling.
 
+use std::time::Duration;
+
 use respond::action::{Action, BlockSignIn, RevokeSessions};
 use respond::directory::ObjectId;
+use respond::executor::Progress;
 use respond::record::State;
 use serde_json::json;
 
@@ -108,4 +111,32 @@ async fn a_page_of_html_is_no_fact() {
             .contains("directory roles")
     );
     assert!(world.changes().await.is_empty());
+}
+
+#[tokio::test]
+async fn after_the_kill_switch_is_set_nothing_more_arrives() {
+    // P16: the client would wait a second for the throttled tenant, and send again.
+    let world = World::simulated().await;
+    world
+        .script(&json!({"path_contains": "/v1.0/users/", "method": "PATCH", "status": 503, "retry_after_s": 1, "times": 9}))
+        .await;
+    let record = world.request(&BLOCK);
+    let executor = world.executor();
+    let ((), ran) = tokio::join!(
+        async {
+            while world.changes().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            std::fs::write(&world.gates.kill_switch, "").unwrap();
+        },
+        executor.run(&record.action_id)
+    );
+    assert_eq!(ran.unwrap(), Progress::Ended(State::Failed));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(world.changes().await.len(), 1);
+    let detail = world.record(&record.action_id).detail;
+    assert!(
+        detail["why"].as_str().unwrap().contains("kill_switch"),
+        "{detail}"
+    );
 }

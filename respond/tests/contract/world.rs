@@ -42,10 +42,11 @@ pub(crate) const TENANT: &str = "7f3caaaa-0000-4000-8000-000000000001";
 pub(crate) enum Place {
     Memory(Arc<MemoryDirectory>),
     Simulated {
+        registration: Box<Tenant>,
         http_url: String,
         stop: CancellationToken,
         /// Serves for as long as it is kept.
-        _running: simulator::Running,
+        _running: Box<simulator::Running>,
     },
 }
 
@@ -99,6 +100,8 @@ impl World {
         let stop = CancellationToken::new();
         let config = simulator::SimulatorConfig {
             speed: 1_000_000.0,
+            users: 10,
+            ordinary_events_per_hour: 1,
             ..simulator::SimulatorConfig::default()
         };
         let running = simulator::start(config, Arc::new(SystemClock), stop.clone())
@@ -112,11 +115,13 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
-        let directory = Arc::new(graph_directory(&connection));
+        let registration = tenant(&connection);
+        let directory = Arc::new(graph_directory(&registration));
         let place = Place::Simulated {
+            registration: Box::new(registration),
             http_url: connection.http_url,
             stop,
-            _running: running,
+            _running: Box::new(running),
         };
         let account = story["victim"]["id"].as_str().unwrap();
         Self::around(place, directory, &connection.tenant_id, account)
@@ -323,18 +328,22 @@ async fn ask(http_url: &str, what: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
-pub(crate) fn graph_directory(connection: &simulator::Connection) -> GraphDirectory {
+/// The tenant as a configuration names it.
+pub(crate) fn tenant(connection: &simulator::Connection) -> Tenant {
+    let url = &connection.http_url;
+    Tenant {
+        tenant_id: connection.tenant_id.clone(),
+        client_id: connection.acting.client_id.clone(),
+        secret: Secret::new(connection.acting.client_secret.clone()),
+        endpoints: Endpoints::new(Cloud::Worldwide, url, url, url).unwrap(),
+    }
+}
+
+fn graph_directory(tenant: &Tenant) -> GraphDirectory {
     let http = HttpConfig {
         retry_wait_ms: 1,
         ..HttpConfig::default()
     };
     let client = Client::new(&http, Arc::new(SystemClock)).unwrap();
-    let url = &connection.http_url;
-    let door = client.tenant(Tenant {
-        tenant_id: connection.tenant_id.clone(),
-        client_id: connection.acting.client_id.clone(),
-        secret: Secret::new(connection.acting.client_secret.clone()),
-        endpoints: Endpoints::new(Cloud::Worldwide, url, url, url).unwrap(),
-    });
-    GraphDirectory::new(door, &connection.acting.client_id)
+    GraphDirectory::new(client.tenant(tenant.clone()), &tenant.client_id)
 }
