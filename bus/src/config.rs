@@ -1,6 +1,7 @@
 //! Where the bus is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ impl Default for LogConfig {
 }
 
 /// Apache Kafka.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KafkaConfig {
     /// Brokers to ask first, `host:port`, separated by commas.
@@ -59,8 +60,42 @@ impl Default for KafkaConfig {
     }
 }
 
+impl fmt::Debug for KafkaConfig {
+    /// Without the values of the settings: passwords are among them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KafkaConfig")
+            .field("brokers", &self.brokers)
+            .field("prefix", &self.prefix)
+            .field("replication_factor", &self.replication_factor)
+            .field("settings", &self.settings.keys())
+            .finish()
+    }
+}
+
 impl Default for BusConfig {
     fn default() -> Self {
         Self::Log(LogConfig::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KafkaConfig;
+
+    #[test]
+    fn no_password_is_shown() {
+        let settings = [("sasl.password".to_owned(), "hunter2".to_owned())].into();
+        let shown = format!(
+            "{:?}",
+            KafkaConfig {
+                settings,
+                ..KafkaConfig::default()
+            }
+        );
+        assert!(
+            shown.contains("sasl.password") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }

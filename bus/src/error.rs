@@ -70,8 +70,8 @@ pub enum BusError {
     },
     /// The embedded log's file is damaged.
     #[error(
-        "log file {path:?} is damaged; fix: restore it from a backup, or stop vedette, keep what is \
-         readable with `sqlite3 FILE .recover | sqlite3 NEW`, and put NEW in its place"
+        "log file {path:?} is damaged; fix: stop vedette and restore the file from a backup, or move it and \
+         its -wal file aside and start anew: what no stage had read yet is then only in the file moved aside"
     )]
     LogDamaged {
         /// The file.

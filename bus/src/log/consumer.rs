@@ -140,15 +140,19 @@ impl LogConsumer {
         Ok(())
     }
 
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as on Kafka, which waits for its broker"
-    )]
+    /// A position beyond the end is another file's: it starts at the earliest message, as Kafka does.
     pub(crate) async fn seek(&mut self, positions: &[Position]) -> Result<(), BusError> {
         self.check(positions)?;
         for to in positions {
+            let end = self.reader.end(to.topic).await?;
+            let next_offset = if to.next_offset > end {
+                tracing::warn!(topic = %to.topic, asked = to.next_offset, end, "position is beyond the end");
+                0
+            } else {
+                to.next_offset.max(0)
+            };
             for position in self.positions.iter_mut().filter(|at| at.topic == to.topic) {
-                position.next_offset = to.next_offset.max(0);
+                position.next_offset = next_offset;
             }
         }
         Ok(())

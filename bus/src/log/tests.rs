@@ -184,6 +184,17 @@ async fn two_handles_share_a_file() {
     assert_eq!(offsets, (0..400).collect::<Vec<_>>());
 }
 
+/// A reader that keeps its own positions, and finds that the file was replaced by a new one.
+#[tokio::test]
+async fn a_position_of_another_file_starts_anew() {
+    let folder = TempDir::new().unwrap();
+    let bus = LogBus::open(&config(&folder)).await.unwrap();
+    bus.publish(Topic::Alerts, messages(10, 1)).await.unwrap();
+    let mut reader = bus.subscribe("reader", &[Topic::Alerts]).await.unwrap();
+    reader.seek(&[at(1000)]).await.unwrap();
+    assert_eq!(read(&mut reader).await.len(), 10);
+}
+
 /// P6: a damaged file is named, with the fix, and never met by a panic.
 #[tokio::test]
 async fn a_damaged_file_is_named() {

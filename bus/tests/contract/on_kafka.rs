@@ -9,6 +9,8 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::config::KafkaConfig;
@@ -150,33 +152,38 @@ fn a_killed_broker_loses_nothing_acknowledged() {
     });
     run(async {
         let bus = Bus::open(&config).await.expect("the bus opens");
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(AtomicU32::new(0));
         let publisher = {
-            let (bus, stop) = (bus.clone(), stop.clone());
+            let (bus, stop, acknowledged) = (bus.clone(), stop.clone(), acknowledged.clone());
             tokio::spawn(async move {
-                let mut published = 0;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let messages = numbered(published..published + 200, 16);
+                while !stop.load(Ordering::Relaxed) {
+                    let first = acknowledged.load(Ordering::Relaxed);
+                    let messages = numbered(first..first + 200, 16);
                     bus.publish(EVENTS, messages)
                         .await
                         .expect("every publish ends well");
-                    published += 200;
+                    acknowledged.fetch_add(200, Ordering::Relaxed);
                 }
-                published
             })
         };
-        let started = Instant::now();
         for _ in 0..3 {
-            tokio::time::sleep(Duration::from_millis(chance.random_range(100..1500))).await;
-            println!("killed after {:?}", started.elapsed());
+            // Publishing is under way again; then any moment will do.
+            let before = acknowledged.load(Ordering::Relaxed);
+            let started = Instant::now();
+            while acknowledged.load(Ordering::Relaxed) == before {
+                assert!(started.elapsed() < PATIENCE, "publishing did not go on");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            println!("went on after {:?}", started.elapsed());
+            tokio::time::sleep(Duration::from_millis(chance.random_range(0..1000))).await;
             tokio::task::block_in_place(|| broker.kill());
             tokio::time::sleep(Duration::from_millis(chance.random_range(0..1500))).await;
             tokio::task::block_in_place(|| broker.restart());
-            println!("back after {:?}", started.elapsed());
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        let count = publisher.await.expect("published");
+        stop.store(true, Ordering::Relaxed);
+        publisher.await.expect("published");
+        let count = acknowledged.load(Ordering::Relaxed);
         let mut reader = bus.subscribe("after", &[EVENTS]).await.expect("joined");
         let records = read(&mut reader, count as usize).await;
         let numbers: BTreeSet<u32> = records.iter().map(number).collect();
