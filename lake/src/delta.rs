@@ -1,0 +1,335 @@
+//! One Delta table: its current files and positions in memory, and commits that cost the same however large it is.
+//!
+//! Protocol: reader 1, writer 2; <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>.
+//! A commit is one new numbered file of the log, published whole and only if nobody else took the number:
+//! that one step makes rows and bus positions visible together, and it fences writers that were replaced.
+
+pub(crate) mod file;
+pub(crate) mod log;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deltalake::DeltaTable;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use crate::disk::Disk;
+use crate::error::LakeError;
+use log::Entry;
+
+/// Most versions that other writers may take before a commit gives up for now.
+const COMMIT_TRIES_MAX: u32 = 1_000;
+
+/// A data file that is part of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataFile {
+    /// Path inside the table's folder.
+    pub(crate) path: String,
+    /// The tenant of all its rows.
+    pub(crate) tenant_id: String,
+    /// The day of all its rows, in days since the Unix epoch.
+    pub(crate) day: i32,
+    /// Number of rows; none if a foreign writer did not say.
+    pub(crate) rows: Option<u64>,
+    /// Size in bytes.
+    pub(crate) bytes: u64,
+    /// Bounds of its event times in microseconds, if every row has one.
+    pub(crate) event_times: Option<(i64, i64)>,
+    /// When it was written, in milliseconds since the Unix epoch.
+    pub(crate) modified_ms: i64,
+}
+
+/// What a table holds at one version.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    /// The version; none if the table does not exist yet.
+    pub(crate) version: Option<i64>,
+    /// The files by path.
+    pub(crate) files: BTreeMap<String, Arc<DataFile>>,
+    /// Latest version of each application's transactions, as far as seen by this process.
+    transactions: HashMap<String, i64>,
+}
+
+/// A partition of the bus, whose offsets a table keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Partition {
+    pub(crate) topic: Topic,
+    pub(crate) partition: i32,
+}
+
+impl Partition {
+    /// Under this name the table keeps the offset after the last message that it holds.
+    pub(crate) fn position_id(self) -> String {
+        format!("{}/{}", self.topic, self.partition)
+    }
+
+    /// Under this name the table keeps the offset up to which commits are known to be announced.
+    pub(crate) fn announced_id(self) -> String {
+        format!("announced/{}/{}", self.topic, self.partition)
+    }
+}
+
+/// How far a commit moves a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Advance {
+    pub(crate) partition: Partition,
+    /// Where the table stood when the batch was read; the commit fails if it stands elsewhere by then.
+    pub(crate) from: i64,
+    /// Where it will stand.
+    pub(crate) to: i64,
+}
+
+/// What is to become one commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proposal {
+    /// Files to add.
+    pub(crate) added: Vec<DataFile>,
+    /// Paths of files to remove.
+    pub(crate) removed: Vec<String>,
+    /// Partitions whose rows these are, for the table that is their home.
+    pub(crate) advances: Vec<Advance>,
+    /// Other application transactions.
+    pub(crate) transactions: Vec<(String, i64)>,
+    /// True if the added files hold only rows of the removed ones.
+    pub(crate) is_rearrangement: bool,
+    /// Set if rows of other writers may be the same as these: how many of their commits were looked at.
+    pub(crate) after_foreign_commits: Option<u64>,
+}
+
+/// How a commit ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is visible, at this version.
+    Committed(i64),
+    /// It was not made: other writers committed rows that were not looked at.
+    Overtaken,
+}
+
+/// One table, followed through its log.
+pub(crate) struct LiveTable {
+    pub(crate) table: Table,
+    root: PathBuf,
+    disk: Arc<dyn Disk>,
+    snapshot: Arc<Snapshot>,
+    /// As loaded first: asked for transactions that are older than this process.
+    loaded: Option<DeltaTable>,
+    foreign_commits: u64,
+}
+
+impl LiveTable {
+    /// Follows a table, which need not exist yet.
+    pub(crate) async fn follow(
+        location: &Path,
+        table: Table,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, LakeError> {
+        let mut live = Self {
+            table,
+            root: location.join(table.name()),
+            disk,
+            snapshot: Arc::default(),
+            loaded: None,
+            foreign_commits: 0,
+        };
+        live.refresh().await?;
+        Ok(live)
+    }
+
+    /// Creates the table unless somebody has, and adds columns that this version of vedette knows and the table does not.
+    pub(crate) async fn create(&mut self, now_us: i64) -> Result<(), LakeError> {
+        if self.snapshot.version.is_none() {
+            match self.publish(0, log::creation(self.table, now_us)).await {
+                Err(LakeError::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other?,
+            }
+        }
+        self.refresh().await
+    }
+
+    /// How many commits with rows other writers made while we watched.
+    pub(crate) fn foreign_commits(&self) -> u64 {
+        self.foreign_commits
+    }
+
+    /// The table's folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The disk that it is on.
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// What it held when last looked at.
+    pub(crate) fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Its address, as the Delta library wants it.
+    pub(crate) fn url(&self) -> Result<Url, LakeError> {
+        Url::from_directory_path(&self.root)
+            .map_err(|()| LakeError::Location { location: self.root.display().to_string() })
+    }
+
+    /// Takes in what others have committed.
+    pub(crate) async fn refresh(&mut self) -> Result<(), LakeError> {
+        if self.snapshot.version.is_none() {
+            return self.load().await;
+        }
+        while let Some(entry) = self.entry(self.next_version())? {
+            if !entry.is_rearrangement {
+                self.foreign_commits += 1;
+            }
+            self.apply(&entry);
+        }
+        // Entries may have been cleaned away before we came to read them; the checkpoint then stands beyond us.
+        let checkpoint = log::last_checkpoint(&self.root);
+        if checkpoint > self.snapshot.version {
+            self.load().await?;
+        }
+        Ok(())
+    }
+
+    /// The version after the last one seen.
+    fn next_version(&self) -> i64 {
+        self.snapshot.version.map_or(0, |version| version + 1)
+    }
+
+    /// An entry of the log, if there is one.
+    pub(crate) fn entry(&self, version: i64) -> Result<Option<Entry>, LakeError> {
+        let path = log::entry_path(&self.root, version);
+        match fs::read(&path) {
+            Ok(bytes) => Entry::decode(&bytes, version)
+                .map(Some)
+                .map_err(|cause| LakeError::Entry { table: self.table, version, cause }),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(LakeError::File { verb: "read", path, cause }),
+        }
+    }
+
+    async fn load(&mut self) -> Result<(), LakeError> {
+        if !self.root.join(log::LOG_FOLDER).is_dir() {
+            return Ok(());
+        }
+        let failed = |cause| LakeError::Log { table: self.table, cause: Box::new(cause) };
+        let loaded = match deltalake::open_table(self.url()?).await {
+            Ok(loaded) => loaded,
+            // The folder is made a moment before its first entry.
+            Err(deltalake::DeltaTableError::NotATable(_)) => return Ok(()),
+            Err(cause) => return Err(failed(cause)),
+        };
+        let state = loaded.snapshot().map_err(failed)?;
+        let mut snapshot = Snapshot {
+            version: i64::try_from(state.version()).ok(),
+            // What this process has seen stays true: transactions only move on.
+            transactions: HashMap::new(),
+            files: BTreeMap::new(),
+        };
+        for view in state.log_data() {
+            let file = log::data_file(
+                view.path().into_owned(),
+                &view.partition_values_map(),
+                view.size(),
+                view.modification_time(),
+                view.stats().as_deref(),
+            );
+            snapshot.files.insert(file.path.clone(), Arc::new(file));
+        }
+        self.snapshot = Arc::new(snapshot);
+        self.loaded = Some(loaded);
+        self.foreign_commits += 1;
+        Ok(())
+    }
+
+    /// Latest version of an application's transactions.
+    pub(crate) async fn transaction(&mut self, id: &str) -> Result<Option<i64>, LakeError> {
+        if let Some(version) = self.snapshot.transactions.get(id) {
+            return Ok(Some(*version));
+        }
+        let Some(loaded) = &self.loaded else { return Ok(None) };
+        let failed = |cause| LakeError::Log { table: self.table, cause: Box::new(cause) };
+        let version = loaded
+            .snapshot()
+            .map_err(failed)?
+            .transaction_version(loaded.log_store().as_ref(), id)
+            .await
+            .map_err(failed)?;
+        if let Some(version) = version {
+            Arc::make_mut(&mut self.snapshot).transactions.insert(id.to_owned(), version);
+        }
+        Ok(version)
+    }
+
+    /// Makes the proposal visible, whole or not at all.
+    ///
+    /// # Errors
+    /// [`LakeError::Fenced`] if a partition stands elsewhere than the proposal believes: another writer has it.
+    /// [`LakeError::Replaced`] if a file to be removed is gone.
+    pub(crate) async fn commit(&mut self, proposal: &Proposal, now_us: i64) -> Result<Outcome, LakeError> {
+        for _ in 0..COMMIT_TRIES_MAX {
+            self.check(proposal).await?;
+            if proposal.after_foreign_commits.is_some_and(|seen| seen != self.foreign_commits) {
+                return Ok(Outcome::Overtaken);
+            }
+            let version = self.next_version();
+            let entry = Entry::of_proposal(proposal, version, now_us);
+            match self.publish(version, entry.encode(self.table, now_us)).await {
+                Ok(()) => {
+                    self.apply(&entry);
+                    return Ok(Outcome::Committed(version));
+                }
+                Err(LakeError::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(other) => return Err(other),
+            }
+            self.refresh().await?;
+        }
+        Err(LakeError::Contended { table: self.table, tries: COMMIT_TRIES_MAX })
+    }
+
+    async fn check(&mut self, proposal: &Proposal) -> Result<(), LakeError> {
+        for advance in &proposal.advances {
+            let stands = self.transaction(&advance.partition.position_id()).await?.unwrap_or(0);
+            if stands != advance.from {
+                let Partition { topic, partition } = advance.partition;
+                return Err(LakeError::Fenced { topic, partition });
+            }
+        }
+        if proposal.removed.iter().any(|path| !self.snapshot.files.contains_key(path)) {
+            return Err(LakeError::Replaced { table: self.table });
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, version: i64, bytes: Vec<u8>) -> Result<(), LakeError> {
+        let path = log::entry_path(&self.root, version);
+        let disk = Arc::clone(&self.disk);
+        spawn_blocking(move || {
+            disk.publish(&path, &bytes).map_err(|cause| LakeError::File { verb: "write", path, cause })
+        })
+        .await?
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        snapshot.version = Some(entry.version);
+        for path in &entry.removed {
+            snapshot.files.remove(path);
+        }
+        for file in &entry.added {
+            snapshot.files.insert(file.path.clone(), Arc::new(file.clone()));
+        }
+        for (id, version) in &entry.transactions {
+            snapshot.transactions.insert(id.clone(), *version);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! What can go wrong in the lake, and what happens then.
+
+use std::io;
+use std::path::PathBuf;
+
+use bus::BusError;
+use datafusion::error::DataFusionError;
+use deltalake::DeltaTableError;
+use parquet::errors::ParquetError;
+use schemas::fate::Fate;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+
+/// What can go wrong in the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// The location is not a folder of this machine.
+    #[error("cannot keep the lake at \"{location}\"")]
+    Location {
+        /// The location, as configured.
+        location: String,
+    },
+    /// The disk refused.
+    #[error("could not {verb} \"{}\"", path.display())]
+    File {
+        /// What was tried: "write", "read", "remove".
+        verb: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The Delta log could not be read.
+    #[error("could not read the log of table \"{table}\"")]
+    Log {
+        /// The table.
+        table: Table,
+        /// What the library said.
+        #[source]
+        cause: Box<DeltaTableError>,
+    },
+    /// An entry of the Delta log is not what the protocol says.
+    #[error("cannot read entry {version} in the log of table \"{table}\"")]
+    Entry {
+        /// The table.
+        table: Table,
+        /// The entry's version.
+        version: i64,
+        /// What the decoder said.
+        #[source]
+        cause: serde_json::Error,
+    },
+    /// Rows could not be written to or read from Parquet.
+    #[error("could not convert rows of table \"{table}\"")]
+    Parquet {
+        /// The table.
+        table: Table,
+        /// What the library said.
+        #[source]
+        cause: ParquetError,
+    },
+    /// Another writer has taken over a partition; the batch is not ours to write.
+    #[error("another writer has taken over partition {partition} of topic \"{topic}\"")]
+    Fenced {
+        /// The topic.
+        topic: Topic,
+        /// The partition.
+        partition: i32,
+    },
+    /// Files that were to be replaced are gone.
+    #[error("another writer has replaced the files of table \"{table}\"")]
+    Replaced {
+        /// The table.
+        table: Table,
+    },
+    /// Somebody else's commits came first too often.
+    #[error("could not commit to table \"{table}\" in {tries} tries")]
+    Contended {
+        /// The table.
+        table: Table,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The bus refused.
+    #[error("could not use the bus")]
+    Bus(#[from] BusError),
+    /// A query could not be planned or run.
+    #[error("cannot run the query")]
+    Query(#[from] DataFusionError),
+    /// A file's path leads out of its table.
+    #[error("path \"{path}\" is not a file of table \"{table}\"")]
+    ForeignPath {
+        /// The table.
+        table: Table,
+        /// The path, as asked for.
+        path: String,
+    },
+    /// A worker thread ended early.
+    #[error("a worker thread ended early")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl LakeError {
+    /// What the loop that met it does next.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::File { .. }
+            | Self::Log { .. }
+            | Self::Fenced { .. }
+            | Self::Replaced { .. }
+            | Self::Contended { .. } => Fate::SOON,
+            Self::Bus(cause) => cause.fate(),
+            Self::Location { .. }
+            | Self::Entry { .. }
+            | Self::Parquet { .. }
+            | Self::Query(_)
+            | Self::ForeignPath { .. }
+            | Self::Worker(_) => Fate::Stop,
+        }
+    }
+
+    /// True if the disk has no room.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::File { cause, .. }
+            if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+}

@@ -1,0 +1,116 @@
+//! The lake for readers, in the writer's process or in another: SQL, single files, counts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::physical_plan::common::collect;
+use schemas::tables::Table;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::config::LakeConfig;
+use crate::delta::{LiveTable, Snapshot, file};
+use crate::disk::LocalDisk;
+use crate::error::LakeError;
+use crate::sql;
+use crate::sql::views::VIEWS;
+
+/// The tables, read-only. Cheap to clone; a table that does not exist yet is empty.
+#[derive(Clone)]
+pub struct Lake {
+    location: PathBuf,
+    tables: Arc<BTreeMap<Table, Mutex<LiveTable>>>,
+    state: Arc<SessionState>,
+}
+
+impl Lake {
+    /// Opens the lake for reading.
+    ///
+    /// # Errors
+    /// [`LakeError::Location`] if the location is not a folder of this machine; [`LakeError::Log`] if a table cannot be read.
+    pub async fn open(config: &LakeConfig) -> Result<Self, LakeError> {
+        let location = crate::location(&config.location)?;
+        let mut tables = BTreeMap::new();
+        for table in Table::ALL {
+            let live = LiveTable::follow(&location, *table, Arc::new(LocalDisk)).await?;
+            tables.insert(*table, Mutex::new(live));
+        }
+        Ok(Self { location, tables: Arc::new(tables), state: Arc::new(sql::session()?) })
+    }
+
+    /// Runs one read-only query over the tables as they are now, each at one version throughout.
+    ///
+    /// Names of tables and views match in any letter case, those of columns as they are written.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if it cannot be planned, or is not a query.
+    pub async fn query(&self, sql: &str) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
+        sql::run(self, &self.state, sql).await
+    }
+
+    /// Like [`Self::query`], with all of the answer in memory.
+    ///
+    /// # Errors
+    /// As [`Self::query`], and for what fails while it runs.
+    pub async fn query_all(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), LakeError> {
+        let (schema, stream) = self.query(sql).await?;
+        Ok((schema, collect(stream).await?))
+    }
+
+    /// Rows of a file that a batch announced, in order.
+    ///
+    /// Shape: the columns of [`schemas::arrow::file_schema`], low-cardinality ones as dictionaries; the
+    /// partition columns are in the announcement.
+    ///
+    /// # Errors
+    /// [`LakeError::ForeignPath`] if the path is not inside the table; [`LakeError::File`] if it cannot be read.
+    pub async fn read_file(&self, table: Table, path: &str) -> Result<Vec<RecordBatch>, LakeError> {
+        let path = file::absolute(&self.location.join(table.name()), table, path)?;
+        spawn_blocking(move || file::read(table, &path)?.collect()).await?
+    }
+
+    /// Number of rows of a table.
+    ///
+    /// # Errors
+    /// [`LakeError::Log`] or [`LakeError::File`] if the table cannot be read.
+    pub async fn count(&self, table: Table) -> Result<u64, LakeError> {
+        let snapshot = self.snapshot(table).await?;
+        Ok(snapshot.files.values().filter_map(|file| file.rows).sum())
+    }
+
+    /// Version of a table; none if it does not exist yet.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub async fn version(&self, table: Table) -> Result<Option<i64>, LakeError> {
+        Ok(self.snapshot(table).await?.version)
+    }
+
+    /// Names of the tables and views that a query can name, with their columns, in order.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if a view cannot be planned.
+    pub async fn tables(&self) -> Result<BTreeMap<String, SchemaRef>, LakeError> {
+        sql::names(self, &self.state).await
+    }
+
+    /// Names of the views.
+    pub fn views() -> impl Iterator<Item = &'static str> {
+        VIEWS.iter().map(|view| view.name)
+    }
+
+    pub(crate) fn root(&self, table: Table) -> PathBuf {
+        self.location.join(table.name())
+    }
+
+    pub(crate) async fn snapshot(&self, table: Table) -> Result<Arc<Snapshot>, LakeError> {
+        let Some(live) = self.tables.get(&table) else { return Ok(Arc::default()) };
+        let mut live = live.lock().await;
+        live.refresh().await?;
+        Ok(Arc::clone(live.snapshot()))
+    }
+}

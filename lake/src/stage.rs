@@ -1,0 +1,330 @@
+//! The stage: topics in, Delta commits and announcements out.
+//!
+//! Delivery: every message has its effect on the tables exactly once. The position of a partition is committed
+//! with its rows, in its home table; the consumer group's offsets only follow.
+//!
+//! ```text
+//! topic ──▶ batch of a table ──▶ files ─▶ commit ─▶ announce ─▶ group offsets
+//!            N rows, B bytes or T ms; while a commit is retried nothing is read. Nothing is dropped here.
+//! ```
+
+mod decode;
+mod flush;
+mod partitions;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, Consumer, Polled};
+use schemas::environment::Clock;
+use schemas::fate::Fate;
+use schemas::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::columns::Row;
+use crate::config::LakeConfig;
+use crate::delta::{LiveTable, Partition};
+use crate::disk::{Disk, LocalDisk};
+use crate::error::LakeError;
+use crate::maintenance::Maintenance;
+use crate::writer::TableWriter;
+use partitions::Partitions;
+
+/// Most messages taken from the bus at once.
+const POLL_RECORDS_MAX: usize = 5_000;
+
+/// Longest wait for messages while no batch is open.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a table must be quiet before its log is told what has been announced.
+const SETTLE_WAIT: Duration = Duration::from_secs(30);
+
+/// Shortest and longest wait between two tries.
+const RETRY_WAIT_MIN: Duration = Duration::from_millis(200);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// The topics that the stage keeps.
+pub fn topics() -> Vec<Topic> {
+    let mut topics: Vec<Topic> = Table::EVENTS.iter().copied().map(Topic::Events).collect();
+    topics.extend([Topic::DeadLetters, Topic::Coverage, Topic::Alerts, Topic::Audit]);
+    topics
+}
+
+/// The table that keeps a topic's rows and positions.
+pub(crate) fn home(topic: Topic) -> Option<Table> {
+    match topic {
+        Topic::Events(table) => Some(table),
+        Topic::DeadLetters => Some(Table::DeadLetters),
+        Topic::Coverage => Some(Table::Coverage),
+        Topic::Alerts => Some(Table::Alerts),
+        Topic::Audit => Some(Table::Actions),
+        Topic::Batches | Topic::Cases => None,
+    }
+}
+
+/// Keeps what travels on the bus, until `stop`; what was taken by then is committed.
+///
+/// # Errors
+/// [`LakeError`] whose fate is to stop: the location cannot be used, or the bus is lost for good.
+pub async fn run(
+    config: LakeConfig,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), LakeError> {
+    run_on(config, bus, clock, Arc::new(LocalDisk), stop).await
+}
+
+/// Like [`run`], on another disk.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(
+    config: LakeConfig,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    stop: CancellationToken,
+) -> Result<(), LakeError> {
+    let location = crate::location(&config.location)?;
+    let mut stage = Stage::open(config, location, bus, clock, disk, stop.clone()).await?;
+    let maintenance = stage.maintenance.start(stop.clone());
+    let outcome = stage.keep().await;
+    // A stage that failed takes its helper with it.
+    stop.cancel();
+    maintenance.await?;
+    outcome
+}
+
+/// What waits to be committed to one home table.
+#[derive(Default)]
+struct Open {
+    rows: Vec<Arrived>,
+    /// Rows of other tables that came with them.
+    beside: Vec<(Table, Row, Partition)>,
+    /// The offset after the last message of each partition.
+    reached: HashMap<Partition, i64>,
+    bytes: usize,
+    opened: Option<Instant>,
+}
+
+/// A row, and where it came from.
+struct Arrived {
+    row: Row,
+    partition: Partition,
+}
+
+struct Stage {
+    config: LakeConfig,
+    bus: Bus,
+    consumer: Consumer,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+    writers: HashMap<Table, TableWriter>,
+    partitions: Partitions,
+    open: HashMap<Table, Open>,
+    maintenance: Maintenance,
+    last_commit: Instant,
+}
+
+impl Stage {
+    async fn open(
+        config: LakeConfig,
+        location: PathBuf,
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
+        stop: CancellationToken,
+    ) -> Result<Self, LakeError> {
+        let mut writers = HashMap::new();
+        let mut shared = Vec::new();
+        for table in Table::ALL {
+            let live = create(&location, *table, &disk, clock.as_ref(), &stop).await?;
+            let live = Arc::new(Mutex::new(live));
+            shared.push(Arc::clone(&live));
+            writers.insert(*table, TableWriter::new(*table, live, config.identities));
+        }
+        let consumer = bus.subscribe(&config.group, &topics()).await?;
+        let maintenance = Maintenance::new(shared, config.clone(), Arc::clone(&clock));
+        Ok(Self {
+            config,
+            bus,
+            consumer,
+            clock,
+            stop,
+            writers,
+            partitions: Partitions::default(),
+            open: HashMap::new(),
+            maintenance,
+            last_commit: Instant::now(),
+        })
+    }
+
+    async fn keep(&mut self) -> Result<(), LakeError> {
+        while !self.stop.is_cancelled() {
+            let wait = self.time_to_next_deadline();
+            let stop = self.stop.clone();
+            let polled = tokio::select! {
+                () = stop.cancelled() => break,
+                polled = self.consumer.next(POLL_RECORDS_MAX, wait) => polled,
+            };
+            match polled {
+                Ok(polled) => self.take(polled).await?,
+                Err(error) => self.wait_after(error.into(), 0).await?,
+            }
+            self.flush_due().await?;
+            if self.last_commit.elapsed() > SETTLE_WAIT {
+                self.settle().await;
+            }
+        }
+        self.drain().await
+    }
+
+    async fn drain(&mut self) -> Result<(), LakeError> {
+        for table in self.open_tables() {
+            self.flush(table).await?;
+        }
+        self.settle().await;
+        Ok(())
+    }
+
+    async fn take(&mut self, polled: Polled) -> Result<(), LakeError> {
+        if !polled.revoked.is_empty() {
+            self.release(&polled.revoked);
+        }
+        if !polled.assigned.is_empty() {
+            self.take_over(&polled.assigned).await?;
+        }
+        let accepted = self.partitions.accept(polled.records);
+        for lost in &accepted.lost {
+            self.note_lost(lost);
+        }
+        if !accepted.seek.is_empty() {
+            self.consumer.seek(&accepted.seek).await?;
+        }
+        if accepted.records.is_empty() {
+            return Ok(());
+        }
+        let now_us = self.clock.now_us();
+        let decoded = tokio::task::spawn_blocking(move || decode::decode(accepted.records, now_us)).await?;
+        for message in decoded {
+            self.add(message);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, message: decode::Decoded) {
+        let Some(home) = home(message.partition.topic) else { return };
+        let open = self.open.entry(home).or_default();
+        open.opened.get_or_insert_with(Instant::now);
+        open.reached.insert(message.partition, message.offset + 1);
+        for (table, row) in message.rows {
+            self.add_row(message.partition, table, row);
+        }
+    }
+
+    fn add_row(&mut self, partition: Partition, table: Table, row: Row) {
+        let Some(home) = home(partition.topic) else { return };
+        let open = self.open.entry(home).or_default();
+        open.bytes += row.bytes();
+        if table == home {
+            open.rows.push(Arrived { row, partition });
+        } else {
+            open.beside.push((table, row, partition));
+        }
+    }
+
+    fn time_to_next_deadline(&self) -> Duration {
+        let wait = Duration::from_millis(self.config.batch_wait_ms);
+        self.open
+            .values()
+            .filter_map(|open| open.opened)
+            .map(|opened| wait.saturating_sub(opened.elapsed()))
+            .min()
+            .unwrap_or(IDLE_WAIT)
+    }
+
+    async fn flush_due(&mut self) -> Result<(), LakeError> {
+        let wait = Duration::from_millis(self.config.batch_wait_ms);
+        let rows_max = self.config.batch_rows.clamp(1, BATCH_ROWS_MAX);
+        let due = self.open_tables().into_iter().filter(|table| {
+            let open = &self.open[table];
+            open.opened.is_some_and(|opened| opened.elapsed() >= wait)
+                || open.rows.len() >= rows_max
+                || open.bytes >= BATCH_BYTES_MAX
+        });
+        for table in due.collect::<Vec<_>>() {
+            self.flush(table).await?;
+        }
+        Ok(())
+    }
+
+    fn open_tables(&self) -> Vec<Table> {
+        let mut tables: Vec<Table> =
+            self.open.iter().filter(|(_, open)| open.opened.is_some()).map(|(table, _)| *table).collect();
+        tables.sort();
+        tables
+    }
+
+    /// Waits before another try; an error whose fate is to stop is returned instead.
+    async fn wait_after(&self, error: LakeError, tries: u32) -> Result<(), LakeError> {
+        let after = match error.fate() {
+            Fate::Retry { after } => after.min(RETRY_WAIT_MAX),
+            Fate::DeadLetter => RETRY_WAIT_MIN,
+            Fate::Stop => return Err(error),
+        };
+        let wait = (RETRY_WAIT_MIN * 2_u32.saturating_pow(tries.min(10))).clamp(RETRY_WAIT_MIN, RETRY_WAIT_MAX.max(after));
+        let reason = if error.is_disk_full() { "disk_full" } else { "other" };
+        metrics::counter!("lake_retries_total", "reason" => reason).increment(1);
+        tracing::warn!(error = chain(&error), wait_ms = wait.as_millis(), "trying again");
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        Ok(())
+    }
+}
+
+async fn create(
+    location: &Path,
+    table: Table,
+    disk: &Arc<dyn Disk>,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+) -> Result<LiveTable, LakeError> {
+    loop {
+        let created = async {
+            let mut live = LiveTable::follow(location, table, Arc::clone(disk)).await?;
+            live.create(clock.now_us()).await?;
+            Ok(live)
+        };
+        match created.await {
+            Err(error @ LakeError::File { .. }) if error.is_disk_full() && !stop.is_cancelled() => {
+                tracing::warn!(%table, "disk is full: could not create the table, trying again");
+                tokio::select! {
+                    () = stop.cancelled() => return Err(error),
+                    () = tokio::time::sleep(RETRY_WAIT_MAX) => {}
+                }
+            }
+            other => return other,
+        }
+    }
+}
+
+/// An error with its causes, for a log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! Messages of the bus as rows.
+//!
+//! Pure; a message that cannot be read becomes a dead letter with all of its bytes.
+
+use bus::Delivery;
+use prost::Message;
+use schemas::dead_letter::Reason;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event};
+
+use crate::columns::{Row, event_row};
+use crate::delta::Partition;
+use crate::derived::{Derived, Place, unreadable};
+
+/// A message, decoded.
+pub(super) struct Decoded {
+    pub(super) partition: Partition,
+    pub(super) offset: i64,
+    /// Its rows, with their tables; none for a tombstone.
+    pub(super) rows: Vec<(Table, Row)>,
+}
+
+/// Decodes messages, in order.
+pub(super) fn decode(deliveries: Vec<Delivery>, now_us: i64) -> Vec<Decoded> {
+    deliveries
+        .into_iter()
+        .map(|delivery| Decoded {
+            partition: Partition { topic: delivery.topic, partition: delivery.partition },
+            offset: delivery.offset,
+            rows: if delivery.payload.is_empty() { Vec::new() } else { rows(&delivery, now_us) },
+        })
+        .collect()
+}
+
+fn rows(delivery: &Delivery, now_us: i64) -> Vec<(Table, Row)> {
+    match delivery.topic {
+        Topic::Events(table) => event(delivery, table, now_us),
+        Topic::DeadLetters => derived::<DeadLetter>(delivery, Table::DeadLetters, now_us),
+        Topic::Coverage => derived::<Coverage>(delivery, Table::Coverage, now_us),
+        Topic::Alerts => derived::<Alert>(delivery, Table::Alerts, now_us),
+        Topic::Audit => derived::<AuditRecord>(delivery, Table::Actions, now_us),
+        Topic::Batches | Topic::Cases => Vec::new(),
+    }
+}
+
+fn derived<T: Message + Derived + Default>(delivery: &Delivery, table: Table, now_us: i64) -> Vec<(Table, Row)> {
+    match T::decode(delivery.payload.as_slice()) {
+        Ok(message) => vec![(table, message.row())],
+        Err(error) => set_aside(delivery, "unknown", Reason::NotTheFormat, &error.to_string(), now_us, None),
+    }
+}
+
+fn event(delivery: &Delivery, table: Table, now_us: i64) -> Vec<(Table, Row)> {
+    let mut event = match Event::decode(delivery.payload.as_slice()) {
+        Ok(event) => event,
+        Err(error) => {
+            return set_aside(delivery, "unknown", Reason::NotTheFormat, &error.to_string(), now_us, None);
+        }
+    };
+    let table = match Table::of_name(&event.table) {
+        Some(named) if named.is_events() => named,
+        _ => {
+            event.problems.push(format!("topic {table} brought it for a table that is not known: {:?}", event.table));
+            Table::OtherEvents
+        }
+    };
+    match event_row(table, &event) {
+        Ok(row) => vec![(table, row)],
+        Err(reason) => {
+            set_aside(delivery, &event.tenant_id, reason, "raw cannot be kept as text", now_us, Some(&event.raw))
+        }
+    }
+}
+
+fn set_aside(
+    delivery: &Delivery,
+    tenant_id: &str,
+    reason: Reason,
+    detail: &str,
+    now_us: i64,
+    raw: Option<&[u8]>,
+) -> Vec<(Table, Row)> {
+    metrics::counter!("lake_dead_letters_total", "reason" => reason.as_str()).increment(1);
+    let place = Place {
+        tenant_id,
+        topic: &delivery.topic.name(),
+        partition: delivery.partition,
+        offset: delivery.offset,
+        now_us,
+    };
+    unreadable(&place, reason, detail, raw.unwrap_or(&delivery.payload))
+        .into_iter()
+        .map(|row| (Table::DeadLetters, row))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+    use bus::Delivery;
+    use prost::Message;
+    use schemas::tables::Table;
+    use schemas::topics::Topic;
+    use schemas::wire::Event;
+
+    fn tables_of(topic: Topic, payload: Vec<u8>) -> Vec<Table> {
+        let delivery = Delivery { topic, partition: 0, offset: 3, key: String::new(), payload };
+        let mut decoded = decode(vec![delivery], 0);
+        decoded.remove(0).rows.into_iter().map(|(table, _)| table).collect()
+    }
+
+    #[test]
+    fn every_message_becomes_a_row_somewhere() {
+        let signins = Topic::Events(Table::Signins);
+        let event = |table: &str, raw: &[u8]| {
+            Event { table: table.into(), raw: raw.to_vec().into(), ..Event::default() }.encode_to_vec()
+        };
+        for (payload, expected) in [
+            (event("signins", b"{}"), Table::Signins),
+            (event("no_such_table", b"{}"), Table::OtherEvents),
+            (event("alerts", b"{}"), Table::OtherEvents),
+            (event("m365_activity", b"{}"), Table::M365Activity),
+            (event("signins", b"\xff"), Table::DeadLetters),
+            (b"\xff\xff\xff".to_vec(), Table::DeadLetters),
+        ] {
+            assert_eq!(tables_of(signins, payload), [expected]);
+        }
+        assert_eq!(tables_of(Topic::Alerts, b"\xff\xff".to_vec()), [Table::DeadLetters]);
+        assert_eq!(tables_of(signins, Vec::new()), [], "a tombstone");
+    }
+}

@@ -1,0 +1,20 @@
+//! The lake's contract, on real Delta tables in a temporary folder and the embedded log (P1, P2, P5, P9, P13).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of a test fail by panicking"
+)]
+
+#[path = "contract/compaction.rs"]
+mod compaction;
+#[path = "contract/crashes.rs"]
+mod crashes;
+#[path = "contract/fences.rs"]
+mod fences;
+#[path = "contract/house.rs"]
+mod house;
+#[path = "contract/identities.rs"]
+mod identities;
+#[path = "contract/queries.rs"]
+mod queries;

@@ -1,0 +1,323 @@
+//! A bus, a lake and a disk to test with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::config::LogConfig;
+use bus::{Bus, BusConfig, Message};
+use lake::disk::{Disk, LocalDisk};
+use lake::{Lake, LakeConfig, LakeError, stage};
+use prost::Message as _;
+use schemas::environment::FixedClock;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire::{Batch, Event};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Noon of 2024-10-04 UTC, in microseconds.
+pub(crate) const NOON_US: i64 = 1_728_043_200_000_000;
+
+/// Microseconds of a day.
+pub(crate) const DAY_US: i64 = 86_400_000_000;
+
+/// Longest that anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a bus and a lake.
+pub(crate) struct House {
+    pub(crate) bus: Bus,
+    pub(crate) config: LakeConfig,
+    folder: tempfile::TempDir,
+}
+
+/// A stage that runs.
+pub(crate) struct Running {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), LakeError>>,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = LogConfig { path: folder.path().join("log.sqlite"), ..LogConfig::default() };
+        let config = LakeConfig {
+            location: folder.path().join("lake").to_str().unwrap().to_owned(),
+            batch_wait_ms: 20,
+            ..LakeConfig::default()
+        };
+        let bus = Bus::open(&BusConfig::Log(log)).await.unwrap();
+        Self { bus, config, folder }
+    }
+
+    pub(crate) fn table_folder(&self, table: Table) -> PathBuf {
+        self.folder.path().join("lake").join(table.name())
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        self.start_on(Arc::new(LocalDisk))
+    }
+
+    pub(crate) fn start_on(&self, disk: Arc<dyn Disk>) -> Running {
+        self.start_as(&self.config.group, disk)
+    }
+
+    /// Starts the stage under another group's name, whose offsets nobody has committed.
+    pub(crate) fn start_as(&self, group: &str, disk: Arc<dyn Disk>) -> Running {
+        let config = LakeConfig { group: group.to_owned(), ..self.config.clone() };
+        let stop = CancellationToken::new();
+        let clock = Arc::new(FixedClock(NOON_US));
+        let task = tokio::spawn(stage::run_on(config, self.bus.clone(), clock, disk, stop.clone()));
+        Running { stop, task }
+    }
+
+    pub(crate) async fn publish(&self, events: &[Event]) {
+        let mut by_table: BTreeMap<&str, Vec<Message>> = BTreeMap::new();
+        for event in events {
+            by_table
+                .entry(&event.table)
+                .or_default()
+                .push(Message { key: event.event_id.clone(), payload: event.encode_to_vec() });
+        }
+        for (table, messages) in by_table {
+            let topic = Topic::Events(Table::of_name(table).unwrap());
+            self.bus.publish(topic, messages).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn publish_bytes(&self, topic: Topic, payload: Vec<u8>) {
+        self.bus.publish(topic, vec![Message { key: "k".into(), payload }]).await.unwrap();
+    }
+
+    pub(crate) async fn lake(&self) -> Lake {
+        Lake::open(&self.config).await.unwrap()
+    }
+
+    /// Waits until the lake's group has passed every message of the topic.
+    pub(crate) async fn caught_up(&self, topic: Topic) {
+        self.caught_up_as(&self.config.group, topic).await;
+    }
+
+    pub(crate) async fn caught_up_as(&self, group: &str, topic: Topic) {
+        let ends = self.bus.ends(topic).await.unwrap();
+        eventually("the group passes every message", || async {
+            let committed = self.bus.committed(group, topic).await.unwrap();
+            ends.iter().all(|end| end.next_offset == 0 || committed.contains(end))
+        })
+        .await;
+    }
+
+    pub(crate) async fn wait_for_rows(&self, table: Table, rows: u64) {
+        let lake = self.lake().await;
+        eventually("the rows are there", || async { lake.count(table).await.unwrap() == rows }).await;
+    }
+
+    /// The strings of a query's first column.
+    pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
+        let (_, batches) = self.lake().await.query_all(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let mut found = Vec::new();
+        for batch in batches {
+            let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
+            let strings = arrow::array::AsArray::as_string::<i32>(&column);
+            found.extend(strings.iter().map(|value| value.unwrap_or("null").to_owned()));
+        }
+        found
+    }
+
+    pub(crate) async fn ids(&self, table: Table) -> Vec<String> {
+        let mut ids = self.column(&format!("SELECT {} FROM {table}", table.identity())).await;
+        ids.sort();
+        ids
+    }
+
+    /// Everything announced so far.
+    pub(crate) async fn batches(&self) -> Vec<Batch> {
+        let end: i64 = self.bus.ends(Topic::Batches).await.unwrap().iter().map(|end| end.next_offset).sum();
+        let group = format!("reader-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+        let mut consumer = self.bus.subscribe(&group, &[Topic::Batches]).await.unwrap();
+        let mut found = Vec::new();
+        while i64::try_from(found.len()).unwrap() < end {
+            let polled = consumer.next(1_000, Duration::from_secs(1)).await.unwrap();
+            found.extend(polled.records.iter().map(|record| Batch::decode(record.payload.as_slice()).unwrap()));
+        }
+        found
+    }
+
+    /// Ids of the rows in announced files, each file once.
+    pub(crate) async fn announced_ids(&self, table: Table) -> Vec<String> {
+        let lake = self.lake().await;
+        let mut paths = BTreeSet::new();
+        for batch in self.batches().await.into_iter().filter(|batch| batch.table == table.name()) {
+            paths.extend(batch.files.into_iter().map(|file| file.path));
+        }
+        let mut ids = Vec::new();
+        for path in paths {
+            for batch in lake.read_file(table, &path).await.unwrap() {
+                let column = batch.column_by_name(table.identity()).unwrap();
+                let strings = arrow::array::AsArray::as_string::<i32>(column);
+                ids.extend(strings.iter().flatten().map(str::to_owned));
+            }
+        }
+        ids.sort();
+        ids
+    }
+}
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+impl Running {
+    /// Ends it in good order.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
+    }
+
+    /// Ends it where it stands.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err(), "it had ended before");
+    }
+}
+
+/// Waits until `is_true`, and fails if that never comes.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, is_true: impl Fn() -> F) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_true().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A sign-in.
+pub(crate) fn sign_in(id: &str, result: &str) -> Event {
+    Event {
+        tenant_id: "5f0c0e5a-0000-4000-8000-000000000001".into(),
+        table: "signins".into(),
+        event_id: id.into(),
+        event_time_us: Some(NOON_US),
+        ingest_time_us: NOON_US,
+        source: "test".into(),
+        category: "SignInLogs".into(),
+        raw: format!(
+            r#"{{"id":"{id}","resultType":"{result}","properties":{{"userPrincipalName":"ada@contoso.example"}}}}"#
+        )
+        .into_bytes()
+        .into(),
+        ..Event::default()
+    }
+}
+
+/// Sign-ins with the ids `from..to`.
+pub(crate) fn sign_ins(from: usize, to: usize) -> Vec<Event> {
+    (from..to).map(|id| sign_in(&format!("id-{id:05}"), "0")).collect()
+}
+
+/// What a broken disk does to a commit of the table whose folder's name it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process stands still before the commit's log entry is written.
+    BeforeCommit,
+    /// The process stands still once the commit is visible.
+    AfterCommit,
+    /// No room for data files.
+    FullForFiles,
+    /// No room for log entries.
+    FullForLog,
+    /// The commit is visible, and its folder could not be synchronised.
+    VisibleYetFailed,
+}
+
+/// A disk with one fault for one table, until it is mended.
+pub(crate) struct BrokenDisk {
+    table: Table,
+    fault: Fault,
+    mended: AtomicBool,
+    /// True once the fault has struck.
+    pub(crate) struck: AtomicBool,
+}
+
+impl BrokenDisk {
+    pub(crate) fn new(table: Table, fault: Fault) -> Arc<Self> {
+        Arc::new(Self {
+            table,
+            fault,
+            mended: AtomicBool::new(false),
+            struck: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn mend(&self) {
+        self.mended.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn has_struck(&self) {
+        eventually("the fault strikes", || async { self.struck.load(Ordering::SeqCst) }).await;
+    }
+
+    fn concerns(&self, path: &Path) -> bool {
+        path.components().any(|part| part.as_os_str() == self.table.name())
+            && !path.ends_with("00000000000000000000.json")
+            && !self.mended.load(Ordering::SeqCst)
+    }
+
+    fn strikes(&self, path: &Path) -> bool {
+        let is_hit = self.concerns(path);
+        if is_hit {
+            self.struck.store(true, Ordering::SeqCst);
+        }
+        is_hit
+    }
+}
+
+impl BrokenDisk {
+    /// Stands still as a killed process does; the one who waited for it is gone by the time it goes on.
+    fn stand_still(&self) {
+        while !self.mended.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Disk for BrokenDisk {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if self.fault == Fault::FullForFiles && self.strikes(path) {
+            // Half of it arrives, as on a real disk.
+            LocalDisk.write(path, &bytes[..bytes.len() / 2])?;
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        LocalDisk.write(path, bytes)
+    }
+
+    fn publish(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if !self.concerns(path) {
+            return LocalDisk.publish(path, bytes);
+        }
+        match self.fault {
+            Fault::BeforeCommit => {
+                self.strikes(path);
+                self.stand_still();
+                Err(io::Error::from(io::ErrorKind::Interrupted))
+            }
+            Fault::AfterCommit => {
+                LocalDisk.publish(path, bytes)?;
+                self.strikes(path);
+                self.stand_still();
+                Ok(())
+            }
+            Fault::VisibleYetFailed => {
+                LocalDisk.publish(path, bytes)?;
+                self.strikes(path);
+                Err(io::Error::from(io::ErrorKind::Interrupted))
+            }
+            Fault::FullForLog => {
+                self.strikes(path);
+                Err(io::Error::from(io::ErrorKind::StorageFull))
+            }
+            Fault::FullForFiles => LocalDisk.publish(path, bytes),
+        }
+    }
+}
