@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use microsoft::TenantClient;
 use schemas::environment::Clock;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cursor::Cursors;
@@ -35,15 +36,6 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Which source of which tenant, for logs and metrics.
-    pub(crate) fn label(&self) -> String {
-        match self {
-            Self::EventHubs(source) => source.label(),
-            Self::ManagementActivity(source) => source.label(),
-            Self::GraphAlerts(source) => source.label(),
-        }
-    }
-
     /// Reads what there is, and says how long to wait before the next turn.
     ///
     /// A turn of a polling source ends by itself; one of Event Hubs when it is stopped or fails.
@@ -54,6 +46,15 @@ impl Source {
             Self::GraphAlerts(source) => source.poll(stop).await,
         }
     }
+}
+
+/// Runs work where a panic ends it alone; none if it did. Dropping the future ends the work.
+pub(crate) async fn guarded<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    tasks.join_next().await?.ok()
 }
 
 /// Tells the world that a source has been read to its present end.

@@ -17,7 +17,7 @@ use crate::outlet::Outlet;
 use crate::sources::event_hubs::EventHubs;
 use crate::sources::graph_alerts::GraphAlerts;
 use crate::sources::management_activity::ManagementActivity;
-use crate::sources::{Desk, Source};
+use crate::sources::{Desk, Source, guarded};
 
 /// Longest wait before a source that fails is tried again.
 const WAIT_MAX: Duration = Duration::from_mins(5);
@@ -96,54 +96,76 @@ fn desk(
     })
 }
 
-fn sources_of(tenant: &TenantConfig, desk: &Desk) -> Vec<Source> {
+/// A source by its label, and how it is made anew after a fault.
+struct Made {
+    label: String,
+    make: Box<dyn Fn() -> Source + Send>,
+}
+
+fn sources_of(tenant: &TenantConfig, desk: &Desk) -> Vec<Made> {
     let mut sources = Vec::new();
-    for hub in &tenant.event_hubs {
-        sources.push(Source::EventHubs(EventHubs::new(desk.clone(), hub.clone())));
+    for config in tenant.event_hubs.clone() {
+        let desk = desk.clone();
+        sources.push(Made {
+            label: EventHubs::new(desk.clone(), config.clone()).label(),
+            make: Box::new(move || Source::EventHubs(EventHubs::new(desk.clone(), config.clone()))),
+        });
     }
-    if let Some(config) = &tenant.management_activity {
-        let source = ManagementActivity::new(desk.clone(), config.clone());
-        sources.push(Source::ManagementActivity(source));
+    if let Some(config) = tenant.management_activity.clone() {
+        let desk = desk.clone();
+        sources.push(Made {
+            label: ManagementActivity::new(desk.clone(), config.clone()).label(),
+            make: Box::new(move || {
+                Source::ManagementActivity(ManagementActivity::new(desk.clone(), config.clone()))
+            }),
+        });
     }
-    if let Some(config) = &tenant.graph_alerts {
-        sources.push(Source::GraphAlerts(GraphAlerts::new(
-            desk.clone(),
-            config.clone(),
-        )));
+    if let Some(config) = tenant.graph_alerts.clone() {
+        let desk = desk.clone();
+        sources.push(Made {
+            label: GraphAlerts::new(desk.clone(), config.clone()).label(),
+            make: Box::new(move || {
+                Source::GraphAlerts(GraphAlerts::new(desk.clone(), config.clone()))
+            }),
+        });
     }
     sources
 }
 
 /// Two sources with one cursor would move it past each other's records.
-fn has_twins(sources: &[Source]) -> bool {
-    let mut labels: Vec<String> = sources.iter().map(Source::label).collect();
+fn has_twins(sources: &[Made]) -> bool {
+    let mut labels: Vec<&str> = sources.iter().map(|made| made.label.as_str()).collect();
     labels.sort_unstable();
     labels.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// Runs one source until stopped; after a failure or panic it goes on.
-async fn supervise(source: Source, stop: CancellationToken) {
-    let label = source.label();
-    let mut slot = Some(source);
+async fn supervise(made: Made, stop: CancellationToken) {
+    let Made { label, make } = made;
+    let mut source = make();
     let mut failures = 0_u32;
-    while let Some(mut source) = slot.take() {
+    while !stop.is_cancelled() {
         let turn_stop = stop.clone();
-        let turn = tokio::spawn(async move {
+        let turn = guarded(async move {
             let turned = source.turn(&turn_stop).await;
             (source, turned)
-        })
-        .await;
-        let Ok((source, turned)) = turn else {
-            tracing::error!(source = label, "source ended by a fault and stays down");
-            metrics::counter!("ingest_source_faults_total", "source" => label.clone()).increment(1);
-            return;
+        });
+        let (returned, turned) = match turn.await {
+            Some((source, turned)) => (source, turned),
+            None => (
+                make(),
+                Err(IngestError::Task {
+                    source_name: label.clone(),
+                }),
+            ),
         };
+        source = returned;
         let wait = match turned {
             Ok(wait) => {
                 failures = 0;
                 wait
             }
-            Err(_) if stop.is_cancelled() => Duration::ZERO,
+            Err(_) if stop.is_cancelled() => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
                 metrics::counter!("ingest_source_failures_total", "source" => label.clone())
@@ -162,7 +184,6 @@ async fn supervise(source: Source, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
-        slot = Some(source);
     }
 }
 

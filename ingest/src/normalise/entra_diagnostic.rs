@@ -38,8 +38,8 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         ),
         "userriskevents" | "serviceprincipalriskevents" => (
             Table::RiskEvents,
-            // The same detection comes again when its state changes.
-            &[&["properties.id"], &["properties.lastUpdatedDateTime"]],
+            // The same detection comes again when its state changes: the lake keeps that as a revision.
+            &[&["properties.id"]],
             &[
                 "properties.activityDateTime",
                 "properties.detectedDateTime",

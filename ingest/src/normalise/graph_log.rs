@@ -40,11 +40,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
     Some(Reading {
         table,
         category: category.to_owned(),
-        id: if is_risk {
-            &[&["id"], &["lastUpdatedDateTime"]]
-        } else {
-            &[&["id"]]
-        },
+        id: &[&["id"]],
         id_prefix: String::new(),
         time,
     })

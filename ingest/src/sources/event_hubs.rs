@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use self::partition::Partition;
-use super::Desk;
+use super::{Desk, guarded};
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
 
@@ -83,13 +83,13 @@ impl EventHubs {
     /// Asks for the partitions in a task of its own: the client can panic on the answer.
     async fn partitions(&self) -> Result<Vec<String>, IngestError> {
         let (desk, config) = (self.desk.clone(), self.config.clone());
-        let asked = tokio::spawn(async move {
+        let asked = guarded(async move {
             let connection = Connection::open(&desk, &config).await?;
             let properties = connection.hub_properties().await;
             connection.close().await;
             properties
         });
-        let properties = asked.await.map_err(|_| IngestError::Task {
+        let properties = asked.await.ok_or(IngestError::Task {
             source_name: self.label(),
         })??;
         let mut ids = properties.partition_ids;
@@ -110,10 +110,10 @@ async fn supervise(partition: Partition, stop: CancellationToken) {
     let mut wait = REOPEN_WAIT;
     while !stop.is_cancelled() {
         let (reader, reader_stop) = (partition.clone(), stop.clone());
-        let run = tokio::spawn(async move { reader.read(&reader_stop).await }).await;
+        let run = guarded(async move { reader.read(&reader_stop).await }).await;
         let moved = match run {
-            Ok(Ok(moved)) => moved,
-            Ok(Err((moved, error))) => {
+            Some(Ok(moved)) => moved,
+            Some(Err((moved, error))) => {
                 tracing::warn!(
                     source = partition.label(),
                     error = &error as &dyn std::error::Error,
@@ -121,10 +121,9 @@ async fn supervise(partition: Partition, stop: CancellationToken) {
                 );
                 moved
             }
-            Err(fault) => {
+            None => {
                 tracing::error!(
                     source = partition.label(),
-                    is_panic = fault.is_panic(),
                     "the client failed: partition is opened again"
                 );
                 false

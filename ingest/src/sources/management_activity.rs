@@ -86,34 +86,43 @@ impl ManagementActivity {
 
     /// Reads what is new, and says how long to wait before the next poll.
     ///
-    /// One content type's failure does not keep the others from being read.
+    /// One content type's failure does not keep the others from being read; it is an error only if all fail.
     pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         self.subscribe().await?;
-        let mut first_error = None;
-        for content_type in self.config.content_types.clone() {
+        let (mut whole, mut failed) = (0, None);
+        let content_types = self.config.content_types.clone();
+        for content_type in &content_types {
             if stop.is_cancelled() {
                 return Ok(Duration::ZERO);
             }
-            if let Err(error) = self.poll_type(&content_type, stop).await {
-                tracing::warn!(
-                    tenant = self.desk.tenant_id,
-                    content_type,
-                    error = &error as &dyn std::error::Error,
-                    "could not read content to its end"
-                );
-                if let IngestError::Microsoft(cause) = &error
-                    && codes::meaning(cause.code().unwrap_or_default()) == Meaning::NotSubscribed
-                {
-                    self.subscriptions.forget(&content_type);
+            match self.poll_type(content_type, stop).await {
+                Ok(()) => whole += 1,
+                Err(error) => {
+                    self.note_failure(content_type, &error);
+                    failed = Some(error);
                 }
-                first_error.get_or_insert(error);
             }
         }
-        if let Some(error) = first_error {
-            return Err(error);
+        match failed {
+            Some(error) if whole == 0 => return Err(error),
+            Some(_) => {}
+            None => is_fresh(&self.label(), self.desk.clock.now_us()),
         }
-        is_fresh(&self.label(), self.desk.clock.now_us());
         Ok(Duration::from_millis(self.config.poll_ms))
+    }
+
+    fn note_failure(&mut self, content_type: &str, error: &IngestError) {
+        tracing::warn!(
+            tenant = self.desk.tenant_id,
+            content_type,
+            error = error as &dyn std::error::Error,
+            "could not read content to its end"
+        );
+        if let IngestError::Microsoft(cause) = error
+            && codes::meaning(cause.code().unwrap_or_default()) == Meaning::NotSubscribed
+        {
+            self.subscriptions.forget(content_type);
+        }
     }
 
     async fn poll_type(
@@ -135,43 +144,51 @@ impl ManagementActivity {
         }
         let mut total = Published::default();
         let mut error = None;
+        // The cursor stands where everything before it has been read.
         let mut whole_to = None;
+        let mut is_whole = true;
         for window in &plan.windows {
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let done = self
+            let gap = match self
                 .read_window(content_type, *window, &mut total, stop)
-                .await;
-            match done {
-                Ok(()) if error.is_none() => whole_to = Some(window.to_us),
-                Ok(()) => {}
+                .await
+            {
+                Ok(0) => None,
+                Ok(left) => Some(format!("{left} blobs could not be read yet")),
                 Err(cause) => {
-                    self.note_gap(content_type, *window, &cause).await?;
+                    let detail = told(&cause);
                     error.get_or_insert(cause);
+                    Some(detail)
                 }
+            };
+            is_whole = is_whole && gap.is_none();
+            if is_whole {
+                whole_to = Some(window.to_us);
+            }
+            if let Some(detail) = gap {
+                self.note_gap(content_type, *window, &detail).await?;
             }
         }
         if let Some(whole_to) = whole_to {
-            self.move_cursor(
-                content_type,
-                cursor.unwrap_or(plan.from_us),
-                whole_to,
-                total,
-            )
-            .await?;
+            let from_us = cursor.unwrap_or(plan.from_us);
+            self.move_cursor(content_type, from_us, whole_to, total)
+                .await?;
         }
         error.map_or(Ok(()), Err)
     }
 
-    /// Lists a window and reads what is unseen in it; errors only after everything else has been read.
+    /// Lists a window, reads what is unseen in it, and says how many blobs could not be read yet.
+    ///
+    /// Errors only after everything that was listed has been tried.
     async fn read_window(
         &mut self,
         content_type: &str,
         window: Window,
         total: &mut Published,
         stop: &CancellationToken,
-    ) -> Result<(), IngestError> {
+    ) -> Result<usize, IngestError> {
         let listed = self.list(content_type, window).await?;
         let ids = listed
             .contents
@@ -190,14 +207,7 @@ impl ManagementActivity {
             .filter(|content| !known.contains(&content.id) && wanted.insert(content.id.clone()))
             .collect();
         let left = self.read_blobs(content_type, unseen, total, stop).await?;
-        match listed.error {
-            Some(error) => Err(error),
-            None if left > 0 => Err(IngestError::Answer {
-                call: "blobs",
-                found: format!("{left} blobs that could not be read yet"),
-            }),
-            None => Ok(()),
-        }
+        listed.error.map_or(Ok(left), Err)
     }
 
     /// All pages of a window; what was listed before an error is kept.
@@ -389,18 +399,14 @@ impl ManagementActivity {
         &self,
         content_type: &str,
         window: Window,
-        cause: &IngestError,
+        detail: &str,
     ) -> Result<(), IngestError> {
         let now_us = self.desk.clock.now_us();
-        let mut detail = cause.to_string();
-        if let IngestError::Microsoft(inner) = cause {
-            detail = format!("{detail}: {inner}");
-        }
         // One line for a day, not one for each poll: what is missing stays the same until it is read.
         let day = windows::day_of(window);
         let line =
             self.window(content_type, day)
-                .line(State::Gap, Published::default(), &detail, now_us);
+                .line(State::Gap, Published::default(), detail, now_us);
         self.desk.outlet.cover(vec![line]).await
     }
 
@@ -481,5 +487,13 @@ impl ManagementActivity {
                 .append_pair("PublisherIdentifier", &self.publisher_id);
         }
         url
+    }
+}
+
+/// An error with its cause, on one line.
+fn told(error: &IngestError) -> String {
+    match error {
+        IngestError::Microsoft(cause) => format!("{error}: {cause}"),
+        other => other.to_string(),
     }
 }

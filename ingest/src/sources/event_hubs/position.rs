@@ -110,11 +110,11 @@ mod tests {
         }
     }
 
-    fn cursor(next: i64) -> Option<Cursor> {
-        Some(Cursor {
+    fn cursor(next: i64) -> Cursor {
+        Cursor {
             next,
             created_us: 7,
-        })
+        }
     }
 
     #[test]
@@ -134,21 +134,21 @@ mod tests {
             }
         );
         assert_eq!(
-            start(cursor(7), facts(5, 9)),
+            start(Some(cursor(7)), facts(5, 9)),
             Start {
                 next: 7,
                 missing: None
             }
         );
         assert_eq!(
-            start(cursor(10), facts(5, 9)),
+            start(Some(cursor(10)), facts(5, 9)),
             Start {
                 next: 10,
                 missing: None
             }
         );
         assert_eq!(
-            start(cursor(0), facts(0, -1)),
+            start(Some(cursor(0)), facts(0, -1)),
             Start {
                 next: 0,
                 missing: None
@@ -165,7 +165,7 @@ mod tests {
             is_empty: true,
         };
         assert_eq!(
-            start(cursor(10), emptied),
+            start(Some(cursor(10)), emptied),
             Start {
                 next: 10,
                 missing: None
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_the_hub_keeps_no_longer_is_missing() {
-        let start = start(cursor(2), facts(5, 9));
+        let start = start(Some(cursor(2)), facts(5, 9));
         let missing = start.missing.unwrap();
         assert_eq!((start.next, missing.from, missing.to), (5, 2, 5));
     }
@@ -183,11 +183,11 @@ mod tests {
     #[test]
     fn a_hub_that_was_made_again_is_read_from_its_beginning() {
         // P25.
-        let beyond = start(cursor(100), facts(0, 9));
+        let beyond = start(Some(cursor(100)), facts(0, 9));
         assert_eq!(beyond.next, 0);
         assert!(beyond.missing.is_some());
         let other = start(
-            cursor(5),
+            Some(cursor(5)),
             Facts {
                 created_us: 8,
                 ..facts(0, 9)

@@ -1,0 +1,228 @@
+//! What people have on disk, our own and, where present, the shared data beside the repository.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ingest::IngestError;
+use ingest::sources::files::{ImportOptions, Summary, import};
+use schemas::environment::SystemClock;
+use tokio_util::sync::CancellationToken;
+
+use crate::lab::Lab;
+
+fn options() -> ImportOptions {
+    ImportOptions {
+        tenant_id: None,
+        clock: Arc::new(SystemClock),
+        stop: CancellationToken::new(),
+    }
+}
+
+async fn read(lab: &mut Lab, paths: &[PathBuf]) -> Summary {
+    let mut last = None;
+    let bus = lab.bus.clone();
+    let summary = import(paths, &options(), &bus, |progress| {
+        last = Some(progress.clone())
+    })
+    .await
+    .unwrap();
+    let last = last.unwrap();
+    assert_eq!(
+        (last.files_done, last.bytes_done),
+        (last.files_total, last.bytes_total)
+    );
+    lab.look().await;
+    assert_eq!(
+        lab.arrived.lines("file", "read").len() as u64,
+        summary.files
+    );
+    summary
+}
+
+fn record(id: &str) -> String {
+    format!(
+        r#"{{"CreationTime":"2026-09-14T08:02:41","Id":"{id}","Operation":"FileAccessed","OrganizationId":"T","RecordType":6,"Workload":"OneDrive"}}"#
+    )
+}
+
+#[tokio::test]
+async fn every_format_is_told_from_its_content() {
+    let mut lab = Lab::new().await;
+    let folder = lab.folder().join("export");
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    put(
+        "lines.txt",
+        format!("{}\n{{\"cut\n{}\n", record("1"), record("2")).as_bytes(),
+    );
+    put(
+        "list.csv",
+        format!("[{},\n{}]", record("3"), record("4")).as_bytes(),
+    );
+    put(
+        "envelope",
+        format!("\u{feff}{{\"records\":[{}]}}", record("5")).as_bytes(),
+    );
+    let quoted = record("6").replace('"', "\"\"");
+    let rows = format!("RecordId,CreationDate,AuditData\r\n6,x,\"{quoted}\"\r\n7,x,\r\n");
+    put("search.json", rows.as_bytes());
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(record("8").as_bytes()).unwrap();
+    put("packed", &gzip.finish().unwrap());
+    put(
+        "packed.too",
+        &zstd::encode_all(record("9").as_bytes(), 1).unwrap(),
+    );
+    put("page.json", b"<html></html>");
+    put("empty.json", b"");
+    let summary = read(&mut lab, &[folder]).await;
+    let ids: Vec<String> = lab.arrived.ids("m365_activity").into_iter().collect();
+    assert_eq!(ids, ["1", "2", "3", "4", "5", "6", "8", "9"]);
+    assert_eq!(
+        (summary.files, summary.records, summary.dead_letters),
+        (8, 8, 3)
+    );
+    assert!(
+        lab.arrived
+            .events
+            .iter()
+            .all(|event| event.tenant_id == "t")
+    );
+    assert_eq!(
+        lab.arrived
+            .events
+            .iter()
+            .find(|event| event.event_id == "6")
+            .unwrap()
+            .raw,
+        record("6")
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_is_a_gap_and_its_beginning_is_kept() {
+    let mut lab = Lab::new().await;
+    let lines: Vec<String> = (0..20_000)
+        .map(|number| record(&number.to_string()))
+        .collect();
+    let whole = zstd::encode_all(lines.join("\n").as_bytes(), 1).unwrap();
+    let path = lab.folder().join("cut.zst");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let summary = read(&mut lab, &[path]).await;
+    assert_eq!(summary.failures.len(), 1);
+    assert!(
+        summary.records > 1_000 && summary.records < 20_000,
+        "{}",
+        summary.records
+    );
+    assert_eq!(lab.arrived.lines("file", "gap").len(), 1);
+}
+
+#[tokio::test]
+async fn a_stopped_import_says_so_and_a_missing_path_publishes_nothing() {
+    let lab = Lab::new().await;
+    let path = lab.folder().join("one.json");
+    std::fs::write(&path, record("1")).unwrap();
+    let stopped = options();
+    stopped.stop.cancel();
+    let ended = import(std::slice::from_ref(&path), &stopped, &lab.bus, |_| {}).await;
+    assert!(matches!(ended, Err(IngestError::Stopped)));
+    let ended = import(
+        &[path, lab.folder().join("none")],
+        &options(),
+        &lab.bus,
+        |_| {},
+    )
+    .await;
+    assert!(matches!(ended, Err(IngestError::File { .. })));
+}
+
+/// The shared data, or none; tests that need it say that they skip.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/data")
+        .join(name);
+    let is_there = path.exists();
+    if !is_there {
+        let mut out = std::io::stderr();
+        writeln!(out, "skipped: {name} of ../shared/data is not here").unwrap();
+    }
+    is_there.then_some(path)
+}
+
+#[tokio::test]
+async fn a_real_audit_export_is_read_to_its_last_line() {
+    let Some(path) = shared("invictus/audit.ndjson.zst") else {
+        return;
+    };
+    let mut lab = Lab::new().await;
+    let summary = read(&mut lab, &[path]).await;
+    assert_eq!(lab.arrived.ids("m365_activity").len(), 5_373);
+    assert_eq!(summary.records + summary.dead_letters, 9_608);
+    assert!(summary.failures.is_empty());
+    assert!(
+        lab.arrived
+            .events
+            .iter()
+            .all(|event| event.event_time_us.is_some() && event.problems.is_empty())
+    );
+}
+
+#[tokio::test]
+async fn single_real_records_go_where_they_belong() {
+    for (name, tables) in [
+        ("samples/entra_diag_audit.sekoia.json", "directory_audits"),
+        (
+            "samples/entra_diag_graphactivity.sekoia.json",
+            "graph_activity",
+        ),
+        ("samples/entra_diag_noninteractive.sekoia.json", "signins"),
+        ("samples/entra_diag_serviceprincipal.sekoia.json", "signins"),
+        ("samples/entra_diag_signin.sekoia.json", "signins"),
+        ("samples/entra_diag_userrisk.sekoia.json", "risk_events"),
+        (
+            "samples/entra_graphapi_directoryaudit.sekoia.json",
+            "directory_audits",
+        ),
+        ("samples/entra_graphapi_signin.sekoia.json", "signins"),
+        ("samples/graph_alert_v2.elastic.json", "graph_alerts"),
+        ("samples/graph_alert_v2.panther.json", "graph_alerts"),
+        ("samples/graph_alert_v2.wazuh2026.json", "graph_alerts"),
+        (
+            "samples/m365defender_stream_alertevidence.sekoia.json",
+            "other_events",
+        ),
+        ("samples/ual_consent.invictus.json", "m365_activity"),
+        ("entra-otrf/AADAuditEvents.json", "directory_audits"),
+        ("entra-otrf/OfficeActivityEvents.json", "m365_activity"),
+    ] {
+        let Some(path) = shared(name) else { return };
+        let mut lab = Lab::new().await;
+        let summary = read(&mut lab, &[path]).await;
+        let found: Vec<&str> = summary.by_table.keys().map(|table| table.name()).collect();
+        assert_eq!((found, summary.dead_letters), (vec![tables], 0), "{name}");
+        assert!(
+            lab.arrived
+                .events
+                .iter()
+                .all(|event| event.event_time_us.is_some()),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn examples_of_many_sources_are_all_kept() {
+    let Some(path) = shared("splunk-datasources") else {
+        return;
+    };
+    let mut lab = Lab::new().await;
+    read(&mut lab, &[path]).await;
+    assert!(
+        lab.arrived.ids("m365_activity").len() >= 15,
+        "{:?}",
+        lab.arrived.ids("m365_activity")
+    );
+    assert!(lab.arrived.ids("directory_audits").len() + lab.arrived.ids("signins").len() >= 12);
+}
