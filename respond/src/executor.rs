@@ -98,11 +98,16 @@ impl Executor {
                 at_us: record.not_before_us,
             });
         }
-        match record.state {
+        let ran = match record.state {
             State::Approved => self.begin(record).await,
             State::Intended => self.resume(record).await,
             State::Applied => self.confirm(record).await,
             ended => Ok(Progress::Ended(ended)),
+        };
+        match ran {
+            // Somebody else has taken it further meanwhile: theirs counts.
+            Err(JournalError::Conflict { found, .. }) => Ok(Progress::Ended(found)),
+            other => other,
         }
     }
 
@@ -152,11 +157,8 @@ impl Executor {
             )
         };
         // From here on the intent is durable, and nothing was sent before.
-        match self.advance(step).await {
-            Ok(record) => self.apply(record, receipt).await,
-            Err(JournalError::Conflict { found, .. }) => Ok(Progress::Ended(found)),
-            Err(error) => Err(error),
-        }
+        let record = self.advance(step).await?;
+        self.apply(record, receipt).await
     }
 
     /// Goes on after a crash or a failed try: first reads back, then sends only what is still needed.

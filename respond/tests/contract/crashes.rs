@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use respond::action::{Action, BlockSignIn, DisableInboxRules, RevokeSessions};
-use respond::journal::Journal;
+use respond::executor::Progress;
+use respond::journal::sqlite::SqliteJournal;
+use respond::journal::{Journal, JournalError, Step};
 use respond::record::State;
+use respond::review::Review;
 
 use crate::faulty::{Fault, FaultyDirectory, FaultyJournal};
 use crate::world::World;
@@ -144,14 +147,67 @@ async fn the_kill_switch_holds_between_a_crash_and_the_next_call() {
 }
 
 #[tokio::test]
-async fn two_executors_that_race_send_one_change() {
-    // P14: the change of state to "intended" has one winner.
-    for _ in 0..20 {
-        let world = World::in_memory();
-        let record = world.request(&Action::RevokeSessions(RevokeSessions {}));
-        let (one, other) = (world.executor(), world.executor());
-        let (one, other) = tokio::join!(one.run(&record.action_id), other.run(&record.action_id));
-        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
-        assert_eq!(world.memory().changes(), ["revoke"]);
-    }
+async fn of_those_that_race_for_the_intent_one_wins() {
+    // P14: as processes would, each through its own connection; only the winner goes on to send.
+    let world = World::in_memory();
+    let record = world.request(&Action::RevokeSessions(RevokeSessions {}));
+    let racers: Vec<_> = (0..8)
+        .map(|_| {
+            let (path, action_id) = (world.journal_path(), record.action_id.clone());
+            std::thread::spawn(move || {
+                let step = Step {
+                    action_id,
+                    from: &[State::Approved],
+                    to: State::Intended,
+                    detail: serde_json::Value::Null,
+                    receipt: None,
+                    approval: None,
+                    warnings: Vec::new(),
+                    time_us: 1,
+                };
+                SqliteJournal::open_existing(&path).unwrap().advance(&step)
+            })
+        })
+        .collect();
+    let outcomes: Vec<_> = racers
+        .into_iter()
+        .map(|racer| racer.join().unwrap())
+        .collect();
+    let (won, lost): (Vec<_>, Vec<_>) = outcomes.iter().partition(|outcome| outcome.is_ok());
+    assert_eq!(won.len(), 1, "{outcomes:?}");
+    assert!(
+        lost.iter().all(|outcome| matches!(
+            outcome,
+            Err(JournalError::Conflict {
+                found: State::Intended,
+                ..
+            })
+        )),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        world.states(&record.action_id),
+        ["planned", "approved", "intended"]
+    );
+}
+
+#[tokio::test]
+async fn an_action_that_somebody_else_ended_meanwhile_is_left_as_it_is() {
+    let world = World::in_memory();
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    let review = Review::open(&world.journal_path()).unwrap();
+    // Denied while the facts are read: the first call of the directory hangs.
+    let faulty = Arc::new(FaultyDirectory::new(
+        Arc::clone(&world.directory),
+        1,
+        Fault::Waits,
+    ));
+    let executor = world.executor_with(faulty.clone(), world.journal.clone());
+    let (ran, ()) = tokio::join!(executor.run(&record.action_id), async {
+        faulty.dies.notified().await;
+        review.deny(&record.action_id, "kim", 1).unwrap();
+        faulty.goes_on.notify_one();
+    });
+    assert_eq!(ran.unwrap(), Progress::Ended(State::Refused));
+    assert!(world.memory().changes().is_empty());
 }

@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     DiesBefore,
     /// The process dies after it took effect.
     DiesAfter,
+    /// It waits until it is let go on.
+    Waits,
 }
 
 /// Fails the Nth call, from 1, of those that it forwards.
@@ -39,6 +41,8 @@ pub(crate) struct FaultyDirectory {
     calls: AtomicU32,
     /// Told when the process is to die.
     pub(crate) dies: Notify,
+    /// Lets a call that waits go on.
+    pub(crate) goes_on: Notify,
 }
 
 impl FaultyDirectory {
@@ -49,6 +53,7 @@ impl FaultyDirectory {
             fault,
             calls: AtomicU32::new(0),
             dies: Notify::new(),
+            goes_on: Notify::new(),
         }
     }
 
@@ -77,6 +82,11 @@ impl FaultyDirectory {
                 request_id: String::new(),
             }),
             Fault::DiesBefore => self.die().await,
+            Fault::Waits => {
+                self.dies.notify_one();
+                self.goes_on.notified().await;
+                call.await
+            }
             Fault::DiesAfter => {
                 call.await?;
                 self.die().await
