@@ -3,6 +3,8 @@
 //! Delivery: at least once towards Microsoft, and once in effect. After a crash the state is read back before
 //! anything is sent again; what cannot be read is `unknown`, and never a guess (P14).
 
+mod facts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +12,12 @@ use schemas::environment::Clock;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{READ_ROLES, READ_USER, Receipt, Seen};
+use self::facts::Reading;
+use crate::action::{Receipt, Seen};
 use crate::directory::{Directory, DirectoryError};
-use crate::effects::{Effects, Gates, is_set};
+use crate::effects::{Effects, Gates};
 use crate::journal::{JournalError, Ledger, Step};
-use crate::preflight::{self, Facts, Refusal, TARGETS_WINDOW_US, Verdict};
+use crate::preflight::{self, Refusal, Verdict};
 use crate::record::{ActionRecord, State};
 
 /// Longest wait between two tries.
@@ -61,15 +64,6 @@ pub struct Executor {
     pub clock: Arc<dyn Clock>,
     /// Ends waiting; what is unfinished goes on after a restart.
     pub stop: CancellationToken,
-}
-
-/// What was read for a decision.
-struct Reading {
-    facts: Facts,
-    user: Option<crate::directory::User>,
-    /// The first reading that failed and may succeed later.
-    again: Option<DirectoryError>,
-    problems: Vec<String>,
 }
 
 /// What looking for an effect came to.
@@ -459,54 +453,6 @@ impl Executor {
             approval: None,
             warnings: Vec::new(),
             time_us: self.clock.now_us(),
-        }
-    }
-
-    /// Reads what the preflight needs; what cannot be read stays missing.
-    async fn read_facts(&self, record: &ActionRecord) -> Result<Reading, JournalError> {
-        let read_time_us = self.clock.now_us();
-        let mut reading = Reading {
-            facts: Facts {
-                read_time_us,
-                kill_switch: Some(is_set(&self.gates.kill_switch)),
-                ..Facts::default()
-            },
-            user: None,
-            again: None,
-            problems: Vec::new(),
-        };
-        if self.gates.shut().is_some() || self.policy.dry_run {
-            // It will be refused: Microsoft is not asked.
-            return Ok(reading);
-        }
-        let (tenant_id, since_us) = (record.tenant_id.clone(), read_time_us - TARGETS_WINDOW_US);
-        let intents = self
-            .ledger
-            .with(move |journal| journal.intents(&tenant_id, since_us))
-            .await?;
-        reading.facts.intents = Some(intents);
-        let directory = self.directory.as_ref();
-        let mut needed = record.action.permissions().to_vec();
-        needed.extend([READ_USER, READ_ROLES]);
-        reading.facts.grant = keep(directory.grant(&needed).await, &mut reading);
-        reading.facts.user = keep(directory.user(record.account()).await, &mut reading);
-        reading.user = reading.facts.user.clone().flatten();
-        if let Some(user) = reading.user.clone() {
-            reading.facts.roles = keep(directory.roles(&user.id).await, &mut reading);
-        }
-        Ok(reading)
-    }
-}
-
-fn keep<T>(read: Result<T, DirectoryError>, reading: &mut Reading) -> Option<T> {
-    match read {
-        Ok(fact) => Some(fact),
-        Err(error) => {
-            reading.problems.push(error.to_string());
-            if error.retry_after().is_some() && reading.again.is_none() {
-                reading.again = Some(error);
-            }
-            None
         }
     }
 }

@@ -4,10 +4,9 @@
 //! the three can exist without the others. [`sqlite::SqliteJournal`] is the journal; the trait is the seam at
 //! which tests make the Nth write fail.
 
+mod ledger;
 mod rows;
 pub mod sqlite;
-
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -18,6 +17,8 @@ use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, State};
+
+pub use self::ledger::Ledger;
 
 /// Why the journal did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -249,29 +250,4 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError>;
-}
-
-/// The journal for asynchronous callers: each call runs where it may block.
-#[derive(Clone)]
-pub struct Ledger(Arc<dyn Journal>);
-
-impl Ledger {
-    /// Wraps a journal.
-    pub fn new(journal: Arc<dyn Journal>) -> Self {
-        Self(journal)
-    }
-
-    /// Does `work` with the journal, off the asynchronous threads.
-    ///
-    /// # Errors
-    /// What `work` says; [`JournalError::Closed`] if the process is ending.
-    pub async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn Journal) -> Result<T, JournalError> + Send + 'static,
-    ) -> Result<T, JournalError> {
-        let journal = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || work(journal.as_ref()))
-            .await
-            .map_err(|_| JournalError::Closed)?
-    }
 }
