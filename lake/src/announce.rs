@@ -29,7 +29,10 @@ pub(crate) fn message(commit: &Committed, now_us: i64) -> Option<Message> {
         files: commit.files.iter().map(batch_file).collect(),
         committed_time_us: now_us,
     };
-    Some(Message { key: commit.table.name().to_owned(), payload: batch.encode_to_vec() })
+    Some(Message {
+        key: commit.table.name().to_owned(),
+        payload: batch.encode_to_vec(),
+    })
 }
 
 fn batch_file(file: &DataFile) -> BatchFile {
@@ -48,7 +51,10 @@ pub(crate) async fn unannounced(
     partition: Partition,
 ) -> Result<(Vec<Message>, Option<i64>), LakeError> {
     let reached = live.transaction(&partition.position_id()).await?;
-    let announced = live.transaction(&partition.announced_id()).await?.unwrap_or(0);
+    let announced = live
+        .transaction(&partition.announced_id())
+        .await?
+        .unwrap_or(0);
     let mut messages = Vec::new();
     let mut version = live.snapshot().version;
     while reached.unwrap_or(0) > announced
@@ -60,12 +66,19 @@ pub(crate) async fn unannounced(
                 "could not look further back for commits to announce");
             break;
         };
-        let offset = entry.transactions.iter().find(|(id, _)| *id == partition.position_id());
+        let offset = entry
+            .transactions
+            .iter()
+            .find(|(id, _)| *id == partition.position_id());
         if let Some((_, offset)) = offset {
             if *offset <= announced {
                 break;
             }
-            let commit = Committed { table: live.table, version: at, files: entry.added };
+            let commit = Committed {
+                table: live.table,
+                version: at,
+                files: entry.added,
+            };
             messages.extend(message(&commit, entry.time_us));
         }
         version = Some(at - 1);

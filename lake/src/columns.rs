@@ -14,7 +14,7 @@ use schemas::tables::{Column, Kind, Table};
 use schemas::wire::Event;
 use serde_json::Value;
 
-pub(crate) use arrays::{record_batch, cell_at};
+pub(crate) use arrays::{cell_at, record_batch};
 pub(crate) use values::read;
 
 /// Microseconds of a day.
@@ -41,12 +41,20 @@ pub(crate) enum Cell {
 impl Cell {
     /// Text, or null if there is none.
     pub(crate) fn some_text(text: &str) -> Self {
-        if text.is_empty() { Self::Null } else { Self::Text(text.to_owned()) }
+        if text.is_empty() {
+            Self::Null
+        } else {
+            Self::Text(text.to_owned())
+        }
     }
 
     /// A time, or null if readers could not print it.
     pub(crate) fn time(time_us: i64) -> Self {
-        if (TIME_MIN_US..=TIME_MAX_US).contains(&time_us) { Self::Time(time_us) } else { Self::Null }
+        if (TIME_MIN_US..=TIME_MAX_US).contains(&time_us) {
+            Self::Time(time_us)
+        } else {
+            Self::Null
+        }
     }
 }
 
@@ -82,7 +90,11 @@ impl Row {
             _ => 0,
         };
         Self {
-            tenant_id: if tenant_id.is_empty() { "unknown".to_owned() } else { tenant_id.to_owned() },
+            tenant_id: if tenant_id.is_empty() {
+                "unknown".to_owned()
+            } else {
+                tenant_id.to_owned()
+            },
             identity,
             day: day_of(kept_under),
             is_day_its_own: believed.is_some(),
@@ -144,7 +156,10 @@ pub(crate) fn content_of<'a>(cells: impl Iterator<Item = &'a Cell>) -> u64 {
     low.max(1)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of 128 bits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the two halves of 128 bits"
+)]
 fn halves(hash: u128) -> [u64; 2] {
     [hash as u64, (hash >> 64) as u64]
 }
@@ -176,7 +191,10 @@ pub(crate) fn compared_columns(table: Table) -> Vec<usize> {
 
 /// Where a column stands in its table.
 pub(crate) fn position_of(table: Table, name: &str) -> Option<usize> {
-    table.columns().iter().position(|column| column.name == name)
+    table
+        .columns()
+        .iter()
+        .position(|column| column.name == name)
 }
 
 /// The day of a time, in days since the Unix epoch.
@@ -213,7 +231,9 @@ pub(crate) fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
     if let Some(time) = event.event_time_us
         && !is_believable(time, event.ingest_time_us)
     {
-        problems.push(format!("event time {time} µs is before 1970 or in the future"));
+        problems.push(format!(
+            "event time {time} µs is before 1970 or in the future"
+        ));
     }
     let record_cells: Vec<Cell> = table
         .record_columns()
@@ -237,7 +257,13 @@ pub(crate) fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
     ];
     cells.extend(record_cells);
     cells.push(Cell::Text(raw.to_owned()));
-    Ok(Row::new(table, &event.tenant_id, event.event_time_us, event.ingest_time_us, cells))
+    Ok(Row::new(
+        table,
+        &event.tenant_id,
+        event.event_time_us,
+        event.ingest_time_us,
+        cells,
+    ))
 }
 
 /// A required time; one that nobody can print reads as 1970.

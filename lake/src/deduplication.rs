@@ -104,14 +104,20 @@ impl Identities {
                 }
                 continue;
             }
-            let earlier = days_of(row)
-                .find_map(|day| of_batch.get(&(row.tenant_id.as_str(), day.day, row.identity)).copied());
+            let earlier = days_of(row).find_map(|day| {
+                of_batch
+                    .get(&(row.tenant_id.as_str(), day.day, row.identity))
+                    .copied()
+            });
             if let Some(earlier) = earlier {
                 let changed = differences(self.table, &compared(self.table, &rows[earlier]), row);
                 if changed.is_empty() {
                     sifted.duplicates += 1;
                 } else {
-                    let day = Day { tenant_id: row.tenant_id.clone(), day: rows[earlier].day };
+                    let day = Day {
+                        tenant_id: row.tenant_id.clone(),
+                        day: rows[earlier].day,
+                    };
                     sifted.revisions.push((at, day, changed));
                 }
                 continue;
@@ -138,14 +144,18 @@ impl Identities {
     fn is_settled(&self, day: &Day, identity: u128, content: u64) -> bool {
         !self.has_compared_columns
             || self.days.get(day).is_some_and(|held| {
-                held.stored.get(&identity) == Some(&content) || held.settled.contains(&(identity, content))
+                held.stored.get(&identity) == Some(&content)
+                    || held.settled.contains(&(identity, content))
             })
     }
 
     /// Remembers rows that are stored now.
     pub(crate) fn stored<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) {
         for row in rows {
-            let day = Day { tenant_id: row.tenant_id.clone(), day: row.day };
+            let day = Day {
+                tenant_id: row.tenant_id.clone(),
+                day: row.day,
+            };
             // A day that is not held will be read back whole, these rows included.
             if let Some(held) = self.days.get_mut(&day) {
                 held.stored.insert(row.identity, row.content(self.table));
@@ -166,8 +176,11 @@ impl Identities {
         if held <= self.held_max {
             return;
         }
-        let mut by_use: Vec<(u64, Day)> =
-            self.days.iter().map(|(day, held)| (held.last_used, day.clone())).collect();
+        let mut by_use: Vec<(u64, Day)> = self
+            .days
+            .iter()
+            .map(|(day, held)| (held.last_used, day.clone()))
+            .collect();
         by_use.sort();
         for (_, day) in by_use {
             if held <= self.held_max {
@@ -185,13 +198,23 @@ impl Identities {
 
 /// The days under which a row may be stored already.
 fn days_of(row: &Row) -> impl Iterator<Item = Day> + '_ {
-    let back = if row.is_day_its_own { 0 } else { i32::try_from(DEDUPLICATION_DAYS_MIN).unwrap_or(7) };
-    (0..=back).map(|days| Day { tenant_id: row.tenant_id.clone(), day: row.day.saturating_sub(days) })
+    let back = if row.is_day_its_own {
+        0
+    } else {
+        i32::try_from(DEDUPLICATION_DAYS_MIN).unwrap_or(7)
+    };
+    (0..=back).map(|days| Day {
+        tenant_id: row.tenant_id.clone(),
+        day: row.day.saturating_sub(days),
+    })
 }
 
 /// The cells of a row that make a difference.
 fn compared(table: Table, row: &Row) -> Vec<Cell> {
-    compared_columns(table).into_iter().map(|at| row.cells[at].clone()).collect()
+    compared_columns(table)
+        .into_iter()
+        .map(|at| row.cells[at].clone())
+        .collect()
 }
 
 /// Names of the columns in which a row differs from the stored one; a column that either lacks makes no difference.

@@ -145,7 +145,8 @@ impl LiveTable {
     pub(crate) async fn create(&mut self, now_us: i64) -> Result<(), LakeError> {
         if self.snapshot.version.is_none() {
             match self.publish(0, log::creation(self.table, now_us)).await {
-                Err(LakeError::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(LakeError::File { cause, .. })
+                    if cause.kind() == io::ErrorKind::AlreadyExists => {}
                 other => other?,
             }
         }
@@ -174,8 +175,9 @@ impl LiveTable {
 
     /// Its address, as the Delta library wants it.
     pub(crate) fn url(&self) -> Result<Url, LakeError> {
-        Url::from_directory_path(&self.root)
-            .map_err(|()| LakeError::Location { location: self.root.display().to_string() })
+        Url::from_directory_path(&self.root).map_err(|()| LakeError::Location {
+            location: self.root.display().to_string(),
+        })
     }
 
     /// Takes in what others have committed.
@@ -206,11 +208,21 @@ impl LiveTable {
     pub(crate) fn entry(&self, version: i64) -> Result<Option<Entry>, LakeError> {
         let path = log::entry_path(&self.root, version);
         match fs::read(&path) {
-            Ok(bytes) => Entry::decode(&bytes, version)
-                .map(Some)
-                .map_err(|cause| LakeError::Entry { table: self.table, version, cause }),
+            Ok(bytes) => {
+                Entry::decode(&bytes, version)
+                    .map(Some)
+                    .map_err(|cause| LakeError::Entry {
+                        table: self.table,
+                        version,
+                        cause,
+                    })
+            }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(LakeError::File { verb: "read", path, cause }),
+            Err(cause) => Err(LakeError::File {
+                verb: "read",
+                path,
+                cause,
+            }),
         }
     }
 
@@ -218,7 +230,10 @@ impl LiveTable {
         if !self.root.join(log::LOG_FOLDER).is_dir() {
             return Ok(());
         }
-        let failed = |cause| LakeError::Log { table: self.table, cause: Box::new(cause) };
+        let failed = |cause| LakeError::Log {
+            table: self.table,
+            cause: Box::new(cause),
+        };
         let loaded = match deltalake::open_table(self.url()?).await {
             Ok(loaded) => loaded,
             // The folder is made a moment before its first entry.
@@ -253,8 +268,13 @@ impl LiveTable {
         if let Some(version) = self.snapshot.transactions.get(id) {
             return Ok(Some(*version));
         }
-        let Some(loaded) = &self.loaded else { return Ok(None) };
-        let failed = |cause| LakeError::Log { table: self.table, cause: Box::new(cause) };
+        let Some(loaded) = &self.loaded else {
+            return Ok(None);
+        };
+        let failed = |cause| LakeError::Log {
+            table: self.table,
+            cause: Box::new(cause),
+        };
         let version = loaded
             .snapshot()
             .map_err(failed)?
@@ -262,7 +282,9 @@ impl LiveTable {
             .await
             .map_err(failed)?;
         if let Some(version) = version {
-            Arc::make_mut(&mut self.snapshot).transactions.insert(id.to_owned(), version);
+            Arc::make_mut(&mut self.snapshot)
+                .transactions
+                .insert(id.to_owned(), version);
         }
         Ok(version)
     }
@@ -272,36 +294,57 @@ impl LiveTable {
     /// # Errors
     /// [`LakeError::Fenced`] if a partition stands elsewhere than the proposal believes: another writer has it.
     /// [`LakeError::Replaced`] if a file to be removed is gone.
-    pub(crate) async fn commit(&mut self, proposal: &Proposal, now_us: i64) -> Result<Outcome, LakeError> {
+    pub(crate) async fn commit(
+        &mut self,
+        proposal: &Proposal,
+        now_us: i64,
+    ) -> Result<Outcome, LakeError> {
         for _ in 0..COMMIT_TRIES_MAX {
             self.check(proposal).await?;
-            if proposal.after_foreign_commits.is_some_and(|seen| seen != self.foreign_commits) {
+            if proposal
+                .after_foreign_commits
+                .is_some_and(|seen| seen != self.foreign_commits)
+            {
                 return Ok(Outcome::Overtaken);
             }
             let version = self.next_version();
             let entry = Entry::of_proposal(proposal, version, now_us);
-            match self.publish(version, entry.encode(self.table, now_us)).await {
+            match self
+                .publish(version, entry.encode(self.table, now_us))
+                .await
+            {
                 Ok(()) => {
                     self.apply(&entry);
                     return Ok(Outcome::Committed(version));
                 }
-                Err(LakeError::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(LakeError::File { cause, .. })
+                    if cause.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(other) => return Err(other),
             }
             self.refresh().await?;
         }
-        Err(LakeError::Contended { table: self.table, tries: COMMIT_TRIES_MAX })
+        Err(LakeError::Contended {
+            table: self.table,
+            tries: COMMIT_TRIES_MAX,
+        })
     }
 
     async fn check(&mut self, proposal: &Proposal) -> Result<(), LakeError> {
         for advance in &proposal.advances {
-            let stands = self.transaction(&advance.partition.position_id()).await?.unwrap_or(0);
+            let stands = self
+                .transaction(&advance.partition.position_id())
+                .await?
+                .unwrap_or(0);
             if stands != advance.from {
                 let Partition { topic, partition } = advance.partition;
                 return Err(LakeError::Fenced { topic, partition });
             }
         }
-        if proposal.removed.iter().any(|path| !self.snapshot.files.contains_key(path)) {
+        if proposal
+            .removed
+            .iter()
+            .any(|path| !self.snapshot.files.contains_key(path))
+        {
             return Err(LakeError::Replaced { table: self.table });
         }
         Ok(())
@@ -311,7 +354,12 @@ impl LiveTable {
         let path = log::entry_path(&self.root, version);
         let disk = Arc::clone(&self.disk);
         spawn_blocking(move || {
-            disk.publish(&path, &bytes).map_err(|cause| LakeError::File { verb: "write", path, cause })
+            disk.publish(&path, &bytes)
+                .map_err(|cause| LakeError::File {
+                    verb: "write",
+                    path,
+                    cause,
+                })
         })
         .await?
     }
@@ -323,7 +371,9 @@ impl LiveTable {
             snapshot.files.remove(path);
         }
         for file in &entry.added {
-            snapshot.files.insert(file.path.clone(), Arc::new(file.clone()));
+            snapshot
+                .files
+                .insert(file.path.clone(), Arc::new(file.clone()));
         }
         for (id, version) in &entry.transactions {
             snapshot.transactions.insert(id.clone(), *version);

@@ -21,7 +21,11 @@ fn text(value: &str) -> Cell {
 }
 
 fn list(values: &[String]) -> Cell {
-    if values.is_empty() { Cell::Null } else { Cell::Text(json!(values).to_string()) }
+    if values.is_empty() {
+        Cell::Null
+    } else {
+        Cell::Text(json!(values).to_string())
+    }
 }
 
 fn count(value: u64) -> Cell {
@@ -30,7 +34,11 @@ fn count(value: u64) -> Cell {
 
 /// A time of the wire; 0 means that there is none.
 fn some_time(time_us: i64) -> Cell {
-    if time_us == 0 { Cell::Null } else { Cell::time(time_us) }
+    if time_us == 0 {
+        Cell::Null
+    } else {
+        Cell::time(time_us)
+    }
 }
 
 impl Derived for Alert {
@@ -66,7 +74,13 @@ impl Derived for Alert {
             Cell::Text(Value::Array(evidence).to_string()),
         ];
         let event_time = Some(self.first_event_time_us).filter(|time| *time != 0);
-        Row::new(Table::Alerts, &self.tenant_id, event_time, self.detected_time_us, cells)
+        Row::new(
+            Table::Alerts,
+            &self.tenant_id,
+            event_time,
+            self.detected_time_us,
+            cells,
+        )
     }
 }
 
@@ -105,7 +119,13 @@ impl Derived for DeadLetter {
             count(u64::from(self.parts)),
             Cell::Bytes(self.raw.clone()),
         ];
-        Row::new(Table::DeadLetters, &self.tenant_id, None, self.ingest_time_us, cells)
+        Row::new(
+            Table::DeadLetters,
+            &self.tenant_id,
+            None,
+            self.ingest_time_us,
+            cells,
+        )
     }
 }
 
@@ -124,7 +144,13 @@ impl Derived for Coverage {
             count(self.dead_letters),
             Cell::some_text(&self.detail),
         ];
-        Row::new(Table::Coverage, &self.tenant_id, None, self.observed_time_us, cells)
+        Row::new(
+            Table::Coverage,
+            &self.tenant_id,
+            None,
+            self.observed_time_us,
+            cells,
+        )
     }
 }
 
@@ -146,7 +172,13 @@ pub(crate) fn unreadable(place: &Place<'_>, reason: Reason, detail: &str, raw: &
 pub(crate) fn lost(place: &Place<'_>, to: i64) -> Row {
     let subject = format!("{}/{}", place.topic, place.partition);
     Coverage {
-        id: ids::hex(&[b"lake", b"lost", subject.as_bytes(), &place.offset.to_le_bytes(), &to.to_le_bytes()]),
+        id: ids::hex(&[
+            b"lake",
+            b"lost",
+            subject.as_bytes(),
+            &place.offset.to_le_bytes(),
+            &to.to_le_bytes(),
+        ]),
         tenant_id: place.tenant_id.to_owned(),
         source: "lake".to_owned(),
         kind: "range".to_owned(),
@@ -178,7 +210,11 @@ pub(crate) struct Place<'a> {
 
 impl std::fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}/{}@{}", self.topic, self.partition, self.offset)
+        write!(
+            formatter,
+            "{}/{}@{}",
+            self.topic, self.partition, self.offset
+        )
     }
 }
 
@@ -190,12 +226,20 @@ mod tests {
     use schemas::tables::Table;
     use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Evidence};
 
-    const PLACE: Place<'static> =
-        Place { tenant_id: "unknown", topic: "events.signins", partition: 1, offset: 7, now_us: 9 };
+    const PLACE: Place<'static> = Place {
+        tenant_id: "unknown",
+        topic: "events.signins",
+        partition: 1,
+        offset: 7,
+        now_us: 9,
+    };
 
     #[test]
     fn every_derived_row_fits_its_table() {
-        let alert = Alert { evidence: vec![Evidence::default()], ..Alert::default() };
+        let alert = Alert {
+            evidence: vec![Evidence::default()],
+            ..Alert::default()
+        };
         for (table, row) in [
             (Table::Alerts, alert.row()),
             (Table::Actions, AuditRecord::default().row()),
@@ -212,7 +256,10 @@ mod tests {
     fn an_unreadable_message_keeps_its_bytes_and_its_place() {
         let rows = unreadable(&PLACE, Reason::NotTheFormat, "no envelope", b"\xff\x00");
         let cell = |name| rows[0].cells[position_of(Table::DeadLetters, name).unwrap()].clone();
-        assert_eq!(cell("raw_bytes"), Cell::Bytes(b"\xff\x00".as_slice().into()));
+        assert_eq!(
+            cell("raw_bytes"),
+            Cell::Bytes(b"\xff\x00".as_slice().into())
+        );
         assert_eq!(cell("position"), Cell::Text("events.signins/1@7".into()));
     }
 }

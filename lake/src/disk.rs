@@ -86,7 +86,11 @@ fn create_folders(folder: &Path) -> io::Result<()> {
 
 fn synchronise(folder: &Path) -> io::Result<()> {
     // A relative path of one name has an empty parent, which means "here".
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     File::open(folder)?.sync_all()
 }
 

@@ -35,7 +35,9 @@ pub use reader::Lake;
 
 /// The folder that a configured location means.
 fn location(text: &str) -> Result<PathBuf, LakeError> {
-    let unusable = || LakeError::Location { location: text.to_owned() };
+    let unusable = || LakeError::Location {
+        location: text.to_owned(),
+    };
     let folder = match text.split_once("://") {
         None if !text.is_empty() => PathBuf::from(text),
         Some(("file", _)) => url::Url::parse(text)
@@ -54,7 +56,10 @@ mod tests {
     #[test]
     fn a_location_is_a_folder_of_this_machine() {
         assert!(location("data/lake").unwrap().is_absolute());
-        assert_eq!(location("file:///a/b").unwrap(), std::path::Path::new("/a/b"));
+        assert_eq!(
+            location("file:///a/b").unwrap(),
+            std::path::Path::new("/a/b")
+        );
         for text in ["", "s3://bucket/lake", "file://elsewhere/a"] {
             assert!(location(text).is_err(), "{text}");
         }

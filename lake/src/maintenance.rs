@@ -35,7 +35,13 @@ pub(crate) struct Maintenance {
 impl Maintenance {
     pub(crate) fn new(tables: Vec<SharedTable>, config: LakeConfig, clock: Arc<dyn Clock>) -> Self {
         let (commits, waiting) = mpsc::channel(COMMITS_WAITING_MAX);
-        Self { tables, config, clock, commits, waiting: Some(waiting) }
+        Self {
+            tables,
+            config,
+            clock,
+            commits,
+            waiting: Some(waiting),
+        }
     }
 
     /// Counts a commit.
@@ -48,7 +54,11 @@ impl Maintenance {
     /// Starts the upkeep in the background, until `stop`.
     pub(crate) fn start(&mut self, stop: CancellationToken) -> JoinHandle<()> {
         let mut waiting = self.waiting.take();
-        let (tables, config, clock) = (self.tables.clone(), self.config.clone(), Arc::clone(&self.clock));
+        let (tables, config, clock) = (
+            self.tables.clone(),
+            self.config.clone(),
+            Arc::clone(&self.clock),
+        );
         tokio::spawn(async move {
             let mut by_table = HashMap::new();
             for live in tables {
@@ -61,7 +71,11 @@ impl Maintenance {
                     () = stop.cancelled() => break,
                     table = waiting.recv() => table,
                 };
-                let Some((table, live)) = table.and_then(|table| Some((table, by_table.get(&table)?))) else { break };
+                let Some((table, live)) =
+                    table.and_then(|table| Some((table, by_table.get(&table)?)))
+                else {
+                    break;
+                };
                 let count = counts.entry(table).or_default();
                 *count += 1;
                 if let Err(error) = keep(live, *count, &config, clock.as_ref()).await {
@@ -73,7 +87,12 @@ impl Maintenance {
 }
 
 /// What is due after this many commits of the table.
-async fn keep(live: &SharedTable, commits: u64, config: &LakeConfig, clock: &dyn Clock) -> Result<(), LakeError> {
+async fn keep(
+    live: &SharedTable,
+    commits: u64,
+    config: &LakeConfig,
+    clock: &dyn Clock,
+) -> Result<(), LakeError> {
     if commits.is_multiple_of(config.compaction_commits.max(1)) {
         compaction::compact(live, config, clock.now_us()).await?;
         removal::remove_unused(live, config, clock.now_us()).await?;
@@ -90,10 +109,20 @@ async fn checkpoint(live: &SharedTable) -> Result<(), LakeError> {
         let live = live.lock().await;
         (live.table, live.url()?, live.snapshot().version)
     };
-    let Some(version) = version.and_then(|version| u64::try_from(version).ok()) else { return Ok(()) };
-    deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup(url, version, Some(true), None)
-        .await
-        .map_err(|cause| LakeError::Log { table, cause: Box::new(cause) })?;
+    let Some(version) = version.and_then(|version| u64::try_from(version).ok()) else {
+        return Ok(());
+    };
+    deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup(
+        url,
+        version,
+        Some(true),
+        None,
+    )
+    .await
+    .map_err(|cause| LakeError::Log {
+        table,
+        cause: Box::new(cause),
+    })?;
     metrics::counter!("lake_checkpoints_total", "table" => table.name()).increment(1);
     Ok(())
 }

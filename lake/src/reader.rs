@@ -39,7 +39,11 @@ impl Lake {
             let live = LiveTable::follow(&location, *table, Arc::new(LocalDisk)).await?;
             tables.insert(*table, Mutex::new(live));
         }
-        Ok(Self { location, tables: Arc::new(tables), state: Arc::new(sql::session()?) })
+        Ok(Self {
+            location,
+            tables: Arc::new(tables),
+            state: Arc::new(sql::session()?),
+        })
     }
 
     /// Runs one read-only query over the tables as they are now, each at one version throughout.
@@ -48,7 +52,10 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Query`] if it cannot be planned, or is not a query.
-    pub async fn query(&self, sql: &str) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
+    pub async fn query(
+        &self,
+        sql: &str,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
         sql::run(self, &self.state, sql).await
     }
 
@@ -108,7 +115,9 @@ impl Lake {
     }
 
     pub(crate) async fn snapshot(&self, table: Table) -> Result<Arc<Snapshot>, LakeError> {
-        let Some(live) = self.tables.get(&table) else { return Ok(Arc::default()) };
+        let Some(live) = self.tables.get(&table) else {
+            return Ok(Arc::default());
+        };
         let mut live = live.lock().await;
         live.refresh().await?;
         Ok(Arc::clone(live.snapshot()))

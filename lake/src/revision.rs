@@ -33,7 +33,8 @@ pub(crate) fn revision(table: Table, row: &Row, changed: &[&str]) -> Row {
         _ => None,
     };
     let event_time = cell("event_time");
-    let (event_time_us, ingest_time_us) = (time_us(&event_time), time_us(&ingest_time).unwrap_or(0));
+    let (event_time_us, ingest_time_us) =
+        (time_us(&event_time), time_us(&ingest_time).unwrap_or(0));
     let source = match cell("source") {
         Cell::Null => Cell::Text("lake".to_owned()),
         source => source,
@@ -54,7 +55,13 @@ pub(crate) fn revision(table: Table, row: &Row, changed: &[&str]) -> Row {
         Cell::Text(json!(changed).to_string()),
         raw,
     ];
-    Row::new(Table::Revisions, &row.tenant_id, event_time_us, ingest_time_us, cells)
+    Row::new(
+        Table::Revisions,
+        &row.tenant_id,
+        event_time_us,
+        ingest_time_us,
+        cells,
+    )
 }
 
 /// A row without JSON of its own, as JSON.
@@ -87,14 +94,30 @@ mod tests {
 
     #[test]
     fn an_amended_alert_is_a_revision_with_the_alert_as_json() {
-        let alert = Alert { alert_id: "7".into(), state: "amended".into(), detected_time_us: 5, ..Alert::default() };
+        let alert = Alert {
+            alert_id: "7".into(),
+            state: "amended".into(),
+            detected_time_us: 5,
+            ..Alert::default()
+        };
         let revised = revision(Table::Alerts, &alert.row(), &["alert_state"]);
         record_batch(Table::Revisions, &[&revised]).unwrap();
         let cell = |name| revised.cells[position_of(Table::Revisions, name).unwrap()].clone();
-        assert_eq!(cell("changed_columns"), Cell::Text(r#"["alert_state"]"#.into()));
-        let Cell::Text(raw) = cell("raw") else { panic!("no raw") };
+        assert_eq!(
+            cell("changed_columns"),
+            Cell::Text(r#"["alert_state"]"#.into())
+        );
+        let Cell::Text(raw) = cell("raw") else {
+            panic!("no raw")
+        };
         assert!(raw.contains(r#""alert_state":"amended""#), "{raw}");
-        let again = Alert { detected_time_us: 9, ..alert };
-        assert_eq!(revision(Table::Alerts, &again.row(), &["alert_state"]).identity, revised.identity);
+        let again = Alert {
+            detected_time_us: 9,
+            ..alert
+        };
+        assert_eq!(
+            revision(Table::Alerts, &again.row(), &["alert_state"]).identity,
+            revised.identity
+        );
     }
 }

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::datasource::TableProvider;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, TableProvider,
+};
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -31,7 +34,9 @@ pub(crate) fn session() -> Result<SessionState, LakeError> {
     options.sql_parser.enable_ident_normalization = false;
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(QUERY_MEMORY_BYTES_MAX, 1.0).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(QUERY_MEMORY_BYTES_MAX, 1.0)
+        .build_arc()?;
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -45,14 +50,21 @@ pub(crate) async fn run(
     state: &SessionState,
     sql: &str,
 ) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
-    let context = context(state);
+    let context = context(state)?;
     let dialect = state.config().options().sql_parser.dialect;
     let statement = state.sql_to_statement(sql, &dialect)?;
     let mut names = state.resolve_table_references(&statement)?;
-    if names.iter().any(|name| name.schema() == Some("information_schema")) {
+    if names
+        .iter()
+        .any(|name| name.schema() == Some("information_schema"))
+    {
         names.extend(all_names().map(TableReference::bare));
     }
-    let mut catalogue = Catalogue { lake, context: &context, snapshots: HashMap::new() };
+    let mut catalogue = Catalogue {
+        lake,
+        context: &context,
+        snapshots: HashMap::new(),
+    };
     for name in names {
         catalogue.register(name.table()).await?;
     }
@@ -62,33 +74,60 @@ pub(crate) async fn run(
         .with_allow_dml(false)
         .with_allow_statements(false)
         .verify_plan(&plan)?;
-    let stream = context.execute_logical_plan(plan).await?.execute_stream().await?;
+    let stream = context
+        .execute_logical_plan(plan)
+        .await?
+        .execute_stream()
+        .await?;
     Ok((stream.schema(), stream))
 }
 
 /// Every table and view with its columns.
-pub(crate) async fn names(lake: &Lake, state: &SessionState) -> Result<BTreeMap<String, SchemaRef>, LakeError> {
-    let context = context(state);
-    let mut catalogue = Catalogue { lake, context: &context, snapshots: HashMap::new() };
+pub(crate) async fn names(
+    lake: &Lake,
+    state: &SessionState,
+) -> Result<BTreeMap<String, SchemaRef>, LakeError> {
+    let context = context(state)?;
+    let mut catalogue = Catalogue {
+        lake,
+        context: &context,
+        snapshots: HashMap::new(),
+    };
     let mut found = BTreeMap::new();
     for name in all_names() {
         catalogue.register(name).await?;
-        found.insert(name.to_owned(), context.table_provider(name).await?.schema());
+        found.insert(
+            name.to_owned(),
+            context
+                .table_provider(TableReference::bare(name))
+                .await?
+                .schema(),
+        );
     }
     Ok(found)
 }
 
 fn all_names() -> impl Iterator<Item = &'static str> {
-    Table::ALL.iter().map(|table| table.name()).chain(VIEWS.iter().map(|view| view.name))
+    Table::ALL
+        .iter()
+        .map(|table| table.name())
+        .chain(VIEWS.iter().map(|view| view.name))
 }
 
 /// A context of its own for each query, so that its tables cannot move under it.
-fn context(state: &SessionState) -> SessionContext {
-    SessionContext::new_with_state(
-        SessionStateBuilder::new_from_existing(state.clone())
-            .with_catalog_list(Arc::new(datafusion::catalog::MemoryCatalogProviderList::new()))
-            .build(),
-    )
+fn context(state: &SessionState) -> Result<SessionContext, LakeError> {
+    let defaults = &state.config().options().catalog;
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(
+        &defaults.default_schema,
+        Arc::new(MemorySchemaProvider::new()),
+    )?;
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(defaults.default_catalog.clone(), Arc::new(catalog));
+    let state = SessionStateBuilder::new_from_existing(state.clone())
+        .with_catalog_list(Arc::new(catalogs))
+        .build();
+    Ok(SessionContext::new_with_state(state))
 }
 
 /// Registers the names that a query uses, and holds one snapshot of each table for it.
@@ -101,12 +140,17 @@ struct Catalogue<'a> {
 impl Catalogue<'_> {
     /// Makes a name known, as it was typed; names that nobody has are left for the planner to complain about.
     async fn register(&mut self, name: &str) -> Result<(), LakeError> {
-        let table = Table::ALL.iter().find(|table| table.name().eq_ignore_ascii_case(name));
+        let table = Table::ALL
+            .iter()
+            .find(|table| table.name().eq_ignore_ascii_case(name));
         if let Some(table) = table {
             let provider = self.snapshot(*table).await?;
             return self.add(name, provider);
         }
-        let Some(view) = VIEWS.iter().find(|view| view.name.eq_ignore_ascii_case(name)) else {
+        let Some(view) = VIEWS
+            .iter()
+            .find(|view| view.name.eq_ignore_ascii_case(name))
+        else {
             return Ok(());
         };
         let provider = self.view(view).await?;

@@ -52,7 +52,12 @@ const RETRY_WAIT_MAX: Duration = Duration::from_secs(15);
 /// The topics that the stage keeps.
 pub fn topics() -> Vec<Topic> {
     let mut topics: Vec<Topic> = Table::EVENTS.iter().copied().map(Topic::Events).collect();
-    topics.extend([Topic::DeadLetters, Topic::Coverage, Topic::Alerts, Topic::Audit]);
+    topics.extend([
+        Topic::DeadLetters,
+        Topic::Coverage,
+        Topic::Alerts,
+        Topic::Audit,
+    ]);
     topics
 }
 
@@ -212,7 +217,8 @@ impl Stage {
             return Ok(());
         }
         let now_us = self.clock.now_us();
-        let decoded = tokio::task::spawn_blocking(move || decode::decode(accepted.records, now_us)).await?;
+        let decoded =
+            tokio::task::spawn_blocking(move || decode::decode(accepted.records, now_us)).await?;
         for message in decoded {
             self.add(message);
         }
@@ -220,7 +226,9 @@ impl Stage {
     }
 
     fn add(&mut self, message: decode::Decoded) {
-        let Some(home) = home(message.partition.topic) else { return };
+        let Some(home) = home(message.partition.topic) else {
+            return;
+        };
         let open = self.open.entry(home).or_default();
         open.opened.get_or_insert_with(Instant::now);
         open.reached.insert(message.partition, message.offset + 1);
@@ -230,7 +238,9 @@ impl Stage {
     }
 
     fn add_row(&mut self, partition: Partition, table: Table, row: Row) {
-        let Some(home) = home(partition.topic) else { return };
+        let Some(home) = home(partition.topic) else {
+            return;
+        };
         let open = self.open.entry(home).or_default();
         open.bytes += row.bytes();
         if table == home {
@@ -266,8 +276,12 @@ impl Stage {
     }
 
     fn open_tables(&self) -> Vec<Table> {
-        let mut tables: Vec<Table> =
-            self.open.iter().filter(|(_, open)| open.opened.is_some()).map(|(table, _)| *table).collect();
+        let mut tables: Vec<Table> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.opened.is_some())
+            .map(|(table, _)| *table)
+            .collect();
         tables.sort();
         tables
     }
@@ -279,10 +293,19 @@ impl Stage {
             Fate::DeadLetter => RETRY_WAIT_MIN,
             Fate::Stop => return Err(error),
         };
-        let wait = (RETRY_WAIT_MIN * 2_u32.saturating_pow(tries.min(10))).clamp(RETRY_WAIT_MIN, RETRY_WAIT_MAX.max(after));
-        let reason = if error.is_disk_full() { "disk_full" } else { "other" };
+        let wait = (RETRY_WAIT_MIN * 2_u32.saturating_pow(tries.min(10)))
+            .clamp(RETRY_WAIT_MIN, RETRY_WAIT_MAX.max(after));
+        let reason = if error.is_disk_full() {
+            "disk_full"
+        } else {
+            "other"
+        };
         metrics::counter!("lake_retries_total", "reason" => reason).increment(1);
-        tracing::warn!(error = chain(&error), wait_ms = wait.as_millis(), "trying again");
+        tracing::warn!(
+            error = chain(&error),
+            wait_ms = wait.as_millis(),
+            "trying again"
+        );
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(wait) => {}

@@ -43,7 +43,13 @@ pub(crate) struct Committed {
 
 impl TableWriter {
     pub(crate) fn new(table: Table, live: SharedTable, identities_max: usize) -> Self {
-        Self { table, live, identities: Identities::new(table, identities_max), announced: HashMap::new(), foreign_commits: 0 }
+        Self {
+            table,
+            live,
+            identities: Identities::new(table, identities_max),
+            announced: HashMap::new(),
+            foreign_commits: 0,
+        }
     }
 
     pub(crate) fn live(&self) -> &SharedTable {
@@ -112,7 +118,15 @@ impl TableWriter {
         live.snapshot()
             .files
             .values()
-            .map(|file| (Day { tenant_id: file.tenant_id.clone(), day: file.day }, file))
+            .map(|file| {
+                (
+                    Day {
+                        tenant_id: file.tenant_id.clone(),
+                        day: file.day,
+                    },
+                    file,
+                )
+            })
             .filter(|(day, _)| days.contains(day))
             .map(|(day, file)| Ok((day, file::absolute(&root, self.table, &file.path)?)))
             .collect()
@@ -125,7 +139,10 @@ impl TableWriter {
     ) -> Result<HashMap<(Day, u128), Vec<Cell>>, LakeError> {
         let mut wanted: HashMap<Day, HashSet<u128>> = HashMap::new();
         for (at, day) in suspects {
-            wanted.entry(day.clone()).or_default().insert(rows[*at].identity);
+            wanted
+                .entry(day.clone())
+                .or_default()
+                .insert(rows[*at].identity);
         }
         let files = self.files_of(&wanted.keys().cloned().collect()).await?;
         let table = self.table;
@@ -133,9 +150,14 @@ impl TableWriter {
             let mut found = HashMap::new();
             for (day, path) in files {
                 let mut of_file = HashMap::new();
-                let is_wanted = |identity| wanted.get(&day).is_some_and(|ids| ids.contains(&identity));
+                let is_wanted =
+                    |identity| wanted.get(&day).is_some_and(|ids| ids.contains(&identity));
                 file::contents(table, &path, is_wanted, &mut of_file)?;
-                found.extend(of_file.into_iter().map(|(identity, cells)| ((day.clone(), identity), cells)));
+                found.extend(
+                    of_file
+                        .into_iter()
+                        .map(|(identity, cells)| ((day.clone(), identity), cells)),
+                );
             }
             Ok(found)
         })
@@ -143,14 +165,22 @@ impl TableWriter {
     }
 
     /// Writes the rows as files, one for each tenant and day; nobody sees them yet.
-    async fn write_files(&self, rows: &Arc<[Row]>, new: &[usize], now_us: i64) -> Result<Vec<DataFile>, LakeError> {
+    async fn write_files(
+        &self,
+        rows: &Arc<[Row]>,
+        new: &[usize],
+        now_us: i64,
+    ) -> Result<Vec<DataFile>, LakeError> {
         let (root, disk) = {
             let live = self.live.lock().await;
             (live.root().to_owned(), Arc::clone(live.disk()))
         };
         let mut by_day: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
         for at in new {
-            let day = Day { tenant_id: rows[*at].tenant_id.clone(), day: rows[*at].day };
+            let day = Day {
+                tenant_id: rows[*at].tenant_id.clone(),
+                day: rows[*at].day,
+            };
             by_day.entry(day).or_default().push(*at);
         }
         let table = self.table;
@@ -160,9 +190,17 @@ impl TableWriter {
                 spawn_blocking(move || {
                     let rows: Vec<&Row> = places.iter().map(|at| &rows[*at]).collect();
                     let described = file::describe(table, &day.tenant_id, day.day, &rows, now_us);
-                    let batch = record_batch(table, &rows)
-                        .map_err(|cause| LakeError::Parquet { table, cause: cause.into() });
-                    file::write(disk.as_ref(), &root, described, table, std::iter::once(batch))
+                    let batch = record_batch(table, &rows).map_err(|cause| LakeError::Parquet {
+                        table,
+                        cause: cause.into(),
+                    });
+                    file::write(
+                        disk.as_ref(),
+                        &root,
+                        described,
+                        table,
+                        std::iter::once(batch),
+                    )
                 })
                 .await?
             }
@@ -191,14 +229,23 @@ impl TableWriter {
         let version = match outcome {
             Ok(Outcome::Committed(version)) => version,
             // Only where `after_foreign_commits` is set.
-            Ok(Outcome::Overtaken) => return Err(LakeError::Contended { table: self.table, tries: 1 }),
+            Ok(Outcome::Overtaken) => {
+                return Err(LakeError::Contended {
+                    table: self.table,
+                    tries: 1,
+                });
+            }
             Err(error) => {
                 self.discard(&files).await;
                 return Err(error);
             }
         };
         self.after_commit(rows, new);
-        Ok(Committed { table: self.table, version, files })
+        Ok(Committed {
+            table: self.table,
+            version,
+            files,
+        })
     }
 
     /// Forgets what was read from the lake if others have added to it since; the number of their commits.
@@ -231,15 +278,26 @@ impl TableWriter {
             }
             let files = self.write_files(rows, &sifted.new, now_us).await?;
             let mut transactions = self.announced_transactions();
-            transactions
-                .extend(advances.iter().map(|advance| (advance.partition.position_id(), advance.to)));
-            let proposal =
-                Proposal { added: files.clone(), transactions, after_foreign_commits: Some(foreign_commits), ..Proposal::default() };
+            transactions.extend(
+                advances
+                    .iter()
+                    .map(|advance| (advance.partition.position_id(), advance.to)),
+            );
+            let proposal = Proposal {
+                added: files.clone(),
+                transactions,
+                after_foreign_commits: Some(foreign_commits),
+                ..Proposal::default()
+            };
             let outcome = self.live.lock().await.commit(&proposal, now_us).await;
             match outcome {
                 Ok(Outcome::Committed(version)) => {
                     self.after_commit(rows, &sifted.new);
-                    return Ok(Some(Committed { table: self.table, version, files }));
+                    return Ok(Some(Committed {
+                        table: self.table,
+                        version,
+                        files,
+                    }));
                 }
                 Ok(Outcome::Overtaken) => self.discard(&files).await,
                 Err(error) => {
@@ -263,7 +321,10 @@ impl TableWriter {
         if live.refresh().await.is_err() {
             return;
         }
-        for file in files.iter().filter(|file| !live.snapshot().files.contains_key(&file.path)) {
+        for file in files
+            .iter()
+            .filter(|file| !live.snapshot().files.contains_key(&file.path))
+        {
             if let Err(error) = live.disk().remove(&live.root().join(&file.path)) {
                 tracing::warn!(table = %self.table, path = file.path, %error, "could not remove an unused file");
             }
@@ -271,7 +332,10 @@ impl TableWriter {
     }
 
     fn announced_transactions(&self) -> Vec<(String, i64)> {
-        self.announced.iter().map(|(partition, offset)| (partition.announced_id(), *offset)).collect()
+        self.announced
+            .iter()
+            .map(|(partition, offset)| (partition.announced_id(), *offset))
+            .collect()
     }
 
     /// Remembers that everything of a partition below `offset` is announced; the next commit tells the log.
@@ -284,7 +348,10 @@ impl TableWriter {
         if self.announced.is_empty() {
             return Ok(());
         }
-        let proposal = Proposal { transactions: self.announced_transactions(), ..Proposal::default() };
+        let proposal = Proposal {
+            transactions: self.announced_transactions(),
+            ..Proposal::default()
+        };
         self.live.lock().await.commit(&proposal, now_us).await?;
         self.announced.clear();
         Ok(())

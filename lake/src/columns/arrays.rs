@@ -106,11 +106,15 @@ pub(crate) fn cell_at(kind: Kind, array: &dyn Array, row: usize) -> Cell {
                 return Cell::Null;
             };
             let strings = values.values().as_string::<i32>();
-            values.key(row).map_or(Cell::Null, |key| Cell::Text(strings.value(key).to_owned()))
+            values
+                .key(row)
+                .map_or(Cell::Null, |key| Cell::Text(strings.value(key).to_owned()))
         }
-        Kind::Text | Kind::Ip | Kind::Json => array
-            .as_string_opt::<i32>()
-            .map_or(Cell::Null, |values| Cell::Text(values.value(row).to_owned())),
+        Kind::Text | Kind::Ip | Kind::Json => {
+            array.as_string_opt::<i32>().map_or(Cell::Null, |values| {
+                Cell::Text(values.value(row).to_owned())
+            })
+        }
         Kind::Integer => array
             .as_primitive_opt::<Int64Type>()
             .map_or(Cell::Null, |values| Cell::Integer(values.value(row))),
@@ -123,8 +127,8 @@ pub(crate) fn cell_at(kind: Kind, array: &dyn Array, row: usize) -> Cell {
         Kind::Time => array
             .as_primitive_opt::<TimestampMicrosecondType>()
             .map_or(Cell::Null, |values| Cell::Time(values.value(row))),
-        Kind::Bytes => array
-            .as_binary_opt::<i32>()
-            .map_or(Cell::Null, |values| Cell::Bytes(Bytes::copy_from_slice(values.value(row)))),
+        Kind::Bytes => array.as_binary_opt::<i32>().map_or(Cell::Null, |values| {
+            Cell::Bytes(Bytes::copy_from_slice(values.value(row)))
+        }),
     }
 }

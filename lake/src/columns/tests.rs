@@ -56,7 +56,10 @@ fn what_cannot_be_read_is_noted_and_kept_in_raw() {
         panic!("no problem noted");
     };
     assert!(problems.starts_with("raw is not JSON"), "{problems}");
-    assert_eq!(cell(Table::Signins, &event("<html>"), "raw"), Cell::Text("<html>".into()));
+    assert_eq!(
+        cell(Table::Signins, &event("<html>"), "raw"),
+        Cell::Text("<html>".into())
+    );
 }
 
 #[test]
@@ -94,8 +97,16 @@ fn an_event_without_an_id_gets_the_hash_of_its_content() {
     let mut second = event(r#"{"b":2,"a":1}"#);
     second.event_id.clear();
     let first = event_row(Table::Signins, &first).unwrap();
-    assert_eq!(first.identity, event_row(Table::Signins, &second).unwrap().identity);
-    assert_eq!(first.content(Table::Signins), event_row(Table::Signins, &second).unwrap().content(Table::Signins));
+    assert_eq!(
+        first.identity,
+        event_row(Table::Signins, &second).unwrap().identity
+    );
+    assert_eq!(
+        first.content(Table::Signins),
+        event_row(Table::Signins, &second)
+            .unwrap()
+            .content(Table::Signins)
+    );
 }
 
 #[test]
@@ -107,7 +118,12 @@ fn every_cell_comes_back_from_arrow() {
     let row = event_row(Table::Signins, &event).unwrap();
     let batch = record_batch(Table::Signins, &[&row, &row]).unwrap();
     for (at, column) in Table::Signins.columns().iter().enumerate() {
-        assert_eq!(cell_at(column.kind, batch.column(at), 1), row.cells[at], "{}", column.name);
+        assert_eq!(
+            cell_at(column.kind, batch.column(at), 1),
+            row.cells[at],
+            "{}",
+            column.name
+        );
     }
 }
 

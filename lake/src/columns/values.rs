@@ -18,11 +18,18 @@ pub(crate) fn read(kind: Kind, value: &Value) -> Option<Cell> {
             path::text(value).map(|text| Cell::Text(text.into_owned()))
         }
         Kind::Ip => ip::host(&path::text(value)?).map(Cell::Text),
-        Kind::Integer => scalar(value, integer_of_number, |text| integer(text).map(Cell::Integer)),
+        Kind::Integer => scalar(value, integer_of_number, |text| {
+            integer(text).map(Cell::Integer)
+        }),
         Kind::Number => scalar(
             value,
             |number| number.as_f64().map(Cell::Number),
-            |text| text.parse().ok().filter(|number: &f64| number.is_finite()).map(Cell::Number),
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|number: &f64| number.is_finite())
+                    .map(Cell::Number)
+            },
         ),
         Kind::Boolean => boolean(value),
         Kind::Time => scalar(value, |_| None, |text| time::parse_us(text).map(Cell::time)),
@@ -53,7 +60,9 @@ fn integer_of_number(number: &serde_json::Number) -> Option<Cell> {
 
 /// A whole number in any of the forms seen: `20`, `1e9`, `1156492.00`.
 fn integer(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse().ok().and_then(whole))
 }
 
 /// 2^53: beyond it a float does not hold every whole number.
@@ -136,11 +145,20 @@ mod tests {
 
     #[test]
     fn reads_numbers_addresses_times_and_nested_values() {
-        check(Kind::Number, &[(json!("-1.5"), Some(Cell::Number(-1.5))), (json!("NaN"), None)]);
+        check(
+            Kind::Number,
+            &[
+                (json!("-1.5"), Some(Cell::Number(-1.5))),
+                (json!("NaN"), None),
+            ],
+        );
         check(
             Kind::Ip,
             &[
-                (json!("[::ffff:10.0.0.1]:443"), Some(Cell::Text("10.0.0.1".into()))),
+                (
+                    json!("[::ffff:10.0.0.1]:443"),
+                    Some(Cell::Text("10.0.0.1".into())),
+                ),
                 (json!(""), None),
             ],
         );
@@ -152,6 +170,9 @@ mod tests {
                 (json!(5), None),
             ],
         );
-        check(Kind::Json, &[(json!({"a": [1]}), Some(Cell::Text(r#"{"a":[1]}"#.into())))]);
+        check(
+            Kind::Json,
+            &[(json!({"a": [1]}), Some(Cell::Text(r#"{"a":[1]}"#.into())))],
+        );
     }
 }

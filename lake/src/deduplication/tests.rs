@@ -27,7 +27,11 @@ fn row_at(id: &str, raw: &str, event_time_us: Option<i64>, ingest_time_us: i64) 
 /// An index that has looked at every day that the rows touch, and holds `stored`.
 fn index(rows: &[Row], stored: &[Row]) -> Identities {
     let mut identities = Identities::new(Table::Signins, 1_000);
-    for day in identities.missing(rows).into_iter().chain(identities.missing(stored)) {
+    for day in identities
+        .missing(rows)
+        .into_iter()
+        .chain(identities.missing(stored))
+    {
         identities.load(day, std::iter::empty());
     }
     identities.stored(stored.iter());
@@ -52,7 +56,10 @@ fn the_same_record_twice_is_once() {
 fn other_content_under_a_known_id_is_a_revision_or_must_be_compared() {
     let rows = [row("1", FAILED), row("1", SUCCEEDED)];
     let sifted = index(&rows, &[]).sift(&rows);
-    let day = Day { tenant_id: "t".into(), day: 20_000 };
+    let day = Day {
+        tenant_id: "t".into(),
+        day: 20_000,
+    };
     assert_eq!(sifted.revisions, [(1, day.clone(), vec!["result_type"])]);
     let sifted = index(&rows, &[row("1", FAILED)]).sift(&rows);
     assert_eq!(sifted.suspects, [(1, day)]);
@@ -89,18 +96,26 @@ fn a_record_without_a_time_is_looked_for_in_the_last_seven_days() {
 fn the_same_id_in_another_tenant_or_on_another_day_is_another_record() {
     let mut other = row("1", FAILED);
     other.tenant_id = "u".into();
-    let rows = [row("1", FAILED), other, row_at("1", FAILED, Some(NOON_US - DAY_US), NOON_US)];
+    let rows = [
+        row("1", FAILED),
+        other,
+        row_at("1", FAILED, Some(NOON_US - DAY_US), NOON_US),
+    ];
     assert_eq!(index(&rows, &[]).sift(&rows).new, [0, 1, 2]);
 }
 
 #[test]
 fn the_least_recently_used_days_are_let_go_and_asked_for_again() {
-    let rows: Vec<Row> =
-        (0..10).map(|day| row_at("1", FAILED, Some(NOON_US - day * DAY_US), NOON_US)).collect();
+    let rows: Vec<Row> = (0..10)
+        .map(|day| row_at("1", FAILED, Some(NOON_US - day * DAY_US), NOON_US))
+        .collect();
     let mut identities = index(&rows, &rows);
     identities.held_max = 4;
     identities.sift(&rows[..2]);
     identities.evict();
     assert_eq!(identities.missing(&rows).len(), 6);
-    assert!(identities.missing(&rows[..2]).is_empty(), "the days just used are kept");
+    assert!(
+        identities.missing(&rows[..2]).is_empty(),
+        "the days just used are kept"
+    );
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderBuilder, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderBuilder, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -36,8 +38,14 @@ const FOLDER_NAME_MAX: usize = 64;
 /// Readers take the tenant from the log and never from the path, so the name need not say it.
 fn folder_name(tenant_id: &str) -> String {
     let is_harmless = tenant_id.len() <= FOLDER_NAME_MAX
-        && tenant_id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_harmless { tenant_id.to_owned() } else { format!("x{}", ids::hex(&[tenant_id.as_bytes()])) }
+        && tenant_id
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_harmless {
+        tenant_id.to_owned()
+    } else {
+        format!("x{}", ids::hex(&[tenant_id.as_bytes()]))
+    }
 }
 
 /// A new path inside the table's folder.
@@ -53,12 +61,19 @@ pub(crate) fn new_path(tenant_id: &str, day: i32) -> String {
 /// Where a file of the table stands; an error if the path leads anywhere else.
 pub(crate) fn absolute(root: &Path, table: Table, path: &str) -> Result<PathBuf, LakeError> {
     let relative = Path::new(path);
-    let is_inside = relative.extension().is_some_and(|extension| extension == "parquet")
-        && relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_inside = relative
+        .extension()
+        .is_some_and(|extension| extension == "parquet")
+        && relative
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
     if is_inside {
         Ok(root.join(relative))
     } else {
-        Err(LakeError::ForeignPath { table, path: path.to_owned() })
+        Err(LakeError::ForeignPath {
+            table,
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -77,9 +92,17 @@ pub(crate) fn write(
         if let Err(error) = disk.remove(&path) {
             tracing::warn!(path = %path.display(), %error, "could not remove a partial file");
         }
-        return Err(LakeError::File { verb: "write", path, cause });
+        return Err(LakeError::File {
+            verb: "write",
+            path,
+            cause,
+        });
     }
-    Ok(DataFile { rows: Some(rows), bytes: bytes.len() as u64, ..file })
+    Ok(DataFile {
+        rows: Some(rows),
+        bytes: bytes.len() as u64,
+        ..file
+    })
 }
 
 fn encode(
@@ -104,13 +127,19 @@ fn encode(
 }
 
 fn open(table: Table, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, LakeError> {
-    let file = File::open(path)
-        .map_err(|cause| LakeError::File { verb: "read", path: path.to_owned(), cause })?;
+    let file = File::open(path).map_err(|cause| LakeError::File {
+        verb: "read",
+        path: path.to_owned(),
+        cause,
+    })?;
     ArrowReaderBuilder::try_new(file).map_err(|cause| LakeError::Parquet { table, cause })
 }
 
 fn arrow_failed(table: Table) -> impl Fn(arrow::error::ArrowError) -> LakeError {
-    move |cause| LakeError::Parquet { table, cause: ParquetError::from(cause) }
+    move |cause| LakeError::Parquet {
+        table,
+        cause: ParquetError::from(cause),
+    }
 }
 
 /// All rows of a file in order, with the table's columns; those that the file lacks are null.
@@ -118,9 +147,13 @@ pub(crate) fn read(
     table: Table,
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, LakeError>> + use<>, LakeError> {
-    let reader = open(table, path)?.build().map_err(|cause| LakeError::Parquet { table, cause })?;
+    let reader = open(table, path)?
+        .build()
+        .map_err(|cause| LakeError::Parquet { table, cause })?;
     Ok(reader.map(move |batch| {
-        batch.map_err(arrow_failed(table)).and_then(|batch| with_all_columns(table, &batch))
+        batch
+            .map_err(arrow_failed(table))
+            .and_then(|batch| with_all_columns(table, &batch))
     }))
 }
 
@@ -174,19 +207,35 @@ pub(crate) fn contents(
     found: &mut HashMap<u128, Vec<Cell>>,
 ) -> Result<(), LakeError> {
     let identities = identities(table, path)?;
-    let wanted: Vec<u128> = identities.iter().copied().filter(|identity| is_wanted(*identity)).collect();
+    let wanted: Vec<u128> = identities
+        .iter()
+        .copied()
+        .filter(|identity| is_wanted(*identity))
+        .collect();
     if wanted.is_empty() {
         return Ok(());
     }
     let selection: RowSelection = identities
         .iter()
-        .map(|identity| if is_wanted(*identity) { RowSelector::select(1) } else { RowSelector::skip(1) })
+        .map(|identity| {
+            if is_wanted(*identity) {
+                RowSelector::select(1)
+            } else {
+                RowSelector::skip(1)
+            }
+        })
         .collect::<Vec<_>>()
         .into();
     let columns = table.columns();
-    let compared: Vec<_> = compared_columns(table).into_iter().map(|at| columns[at]).collect();
+    let compared: Vec<_> = compared_columns(table)
+        .into_iter()
+        .map(|at| columns[at])
+        .collect();
     let builder = open(table, path)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), compared.iter().map(|column| column.name));
+    let mask = ProjectionMask::columns(
+        builder.parquet_schema(),
+        compared.iter().map(|column| column.name),
+    );
     let reader = builder
         .with_projection(mask)
         .with_row_selection(selection)
@@ -211,12 +260,20 @@ pub(crate) fn contents(
 }
 
 /// Describes a file that is about to be written from `rows`.
-pub(crate) fn describe(table: Table, tenant_id: &str, day: i32, rows: &[&Row], now_us: i64) -> DataFile {
+pub(crate) fn describe(
+    table: Table,
+    tenant_id: &str,
+    day: i32,
+    rows: &[&Row],
+    now_us: i64,
+) -> DataFile {
     let times = position_of(table, "event_time").and_then(|at| {
         let mut bounds: Option<(i64, i64)> = None;
         for row in rows {
             // Bounds hold only if every row has a time.
-            let Cell::Time(time) = row.cells[at] else { return None };
+            let Cell::Time(time) = row.cells[at] else {
+                return None;
+            };
             bounds = Some(bounds.map_or((time, time), |(from, to)| (from.min(time), to.max(time))));
         }
         bounds
@@ -240,21 +297,50 @@ mod tests {
 
     #[test]
     fn a_hostile_tenant_id_names_a_harmless_folder() {
-        for hostile in ["../../etc", "a/b", "UPPER", "", "é", "a\0", &"x".repeat(200), "a=b", "%2e%2e"] {
+        for hostile in [
+            "../../etc",
+            "a/b",
+            "UPPER",
+            "",
+            "é",
+            "a\0",
+            &"x".repeat(200),
+            "a=b",
+            "%2e%2e",
+        ] {
             let name = folder_name(hostile);
             assert!(
-                name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+                name.len() <= 64
+                    && name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
                 "{hostile:?} gives {name:?}"
             );
         }
-        assert_eq!(folder_name("5f0c0e5a-0000-4000-8000-000000000001"), "5f0c0e5a-0000-4000-8000-000000000001");
+        assert_eq!(
+            folder_name("5f0c0e5a-0000-4000-8000-000000000001"),
+            "5f0c0e5a-0000-4000-8000-000000000001"
+        );
     }
 
     #[test]
     fn only_files_of_the_table_are_read() {
         let root = Path::new("lake/signins");
-        assert!(absolute(root, Table::Signins, "tenant_id=t/day=2024-10-04/part-1.parquet").is_ok());
-        for path in ["../alerts/a.parquet", "/etc/a.parquet", "a/../../b.parquet", "_delta_log/0.json", ""] {
+        assert!(
+            absolute(
+                root,
+                Table::Signins,
+                "tenant_id=t/day=2024-10-04/part-1.parquet"
+            )
+            .is_ok()
+        );
+        for path in [
+            "../alerts/a.parquet",
+            "/etc/a.parquet",
+            "a/../../b.parquet",
+            "_delta_log/0.json",
+            "",
+        ] {
             assert!(absolute(root, Table::Signins, path).is_err(), "{path}");
         }
     }

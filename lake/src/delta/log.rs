@@ -124,7 +124,9 @@ impl Entry {
                 entry.removed.push(decode_path(&remove.path));
             }
             if let Some(transaction) = line.txn {
-                entry.transactions.push((transaction.app_id, transaction.version));
+                entry
+                    .transactions
+                    .push((transaction.app_id, transaction.version));
             }
             if let Some(info) = line.commit_info {
                 entry.time_us = info.timestamp.saturating_mul(1000);
@@ -136,7 +138,11 @@ impl Entry {
     /// Writes the entry.
     pub(crate) fn encode(&self, table: Table, now_us: i64) -> Vec<u8> {
         let now_ms = now_us.div_euclid(1000);
-        let operation = if self.is_rearrangement && !self.removed.is_empty() { "OPTIMIZE" } else { "WRITE" };
+        let operation = if self.is_rearrangement && !self.removed.is_empty() {
+            "OPTIMIZE"
+        } else {
+            "WRITE"
+        };
         let mut lines = vec![json!({"commitInfo": {
             "timestamp": now_ms,
             "operation": operation,
@@ -170,7 +176,10 @@ impl Entry {
 fn stats(table: Table, file: &DataFile) -> Value {
     let mut stats = json!({"numRecords": file.rows.unwrap_or(0)});
     if let Some((from, to)) = file.event_times
-        && table.columns().iter().any(|column| column.name == "event_time")
+        && table
+            .columns()
+            .iter()
+            .any(|column| column.name == "event_time")
     {
         stats["minValues"] = json!({"event_time": schemas::time::iso_ms(from)});
         stats["maxValues"] = json!({"event_time": schemas::time::iso_ms(to.saturating_add(999))});
@@ -187,9 +196,20 @@ pub(crate) fn data_file(
     modified_ms: i64,
     stats: Option<&str>,
 ) -> DataFile {
-    let value = |name: &str| values.get(name).and_then(Option::as_deref).unwrap_or_default();
-    let stats: Value = stats.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let bound = |side: &str| stats[side]["event_time"].as_str().and_then(schemas::time::parse_us);
+    let value = |name: &str| {
+        values
+            .get(name)
+            .and_then(Option::as_deref)
+            .unwrap_or_default()
+    };
+    let stats: Value = stats
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let bound = |side: &str| {
+        stats[side]["event_time"]
+            .as_str()
+            .and_then(schemas::time::parse_us)
+    };
     let has_no_null = stats["nullCount"]["event_time"].as_u64() == Some(0);
     DataFile {
         path,
@@ -266,9 +286,7 @@ pub(crate) fn creation(table: Table, now_us: i64) -> Vec<u8> {
 
 /// The table's schema in Delta's own words: plain types, so that every reader understands them.
 fn schema(table: Table) -> Value {
-    let field = |name: &str, kind: &str| {
-        json!({"name": name, "type": kind, "nullable": true, "metadata": {}})
-    };
+    let field = |name: &str, kind: &str| json!({"name": name, "type": kind, "nullable": true, "metadata": {}});
     let mut fields: Vec<Value> = table
         .columns()
         .iter()

@@ -15,7 +15,11 @@ use crate::writer::SharedTable;
 const MEGABYTE: u64 = 1024 * 1024;
 
 /// Joins what is worth joining, in one commit for each tenant and day.
-pub(super) async fn compact(live: &SharedTable, config: &LakeConfig, now_us: i64) -> Result<(), LakeError> {
+pub(super) async fn compact(
+    live: &SharedTable,
+    config: &LakeConfig,
+    now_us: i64,
+) -> Result<(), LakeError> {
     let snapshot = Arc::clone(live.lock().await.snapshot());
     for files in plan(&snapshot, config.compaction_megabytes * MEGABYTE) {
         match join(live, &files, now_us).await {
@@ -31,12 +35,17 @@ pub(super) async fn compact(live: &SharedTable, config: &LakeConfig, now_us: i64
 fn plan(snapshot: &Snapshot, target: u64) -> Vec<Vec<Arc<DataFile>>> {
     let mut small: BTreeMap<Day, Vec<Arc<DataFile>>> = BTreeMap::new();
     for file in snapshot.files.values().filter(|file| file.bytes < target) {
-        let day = Day { tenant_id: file.tenant_id.clone(), day: file.day };
+        let day = Day {
+            tenant_id: file.tenant_id.clone(),
+            day: file.day,
+        };
         small.entry(day).or_default().push(Arc::clone(file));
     }
     let mut groups = Vec::new();
     for mut files in small.into_values() {
-        files.sort_by(|one, other| (one.modified_ms, &one.path).cmp(&(other.modified_ms, &other.path)));
+        files.sort_by(|one, other| {
+            (one.modified_ms, &one.path).cmp(&(other.modified_ms, &other.path))
+        });
         let mut group: Vec<Arc<DataFile>> = Vec::new();
         let mut bytes = 0;
         for file in files {
@@ -54,7 +63,9 @@ fn plan(snapshot: &Snapshot, target: u64) -> Vec<Vec<Arc<DataFile>>> {
 }
 
 async fn join(live: &SharedTable, files: &[Arc<DataFile>], now_us: i64) -> Result<(), LakeError> {
-    let Some(first) = files.first() else { return Ok(()) };
+    let Some(first) = files.first() else {
+        return Ok(());
+    };
     let (table, root, disk) = {
         let live = live.lock().await;
         (live.table, live.root().to_owned(), Arc::clone(live.disk()))
@@ -77,12 +88,14 @@ async fn join(live: &SharedTable, files: &[Arc<DataFile>], now_us: i64) -> Resul
         .map(|file| file::absolute(&root, table, &file.path))
         .collect::<Result<_, _>>()?;
     let joined = spawn_blocking(move || {
-        let batches = paths.into_iter().flat_map(|path| -> Box<dyn Iterator<Item = _>> {
-            match file::read(table, &path) {
-                Ok(batches) => Box::new(batches),
-                Err(error) => Box::new(std::iter::once(Err(error))),
-            }
-        });
+        let batches = paths
+            .into_iter()
+            .flat_map(|path| -> Box<dyn Iterator<Item = _>> {
+                match file::read(table, &path) {
+                    Ok(batches) => Box::new(batches),
+                    Err(error) => Box::new(std::iter::once(Err(error))),
+                }
+            });
         file::write(disk.as_ref(), &root, described, table, batches)
     })
     .await??;
@@ -138,10 +151,18 @@ mod tests {
 
     #[test]
     fn only_small_files_of_the_same_tenant_and_day_are_joined() {
-        let snapshot = snapshot(&[("a", 1, 10), ("a", 1, 10), ("a", 2, 10), ("b", 1, 10), ("a", 1, 100)]);
+        let snapshot = snapshot(&[
+            ("a", 1, 10),
+            ("a", 1, 10),
+            ("a", 2, 10),
+            ("b", 1, 10),
+            ("a", 1, 100),
+        ]);
         let groups = plan(&snapshot, 100);
-        let paths: Vec<Vec<&str>> =
-            groups.iter().map(|group| group.iter().map(|file| file.path.as_str()).collect()).collect();
+        let paths: Vec<Vec<&str>> = groups
+            .iter()
+            .map(|group| group.iter().map(|file| file.path.as_str()).collect())
+            .collect();
         assert_eq!(paths, [["0.parquet", "1.parquet"]]);
     }
 

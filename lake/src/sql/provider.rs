@@ -6,12 +6,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Column, DFSchema, ScalarValue, Statistics};
+use datafusion::common::{Column, DFSchema, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -22,6 +24,7 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use object_store::path::Path;
 use schemas::arrow::{PARTITION_COLUMNS, file_schema};
 use schemas::tables::Table;
@@ -44,21 +47,39 @@ impl SnapshotTable {
             Arc::new(Field::new(tenant_id, tenant_type(), false)),
             Arc::new(Field::new(day, DataType::Date32, false)),
         ];
-        let schema = TableSchema::builder(file_schema(table)).with_table_partition_cols(partition_columns).build();
-        Self { table, root, snapshot, schema }
+        let schema = TableSchema::builder(file_schema(table))
+            .with_table_partition_cols(partition_columns)
+            .build();
+        Self {
+            table,
+            root,
+            snapshot,
+            schema,
+        }
     }
 
     /// The files that may hold rows for which the filters are true.
     fn matching(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<DataFile>>> {
         let files: Vec<Arc<DataFile>> = self.snapshot.files.values().cloned().collect();
-        let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
+        let Some(filter) = conjunction(filters.to_vec()) else {
+            return Ok(files);
+        };
         let schema = self.schema();
         let expression =
             state.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&schema))?)?;
         // A filter that cannot be judged by bounds skips nothing.
-        let Ok(predicate) = PruningPredicateBuilder::new().with_file_schema(schema).try_build(expression) else { return Ok(files) };
+        let Ok(predicate) = PruningPredicateBuilder::new()
+            .with_file_schema(schema)
+            .try_build(expression)
+        else {
+            return Ok(files);
+        };
         let keep = predicate.prune(&Bounds(&files))?;
-        Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+        Ok(files
+            .into_iter()
+            .zip(keep)
+            .filter_map(|(file, keep)| keep.then_some(file))
+            .collect())
     }
 
     fn partitioned(&self, described: &DataFile) -> Result<PartitionedFile> {
@@ -89,7 +110,10 @@ impl SnapshotTable {
         let num_rows = rows
             .and_then(|rows| usize::try_from(rows).ok())
             .map_or(Precision::Absent, Precision::Exact);
-        Statistics { num_rows, ..Statistics::new_unknown(self.schema.table_schema()) }
+        Statistics {
+            num_rows,
+            ..Statistics::new_unknown(self.schema.table_schema())
+        }
     }
 }
 
@@ -98,7 +122,10 @@ fn tenant_type() -> DataType {
 }
 
 fn tenant_value(tenant_id: &str) -> ScalarValue {
-    ScalarValue::Dictionary(Box::new(DataType::Int32), Box::new(ScalarValue::Utf8(Some(tenant_id.to_owned()))))
+    ScalarValue::Dictionary(
+        Box::new(DataType::Int32),
+        Box::new(ScalarValue::Utf8(Some(tenant_id.to_owned()))),
+    )
 }
 
 #[async_trait::async_trait]
@@ -119,6 +146,11 @@ impl TableProvider for SnapshotTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = self.matching(state, filters)?;
+        if files.is_empty() {
+            // A scan of no partitions cannot be sorted or joined.
+            let schema = project_schema(&self.schema(), projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let statistics = self.statistics(&files);
         let options = state.config_options();
         let source = ParquetSource::new(self.schema.clone())
@@ -127,19 +159,28 @@ impl TableProvider for SnapshotTable {
             .with_reorder_filters(options.execution.parquet.reorder_filters);
         let groups = groups(&files, options.execution.target_partitions)
             .into_iter()
-            .map(|group| group.iter().map(|file| self.partitioned(file)).collect::<Result<Vec<_>>>())
+            .map(|group| {
+                group
+                    .iter()
+                    .map(|file| self.partitioned(file))
+                    .collect::<Result<Vec<_>>>()
+            })
             .map(|group| group.map(FileGroup::new))
             .collect::<Result<Vec<_>>>()?;
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-            .with_file_groups(groups)
-            .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                .with_file_groups(groups)
+                .with_statistics(statistics)
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         // They skip files and, inside the scan, rows; the planner keeps them above the scan all the same.
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
@@ -148,7 +189,12 @@ impl TableProvider for SnapshotTable {
 /// The files in at most `partitions` groups of about the same size.
 fn groups(files: &[Arc<DataFile>], partitions: usize) -> Vec<Vec<Arc<DataFile>>> {
     let mut by_size = files.to_vec();
-    by_size.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.path.cmp(&other.path)));
+    by_size.sort_by(|one, other| {
+        other
+            .bytes
+            .cmp(&one.bytes)
+            .then_with(|| one.path.cmp(&other.path))
+    });
     let mut groups: Vec<(u64, Vec<Arc<DataFile>>)> = vec![(0, Vec::new()); partitions.max(1)];
     for file in by_size {
         if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
@@ -156,7 +202,11 @@ fn groups(files: &[Arc<DataFile>], partitions: usize) -> Vec<Vec<Arc<DataFile>>>
             group.push(file);
         }
     }
-    groups.into_iter().map(|(_, group)| group).filter(|group| !group.is_empty()).collect()
+    groups
+        .into_iter()
+        .map(|(_, group)| group)
+        .filter(|group| !group.is_empty())
+        .collect()
 }
 
 /// What the log says about the values of each file.
@@ -166,13 +216,17 @@ impl Bounds<'_> {
     fn bound(&self, column: &Column, of_times: impl Fn((i64, i64)) -> i64) -> Option<ArrayRef> {
         let files = self.0.iter();
         match column.name() {
-            "tenant_id" => {
-                Some(Arc::new(StringArray::from_iter_values(files.map(|file| &file.tenant_id))))
-            }
-            "day" => Some(Arc::new(Date32Array::from_iter_values(files.map(|file| file.day)))),
+            "tenant_id" => Some(Arc::new(StringArray::from_iter_values(
+                files.map(|file| &file.tenant_id),
+            ))),
+            "day" => Some(Arc::new(Date32Array::from_iter_values(
+                files.map(|file| file.day),
+            ))),
             "event_time" => {
                 let times = files.map(|file| file.event_times.map(&of_times));
-                Some(Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC")))
+                Some(Arc::new(
+                    TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"),
+                ))
             }
             _ => None,
         }
@@ -199,7 +253,9 @@ impl PruningStatistics for Bounds<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(UInt64Array::from_iter(self.0.iter().map(|file| file.rows))))
+        Some(Arc::new(UInt64Array::from_iter(
+            self.0.iter().map(|file| file.rows),
+        )))
     }
 
     fn contained(

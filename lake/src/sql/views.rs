@@ -86,7 +86,11 @@ const GRAPH_ALERTS_CURRENT: &str = "SELECT * EXCEPT (newest) FROM (
 
 /// Every view.
 pub(crate) const VIEWS: &[View] = &[
-    View { name: "graph_alerts_current", tables: &[Table::GraphAlerts], sql: GRAPH_ALERTS_CURRENT },
+    View {
+        name: "graph_alerts_current",
+        tables: &[Table::GraphAlerts],
+        sql: GRAPH_ALERTS_CURRENT,
+    },
     View {
         name: "SigninLogs",
         tables: &[Table::Signins],
@@ -148,7 +152,9 @@ pub(crate) const VIEWS: &[View] = &[
     View {
         name: "AADUserRiskEvents",
         tables: &[Table::RiskEvents],
-        sql: risk_events!("category IS NULL OR category NOT IN ('ServicePrincipalRiskEvents', 'RiskyUsers', 'RiskyServicePrincipals')"),
+        sql: risk_events!(
+            "category IS NULL OR category NOT IN ('ServicePrincipalRiskEvents', 'RiskyUsers', 'RiskyServicePrincipals')"
+        ),
     },
     View {
         name: "AADServicePrincipalRiskEvents",

@@ -26,9 +26,16 @@ pub(super) fn decode(deliveries: Vec<Delivery>, now_us: i64) -> Vec<Decoded> {
     deliveries
         .into_iter()
         .map(|delivery| Decoded {
-            partition: Partition { topic: delivery.topic, partition: delivery.partition },
+            partition: Partition {
+                topic: delivery.topic,
+                partition: delivery.partition,
+            },
             offset: delivery.offset,
-            rows: if delivery.payload.is_empty() { Vec::new() } else { rows(&delivery, now_us) },
+            rows: if delivery.payload.is_empty() {
+                Vec::new()
+            } else {
+                rows(&delivery, now_us)
+            },
         })
         .collect()
 }
@@ -44,10 +51,21 @@ fn rows(delivery: &Delivery, now_us: i64) -> Vec<(Table, Row)> {
     }
 }
 
-fn derived<T: Message + Derived + Default>(delivery: &Delivery, table: Table, now_us: i64) -> Vec<(Table, Row)> {
+fn derived<T: Message + Derived + Default>(
+    delivery: &Delivery,
+    table: Table,
+    now_us: i64,
+) -> Vec<(Table, Row)> {
     match T::decode(delivery.payload.as_slice()) {
         Ok(message) => vec![(table, message.row())],
-        Err(error) => set_aside(delivery, "unknown", Reason::NotTheFormat, &error.to_string(), now_us, None),
+        Err(error) => set_aside(
+            delivery,
+            "unknown",
+            Reason::NotTheFormat,
+            &error.to_string(),
+            now_us,
+            None,
+        ),
     }
 }
 
@@ -55,21 +73,36 @@ fn event(delivery: &Delivery, table: Table, now_us: i64) -> Vec<(Table, Row)> {
     let mut event = match Event::decode(delivery.payload.as_slice()) {
         Ok(event) => event,
         Err(error) => {
-            return set_aside(delivery, "unknown", Reason::NotTheFormat, &error.to_string(), now_us, None);
+            return set_aside(
+                delivery,
+                "unknown",
+                Reason::NotTheFormat,
+                &error.to_string(),
+                now_us,
+                None,
+            );
         }
     };
     let table = match Table::of_name(&event.table) {
         Some(named) if named.is_events() => named,
         _ => {
-            event.problems.push(format!("topic {table} brought it for a table that is not known: {:?}", event.table));
+            event.problems.push(format!(
+                "topic {table} brought it for a table that is not known: {:?}",
+                event.table
+            ));
             Table::OtherEvents
         }
     };
     match event_row(table, &event) {
         Ok(row) => vec![(table, row)],
-        Err(reason) => {
-            set_aside(delivery, &event.tenant_id, reason, "raw cannot be kept as text", now_us, Some(&event.raw))
-        }
+        Err(reason) => set_aside(
+            delivery,
+            &event.tenant_id,
+            reason,
+            "raw cannot be kept as text",
+            now_us,
+            Some(&event.raw),
+        ),
     }
 }
 
@@ -105,16 +138,32 @@ mod tests {
     use schemas::wire::Event;
 
     fn tables_of(topic: Topic, payload: Vec<u8>) -> Vec<Table> {
-        let delivery = Delivery { topic, partition: 0, offset: 3, key: String::new(), payload };
+        let delivery = Delivery {
+            topic,
+            partition: 0,
+            offset: 3,
+            key: String::new(),
+            payload,
+        };
         let mut decoded = decode(vec![delivery], 0);
-        decoded.remove(0).rows.into_iter().map(|(table, _)| table).collect()
+        decoded
+            .remove(0)
+            .rows
+            .into_iter()
+            .map(|(table, _)| table)
+            .collect()
     }
 
     #[test]
     fn every_message_becomes_a_row_somewhere() {
         let signins = Topic::Events(Table::Signins);
         let event = |table: &str, raw: &[u8]| {
-            Event { table: table.into(), raw: raw.to_vec().into(), ..Event::default() }.encode_to_vec()
+            Event {
+                table: table.into(),
+                raw: raw.to_vec().into(),
+                ..Event::default()
+            }
+            .encode_to_vec()
         };
         for (payload, expected) in [
             (event("signins", b"{}"), Table::Signins),
@@ -126,7 +175,10 @@ mod tests {
         ] {
             assert_eq!(tables_of(signins, payload), [expected]);
         }
-        assert_eq!(tables_of(Topic::Alerts, b"\xff\xff".to_vec()), [Table::DeadLetters]);
+        assert_eq!(
+            tables_of(Topic::Alerts, b"\xff\xff".to_vec()),
+            [Table::DeadLetters]
+        );
         assert_eq!(tables_of(signins, Vec::new()), [], "a tombstone");
     }
 }

@@ -29,7 +29,9 @@ struct Batch {
 impl Stage {
     /// Commits what waits for a table. When it returns without error, the batch is committed, or will be read again.
     pub(super) async fn flush(&mut self, table: Table) -> Result<(), LakeError> {
-        let Some(open) = self.open.remove(&table) else { return Ok(()) };
+        let Some(open) = self.open.remove(&table) else {
+            return Ok(());
+        };
         let batch = self.close(table, open);
         if batch.advances.is_empty() {
             return Ok(());
@@ -56,7 +58,10 @@ impl Stage {
             .record(started.elapsed().as_secs_f64());
         self.last_commit = tokio::time::Instant::now();
         let now_us = self.clock.now_us();
-        let messages = done.iter().filter_map(|commit| announce::message(commit, now_us)).collect();
+        let messages = done
+            .iter()
+            .filter_map(|commit| announce::message(commit, now_us))
+            .collect();
         if !self.publish(messages).await? {
             return Ok(());
         }
@@ -81,16 +86,27 @@ impl Stage {
             .reached
             .into_iter()
             .filter_map(|(partition, to)| {
-                self.partitions.committed(partition).map(|from| Advance { partition, from, to })
+                self.partitions.committed(partition).map(|from| Advance {
+                    partition,
+                    from,
+                    to,
+                })
             })
             .collect();
-        Batch { home, rows: open.rows.into_iter().map(|arrived| arrived.row).collect(), beside, advances }
+        Batch {
+            home,
+            rows: open.rows.into_iter().map(|arrived| arrived.row).collect(),
+            beside,
+            advances,
+        }
     }
 
     /// One try; what became visible is in `done` even if it fails.
     async fn commit(&mut self, batch: &Batch, done: &mut Vec<Committed>) -> Result<(), LakeError> {
         let now_us = self.clock.now_us();
-        let Some(writer) = self.writers.get_mut(&batch.home) else { return Ok(()) };
+        let Some(writer) = self.writers.get_mut(&batch.home) else {
+            return Ok(());
+        };
         let sifted = writer.sift(&batch.rows).await?;
         let mut beside = batch.beside.clone();
         let revisions: Vec<Row> = sifted
@@ -99,27 +115,41 @@ impl Stage {
             .map(|(at, _, changed)| revision(batch.home, &batch.rows[*at], changed))
             .collect();
         if !revisions.is_empty() {
-            beside.entry(Table::Revisions).or_default().extend(revisions);
+            beside
+                .entry(Table::Revisions)
+                .or_default()
+                .extend(revisions);
         }
         // Rows of other tables come first: the position moves only with the commit to the home table,
         // so a crash between repeats them, and their identities make them one.
         for (table, rows) in beside {
-            let Some(writer) = self.writers.get_mut(&table) else { continue };
-            if let Some(commit) = writer.commit_beside(&rows.into(), &batch.advances, now_us).await? {
+            let Some(writer) = self.writers.get_mut(&table) else {
+                continue;
+            };
+            if let Some(commit) = writer
+                .commit_beside(&rows.into(), &batch.advances, now_us)
+                .await?
+            {
                 self.maintenance.committed(table);
                 done.push(commit);
             }
         }
-        let Some(writer) = self.writers.get_mut(&batch.home) else { return Ok(()) };
+        let Some(writer) = self.writers.get_mut(&batch.home) else {
+            return Ok(());
+        };
         for (at, day, _) in &sifted.revisions {
             writer.revised(day, &batch.rows[*at]);
         }
-        let commit = writer.commit(&batch.rows, &sifted.new, &batch.advances, now_us).await?;
+        let commit = writer
+            .commit(&batch.rows, &sifted.new, &batch.advances, now_us)
+            .await?;
         self.maintenance.committed(batch.home);
         let name = batch.home.name();
         metrics::counter!("lake_rows_total", "table" => name).increment(sifted.new.len() as u64);
-        metrics::counter!("lake_duplicates_total", "table" => name).increment(sifted.duplicates as u64);
-        metrics::counter!("lake_revisions_total", "table" => name).increment(sifted.revisions.len() as u64);
+        metrics::counter!("lake_duplicates_total", "table" => name)
+            .increment(sifted.duplicates as u64);
+        metrics::counter!("lake_revisions_total", "table" => name)
+            .increment(sifted.revisions.len() as u64);
         for advance in &batch.advances {
             self.partitions.commit(advance.partition, advance.to);
         }
@@ -144,7 +174,10 @@ impl Stage {
     }
 
     async fn after_announcement(&mut self, batch: &Batch, done: &[Committed]) {
-        for commit in done.iter().filter(|commit| announce::is_announced(commit.table)) {
+        for commit in done
+            .iter()
+            .filter(|commit| announce::is_announced(commit.table))
+        {
             if let Some(writer) = self.writers.get_mut(&commit.table) {
                 for advance in &batch.advances {
                     writer.announced(advance.partition, advance.to);
@@ -160,8 +193,12 @@ impl Stage {
                 next_offset: advance.to,
             })
             .collect();
-        // Only for those who watch the group's lag: the Delta log decides where to read on.
-        if let Err(error) = self.consumer.commit(&positions).await {
+        self.move_group(&positions).await;
+    }
+
+    /// Only for those who watch the group's lag: the Delta log decides where to read on.
+    async fn move_group(&mut self, positions: &[Position]) {
+        if let Err(error) = self.consumer.commit(positions).await {
             tracing::warn!(error = chain(&error), "could not move the group's offsets");
         }
     }
@@ -171,7 +208,10 @@ impl Stage {
         self.release(assigned);
         let mut seek = Vec::new();
         for (topic, partition) in assigned {
-            let partition = Partition { topic: *topic, partition: *partition };
+            let partition = Partition {
+                topic: *topic,
+                partition: *partition,
+            };
             let Some(home) = home(*topic) else { continue };
             let mut tries = 0;
             let stands = loop {
@@ -185,9 +225,15 @@ impl Stage {
                 }
             };
             self.partitions.take(partition, stands);
-            seek.push(Position { topic: *topic, partition: partition.partition, next_offset: stands });
+            seek.push(Position {
+                topic: *topic,
+                partition: partition.partition,
+                next_offset: stands,
+            });
         }
         self.consumer.seek(&seek).await?;
+        seek.retain(|position| position.next_offset > 0);
+        self.move_group(&seek).await;
         Ok(())
     }
 
@@ -199,7 +245,9 @@ impl Stage {
         tables.dedup();
         let mut stands = 0;
         for table in tables {
-            let Some(writer) = self.writers.get_mut(&table) else { continue };
+            let Some(writer) = self.writers.get_mut(&table) else {
+                continue;
+            };
             writer.forget();
             let live = Arc::clone(writer.live());
             let (messages, reached) = {
@@ -208,7 +256,10 @@ impl Stage {
                 if announce::is_announced(table) {
                     announce::unannounced(&mut live, partition).await?
                 } else {
-                    (Vec::new(), live.transaction(&partition.position_id()).await?)
+                    (
+                        Vec::new(),
+                        live.transaction(&partition.position_id()).await?,
+                    )
                 }
             };
             if table == home {
@@ -229,10 +280,19 @@ impl Stage {
     /// Forgets what waits of partitions that others read from now on.
     pub(super) fn release(&mut self, revoked: &[(Topic, i32)]) {
         for (topic, partition) in revoked {
-            let partition = Partition { topic: *topic, partition: *partition };
+            let partition = Partition {
+                topic: *topic,
+                partition: *partition,
+            };
             self.partitions.release(partition);
-            let Some(open) = home(*topic).and_then(|home| self.open.get_mut(&home)) else { continue };
-            open.rows.retain(|Arrived { partition: from, .. }| *from != partition);
+            let Some(open) = home(*topic).and_then(|home| self.open.get_mut(&home)) else {
+                continue;
+            };
+            open.rows.retain(
+                |Arrived {
+                     partition: from, ..
+                 }| *from != partition,
+            );
             open.beside.retain(|(_, _, from)| *from != partition);
             open.reached.remove(&partition);
             if open.reached.is_empty() {
@@ -244,7 +304,8 @@ impl Stage {
     /// Writes into the ledger that messages were gone before we had read them.
     pub(super) fn note_lost(&mut self, gap: &Lost) {
         let Partition { topic, partition } = gap.partition;
-        metrics::counter!("lake_lost_messages_total").increment(u64::try_from(gap.to - gap.from).unwrap_or(0));
+        metrics::counter!("lake_lost_messages_total")
+            .increment(u64::try_from(gap.to - gap.from).unwrap_or(0));
         tracing::error!(%topic, partition, from = gap.from, to = gap.to, "messages are gone from the bus");
         let place = Place {
             tenant_id: "unknown",

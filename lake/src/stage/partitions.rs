@@ -43,7 +43,14 @@ pub(super) struct Accepted {
 impl Partitions {
     /// Reads a partition from now on, from where its home table stands.
     pub(super) fn take(&mut self, partition: Partition, committed: i64) {
-        self.standings.insert(partition, Standing { committed, expected: committed, has_sought: false });
+        self.standings.insert(
+            partition,
+            Standing {
+                committed,
+                expected: committed,
+                has_sought: false,
+            },
+        );
     }
 
     /// Reads it no more.
@@ -53,7 +60,9 @@ impl Partitions {
 
     /// Where the home table stands, if the partition is ours.
     pub(super) fn committed(&self, partition: Partition) -> Option<i64> {
-        self.standings.get(&partition).map(|standing| standing.committed)
+        self.standings
+            .get(&partition)
+            .map(|standing| standing.committed)
     }
 
     /// The home table stands here now.
@@ -69,8 +78,13 @@ impl Partitions {
         let mut accepted = Accepted::default();
         let mut seeking = HashSet::new();
         for record in records {
-            let partition = Partition { topic: record.topic, partition: record.partition };
-            let Some(standing) = self.standings.get_mut(&partition) else { continue };
+            let partition = Partition {
+                topic: record.topic,
+                partition: record.partition,
+            };
+            let Some(standing) = self.standings.get_mut(&partition) else {
+                continue;
+            };
             if record.offset < standing.expected || seeking.contains(&partition) {
                 continue;
             }
@@ -85,7 +99,11 @@ impl Partitions {
                     });
                     continue;
                 }
-                accepted.lost.push(Lost { partition, from: standing.expected, to: record.offset });
+                accepted.lost.push(Lost {
+                    partition,
+                    from: standing.expected,
+                    to: record.offset,
+                });
             }
             standing.expected = record.offset + 1;
             standing.has_sought = false;
@@ -101,7 +119,10 @@ mod tests {
     use bus::Delivery;
     use schemas::topics::Topic;
 
-    const PARTITION: Partition = Partition { topic: Topic::Alerts, partition: 0 };
+    const PARTITION: Partition = Partition {
+        topic: Topic::Alerts,
+        partition: 0,
+    };
 
     fn records(offsets: &[i64]) -> Vec<Delivery> {
         offsets
@@ -121,9 +142,17 @@ mod tests {
         let mut partitions = Partitions::default();
         partitions.take(PARTITION, 5);
         let accepted = partitions.accept(records(&[3, 4, 5, 6, 5]));
-        let offsets: Vec<i64> = accepted.records.iter().map(|record| record.offset).collect();
+        let offsets: Vec<i64> = accepted
+            .records
+            .iter()
+            .map(|record| record.offset)
+            .collect();
         assert_eq!(offsets, [5, 6]);
-        assert_eq!(partitions.committed(PARTITION), Some(5), "taken is not committed");
+        assert_eq!(
+            partitions.committed(PARTITION),
+            Some(5),
+            "taken is not committed"
+        );
     }
 
     #[test]
@@ -134,7 +163,14 @@ mod tests {
         assert!(first.records.is_empty() && first.lost.is_empty());
         assert_eq!(first.seek[0].next_offset, 5);
         let second = partitions.accept(records(&[9, 10]));
-        assert_eq!(second.lost, [Lost { partition: PARTITION, from: 5, to: 9 }]);
+        assert_eq!(
+            second.lost,
+            [Lost {
+                partition: PARTITION,
+                from: 5,
+                to: 9
+            }]
+        );
         assert_eq!(second.records.len(), 2);
     }
 

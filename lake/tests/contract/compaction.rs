@@ -19,13 +19,23 @@ async fn compaction_and_checkpoints_keep_rows_readers_and_positions() {
         house.publish(&sign_ins(id, id + 1)).await;
         house.caught_up(SIGNINS).await;
         // Every reader sees whole commits at any time.
-        assert_eq!(early_reader.count(Table::Signins).await.unwrap(), id as u64 + 1);
+        assert_eq!(
+            early_reader.count(Table::Signins).await.unwrap(),
+            id as u64 + 1
+        );
     }
     let log = house.table_folder(Table::Signins).join("_delta_log");
-    eventually("a checkpoint is written", || async { log.join("_last_checkpoint").exists() }).await;
+    eventually("a checkpoint is written", || async {
+        log.join("_last_checkpoint").exists()
+    })
+    .await;
     let expected: Vec<String> = (0..40).map(|id| format!("id-{id:05}")).collect();
     assert_eq!(house.ids(Table::Signins).await, expected);
-    assert_eq!(house.announced_ids(Table::Signins).await, expected, "replaced files stay readable for a while");
+    assert_eq!(
+        house.announced_ids(Table::Signins).await,
+        expected,
+        "replaced files stay readable for a while"
+    );
     running.stop().await;
 
     // The Delta library's own reader sees the same: fewer files than commits, all rows.
@@ -33,7 +43,13 @@ async fn compaction_and_checkpoints_keep_rows_readers_and_positions() {
     let table = deltalake::open_table(url).await.unwrap();
     let files: Vec<_> = table.get_file_uris().unwrap().collect();
     assert!(files.len() < 20, "{} files", files.len());
-    let rows: usize = table.snapshot().unwrap().log_data().iter().map(|file| file.num_records().unwrap()).sum();
+    let rows: usize = table
+        .snapshot()
+        .unwrap()
+        .log_data()
+        .iter()
+        .map(|file| file.num_records().unwrap())
+        .sum();
     assert_eq!(rows, 40);
 
     // Restarted, it reads its positions and identities from the checkpoint and the compacted files.

@@ -32,7 +32,10 @@ async fn killed_before_or_after_the_commit_nothing_is_lost_twice_or_unannounced(
         let running = house.start_on(disk.clone());
         disk.has_struck().await;
         running.kill().await;
-        assert!(house.batches().await.is_empty(), "{fault:?}: nothing may be announced yet");
+        assert!(
+            house.batches().await.is_empty(),
+            "{fault:?}: nothing may be announced yet"
+        );
 
         let running = house.start_as("after", Arc::new(LocalDisk));
         disk.mend();
@@ -86,7 +89,11 @@ async fn a_full_disk_delays_and_loses_nothing() {
         running.stop().await;
         let left = files(&house.table_folder(Table::Signins));
         let live = house.lake().await.count(Table::Signins).await.unwrap();
-        assert_eq!((left, live), (1, 30), "{fault:?}: files of failed tries must be gone");
+        assert_eq!(
+            (left, live),
+            (1, 30),
+            "{fault:?}: files of failed tries must be gone"
+        );
     }
 }
 

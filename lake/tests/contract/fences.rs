@@ -20,8 +20,12 @@ async fn two_writers_of_the_same_partitions_store_every_row_once() {
         tokio::time::sleep(std::time::Duration::from_millis(15)).await;
     }
     house.wait_for_rows(Table::Signins, 205).await;
-    house.caught_up_as("one", Topic::Events(Table::Signins)).await;
-    house.caught_up_as("other", Topic::Events(Table::Signins)).await;
+    house
+        .caught_up_as("one", Topic::Events(Table::Signins))
+        .await;
+    house
+        .caught_up_as("other", Topic::Events(Table::Signins))
+        .await;
     let expected: Vec<String> = (0..205).map(|id| format!("id-{id:05}")).collect();
     assert_eq!(house.ids(Table::Signins).await, expected);
     assert_eq!(house.announced_ids(Table::Signins).await, expected);

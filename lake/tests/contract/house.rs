@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bus::config::LogConfig;
@@ -44,14 +44,21 @@ pub(crate) struct Running {
 impl House {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = LogConfig { path: folder.path().join("log.sqlite"), ..LogConfig::default() };
+        let log = LogConfig {
+            path: folder.path().join("log.sqlite"),
+            ..LogConfig::default()
+        };
         let config = LakeConfig {
             location: folder.path().join("lake").to_str().unwrap().to_owned(),
             batch_wait_ms: 20,
             ..LakeConfig::default()
         };
         let bus = Bus::open(&BusConfig::Log(log)).await.unwrap();
-        Self { bus, config, folder }
+        Self {
+            bus,
+            config,
+            folder,
+        }
     }
 
     pub(crate) fn table_folder(&self, table: Table) -> PathBuf {
@@ -68,20 +75,29 @@ impl House {
 
     /// Starts the stage under another group's name, whose offsets nobody has committed.
     pub(crate) fn start_as(&self, group: &str, disk: Arc<dyn Disk>) -> Running {
-        let config = LakeConfig { group: group.to_owned(), ..self.config.clone() };
+        let config = LakeConfig {
+            group: group.to_owned(),
+            ..self.config.clone()
+        };
         let stop = CancellationToken::new();
         let clock = Arc::new(FixedClock(NOON_US));
-        let task = tokio::spawn(stage::run_on(config, self.bus.clone(), clock, disk, stop.clone()));
+        let task = tokio::spawn(stage::run_on(
+            config,
+            self.bus.clone(),
+            clock,
+            disk,
+            stop.clone(),
+        ));
         Running { stop, task }
     }
 
     pub(crate) async fn publish(&self, events: &[Event]) {
         let mut by_table: BTreeMap<&str, Vec<Message>> = BTreeMap::new();
         for event in events {
-            by_table
-                .entry(&event.table)
-                .or_default()
-                .push(Message { key: event.event_id.clone(), payload: event.encode_to_vec() });
+            by_table.entry(&event.table).or_default().push(Message {
+                key: event.event_id.clone(),
+                payload: event.encode_to_vec(),
+            });
         }
         for (table, messages) in by_table {
             let topic = Topic::Events(Table::of_name(table).unwrap());
@@ -90,7 +106,16 @@ impl House {
     }
 
     pub(crate) async fn publish_bytes(&self, topic: Topic, payload: Vec<u8>) {
-        self.bus.publish(topic, vec![Message { key: "k".into(), payload }]).await.unwrap();
+        self.bus
+            .publish(
+                topic,
+                vec![Message {
+                    key: "k".into(),
+                    payload,
+                }],
+            )
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn lake(&self) -> Lake {
@@ -106,43 +131,71 @@ impl House {
         let ends = self.bus.ends(topic).await.unwrap();
         eventually("the group passes every message", || async {
             let committed = self.bus.committed(group, topic).await.unwrap();
-            ends.iter().all(|end| end.next_offset == 0 || committed.contains(end))
+            ends.iter()
+                .all(|end| end.next_offset == 0 || committed.contains(end))
         })
         .await;
     }
 
     pub(crate) async fn wait_for_rows(&self, table: Table, rows: u64) {
         let lake = self.lake().await;
-        eventually("the rows are there", || async { lake.count(table).await.unwrap() == rows }).await;
+        eventually("the rows are there", || async {
+            lake.count(table).await.unwrap() == rows
+        })
+        .await;
     }
 
     /// The strings of a query's first column.
     pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
-        let (_, batches) = self.lake().await.query_all(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let (_, batches) = self
+            .lake()
+            .await
+            .query_all(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         let mut found = Vec::new();
         for batch in batches {
-            let column = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
+            let column =
+                arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
             let strings = arrow::array::AsArray::as_string::<i32>(&column);
-            found.extend(strings.iter().map(|value| value.unwrap_or("null").to_owned()));
+            found.extend(
+                strings
+                    .iter()
+                    .map(|value| value.unwrap_or("null").to_owned()),
+            );
         }
         found
     }
 
     pub(crate) async fn ids(&self, table: Table) -> Vec<String> {
-        let mut ids = self.column(&format!("SELECT {} FROM {table}", table.identity())).await;
+        let mut ids = self
+            .column(&format!("SELECT {} FROM {table}", table.identity()))
+            .await;
         ids.sort();
         ids
     }
 
     /// Everything announced so far.
     pub(crate) async fn batches(&self) -> Vec<Batch> {
-        let end: i64 = self.bus.ends(Topic::Batches).await.unwrap().iter().map(|end| end.next_offset).sum();
+        let end: i64 = self
+            .bus
+            .ends(Topic::Batches)
+            .await
+            .unwrap()
+            .iter()
+            .map(|end| end.next_offset)
+            .sum();
         let group = format!("reader-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
         let mut consumer = self.bus.subscribe(&group, &[Topic::Batches]).await.unwrap();
         let mut found = Vec::new();
         while i64::try_from(found.len()).unwrap() < end {
             let polled = consumer.next(1_000, Duration::from_secs(1)).await.unwrap();
-            found.extend(polled.records.iter().map(|record| Batch::decode(record.payload.as_slice()).unwrap()));
+            found.extend(
+                polled
+                    .records
+                    .iter()
+                    .map(|record| Batch::decode(record.payload.as_slice()).unwrap()),
+            );
         }
         found
     }
@@ -151,7 +204,12 @@ impl House {
     pub(crate) async fn announced_ids(&self, table: Table) -> Vec<String> {
         let lake = self.lake().await;
         let mut paths = BTreeSet::new();
-        for batch in self.batches().await.into_iter().filter(|batch| batch.table == table.name()) {
+        for batch in self
+            .batches()
+            .await
+            .into_iter()
+            .filter(|batch| batch.table == table.name())
+        {
             paths.extend(batch.files.into_iter().map(|file| file.path));
         }
         let mut ids = Vec::new();
@@ -173,7 +231,11 @@ impl Running {
     /// Ends it in good order.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
     }
 
     /// Ends it where it stands.
@@ -187,7 +249,10 @@ impl Running {
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, is_true: impl Fn() -> F) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !is_true().await {
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "waited in vain until {what}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -213,7 +278,9 @@ pub(crate) fn sign_in(id: &str, result: &str) -> Event {
 
 /// Sign-ins with the ids `from..to`.
 pub(crate) fn sign_ins(from: usize, to: usize) -> Vec<Event> {
-    (from..to).map(|id| sign_in(&format!("id-{id:05}"), "0")).collect()
+    (from..to)
+        .map(|id| sign_in(&format!("id-{id:05}"), "0"))
+        .collect()
 }
 
 /// What a broken disk does to a commit of the table whose folder's name it knows.
@@ -255,11 +322,15 @@ impl BrokenDisk {
     }
 
     pub(crate) async fn has_struck(&self) {
-        eventually("the fault strikes", || async { self.struck.load(Ordering::SeqCst) }).await;
+        eventually("the fault strikes", || async {
+            self.struck.load(Ordering::SeqCst)
+        })
+        .await;
     }
 
     fn concerns(&self, path: &Path) -> bool {
-        path.components().any(|part| part.as_os_str() == self.table.name())
+        path.components()
+            .any(|part| part.as_os_str() == self.table.name())
             && !path.ends_with("00000000000000000000.json")
             && !self.mended.load(Ordering::SeqCst)
     }

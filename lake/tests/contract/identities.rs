@@ -38,8 +38,14 @@ async fn rows_are_the_distinct_records_in_any_order_and_batching() {
         }
         house.caught_up(SIGNINS).await;
         let distinct: BTreeSet<String> = sent.iter().map(|event| event.event_id.clone()).collect();
-        assert_eq!(house.ids(Table::Signins).await, distinct.into_iter().collect::<Vec<_>>());
-        assert!(house.ids(Table::Revisions).await.is_empty(), "nothing changed");
+        assert_eq!(
+            house.ids(Table::Signins).await,
+            distinct.into_iter().collect::<Vec<_>>()
+        );
+        assert!(
+            house.ids(Table::Revisions).await.is_empty(),
+            "nothing changed"
+        );
         running.stop().await;
     }
 }
@@ -79,10 +85,20 @@ async fn new_content_under_a_known_id_is_kept_once_as_a_revision() {
     }
     assert_eq!(house.ids(Table::Signins).await, ["a", "b"]);
     assert_eq!(house.column("SELECT event_id FROM revisions").await, ["a"]);
-    assert_eq!(house.column("SELECT changed_columns FROM revisions").await, [r#"["result_type"]"#]);
-    assert_eq!(house.column("SELECT event_table FROM revisions").await, ["signins"]);
+    assert_eq!(
+        house.column("SELECT changed_columns FROM revisions").await,
+        [r#"["result_type"]"#]
+    );
+    assert_eq!(
+        house.column("SELECT event_table FROM revisions").await,
+        ["signins"]
+    );
     assert_eq!(house.column("SELECT raw FROM revisions").await.len(), 1);
-    assert_eq!(house.announced_ids(Table::Revisions).await.len(), 1, "a revision is detected on like any batch");
+    assert_eq!(
+        house.announced_ids(Table::Revisions).await.len(),
+        1,
+        "a revision is detected on like any batch"
+    );
     running.stop().await;
 }
 
@@ -90,8 +106,23 @@ async fn new_content_under_a_known_id_is_kept_once_as_a_revision() {
 async fn hostile_times_and_tenants_are_kept_and_can_be_read() {
     let house = House::new().await;
     let running = house.start();
-    let times = [None, Some(i64::MIN), Some(-1), Some(0), Some(i64::MAX), Some(NOON_US + 400 * DAY_US)];
-    let tenants = ["../../etc", "UPPER", "", "a'b\"c\\d", "\u{0}\n", "tenant%2f..", "é/ü"];
+    let times = [
+        None,
+        Some(i64::MIN),
+        Some(-1),
+        Some(0),
+        Some(i64::MAX),
+        Some(NOON_US + 400 * DAY_US),
+    ];
+    let tenants = [
+        "../../etc",
+        "UPPER",
+        "",
+        "a'b\"c\\d",
+        "\u{0}\n",
+        "tenant%2f..",
+        "é/ü",
+    ];
     let mut events = Vec::new();
     for (at, time) in times.iter().enumerate() {
         for (tenant_at, tenant) in tenants.iter().enumerate() {
@@ -103,39 +134,66 @@ async fn hostile_times_and_tenants_are_kept_and_can_be_read() {
     }
     house.publish(&events).await;
     house.caught_up(SIGNINS).await;
-    assert_eq!(house.column("SELECT event_id FROM signins").await.len(), events.len());
-    assert_eq!(house.column("SELECT event_time FROM signins").await.len(), events.len());
-    let odd = house.column("SELECT event_id FROM signins WHERE tenant_id = '../../etc' AND day = '2024-10-04'").await;
-    assert_eq!(odd.len(), 5, "all but the one of 1970 are kept under the day they came");
+    assert_eq!(
+        house.column("SELECT event_id FROM signins").await.len(),
+        events.len()
+    );
+    assert_eq!(
+        house.column("SELECT event_time FROM signins").await.len(),
+        events.len()
+    );
+    let odd = house
+        .column("SELECT event_id FROM signins WHERE tenant_id = '../../etc' AND day = '2024-10-04'")
+        .await;
+    assert_eq!(
+        odd.len(),
+        5,
+        "all but the one of 1970 are kept under the day they came"
+    );
     let mut known = house.column("SELECT DISTINCT tenant_id FROM signins").await;
     known.sort();
-    let mut expected: Vec<&str> = tenants.iter().map(|tenant| if tenant.is_empty() { "unknown" } else { tenant }).collect();
+    let mut expected: Vec<&str> = tenants
+        .iter()
+        .map(|tenant| if tenant.is_empty() { "unknown" } else { tenant })
+        .collect();
     expected.sort_unstable();
     assert_eq!(known, expected);
     running.stop().await;
-    let outside = std::fs::read_dir(house.table_folder(Table::Signins).parent().unwrap()).unwrap().count();
-    assert_eq!(outside, Table::ALL.len(), "nothing was written beside the tables");
+    let outside = std::fs::read_dir(house.table_folder(Table::Signins).parent().unwrap())
+        .unwrap()
+        .count();
+    assert_eq!(
+        outside,
+        Table::ALL.len(),
+        "nothing was written beside the tables"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_kept_with_its_bytes() {
     let house = House::new().await;
     let running = house.start();
-    house.publish_bytes(SIGNINS, b"\xff\xff not an envelope".to_vec()).await;
+    house
+        .publish_bytes(SIGNINS, b"\xff\xff not an envelope".to_vec())
+        .await;
     let mut not_text = sign_in("binary", "0");
     not_text.raw = vec![0xff, 0xfe, 0x00].into();
     let mut unknown = sign_in("elsewhere", "0");
     unknown.table = "no_such_table".into();
     house.publish_bytes(SIGNINS, not_text.encode_to_vec()).await;
     house.publish_bytes(SIGNINS, unknown.encode_to_vec()).await;
-    house.publish_bytes(SIGNINS, sign_in("good", "0").encode_to_vec()).await;
+    house
+        .publish_bytes(SIGNINS, sign_in("good", "0").encode_to_vec())
+        .await;
     house.wait_for_rows(Table::Signins, 1).await;
     house.wait_for_rows(Table::DeadLetters, 2).await;
     assert_eq!(house.ids(Table::OtherEvents).await, ["elsewhere"]);
     let mut reasons = house.column("SELECT reason FROM dead_letters").await;
     reasons.sort();
     assert_eq!(reasons, ["not_the_format", "not_utf8"]);
-    let bytes = house.column("SELECT encode(raw_bytes, 'hex') FROM dead_letters WHERE reason = 'not_utf8'").await;
+    let bytes = house
+        .column("SELECT encode(raw_bytes, 'hex') FROM dead_letters WHERE reason = 'not_utf8'")
+        .await;
     assert_eq!(bytes, ["fffe00"]);
     running.stop().await;
 }
@@ -144,29 +202,78 @@ async fn what_cannot_be_read_is_kept_with_its_bytes() {
 async fn what_other_stages_publish_is_a_table_too_and_comes_once() {
     let house = House::new().await;
     let running = house.start();
-    let alert = Alert { alert_id: "a".into(), tenant_id: "t".into(), state: "raised".into(), detected_time_us: NOON_US,
-        first_event_time_us: NOON_US, ..Alert::default() };
-    let again = Alert { detected_time_us: NOON_US + 5, ..alert.clone() };
-    let amended = Alert { state: "amended".into(), ..again.clone() };
-    let letter = DeadLetter { id: "d".into(), parts: 1, raw: b"x".to_vec().into(), ingest_time_us: NOON_US, ..DeadLetter::default() };
-    let coverage = Coverage { id: "c".into(), state: "gap".into(), observed_time_us: NOON_US, ..Coverage::default() };
-    let filled = Coverage { state: "read".into(), observed_time_us: NOON_US + DAY_US, ..coverage.clone() };
-    let entry = AuditRecord { id: "e".into(), time_us: NOON_US, ..AuditRecord::default() };
+    let alert = Alert {
+        alert_id: "a".into(),
+        tenant_id: "t".into(),
+        state: "raised".into(),
+        detected_time_us: NOON_US,
+        first_event_time_us: NOON_US,
+        ..Alert::default()
+    };
+    let again = Alert {
+        detected_time_us: NOON_US + 5,
+        ..alert.clone()
+    };
+    let amended = Alert {
+        state: "amended".into(),
+        ..again.clone()
+    };
+    let letter = DeadLetter {
+        id: "d".into(),
+        parts: 1,
+        raw: b"x".to_vec().into(),
+        ingest_time_us: NOON_US,
+        ..DeadLetter::default()
+    };
+    let coverage = Coverage {
+        id: "c".into(),
+        state: "gap".into(),
+        observed_time_us: NOON_US,
+        ..Coverage::default()
+    };
+    let filled = Coverage {
+        state: "read".into(),
+        observed_time_us: NOON_US + DAY_US,
+        ..coverage.clone()
+    };
+    let entry = AuditRecord {
+        id: "e".into(),
+        time_us: NOON_US,
+        ..AuditRecord::default()
+    };
     for _ in 0..2 {
         for alert in [&alert, &again, &amended] {
-            house.publish_bytes(Topic::Alerts, alert.encode_to_vec()).await;
+            house
+                .publish_bytes(Topic::Alerts, alert.encode_to_vec())
+                .await;
         }
-        house.publish_bytes(Topic::DeadLetters, letter.encode_to_vec()).await;
-        house.publish_bytes(Topic::Coverage, coverage.encode_to_vec()).await;
-        house.publish_bytes(Topic::Coverage, filled.encode_to_vec()).await;
-        house.publish_bytes(Topic::Audit, entry.encode_to_vec()).await;
-        for topic in [Topic::Alerts, Topic::DeadLetters, Topic::Coverage, Topic::Audit] {
+        house
+            .publish_bytes(Topic::DeadLetters, letter.encode_to_vec())
+            .await;
+        house
+            .publish_bytes(Topic::Coverage, coverage.encode_to_vec())
+            .await;
+        house
+            .publish_bytes(Topic::Coverage, filled.encode_to_vec())
+            .await;
+        house
+            .publish_bytes(Topic::Audit, entry.encode_to_vec())
+            .await;
+        for topic in [
+            Topic::Alerts,
+            Topic::DeadLetters,
+            Topic::Coverage,
+            Topic::Audit,
+        ] {
             house.caught_up(topic).await;
         }
     }
-    for (table, ids) in
-        [(Table::Alerts, ["a"]), (Table::DeadLetters, ["d/0"]), (Table::Coverage, ["c"]), (Table::Actions, ["e"])]
-    {
+    for (table, ids) in [
+        (Table::Alerts, ["a"]),
+        (Table::DeadLetters, ["d/0"]),
+        (Table::Coverage, ["c"]),
+        (Table::Actions, ["e"]),
+    ] {
         assert_eq!(house.ids(table).await, ids, "{table}");
     }
     let mut revised = house.column("SELECT event_table FROM revisions").await;
@@ -187,6 +294,9 @@ async fn messages_that_the_bus_lost_are_in_the_ledger() {
     house.publish(&[event]).await;
     let running = house.start();
     house.caught_up(SIGNINS).await;
-    assert!(house.ids(Table::Coverage).await.is_empty(), "nothing was lost");
+    assert!(
+        house.ids(Table::Coverage).await.is_empty(),
+        "nothing was lost"
+    );
     running.stop().await;
 }

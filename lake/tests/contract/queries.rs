@@ -32,10 +32,19 @@ async fn microsofts_names_work_without_quotes() {
         ("SELECT count(*) FROM SigninLogs", "16"),
         ("select count(*) from signinlogs", "16"),
         ("SELECT COUNT(*) FROM AADNonInteractiveUserSignInLogs", "4"),
-        ("SELECT count(*) FROM SigninLogs WHERE UserPrincipalName = 'ada@contoso.example' AND ResultType = '0'", "16"),
+        (
+            "SELECT count(*) FROM SigninLogs WHERE UserPrincipalName = 'ada@contoso.example' AND ResultType = '0'",
+            "16",
+        ),
         ("SELECT count(*) FROM SIGNINS", "20"),
-        ("SELECT max(TimeGenerated) FROM SigninLogs", "2024-10-04T12:00:00Z"),
-        ("SELECT count(*) FROM signins a JOIN SigninLogs b ON a.event_id = b.Id", "16"),
+        (
+            "SELECT max(TimeGenerated) FROM SigninLogs",
+            "2024-10-04T12:00:00Z",
+        ),
+        (
+            "SELECT count(*) FROM signins a JOIN SigninLogs b ON a.event_id = b.Id",
+            "16",
+        ),
     ] {
         assert_eq!(house.column(sql).await, [expected], "{sql}");
     }
@@ -48,10 +57,17 @@ async fn every_table_and_view_can_be_read_even_if_empty() {
     let names = lake.tables().await.unwrap();
     assert_eq!(names.len(), Table::ALL.len() + lake::Lake::views().count());
     for name in names.keys() {
-        let (schema, _) = lake.query_all(&format!("SELECT * FROM {name} LIMIT 3")).await.unwrap();
+        let (schema, _) = lake
+            .query_all(&format!("SELECT * FROM {name} LIMIT 3"))
+            .await
+            .unwrap();
         assert_eq!(schema.fields().len(), names[name].fields().len(), "{name}");
     }
-    let shown = house.column("SELECT table_name FROM information_schema.tables WHERE table_name = 'OfficeActivity'").await;
+    let shown = house
+        .column(
+            "SELECT table_name FROM information_schema.tables WHERE table_name = 'OfficeActivity'",
+        )
+        .await;
     assert_eq!(shown, ["OfficeActivity"]);
 }
 
@@ -60,16 +76,27 @@ async fn dictionaries_come_from_the_file_to_the_scan() {
     let house = house_with_sign_ins().await;
     let lake = house.lake().await;
     let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let (_, batches) = lake.query_all("SELECT result_type, tenant_id FROM signins").await.unwrap();
+    let (_, batches) = lake
+        .query_all("SELECT result_type, tenant_id FROM signins")
+        .await
+        .unwrap();
     for batch in &batches {
         assert_eq!(batch.column(0).data_type(), &dictionary);
     }
     let announced = house.batches().await;
     let path = &announced[0].files[0].path;
     let rows = lake.read_file(Table::Signins, path).await.unwrap();
-    assert_eq!(rows[0].column_by_name("result_type").unwrap().data_type(), &dictionary);
-    assert_eq!(rows[0].schema(), schemas::arrow::file_schema(Table::Signins));
-    lake.read_file(Table::Signins, "../alerts/a.parquet").await.unwrap_err();
+    assert_eq!(
+        rows[0].column_by_name("result_type").unwrap().data_type(),
+        &dictionary
+    );
+    assert_eq!(
+        rows[0].schema(),
+        schemas::arrow::file_schema(Table::Signins)
+    );
+    lake.read_file(Table::Signins, "../alerts/a.parquet")
+        .await
+        .unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,13 +108,26 @@ async fn files_of_other_days_tenants_and_times_are_skipped() {
         ("day >= '2024-10-03'", 10, 2),
         ("event_time >= timestamp '2024-10-03T00:00:00Z'", 10, 2),
         ("tenant_id = 'somebody else'", 0, 0),
-        ("tenant_id = '5f0c0e5a-0000-4000-8000-000000000001' AND day = '2024-10-01'", 5, 1),
+        (
+            "tenant_id = '5f0c0e5a-0000-4000-8000-000000000001' AND day = '2024-10-01'",
+            5,
+            1,
+        ),
     ] {
-        let count = house.column(&format!("SELECT count(event_time) FROM signins WHERE {filter}")).await;
+        let count = house
+            .column(&format!(
+                "SELECT count(event_time) FROM signins WHERE {filter}"
+            ))
+            .await;
         assert_eq!(count, [rows.to_string()], "{filter}");
         let lake = house.lake().await;
-        let (_, plan) = lake.query_all(&format!("EXPLAIN SELECT raw FROM signins WHERE {filter}")).await.unwrap();
-        let plan = arrow::util::pretty::pretty_format_batches(&plan).unwrap().to_string();
+        let (_, plan) = lake
+            .query_all(&format!("EXPLAIN SELECT raw FROM signins WHERE {filter}"))
+            .await
+            .unwrap();
+        let plan = arrow::util::pretty::pretty_format_batches(&plan)
+            .unwrap()
+            .to_string();
         assert_eq!(plan.matches(".parquet").count(), files, "{filter}\n{plan}");
     }
 }
@@ -118,7 +158,8 @@ async fn a_query_only_reads() {
 async fn the_current_version_of_an_alert_is_the_newest() {
     let house = House::new().await;
     let running = house.start();
-    let version = |at: i64, status: &str| Event {
+    let version = |at: i64, status: &str| {
+        Event {
         table: "graph_alerts".into(),
         event_id: format!("alert-1/{at}"),
         event_time_us: Some(NOON_US + at),
@@ -128,10 +169,21 @@ async fn the_current_version_of_an_alert_is_the_newest() {
         .into_bytes()
         .into(),
         ..sign_in("", "0")
+    }
     };
-    house.publish(&[version(2, "resolved"), version(1, "new")]).await;
+    house
+        .publish(&[version(2, "resolved"), version(1, "new")])
+        .await;
     house.caught_up(Topic::Events(Table::GraphAlerts)).await;
-    assert_eq!(house.column("SELECT status FROM graph_alerts_current").await, ["resolved"]);
-    assert_eq!(house.column("SELECT count(*) FROM graph_alerts").await, ["2"]);
+    assert_eq!(
+        house
+            .column("SELECT status FROM graph_alerts_current")
+            .await,
+        ["resolved"]
+    );
+    assert_eq!(
+        house.column("SELECT count(*) FROM graph_alerts").await,
+        ["2"]
+    );
     running.stop().await;
 }
