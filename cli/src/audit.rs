@@ -144,7 +144,7 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
     }
     let names: Vec<&String> = rows.first().and_then(Value::as_object).map(|row| row.keys().collect()).unwrap_or_default();
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(&names);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(&names);
     for row in rows {
         table.add_row(names.iter().map(|name| match &row[name.as_str()] {
             Value::String(text) => crate::sql::inert(text),

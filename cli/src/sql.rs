@@ -78,7 +78,7 @@ pub(crate) fn answer(
     rows_max: usize,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let batches = runtime.block_on(lake.query(query))?;
+    let (_, batches) = runtime.block_on(lake.query_all(query))?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut out = std::io::stdout().lock();
     match output {

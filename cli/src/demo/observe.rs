@@ -105,7 +105,7 @@ impl Observer {
     }
 
     async fn query<T: serde::de::DeserializeOwned>(lake: &Lake, query: &str) -> anyhow::Result<Vec<T>> {
-        let batches = lake.query(query).await?;
+        let (_, batches) = lake.query_all(query).await?;
         let mut json = Vec::new();
         let mut writer = ArrayWriter::new(&mut json);
         writer.write_batches(&batches.iter().collect::<Vec<_>>())?;

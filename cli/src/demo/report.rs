@@ -58,7 +58,7 @@ fn events(report: &mut Report, facts: &Facts) {
     let look = &facts.last;
     report.section("Events: distinct records that the tenant sent, and rows in the lake");
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["feed", "table", "sent", "in the lake"]);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["feed", "table", "sent", "in the lake"]);
     for ((name, feed), (sent, kept)) in FEEDS.iter().zip(look.sent.iter().zip(&look.kept)) {
         table.add_row([(*feed).to_owned(), (*name).to_owned(), sent.to_string(), kept.to_string()]);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use datafusion::arrow::array::{Array, ArrayRef, StringArray};
+use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -17,7 +17,7 @@ const CELL_CHARACTERS_MAX: usize = 120;
 pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<Table> {
     let mut table = Table::new();
     table
-        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .load_style(UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(first) = batches.first() {
         table.set_header(first.schema().fields().iter().map(|field| inert(field.name())));
@@ -72,11 +72,7 @@ pub(super) fn without_formulas(batch: &RecordBatch) -> anyhow::Result<RecordBatc
             continue;
         }
         let text = cast(column, &DataType::Utf8)?;
-        let cells: StringArray = text
-            .as_any()
-            .downcast_ref::<StringArray>()
-            .map(|text| text.iter().map(|cell| cell.map(defused)).collect())
-            .unwrap_or_default();
+        let cells: StringArray = text.as_string::<i32>().iter().map(|cell| cell.map(defused)).collect();
         fields.push(Field::new(field.name(), DataType::Utf8, true));
         columns.push(Arc::new(cells));
     }
