@@ -23,7 +23,7 @@ async fn read(lab: &mut Lab, paths: &[PathBuf]) -> Summary {
     let mut last = None;
     let bus = lab.bus.clone();
     let summary = import(paths, &options(), &bus, |progress| {
-        last = Some(progress.clone())
+        last = Some(progress.clone());
     })
     .await
     .unwrap();

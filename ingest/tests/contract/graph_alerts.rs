@@ -11,12 +11,12 @@ fn alert(id: &str, second: u32) -> String {
     )
 }
 
-fn config(page_alerts: u32) -> Option<GraphAlertsConfig> {
-    Some(GraphAlertsConfig {
+fn config(page_alerts: u32) -> GraphAlertsConfig {
+    GraphAlertsConfig {
         poll_ms: 20,
         page_alerts,
         ..GraphAlertsConfig::default()
-    })
+    }
 }
 
 /// The time that a request asks for alerts from, as text.
@@ -45,7 +45,7 @@ async fn p34_p37_an_update_is_a_version_and_what_is_unchanged_is_published_once(
     .await;
     let mut lab = Lab::new().await;
     let mut tenant = fake.tenant();
-    tenant.graph_alerts = config(10);
+    tenant.graph_alerts = Some(config(10));
     let run = lab.start(tenant);
     lab.wait_for("all versions", |arrived| {
         arrived.ids("graph_alerts").len() == 4
@@ -84,7 +84,7 @@ async fn p14_p35_links_are_followed_and_a_full_page_without_one_moves_the_bounda
     .await;
     let mut lab = Lab::new().await;
     let mut tenant = fake.tenant();
-    tenant.graph_alerts = config(2);
+    tenant.graph_alerts = Some(config(2));
     let run = lab.start(tenant);
     lab.wait_for("all pages", |arrived| {
         arrived.ids("graph_alerts").len() == 5
@@ -104,7 +104,7 @@ async fn p38_a_full_page_without_order_or_link_moves_no_cursor_and_is_a_gap() {
     .await;
     let mut lab = Lab::new().await;
     let mut tenant = fake.tenant();
-    tenant.graph_alerts = config(2);
+    tenant.graph_alerts = Some(config(2));
     let run = lab.start(tenant);
     lab.wait_for("a gap", |arrived| {
         !arrived.lines("page", "gap").is_empty() && fake.asked().len() > 2
@@ -140,7 +140,7 @@ async fn a_link_that_leads_back_or_away_ends_the_poll_with_a_gap() {
         .await;
         let mut lab = Lab::new().await;
         let mut tenant = fake.tenant();
-        tenant.graph_alerts = config(2);
+        tenant.graph_alerts = Some(config(2));
         let run = lab.start(tenant);
         lab.wait_for("a gap", |arrived| !arrived.lines("page", "gap").is_empty())
             .await;

@@ -68,6 +68,17 @@ impl Control {
             .unwrap()
     }
 
+    /// The ledger once the day is over.
+    async fn whole_ledger(&self) -> Value {
+        loop {
+            let ledger = self.ledger().await;
+            if ledger["complete"] == true {
+                return ledger;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     async fn post(&self, path: &str, body: Value) {
         let url = format!("{}/simulator/{path}", self.base);
         let answer = self.client.post(url).json(&body).send().await.unwrap();
@@ -75,13 +86,16 @@ impl Control {
     }
 }
 
-fn ids(ledger: &Value, feed: &str) -> BTreeSet<String> {
-    let ids = ledger["feeds"][feed]["ids"].as_array().unwrap();
-    ids.iter()
-        .map(|id| id.as_str().unwrap().to_owned())
-        .collect()
+fn texts(list: &Value) -> BTreeSet<String> {
+    let items = list.as_array().unwrap().iter();
+    items.map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
+fn ids(ledger: &Value, feed: &str) -> BTreeSet<String> {
+    texts(&ledger["feeds"][feed]["ids"])
+}
+
+/// A simulated day that is read to its end, while runs of ingest end as `ends` says.
 async fn day(faults: Value, ends: &[&str]) {
     let stop = CancellationToken::new();
     let config = SimulatorConfig {
@@ -107,8 +121,9 @@ async fn day(faults: Value, ends: &[&str]) {
             arrived.events.len() >= enough
         })
         .await;
+        let partition = turn % 4;
         control
-            .post("faults", json!([{"amqp_detach": turn % 4}]))
+            .post("faults", json!([{"amqp_detach": partition}]))
             .await;
         match *end {
             "kill" => run.kill().await,
@@ -116,45 +131,32 @@ async fn day(faults: Value, ends: &[&str]) {
         }
     }
     let run = lab.start(tenant(&connection));
-    let ledger = loop {
-        let ledger = control.ledger().await;
-        if ledger["complete"] == true {
-            break ledger;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+    let ledger = control.whole_ledger().await;
+    let alerts = texts(&ledger["graph_alerts_current"]);
     lab.wait_for("every record of the ledger", |arrived| {
         FEEDS
             .iter()
             .all(|feed| ids(&ledger, feed).is_subset(&arrived.ids(feed)))
-    })
-    .await;
-    let current: BTreeSet<String> = ledger["graph_alerts_current"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|id| id.as_str().unwrap().to_owned())
-        .collect();
-    assert!(!current.is_empty());
-    lab.wait_for("every alert", |arrived| {
-        current.is_subset(&arrived.ids("graph_alerts"))
+            && alerts.is_subset(&arrived.ids("graph_alerts"))
     })
     .await;
     run.stop().await;
     stop.cancel();
     simulated.join().await.unwrap();
+    check(&lab, &ledger, &connection);
+}
+
+fn check(lab: &Lab, ledger: &Value, connection: &Connection) {
     for feed in FEEDS {
-        let sent = ids(&ledger, feed);
+        let sent = ids(ledger, feed);
         assert!(!sent.is_empty(), "{feed}");
         // Nothing is made up either.
         assert_eq!(lab.arrived.ids(feed), sent, "{feed}");
     }
-    assert!(
-        lab.arrived
-            .events
-            .iter()
-            .all(|event| event.tenant_id == connection.tenant_id)
-    );
+    let alerts = lab.arrived.ids("graph_alerts");
+    assert!(!alerts.is_empty() && alerts.is_subset(&ids(ledger, "graph_alerts")));
+    let is_own = |event: &schemas::wire::Event| event.tenant_id == connection.tenant_id;
+    assert!(lab.arrived.events.iter().all(is_own));
     assert!(
         lab.arrived.lines("range", "lost").is_empty(),
         "nothing was out of reach"
