@@ -8,7 +8,11 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=rules");
     let mut names: Vec<String> = fs::read_dir("rules")?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "yml"))
+        .filter(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension == "yml")
+        })
         .collect();
     names.sort();
     let mut list = String::from("&[\n");

@@ -79,7 +79,10 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
     let rules = load(rules)?;
     let fields = fields(&rules);
     let schema = schema(&fields);
-    let mut report = Report { columns: fields.len(), ..Report::default() };
+    let mut report = Report {
+        columns: fields.len(),
+        ..Report::default()
+    };
     let mut plan = Plan::new(Mapping::Flat, Arc::clone(&schema));
     for (number, (name, rule)) in rules.iter().enumerate() {
         match plan.add(number, rule) {
@@ -90,7 +93,10 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
         }
     }
     report.tests = plan.tests();
-    let paths: Vec<Vec<&str>> = fields.iter().map(|field| field.split('.').collect()).collect();
+    let paths: Vec<Vec<&str>> = fields
+        .iter()
+        .map(|field| field.split('.').collect())
+        .collect();
     let file = fs::File::open(events).map_err(|cause| file_error(events, cause))?;
     let mut lines = io::BufReader::with_capacity(1 << 20, file).lines();
     loop {
@@ -99,14 +105,20 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
         for line in lines.by_ref().take(BATCH_ROWS) {
             let line = line.map_err(|cause| file_error(events, cause))?;
             report.events += 1;
-            let event: Value = serde_json::from_str(&line)
-                .map_err(|cause| BenchError::Event { line: report.events, cause })?;
+            let event: Value = serde_json::from_str(&line).map_err(|cause| BenchError::Event {
+                line: report.events,
+                cause,
+            })?;
             columns.push(&event, &line, &paths);
         }
         let rows = columns.rows;
-        let batch = columns.finish(&schema).map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
+        let batch = columns
+            .finish(&schema)
+            .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
         let middle = now(events)?;
-        let found = plan.evaluate(&batch).map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
+        let found = plan
+            .evaluate(&batch)
+            .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
         for hits in found {
             *report.counts.entry(rules[hits.rule].0.clone()).or_default() += hits.rows.len();
         }
@@ -123,7 +135,10 @@ fn now(events: &Path) -> Result<Duration, BenchError> {
 }
 
 fn file_error(path: &Path, cause: io::Error) -> BenchError {
-    BenchError::File { path: path.display().to_string(), cause }
+    BenchError::File {
+        path: path.display().to_string(),
+        cause,
+    }
 }
 
 /// The rules of a folder by the names of their files, in order.
@@ -138,8 +153,13 @@ fn load(folder: &Path) -> Result<Vec<(String, SigmaRule)>, BenchError> {
     let mut rules = Vec::new();
     for path in files {
         let text = fs::read_to_string(&path).map_err(|cause| file_error(&path, cause))?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let parsed = parse_sigma_yaml(&text).map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let parsed =
+            parse_sigma_yaml(&text).map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
         rules.extend(parsed.rules.into_iter().map(|rule| (name.clone(), rule)));
     }
     Ok(rules)
@@ -165,7 +185,10 @@ fn fields(rules: &[(String, SigmaRule)]) -> Vec<String> {
     }
     let mut found = BTreeSet::from(["product".to_owned(), "service".to_owned()]);
     for (_, rule) in rules {
-        rule.detection.named.values().for_each(|detection| walk(detection, &mut found));
+        rule.detection
+            .named
+            .values()
+            .for_each(|detection| walk(detection, &mut found));
     }
     found.into_iter().collect()
 }
@@ -190,7 +213,9 @@ struct Columns {
 impl Columns {
     fn new(fields: usize) -> Self {
         Self {
-            fields: (0..fields).map(|_| StringDictionaryBuilder::new()).collect(),
+            fields: (0..fields)
+                .map(|_| StringDictionaryBuilder::new())
+                .collect(),
             raw: StringBuilder::new(),
             rows: 0,
         }

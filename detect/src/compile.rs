@@ -65,7 +65,12 @@ pub struct Hits {
 impl Plan {
     /// A plan without rules, for batches of `schema`.
     pub fn new(mapping: Mapping, schema: SchemaRef) -> Self {
-        Self { schema, builder: Builder::new(mapping), tests: Vec::new(), rules: Vec::new() }
+        Self {
+            schema,
+            builder: Builder::new(mapping),
+            tests: Vec::new(),
+            rules: Vec::new(),
+        }
     }
 
     /// Adds a rule under a number of the caller's.
@@ -89,8 +94,9 @@ impl Plan {
     fn add_tests(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
         let formula = self.builder.rule(rule)?;
         for test in &self.builder.tests[self.tests.len()..] {
-            let planned =
-                plan(test, &self.schema).map_err(|cause| Refusal::Plan { cause: Box::new(cause) })?;
+            let planned = plan(test, &self.schema).map_err(|cause| Refusal::Plan {
+                cause: Box::new(cause),
+            })?;
             self.tests.push(planned);
         }
         Ok(formula)
@@ -127,7 +133,10 @@ impl Plan {
                 self.ask(test, candidates, &columns, batch.num_rows(), &mut answers)
             })?;
             if !rows.is_none() {
-                all_hits.push(Hits { rule: *rule, rows: rows.numbers(batch.num_rows()) });
+                all_hits.push(Hits {
+                    rule: *rule,
+                    rows: rows.numbers(batch.num_rows()),
+                });
             }
         }
         Ok(all_hits)
@@ -184,12 +193,21 @@ fn plan(test: &Arc<Test>, schema: &SchemaRef) -> Result<PlannedTest> {
         &ExecutionProps::new(),
         &PhysicalPlanningContext::default(),
     )?;
-    Ok(PlannedTest { columns, schema, expression, is_dear: test.cost() > 0 })
+    Ok(PlannedTest {
+        columns,
+        schema,
+        expression,
+        is_dear: test.cost() > 0,
+    })
 }
 
 impl PlannedTest {
     fn answer_all(&self, columns: &[ArrayRef], rows: usize) -> Result<Rows> {
-        let columns = self.columns.iter().map(|column| Arc::clone(&columns[*column])).collect();
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| Arc::clone(&columns[*column]))
+            .collect();
         self.answer(columns, rows)
     }
 

@@ -55,7 +55,10 @@ pub enum Refusal {
         value: String,
     },
     /// A regular expression is too long.
-    #[error("regular expression has {bytes} bytes, limit is {}", crate::compile::item::REGEX_LENGTH_MAX)]
+    #[error(
+        "regular expression has {bytes} bytes, limit is {}",
+        crate::compile::item::REGEX_LENGTH_MAX
+    )]
     RegexTooLong {
         /// Its length.
         bytes: usize,
@@ -124,7 +127,12 @@ pub enum Refusal {
 /// What can go wrong while detect runs.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-//STAGE
+    /// The bus failed.
+    #[error("could not use the bus")]
+    Bus(#[from] bus::BusError),
+    /// The lake failed.
+    #[error("could not read the lake")]
+    Lake(#[from] lake::LakeError),
     /// The engine failed on a batch.
     #[error("could not evaluate rules on table {table}")]
     Evaluate {
@@ -160,7 +168,12 @@ impl DetectError {
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {
-            Self::Announcement { .. } => Fate::DeadLetter,
+            Self::Bus(cause) => cause.fate(),
+            // Neither a path outside the lake nor a damaged file gets better by waiting,
+            // and the files after it must not wait for it.
+            Self::Lake(lake::LakeError::ForeignPath { .. } | lake::LakeError::Parquet { .. })
+            | Self::Announcement { .. } => Fate::DeadLetter,
+            Self::Lake(cause) => cause.fate(),
             Self::Evaluate { .. } | Self::Interrupted | Self::Refused { .. } => Fate::Stop,
         }
     }

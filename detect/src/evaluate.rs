@@ -86,10 +86,13 @@ impl Ruleset {
             cause: Box::new(cause),
         };
         if table == Table::Revisions {
-            return self.evaluate_revisions(batch, origin, now_us).map_err(failed);
+            return self
+                .evaluate_revisions(batch, origin, now_us)
+                .map_err(failed);
         }
         let rows: Vec<u64> = (0..batch.num_rows() as u64).collect();
-        self.evaluate_rows(table, batch, &rows, origin, now_us).map_err(failed)
+        self.evaluate_rows(table, batch, &rows, origin, now_us)
+            .map_err(failed)
     }
 
     /// `rows[n]` is the row in the file's batch that row `n` of `batch` stands for.
@@ -104,7 +107,10 @@ impl Ruleset {
         let mut alerts = Vec::new();
         if table == Table::GraphAlerts {
             for (row, place) in rows.iter().enumerate() {
-                let origin = Origin { first_row: origin.first_row + place - row as u64, ..origin.clone() };
+                let origin = Origin {
+                    first_row: origin.first_row + place - row as u64,
+                    ..origin.clone()
+                };
                 alerts.extend(graph_alert::of_row(batch, row, &origin, now_us));
             }
         }

@@ -36,14 +36,25 @@ pub fn of_row(batch: &RecordBatch, row: usize, origin: &Origin, now_us: i64) -> 
     let found = subject_of(&raw, batch, row);
     let provider = text("serviceSource");
     let when = |name: &str| time::parse_us(&text(name));
-    let first = when("firstActivityDateTime").or_else(|| when("createdDateTime")).unwrap_or(0);
+    let first = when("firstActivityDateTime")
+        .or_else(|| when("createdDateTime"))
+        .unwrap_or(0);
     let techniques = techniques(&raw);
     let tactics = attack::split(&[format!("attack.{}", kebab(&text("category")))]).1;
     Some(Alert {
-        alert_id: ids::alert(&origin.tenant_id, "microsoft.graph.security.alert", &graph_id, 0),
+        alert_id: ids::alert(
+            &origin.tenant_id,
+            "microsoft.graph.security.alert",
+            &graph_id,
+            0,
+        ),
         tenant_id: origin.tenant_id.clone(),
         label: Label::of_provider(&provider).to_string(),
-        rule_id: if provider.is_empty() { PROVIDER_UNKNOWN.to_owned() } else { provider },
+        rule_id: if provider.is_empty() {
+            PROVIDER_UNKNOWN.to_owned()
+        } else {
+            provider
+        },
         title: text("title"),
         description: text("description"),
         severity: Severity::from_graph(&text("severity")).as_str().to_owned(),
@@ -59,7 +70,11 @@ pub fn of_row(batch: &RecordBatch, row: usize, origin: &Origin, now_us: i64) -> 
         last_event_time_us: when("lastActivityDateTime").unwrap_or(first),
         accepted_time_us: found.ingest_time_us,
         detected_time_us: now_us,
-        evidence: vec![evidence(&found, origin, u64::try_from(row).unwrap_or(u64::MAX))],
+        evidence: vec![evidence(
+            &found,
+            origin,
+            u64::try_from(row).unwrap_or(u64::MAX),
+        )],
         state: "raised".to_owned(),
         url: text("alertWebUrl"),
     })
@@ -104,7 +119,10 @@ fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
                 text.clone_into(slot);
             }
         };
-        set(&mut found.user, &["userAccount.userPrincipalName", "primaryAddress", "upn"]);
+        set(
+            &mut found.user,
+            &["userAccount.userPrincipalName", "primaryAddress", "upn"],
+        );
         set(&mut found.user_id, &["userAccount.azureAdUserId"]);
         set(&mut found.ip, &["ipAddress"]);
         set(&mut found.session_id, &["sessionId"]);

@@ -5,9 +5,10 @@
 //!                one announcement at a time; while it is evaluated no other is read
 //! rules/*.yml ─▶ rule ─▶ mapping ─▶ compile ─┘
 //! ```
-//! Everything but [`stage`] is pure: a rule, a batch and a place in the lake give the same alerts always.
+//! Everything but [`stage`] and [`backtest`] is pure: a rule, a batch and a place in the lake give the same alerts always.
 
 pub mod alert;
+pub mod backtest;
 pub mod compile;
 pub mod config;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod graph_alert;
 pub mod mapping;
 pub mod rows;
 pub mod rule;
+pub mod stage;
 pub mod subject;
 
 pub use crate::config::DetectConfig;

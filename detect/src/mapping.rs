@@ -77,12 +77,22 @@ enum Target {
 
 /// A field that stands in a column.
 const fn column(names: &'static [&'static str], name: &'static str) -> Alias {
-    Alias { names, target: Target::Column(name), fold: Fold::Lower, meanings: &[] }
+    Alias {
+        names,
+        target: Target::Column(name),
+        fold: Fold::Lower,
+        meanings: &[],
+    }
 }
 
 /// A field that stands in the raw record only.
 const fn raw(names: &'static [&'static str], paths: &'static [&'static str]) -> Alias {
-    Alias { names, target: Target::Raw(paths), fold: Fold::Lower, meanings: &[] }
+    Alias {
+        names,
+        target: Target::Raw(paths),
+        fold: Fold::Lower,
+        meanings: &[],
+    }
 }
 
 impl Alias {
@@ -154,7 +164,11 @@ impl Mapping {
 }
 
 fn plain(place: Place) -> Field {
-    Field { place, fold: Fold::Lower, meanings: &[] }
+    Field {
+        place,
+        fold: Fold::Lower,
+        meanings: &[],
+    }
 }
 
 /// The table that holds a rule's log source.
@@ -174,7 +188,9 @@ pub fn table(logsource: &LogSource) -> Result<Table, Refusal> {
                         && has(source.services, logsource.category.as_ref())))
         })
         .map(|source| source.table)
-        .ok_or_else(|| Refusal::LogSource { logsource: describe(logsource) })
+        .ok_or_else(|| Refusal::LogSource {
+            logsource: describe(logsource),
+        })
 }
 
 fn describe(logsource: &LogSource) -> String {
@@ -200,37 +216,60 @@ fn same_word(left: &str, right: &str) -> bool {
 fn lake_field(table: Table, name: &str) -> Field {
     let source = SOURCES.iter().find(|source| source.table == table);
     let alias = source.and_then(|source| {
-        source
-            .aliases
-            .iter()
-            .find(|alias| alias.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        source.aliases.iter().find(|alias| {
+            alias
+                .names
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        })
     });
     if let Some(alias) = alias {
         let place = match alias.target {
             Target::Column(name) => Place::Column(name.to_owned()),
-            Target::Raw(paths) => Place::Raw(paths.iter().map(|path| RecordPath::new(path)).collect()),
+            Target::Raw(paths) => {
+                Place::Raw(paths.iter().map(|path| RecordPath::new(path)).collect())
+            }
         };
-        return Field { place, fold: alias.fold, meanings: alias.meanings };
+        return Field {
+            place,
+            fold: alias.fold,
+            meanings: alias.meanings,
+        };
     }
     let templates = source.map_or(&["{}"][..], |source| source.paths);
     let paths = candidates(name, templates);
     match column_of(table, name, &paths) {
         Some(column) => {
-            let fold = if is_operation(column.name) { Fold::Operation } else { Fold::Lower };
-            Field { place: Place::Column(column.name.to_owned()), fold, meanings: &[] }
+            let fold = if is_operation(column.name) {
+                Fold::Operation
+            } else {
+                Fold::Lower
+            };
+            Field {
+                place: Place::Column(column.name.to_owned()),
+                fold,
+                meanings: &[],
+            }
         }
-        None => plain(Place::Raw(paths.iter().map(|path| RecordPath::new(path)).collect())),
+        None => plain(Place::Raw(
+            paths.iter().map(|path| RecordPath::new(path)).collect(),
+        )),
     }
 }
 
 fn is_operation(column: &str) -> bool {
-    matches!(column, "operation" | "operation_name" | "activity_display_name")
+    matches!(
+        column,
+        "operation" | "operation_name" | "activity_display_name"
+    )
 }
 
 /// The raw paths at which a field of this name may stand, most likely first.
 fn candidates(name: &str, templates: &[&str]) -> Vec<String> {
     if let Some((list, rest)) = name.split_once('.')
-        && let Some(list) = PAIR_LISTS.iter().find(|known| known.eq_ignore_ascii_case(list))
+        && let Some(list) = PAIR_LISTS
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(list))
     {
         return templates
             .iter()
@@ -238,14 +277,26 @@ fn candidates(name: &str, templates: &[&str]) -> Vec<String> {
             .map(|template| template.replace("{}", &format!("{list}[{rest}]")))
             .collect();
     }
-    templates.iter().map(|template| template.replace("{}", name)).collect()
+    templates
+        .iter()
+        .map(|template| template.replace("{}", name))
+        .collect()
 }
 
 fn column_of(table: Table, name: &str, paths: &[String]) -> Option<Column> {
     let columns = table.columns();
-    let has_path = |column: &Column, path: &str| column.paths.iter().any(|known| known.eq_ignore_ascii_case(path));
+    let has_path = |column: &Column, path: &str| {
+        column
+            .paths
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(path))
+    };
     // The envelope is ours; rules that say `source` or `category` mean Microsoft's.
-    let by_name = || columns.iter().find(|column| !column.paths.is_empty() && same_word(column.name, name));
+    let by_name = || {
+        columns
+            .iter()
+            .find(|column| !column.paths.is_empty() && same_word(column.name, name))
+    };
     paths
         .iter()
         .find_map(|path| columns.iter().find(|column| has_path(column, path)))
@@ -274,7 +325,11 @@ mod tests {
     #[track_caller]
     fn check(table: Table, name: &str, column: &str) {
         let field = Mapping::Lake(table).field(name);
-        assert_eq!(field.place, Place::Column(column.to_owned()), "{table} {name}");
+        assert_eq!(
+            field.place,
+            Place::Column(column.to_owned()),
+            "{table} {name}"
+        );
     }
 
     #[test]
@@ -282,10 +337,26 @@ mod tests {
         check(Table::Signins, "ResultType", "result_type");
         check(Table::Signins, "Status", "result_type");
         check(Table::Signins, "DeviceDetail.trusttype", "trust_type");
-        check(Table::Signins, "properties.message", "authentication_protocol");
-        check(Table::Signins, "AuthenticationRequirement", "authentication_requirement");
-        check(Table::DirectoryAudits, "properties.message", "activity_display_name");
-        check(Table::DirectoryAudits, "LoggedByService", "logged_by_service");
+        check(
+            Table::Signins,
+            "properties.message",
+            "authentication_protocol",
+        );
+        check(
+            Table::Signins,
+            "AuthenticationRequirement",
+            "authentication_requirement",
+        );
+        check(
+            Table::DirectoryAudits,
+            "properties.message",
+            "activity_display_name",
+        );
+        check(
+            Table::DirectoryAudits,
+            "LoggedByService",
+            "logged_by_service",
+        );
         check(Table::DirectoryAudits, "Initiatedby", "user_principal_name");
         check(Table::RiskEvents, "riskEventType", "risk_event_type");
         check(Table::M365Activity, "ForwardTo", "forward_to");
@@ -307,7 +378,11 @@ mod tests {
             for alias in source.aliases {
                 if let Target::Column(name) = alias.target {
                     assert!(
-                        source.table.columns().iter().any(|column| column.name == name),
+                        source
+                            .table
+                            .columns()
+                            .iter()
+                            .any(|column| column.name == name),
                         "{} {name}",
                         source.table
                     );
@@ -330,7 +405,10 @@ mod tests {
         assert_eq!(of("azure", None, Some("signinlogs")), Some(Table::Signins));
         assert_eq!(of("azure", None, Some("SignInLogs")), Some(Table::Signins));
         assert_eq!(of("azure", None, Some("pim")), Some(Table::RiskEvents));
-        assert_eq!(of("m365", None, Some("threat_management")), Some(Table::M365Activity));
+        assert_eq!(
+            of("m365", None, Some("threat_management")),
+            Some(Table::M365Activity)
+        );
         assert_eq!(of("m365", Some("audit"), None), Some(Table::M365Activity));
         assert_eq!(of("windows", Some("process_creation"), None), None);
     }

@@ -60,7 +60,12 @@ fn envelope(column: &Column, rows: &[RawRow]) -> Option<ArrayRef> {
         Arc::new(rows.iter().map(value).collect::<StringArray>())
     };
     let times = |value: &dyn Fn(&RawRow) -> Option<i64>| -> ArrayRef {
-        Arc::new(rows.iter().map(value).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        Arc::new(
+            rows.iter()
+                .map(value)
+                .collect::<TimestampMicrosecondArray>()
+                .with_timezone("UTC"),
+        )
     };
     Some(match column.name {
         "event_id" => texts(&|row| Some(row.event_id.clone())),
@@ -74,7 +79,9 @@ fn envelope(column: &Column, rows: &[RawRow]) -> Option<ArrayRef> {
 }
 
 fn read(column: &Column, records: &[Value]) -> Result<ArrayRef, ArrowError> {
-    let found = records.iter().map(|record| path::find_first(record, column.paths));
+    let found = records
+        .iter()
+        .map(|record| path::find_first(record, column.paths));
     if column.kind == Kind::Time {
         let times: TimestampMicrosecondArray = found
             .map(|value| time::parse_us(value?.as_str()?))
@@ -135,7 +142,12 @@ mod tests {
     #[test]
     fn reads_columns_of_every_table_from_anything() {
         for table in Table::EVENTS {
-            let rows = [row("{}"), row("not json"), row("[1]"), row("{\"properties\":\"x\"}")];
+            let rows = [
+                row("{}"),
+                row("not json"),
+                row("[1]"),
+                row("{\"properties\":\"x\"}"),
+            ];
             assert_eq!(batch(*table, &rows).unwrap().num_rows(), 4, "{table}");
         }
     }
@@ -146,9 +158,15 @@ mod tests {
             "Parameters":[{"Name":"ForwardTo","Value":"x@y.example"}]}"#;
         let batch = batch(Table::M365Activity, &[row(raw)]).unwrap();
         let column = |name: &str| batch.column_by_name(name).unwrap();
-        assert_eq!(column("record_type").as_primitive::<Int64Type>().value(0), 1);
+        assert_eq!(
+            column("record_type").as_primitive::<Int64Type>().value(0),
+            1
+        );
         let forward = column("forward_to").as_dictionary::<Int32Type>();
         assert_eq!(forward.values().as_string::<i32>().value(0), "x@y.example");
-        assert_eq!(column("ip_address").as_string::<i32>().value(0), "203.0.113.9");
+        assert_eq!(
+            column("ip_address").as_string::<i32>().value(0),
+            "203.0.113.9"
+        );
     }
 }

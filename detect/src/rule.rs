@@ -11,8 +11,8 @@ use schemas::tables::Table;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::mapping;
 use crate::error::Refusal;
+use crate::mapping;
 
 pub use cases::{CaseFailure, check_cases};
 pub use load::{Catalogue, Rejected, builtin, load_folder};
@@ -89,7 +89,13 @@ impl Rule {
 
     /// What an alert of it means and what to check first.
     pub fn description(&self) -> String {
-        let mut text = self.sigma.description.as_deref().unwrap_or_default().trim().to_owned();
+        let mut text = self
+            .sigma
+            .description
+            .as_deref()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         if !self.check_first.is_empty() {
             text.push_str("\n\nCheck first:");
             for step in &self.check_first {

@@ -9,12 +9,13 @@
 //! its rows were announced, so it can be missing only if detect was stopped for longer than replaced files are kept.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use bus::{Bus, Consumer, Delivery, Message, Position};
-use lake::Lake;
+use lake::{Lake, LakeConfig, LakeError};
 use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::fate::Fate;
@@ -41,7 +42,11 @@ const PUBLISHED_MAX: usize = 100_000;
 
 /// The rules that a configuration names, with what was refused.
 pub fn catalogue(config: &DetectConfig) -> Catalogue {
-    let mut catalogue = if config.builtin_rules { builtin() } else { Catalogue::default() };
+    let mut catalogue = if config.builtin_rules {
+        builtin()
+    } else {
+        Catalogue::default()
+    };
     for folder in &config.rules {
         load_folder(&mut catalogue, folder);
     }
@@ -69,7 +74,10 @@ pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a metric; counts stay far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric; counts stay far below 2^52"
+)]
 fn float(count: usize) -> f64 {
     count as f64
 }
@@ -81,14 +89,21 @@ fn float(count: usize) -> f64 {
 pub async fn run(
     config: DetectConfig,
     bus: Bus,
-    lake: Arc<Lake>,
+    lake: LakeConfig,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), DetectError> {
     let rules = Arc::new(ruleset(&config)?);
     tracing::info!(rules = rules.rules().len(), "detect started");
+    let lake = Lake::open(&lake).await?;
     let mut consumer = bus.subscribe(&config.group, &[Topic::Batches]).await?;
-    let mut stage = Stage { rules, bus, lake, clock, published: Published::default() };
+    let mut stage = Stage {
+        rules,
+        bus,
+        lake,
+        clock,
+        published: Published::default(),
+    };
     while !stop.is_cancelled() {
         let polled = tokio::select! {
             () = stop.cancelled() => break,
@@ -130,7 +145,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 struct Stage {
     rules: Arc<Ruleset>,
     bus: Bus,
-    lake: Arc<Lake>,
+    lake: Lake,
     clock: Arc<dyn Clock>,
     published: Published,
 }
@@ -147,8 +162,7 @@ impl Stage {
         for record in records {
             while let Err(error) = self.handle(&record).await {
                 if error.fate() == Fate::DeadLetter {
-                    tracing::error!(error = %chain(&error), "announcement was left out");
-                    metrics::counter!("detect_announcements_left_out_total").increment(1);
+                    leave_out(&error);
                     break;
                 }
                 obey(error, stop).await?;
@@ -173,8 +187,12 @@ impl Stage {
         if record.payload.is_empty() {
             return Ok(());
         }
-        let batch = Batch::decode(record.payload.as_slice())
-            .map_err(|cause| DetectError::Announcement { offset: record.offset, cause })?;
+        let batch = Batch::decode(record.payload.as_slice()).map_err(|cause| {
+            DetectError::Announcement {
+                offset: record.offset,
+                cause,
+            }
+        })?;
         let Some(table) = Table::of_name(&batch.table) else {
             // A newer vedette may announce tables that this one does not know.
             tracing::warn!(table = batch.table, "unknown table was announced");
@@ -185,8 +203,11 @@ impl Stage {
             return Ok(());
         }
         for file in &batch.files {
-            let alerts = self.evaluate(table, file, batch.version).await?;
-            self.publish(alerts).await?;
+            match self.evaluate(table, file, batch.version).await {
+                Ok(alerts) => self.publish(alerts).await?,
+                Err(error) if error.fate() == Fate::DeadLetter => leave_out(&error),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -221,7 +242,10 @@ impl Stage {
         for part in fresh.chunks(PUBLISH_RECORDS_MAX) {
             let messages = part
                 .iter()
-                .map(|alert| Message { key: alert.alert_id.clone(), payload: alert.encode_to_vec() })
+                .map(|alert| Message {
+                    key: alert.alert_id.clone(),
+                    payload: alert.encode_to_vec(),
+                })
                 .collect();
             self.bus.publish(Topic::Alerts, messages).await?;
             for alert in part {
@@ -233,7 +257,10 @@ impl Stage {
     }
 }
 
-async fn commit(consumer: &mut Consumer, done: &BTreeMap<i32, Position>) -> Result<(), DetectError> {
+async fn commit(
+    consumer: &mut Consumer,
+    done: &BTreeMap<i32, Position>,
+) -> Result<(), DetectError> {
     let positions: Vec<Position> = done.values().copied().collect();
     if positions.is_empty() {
         return Ok(());
@@ -247,6 +274,12 @@ async fn commit(consumer: &mut Consumer, done: &BTreeMap<i32, Position>) -> Resu
         tracing::warn!(error = %chain(&error), "positions were not committed");
     }
     Ok(())
+}
+
+/// Notes what cannot be evaluated now or later; what comes after it does not wait.
+fn leave_out(error: &DetectError) {
+    tracing::error!(error = %chain(error), "announced rows were not evaluated");
+    metrics::counter!("detect_left_out_total").increment(1);
 }
 
 fn measure(alert: &Alert) {
@@ -280,6 +313,23 @@ fn evaluate_file(
         metrics::counter!("detect_rows_total").increment(batch.num_rows() as u64);
     }
     Ok(alerts)
+}
+
+/// The rows of an announced file; none if it is gone.
+async fn read(
+    lake: &Lake,
+    table: Table,
+    file: &BatchFile,
+) -> Result<Option<Vec<RecordBatch>>, DetectError> {
+    match lake.read_file(table, &file.path).await {
+        Ok(batches) => Ok(Some(batches)),
+        Err(LakeError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            tracing::error!(%table, file = file.path, rows = file.rows, "announced file is gone; its rows were not evaluated");
+            metrics::counter!("detect_files_missing_total").increment(1);
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Ids of alerts that were published lately, oldest forgotten first.

@@ -22,10 +22,15 @@ pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
     let (user, user_id) = match table {
         // The unified audit log calls the principal name `UserId`; the object id is in `UserKey` for
         // some workloads and in the actor's list for Entra's.
-        Table::M365Activity => (text("user_id"), object_id(&text("user_key")).unwrap_or_default()),
+        Table::M365Activity => (
+            text("user_id"),
+            object_id(&text("user_key")).unwrap_or_default(),
+        ),
         Table::AzureActivity => (
             text("caller"),
-            find(&["identity.claims.http://schemas.microsoft.com/identity/claims/objectidentifier"]),
+            find(&[
+                "identity.claims.http://schemas.microsoft.com/identity/claims/objectidentifier",
+            ]),
         ),
         _ => (text("user_principal_name"), text("user_id")),
     };
@@ -62,6 +67,8 @@ pub fn time(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
 fn object_id(text: &str) -> Option<String> {
     let groups: Vec<&str> = text.split('-').collect();
     let has_form = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
     has_form.then(|| text.to_ascii_lowercase())
 }

@@ -2,7 +2,11 @@
 //!
 //! The seed is printed; `VEDETTE_SEED` is not read, so that a run is the same everywhere.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code: seed and counts are printed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: seed and counts are printed"
+)]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -26,16 +30,55 @@ const EVENTS: usize = 12;
 
 const FIELDS: &[&str] = &["User", "Operation", "Ip", "Count", "Nested.Name", "List"];
 const WORDS: &[&str] = &[
-    "ada", "ADA@contoso.test", "New-InboxRule", "10.1.2.3", "192.168.0.9", "7", "42", "", "a b", "x.y",
-    "Ünïcode", "back\\slash", "star*lit", "true",
+    "ada",
+    "ADA@contoso.test",
+    "New-InboxRule",
+    "10.1.2.3",
+    "192.168.0.9",
+    "7",
+    "42",
+    "",
+    "a b",
+    "x.y",
+    "Ünïcode",
+    "back\\slash",
+    "star*lit",
+    "true",
 ];
 const MODIFIERS: &[&str] = &[
-    "", "", "", "|contains", "|startswith", "|endswith", "|contains|all", "|cased", "|contains|cased", "|re",
-    "|re|i", "|cidr", "|gt", "|gte", "|lt", "|lte", "|exists", "|neq", "|windash", "|fieldref", "|base64",
+    "",
+    "",
+    "",
+    "|contains",
+    "|startswith",
+    "|endswith",
+    "|contains|all",
+    "|cased",
+    "|contains|cased",
+    "|re",
+    "|re|i",
+    "|cidr",
+    "|gt",
+    "|gte",
+    "|lt",
+    "|lte",
+    "|exists",
+    "|neq",
+    "|windash",
+    "|fieldref",
+    "|base64",
     "|base64offset|contains",
 ];
 const CONDITIONS: &[&str] = &[
-    "a", "a and b", "a or b", "a and not b", "not a", "1 of them", "all of them", "1 of a*", "not (a or b)",
+    "a",
+    "a and b",
+    "a or b",
+    "a and not b",
+    "not a",
+    "1 of them",
+    "all of them",
+    "1 of a*",
+    "not (a or b)",
     "2 of them",
 ];
 
@@ -48,13 +91,21 @@ fn value(rng: &mut ChaCha8Rng, modifier: &str) -> String {
         return (*FIELDS.choose(rng).unwrap()).to_owned();
     }
     if modifier.contains("cidr") {
-        return quoted(["10.0.0.0/8", "192.168.0.0/24", "0.0.0.0/0", "10.1.2.3/32"].choose(rng).unwrap());
+        return quoted(
+            ["10.0.0.0/8", "192.168.0.0/24", "0.0.0.0/0", "10.1.2.3/32"]
+                .choose(rng)
+                .unwrap(),
+        );
     }
     if ["|gt", "|gte", "|lt", "|lte"].contains(&modifier) {
         return rng.random_range(-1..50).to_string();
     }
     if modifier.contains("|re") {
-        return quoted(["^a.*", "[0-9]+", "Rule$", "^$", "a b|x\\.y"].choose(rng).unwrap());
+        return quoted(
+            ["^a.*", "[0-9]+", "Rule$", "^$", "a b|x\\.y"]
+                .choose(rng)
+                .unwrap(),
+        );
     }
     let word = WORDS.choose(rng).unwrap();
     match rng.random_range(0..6) {
@@ -76,7 +127,11 @@ fn detection(rng: &mut ChaCha8Rng, name: &str) -> String {
             continue;
         }
         used.push(field);
-        let count = if modifier.contains("all") { 2 } else { rng.random_range(1..3) };
+        let count = if modifier.contains("all") {
+            2
+        } else {
+            rng.random_range(1..3)
+        };
         if count == 1 || modifier.contains("exists") {
             writeln!(text, "        {field}{modifier}: {}", value(rng, modifier)).unwrap();
         } else {
@@ -92,7 +147,9 @@ fn detection(rng: &mut ChaCha8Rng, name: &str) -> String {
 fn rule(rng: &mut ChaCha8Rng) -> String {
     let detections = detection(rng, "a") + &detection(rng, "b");
     let condition = CONDITIONS.choose(rng).unwrap();
-    format!("title: T\nlogsource:\n    product: x\ndetection:\n{detections}    condition: {condition}\n")
+    format!(
+        "title: T\nlogsource:\n    product: x\ndetection:\n{detections}    condition: {condition}\n"
+    )
 }
 
 fn scalar(rng: &mut ChaCha8Rng) -> Value {
@@ -153,10 +210,16 @@ fn agrees_with_the_oracle_on_random_rules() {
             }
         }
     }
-    println!("seed {SEED}: {compared} compared, {hits} matched, {refused} rules refused, {} differ", differ.len());
+    println!(
+        "seed {SEED}: {compared} compared, {hits} matched, {refused} rules refused, {} differ",
+        differ.len()
+    );
     for difference in differ.iter().take(30) {
         println!("{difference}");
     }
-    assert!(compared > RULES * EVENTS / 2 && hits > 500, "too little was compared");
+    assert!(
+        compared > RULES * EVENTS / 2 && hits > 500,
+        "too little was compared"
+    );
     assert!(differ.is_empty(), "{} differ", differ.len());
 }

@@ -50,15 +50,22 @@ fn forwarding() -> Value {
 
 fn evaluate(rows: &[RawRow], table: Table, now_us: i64) -> Vec<Alert> {
     let batch = batch(table, rows).unwrap();
-    rules().evaluate(table, &batch, &origin(table), now_us).unwrap()
+    rules()
+        .evaluate(table, &batch, &origin(table), now_us)
+        .unwrap()
 }
 
 /// S72, P61: an alert says who, where from, and which row of which file proves it.
 #[test]
 fn an_alert_names_its_causes_and_its_evidence() {
-    let rows = [row("e0", &json!({"Operation": "FileAccessed"})), row("e1", &forwarding())];
+    let rows = [
+        row("e0", &json!({"Operation": "FileAccessed"})),
+        row("e1", &forwarding()),
+    ];
     let alerts = evaluate(&rows, Table::M365Activity, 9_000);
-    let [alert] = alerts.as_slice() else { panic!("{alerts:#?}") };
+    let [alert] = alerts.as_slice() else {
+        panic!("{alerts:#?}")
+    };
     assert_eq!(alert.label, "SAAS-M365-00002");
     assert_eq!(alert.category, "Platform");
     assert_eq!(alert.severity, "high");
@@ -68,9 +75,19 @@ fn an_alert_names_its_causes_and_its_evidence() {
     assert_eq!(alert.session_id, "s1");
     assert_eq!(alert.techniques, ["T1114.003"]);
     assert_eq!(alert.tactics, ["collection", "exfiltration"]);
-    assert_eq!((alert.first_event_time_us, alert.accepted_time_us, alert.detected_time_us), (1_000, 2_000, 9_000));
+    assert_eq!(
+        (
+            alert.first_event_time_us,
+            alert.accepted_time_us,
+            alert.detected_time_us
+        ),
+        (1_000, 2_000, 9_000)
+    );
     let evidence = &alert.evidence[0];
-    assert_eq!((evidence.row, evidence.version, evidence.event_id.as_str()), (101, 4, "e1"));
+    assert_eq!(
+        (evidence.row, evidence.version, evidence.event_id.as_str()),
+        (101, 4, "e1")
+    );
     assert!(alert.description.contains("Check first:"));
 }
 
@@ -95,7 +112,9 @@ fn new_content_of_a_known_event_is_evaluated_as_its_table() {
         ("m365_activity", forwarding()),
         ("no_such_table", json!({})),
     ];
-    let text = |value: &dyn Fn(usize) -> String| -> StringArray { (0..3).map(|at| Some(value(at))).collect() };
+    let text = |value: &dyn Fn(usize) -> String| -> StringArray {
+        (0..3).map(|at| Some(value(at))).collect()
+    };
     let words = |value: &dyn Fn(usize) -> String| -> DictionaryArray<Int32Type> {
         let texts: Vec<String> = (0..3).map(value).collect();
         texts.iter().map(String::as_str).collect()
@@ -118,9 +137,16 @@ fn new_content_of_a_known_event_is_evaluated_as_its_table() {
         ],
     )
     .unwrap();
-    let alerts = rules().evaluate(Table::Revisions, &batch, &origin(Table::Revisions), 1).unwrap();
-    let [alert] = alerts.as_slice() else { panic!("{alerts:#?}") };
-    assert_eq!((alert.evidence[0].table.as_str(), alert.evidence[0].row), ("revisions", 101));
+    let alerts = rules()
+        .evaluate(Table::Revisions, &batch, &origin(Table::Revisions), 1)
+        .unwrap();
+    let [alert] = alerts.as_slice() else {
+        panic!("{alerts:#?}")
+    };
+    assert_eq!(
+        (alert.evidence[0].table.as_str(), alert.evidence[0].row),
+        ("revisions", 101)
+    );
     let first = evaluate(&[row("e1", &forwarding())], Table::M365Activity, 1);
     assert_eq!(alert.alert_id, first[0].alert_id);
 }
@@ -138,28 +164,61 @@ fn graph_alert(status: &str) -> Value {
 /// S63, P37: Microsoft's words are kept, and a change of status is the same alert.
 #[test]
 fn versions_of_microsofts_alert_are_one_alert() {
-    let rows = [row("aaf1@1", &graph_alert("new")), row("aaf1@2", &graph_alert("resolved"))];
+    let rows = [
+        row("aaf1@1", &graph_alert("new")),
+        row("aaf1@2", &graph_alert("resolved")),
+    ];
     let alerts = evaluate(&rows, Table::GraphAlerts, 1);
     assert_eq!(alerts.len(), 2);
     assert_eq!(alerts[0].alert_id, alerts[1].alert_id);
     let alert = &alerts[0];
     assert_eq!(alert.label, "MS-SEC-GRAPH-00001");
-    assert_eq!((alert.title.as_str(), alert.severity.as_str()), ("Anomalous token", "high"));
-    assert_eq!((alert.user.as_str(), alert.user_id.as_str(), alert.ip.as_str()), ("ada@contoso.test", "1f", "203.0.113.57"));
-    assert_eq!((alert.techniques[0].as_str(), alert.tactics[0].as_str()), ("T1528", "credential-access"));
+    assert_eq!(
+        (alert.title.as_str(), alert.severity.as_str()),
+        ("Anomalous token", "high")
+    );
+    assert_eq!(
+        (
+            alert.user.as_str(),
+            alert.user_id.as_str(),
+            alert.ip.as_str()
+        ),
+        ("ada@contoso.test", "1f", "203.0.113.57")
+    );
+    assert_eq!(
+        (alert.techniques[0].as_str(), alert.tactics[0].as_str()),
+        ("T1528", "credential-access")
+    );
     assert_eq!(alert.url, "https://security.example/aaf1");
-    assert_eq!(alert.last_event_time_us - alert.first_event_time_us, 60_000_000);
-    assert_eq!((alerts[1].evidence[0].row, alerts[1].evidence[0].event_id.as_str()), (101, "aaf1@2"));
+    assert_eq!(
+        alert.last_event_time_us - alert.first_event_time_us,
+        60_000_000
+    );
+    assert_eq!(
+        (
+            alerts[1].evidence[0].row,
+            alerts[1].evidence[0].event_id.as_str()
+        ),
+        (101, "aaf1@2")
+    );
 }
 
 #[test]
 fn hostile_records_raise_nothing_and_do_not_panic() {
     for table in Table::EVENTS {
-        let mut rows: Vec<RawRow> = [json!(null), json!([]), json!({"Parameters": "[[[["}), json!({"properties": []})]
-            .iter()
-            .map(|record| row("x", record))
-            .collect();
-        rows.push(RawRow { raw: "{\"truncated".to_owned(), ..row("y", &json!({})) });
+        let mut rows: Vec<RawRow> = [
+            json!(null),
+            json!([]),
+            json!({"Parameters": "[[[["}),
+            json!({"properties": []}),
+        ]
+        .iter()
+        .map(|record| row("x", record))
+        .collect();
+        rows.push(RawRow {
+            raw: "{\"truncated".to_owned(),
+            ..row("y", &json!({}))
+        });
         assert_eq!(evaluate(&rows, *table, 1), [], "{table}");
     }
 }
@@ -168,9 +227,15 @@ fn hostile_records_raise_nothing_and_do_not_panic() {
 #[tokio::test]
 async fn sql_agrees_with_the_plan() {
     let rules = rules();
-    let (table, condition) = rules.expression("6a1f6d0e-3b43-4c7d-9a55-0d2f7b0c1e02").unwrap();
+    let (table, condition) = rules
+        .expression("6a1f6d0e-3b43-4c7d-9a55-0d2f7b0c1e02")
+        .unwrap();
     let redirect = json!({"Operation": "Set-InboxRule", "Parameters": [{"Name": "RedirectTo", "Value": "a@b.example"}]});
-    let rows = [row("e1", &forwarding()), row("e2", &json!({"Operation": "New-InboxRule"})), row("e3", &redirect)];
+    let rows = [
+        row("e1", &forwarding()),
+        row("e2", &json!({"Operation": "New-InboxRule"})),
+        row("e3", &redirect),
+    ];
     let batch = batch(table, &rows).unwrap();
     let expected = rules
         .evaluate(table, &batch, &origin(table), 1)
@@ -179,6 +244,13 @@ async fn sql_agrees_with_the_plan() {
         .filter(|alert| alert.label == "SAAS-M365-00002")
         .count();
     let context = SessionContext::new();
-    let selected = context.read_batch(batch).unwrap().filter(condition).unwrap().count().await.unwrap();
+    let selected = context
+        .read_batch(batch)
+        .unwrap()
+        .filter(condition)
+        .unwrap()
+        .count()
+        .await
+        .unwrap();
     assert_eq!((selected, expected), (2, 2));
 }

@@ -24,13 +24,29 @@ fn every_rule_says_what_to_check_and_what_it_cannot_see() {
     let rules = Ruleset::compile(&mut catalogue);
     assert!(catalogue.rejected.is_empty());
     for (number, rule) in rules.rules().iter().enumerate() {
-        assert!(rule.label.starts_with("SAAS-M365-000"), "{} {number}", rule.label);
+        assert!(
+            rule.label.starts_with("SAAS-M365-000"),
+            "{} {number}",
+            rule.label
+        );
         assert!(!rule.check_first.is_empty(), "{}", rule.file);
         assert!(!rule.blind_spots.is_empty(), "{}", rule.file);
-        assert!(!rule.techniques.is_empty() && !rule.tactics.is_empty(), "{}", rule.file);
-        assert!(rule.sigma.level.is_some() && rule.sigma.description.is_some(), "{}", rule.file);
+        assert!(
+            !rule.techniques.is_empty() && !rule.tactics.is_empty(),
+            "{}",
+            rule.file
+        );
+        assert!(
+            rule.sigma.level.is_some() && rule.sigma.description.is_some(),
+            "{}",
+            rule.file
+        );
     }
-    let mut labels: Vec<&str> = rules.rules().iter().map(|rule| rule.label.as_str()).collect();
+    let mut labels: Vec<&str> = rules
+        .rules()
+        .iter()
+        .map(|rule| rule.label.as_str())
+        .collect();
     labels.sort_unstable();
     assert_eq!(labels.first(), Some(&"SAAS-M365-00001"));
     assert_eq!(labels.last(), Some(&"SAAS-M365-00012"));

@@ -1,6 +1,10 @@
 //! The 142 public rules for Azure and Microsoft 365: each is loaded and compiled, or listed with its reason.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code: what is loaded is printed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: what is loaded is printed"
+)]
 
 use std::path::Path;
 
@@ -22,12 +26,18 @@ fn public_rules() -> Option<Catalogue> {
 
 #[test]
 fn all_public_rules_are_loaded() {
-    let Some(mut catalogue) = public_rules() else { return };
+    let Some(mut catalogue) = public_rules() else {
+        return;
+    };
     let rules = Ruleset::compile(&mut catalogue);
     for rejected in &catalogue.rejected {
         println!("{rejected}");
     }
-    println!("{} loaded, {} rejected", rules.rules().len(), catalogue.rejected.len());
+    println!(
+        "{} loaded, {} rejected",
+        rules.rules().len(),
+        catalogue.rejected.len()
+    );
     assert_eq!((rules.rules().len(), catalogue.rejected.len()), (142, 0));
 }
 
@@ -54,8 +64,17 @@ fn found(rules: &Ruleset, table: &str, record: &Value) -> Vec<String> {
     let mut files: Vec<String> = alerts
         .iter()
         .map(|alert| {
-            let rule = rules.rules().iter().find(|rule| rule.id == alert.rule_id).unwrap();
-            Path::new(&rule.file).file_stem().unwrap().to_str().unwrap().to_owned()
+            let rule = rules
+                .rules()
+                .iter()
+                .find(|rule| rule.id == alert.rule_id)
+                .unwrap();
+            Path::new(&rule.file)
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
         })
         .collect();
     files.sort();
@@ -65,7 +84,9 @@ fn found(rules: &Ruleset, table: &str, record: &Value) -> Vec<String> {
 /// P22: public rules find records of Microsoft's real shape, whatever style their fields are written in.
 #[test]
 fn public_rules_find_real_shapes() {
-    let Some(mut catalogue) = public_rules() else { return };
+    let Some(mut catalogue) = public_rules() else {
+        return;
+    };
     let rules = Ruleset::compile(&mut catalogue);
     for (table, record, expected) in [
         (
@@ -100,6 +121,9 @@ fn public_rules_find_real_shapes() {
         ),
     ] {
         let files = found(&rules, table, &record);
-        assert!(files.iter().any(|file| file == expected), "{expected}: found {files:?}");
+        assert!(
+            files.iter().any(|file| file == expected),
+            "{expected}: found {files:?}"
+        );
     }
 }

@@ -1,6 +1,10 @@
 //! Agreement with the 2,004 public (rule, event, expected) vectors, every field read from the raw record.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test code: the agreement is printed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: the agreement is printed"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +33,8 @@ fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
     let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Utf8, false)]));
     let mut plan = Plan::new(Mapping::Raw, Arc::clone(&schema));
     for (number, rule) in parsed.rules.iter().enumerate() {
-        plan.add(number, rule).map_err(|refusal| refusal.to_string())?;
+        plan.add(number, rule)
+            .map_err(|refusal| refusal.to_string())?;
     }
     let raw = Arc::new(StringArray::from(vec![event.to_string()]));
     let batch = RecordBatch::try_new(schema, vec![raw]).unwrap();
@@ -45,7 +50,8 @@ fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
 
 #[test]
 fn agrees_with_public_vectors() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sigma-vectors/match.ndjson.zst");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/data/sigma-vectors/match.ndjson.zst");
     let Ok(packed) = std::fs::read(&path) else {
         println!("skipped: ../shared/data/sigma-vectors is absent");
         return;
@@ -67,12 +73,18 @@ fn agrees_with_public_vectors() {
             Ok(found) if found == expected => agreed += 1,
             Ok(found) => differ.push(format!(
                 "{} {} expected {expected:?} found {found:?} event {}\n{}",
-                vector["id"], vector["modifiers"], vector["event"], vector["rule"].as_str().unwrap()
+                vector["id"],
+                vector["modifiers"],
+                vector["event"],
+                vector["rule"].as_str().unwrap()
             )),
             Err(reason) => *refused.entry(reason).or_default() += 1,
         }
     }
-    println!("agreed {agreed}, differ {}, refused {refused:?}", differ.len());
+    println!(
+        "agreed {agreed}, differ {}, refused {refused:?}",
+        differ.len()
+    );
     for difference in differ.iter().take(40) {
         println!("{difference}\n");
     }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rsigma_parser::{
-    ConditionExpr, Detection, DetectionItem, LogSource, Modifier, Quantifier,
-    SelectorPattern, SigmaRule, SigmaValue, detection_name_matches,
+    ConditionExpr, Detection, DetectionItem, LogSource, Modifier, Quantifier, SelectorPattern,
+    SigmaRule, SigmaValue, detection_name_matches,
 };
 use schemas::tables::Kind;
 
@@ -28,7 +28,11 @@ pub struct Builder {
 impl Builder {
     /// No tests yet.
     pub fn new(mapping: Mapping) -> Self {
-        Self { mapping, tests: Vec::new(), numbers: HashMap::new() }
+        Self {
+            mapping,
+            tests: Vec::new(),
+            numbers: HashMap::new(),
+        }
     }
 
     /// Adds a rule's tests and gives its formula.
@@ -38,7 +42,9 @@ impl Builder {
     pub fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
         let detections = &rule.detection;
         if detections.timeframe.is_some() {
-            return Err(Refusal::Unsupported { what: "timeframe".to_owned() });
+            return Err(Refusal::Unsupported {
+                what: "timeframe".to_owned(),
+            });
         }
         let mut formulas = HashMap::new();
         for (name, detection) in &detections.named {
@@ -65,7 +71,10 @@ impl Builder {
     /// A flat batch mixes log sources: the rule holds only for rows of its own.
     fn gated(&mut self, logsource: &LogSource, formula: Formula) -> Result<Formula, Refusal> {
         let mut members = Vec::new();
-        for (column, word) in [("product", &logsource.product), ("service", &logsource.service)] {
+        for (column, word) in [
+            ("product", &logsource.product),
+            ("service", &logsource.service),
+        ] {
             if let Some(word) = word {
                 let words = HashSet::from([word.to_lowercase()]);
                 members.push(self.add(
@@ -82,20 +91,31 @@ impl Builder {
     fn detection(&mut self, detection: &Detection) -> Result<Formula, Refusal> {
         match detection {
             Detection::AllOf(items) => {
-                let members = items.iter().map(|item| self.item(item)).collect::<Result<_, _>>()?;
+                let members = items
+                    .iter()
+                    .map(|item| self.item(item))
+                    .collect::<Result<_, _>>()?;
                 single(members, Formula::And)
             }
             Detection::AnyOf(members) => {
-                let members = members.iter().map(|member| self.detection(member)).collect::<Result<_, _>>()?;
+                let members = members
+                    .iter()
+                    .map(|member| self.detection(member))
+                    .collect::<Result<_, _>>()?;
                 single(members, Formula::Or)
             }
             Detection::And(members) => {
-                let members = members.iter().map(|member| self.detection(member)).collect::<Result<_, _>>()?;
+                let members = members
+                    .iter()
+                    .map(|member| self.detection(member))
+                    .collect::<Result<_, _>>()?;
                 single(members, Formula::And)
             }
             Detection::Keywords(values) => self.keywords(values, false),
             Detection::ArrayMatch { .. } | Detection::Conditional { .. } => {
-                Err(Refusal::Unsupported { what: "matching of single list members".to_owned() })
+                Err(Refusal::Unsupported {
+                    what: "matching of single list members".to_owned(),
+                })
             }
         }
     }
@@ -134,14 +154,25 @@ impl Builder {
             return self.keywords(&item.values, modifiers.contains(&Modifier::All));
         }
         if !modifiers.contains(&Modifier::Re) {
-            return Err(Refusal::Unsupported { what: "keywords with these modifiers".to_owned() });
+            return Err(Refusal::Unsupported {
+                what: "keywords with these modifiers".to_owned(),
+            });
         }
         let predicate = item::predicate(item, Fold::Lower)?;
         let key = format!("keywords {modifiers:?} {:?}", item.values);
-        Ok(self.add(key, vec![(Place::Anywhere, Kind::Text)], Question::One(predicate)))
+        Ok(self.add(
+            key,
+            vec![(Place::Anywhere, Kind::Text)],
+            Question::One(predicate),
+        ))
     }
 
-    fn reference(&mut self, key: &str, field: Field, item: &DetectionItem) -> Result<Formula, Refusal> {
+    fn reference(
+        &mut self,
+        key: &str,
+        field: Field,
+        item: &DetectionItem,
+    ) -> Result<Formula, Refusal> {
         let mut position = Position::Whole;
         let mut fold = field.fold;
         let mut is_negated = false;
@@ -154,7 +185,9 @@ impl Builder {
                 Modifier::Cased => fold = Fold::Exact,
                 Modifier::Neq => is_negated = true,
                 other => {
-                    return Err(Refusal::Unsupported { what: format!("fieldref with {other:?}").to_lowercase() });
+                    return Err(Refusal::Unsupported {
+                        what: format!("fieldref with {other:?}").to_lowercase(),
+                    });
                 }
             }
         }
@@ -162,17 +195,27 @@ impl Builder {
         let mut members = Vec::new();
         for value in &item.values {
             let SigmaValue::String(other) = value else {
-                return Err(Refusal::Value { value: value.to_string() });
+                return Err(Refusal::Value {
+                    value: value.to_string(),
+                });
             };
             let other = self.mapping.field(&other.original).place;
             let places = vec![place.clone(), self.place(other)];
-            members.push(self.add(format!("{key} {value}"), places, Question::Reference(position, fold)));
+            members.push(self.add(
+                format!("{key} {value}"),
+                places,
+                Question::Reference(position, fold),
+            ));
         }
         let formula = single(members, Formula::Or)?;
         if !is_negated {
             return Ok(formula);
         }
-        let exists = self.add(format!("{key} exists"), vec![place], Question::One(Predicate::Exists(true)));
+        let exists = self.add(
+            format!("{key} exists"),
+            vec![place],
+            Question::One(Predicate::Exists(true)),
+        );
         Ok(Formula::And(vec![exists, Formula::Not(Box::new(formula))]))
     }
 
@@ -188,7 +231,11 @@ impl Builder {
         let next = self.tests.len();
         let number = *self.numbers.entry(key.clone()).or_insert(next);
         if number == next {
-            self.tests.push(Arc::new(Test { key, places, question }));
+            self.tests.push(Arc::new(Test {
+                key,
+                places,
+                question,
+            }));
         }
         Formula::Test(number)
     }
@@ -217,7 +264,10 @@ fn meant(item: &DetectionItem, field: &Field) -> Result<Predicate, Refusal> {
 
 fn of_meaning(means: Means) -> Predicate {
     let set = |words: &[&str]| {
-        Predicate::OneOf(Fold::Lower, words.iter().map(|word| (*word).to_owned()).collect())
+        Predicate::OneOf(
+            Fold::Lower,
+            words.iter().map(|word| (*word).to_owned()).collect(),
+        )
     };
     match means {
         Means::OneOf(words) => set(words),
@@ -228,7 +278,10 @@ fn of_meaning(means: Means) -> Predicate {
 }
 
 /// One member as it is, several joined; none is refused.
-fn single(mut members: Vec<Formula>, join: fn(Vec<Formula>) -> Formula) -> Result<Formula, Refusal> {
+fn single(
+    mut members: Vec<Formula>,
+    join: fn(Vec<Formula>) -> Formula,
+) -> Result<Formula, Refusal> {
     match members.len() {
         0 => Err(Refusal::Empty),
         1 => members.pop().ok_or(Refusal::Empty),
@@ -249,14 +302,15 @@ fn resolve(
     match condition {
         ConditionExpr::And(members) => single(all(members)?, Formula::And),
         ConditionExpr::Or(members) => single(all(members)?, Formula::Or),
-        ConditionExpr::Not(inner) => {
-            Ok(Formula::Not(Box::new(resolve(inner, formulas)?)))
-        }
+        ConditionExpr::Not(inner) => Ok(Formula::Not(Box::new(resolve(inner, formulas)?))),
         ConditionExpr::Identifier(name) => formulas
             .get(name.as_str())
             .cloned()
             .ok_or_else(|| Refusal::UnknownDetection { name: name.clone() }),
-        ConditionExpr::Selector { quantifier, pattern } => select(quantifier, pattern, formulas),
+        ConditionExpr::Selector {
+            quantifier,
+            pattern,
+        } => select(quantifier, pattern, formulas),
     }
 }
 
@@ -276,13 +330,17 @@ fn select(
         .collect();
     names.sort_unstable();
     if names.is_empty() {
-        return Err(Refusal::UnknownDetection { name: pattern.to_string() });
+        return Err(Refusal::UnknownDetection {
+            name: pattern.to_string(),
+        });
     }
     let members: Vec<Formula> = names.iter().map(|name| formulas[name].clone()).collect();
     match quantifier {
         Quantifier::Any | Quantifier::Count(1) => single(members, Formula::Or),
         Quantifier::All => single(members, Formula::And),
-        Quantifier::Count(0) => Err(Refusal::Unsupported { what: "\"0 of\"".to_owned() }),
+        Quantifier::Count(0) => Err(Refusal::Unsupported {
+            what: "\"0 of\"".to_owned(),
+        }),
         Quantifier::Count(count) => Ok(Formula::AtLeast(*count, members)),
     }
 }

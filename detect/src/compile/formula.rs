@@ -102,7 +102,11 @@ impl Formula {
             Self::Not(inner) => inner.order(cost),
             Self::And(members) | Self::Or(members) | Self::AtLeast(_, members) => {
                 members.sort_by_cached_key(|member| member.clone().order(cost));
-                members.iter_mut().map(|member| member.order(cost)).max().unwrap_or(0)
+                members
+                    .iter_mut()
+                    .map(|member| member.order(cost))
+                    .max()
+                    .unwrap_or(0)
             }
         }
     }

@@ -21,7 +21,10 @@ pub const REGEX_LENGTH_MAX: usize = 4096;
 
 /// The modifiers of one field, in the roles that they play.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "Sigma's modifiers are independent flags")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "Sigma's modifiers are independent flags"
+)]
 struct Modifiers {
     position: Position,
     order: Option<Order>,
@@ -75,7 +78,9 @@ impl Modifiers {
             || (found.regex_flags.contains(&true) && !found.is_regex)
             || (found.is_windash && (found.wide.is_some() || found.base64.is_some()))
         {
-            return Err(Refusal::Modifiers { modifiers: names(list) });
+            return Err(Refusal::Modifiers {
+                modifiers: names(list),
+            });
         }
         Ok(found)
     }
@@ -111,7 +116,11 @@ impl Modifiers {
             Modifier::Utf16 => self.wide = Some(Wide::Marked),
             Modifier::Base64 => self.base64 = Some(Base64::Whole),
             Modifier::Base64Offset => self.base64 = Some(Base64::Offsets),
-            other => return Err(Refusal::Unsupported { what: format!("modifier {}", name(other)) }),
+            other => {
+                return Err(Refusal::Unsupported {
+                    what: format!("modifier {}", name(other)),
+                });
+            }
         }
         Ok(())
     }
@@ -127,7 +136,10 @@ fn name(modifier: Modifier) -> String {
 }
 
 fn names(list: &[Modifier]) -> String {
-    list.iter().map(|modifier| name(*modifier)).collect::<Vec<_>>().join("|")
+    list.iter()
+        .map(|modifier| name(*modifier))
+        .collect::<Vec<_>>()
+        .join("|")
 }
 
 /// The predicate of a detection item on a field that folds as `natural`.
@@ -141,14 +153,23 @@ pub fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refus
     }
     let modifiers = Modifiers::of(list)?;
     if modifiers.is_all && item.values.len() < 2 {
-        return Err(Refusal::Modifiers { modifiers: names(list) });
+        return Err(Refusal::Modifiers {
+            modifiers: names(list),
+        });
     }
     let mut gathered = Gathered::default();
     for value in &item.values {
-        gathered.add(value_predicate(value, &modifiers, natural)?, !modifiers.is_all);
+        gathered.add(
+            value_predicate(value, &modifiers, natural)?,
+            !modifiers.is_all,
+        );
     }
     let found = gathered.finish(modifiers.is_all)?;
-    Ok(if modifiers.is_negated { Predicate::Not(Box::new(found)) } else { found })
+    Ok(if modifiers.is_negated {
+        Predicate::Not(Box::new(found))
+    } else {
+        found
+    })
 }
 
 /// The predicate of keywords: any of them, or all, anywhere in the record.
@@ -163,7 +184,11 @@ pub fn keywords(values: &[SigmaValue], is_all: bool) -> Result<Predicate, Refusa
             SigmaValue::Integer(_) | SigmaValue::Float(_) | SigmaValue::Bool(_) => {
                 SigmaString::from_raw(&value.to_string())
             }
-            SigmaValue::String(_) | SigmaValue::Null => return Err(Refusal::Value { value: value.to_string() }),
+            SigmaValue::String(_) | SigmaValue::Null => {
+                return Err(Refusal::Value {
+                    value: value.to_string(),
+                });
+            }
         };
         let part = text_predicate(&text.parts, Position::Inside, Fold::Lower, false)?;
         gathered.add(part, !is_all);
@@ -173,7 +198,9 @@ pub fn keywords(values: &[SigmaValue], is_all: bool) -> Result<Predicate, Refusa
 
 fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
     if item.field.modifiers.len() > 1 {
-        return Err(Refusal::Modifiers { modifiers: names(&item.field.modifiers) });
+        return Err(Refusal::Modifiers {
+            modifiers: names(&item.field.modifiers),
+        });
     }
     let expected = match item.values.as_slice() {
         [SigmaValue::Bool(expected)] => Some(*expected),
@@ -186,7 +213,9 @@ fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
     };
     expected
         .map(Predicate::Exists)
-        .ok_or_else(|| Refusal::Value { value: "exists".to_owned() })
+        .ok_or_else(|| Refusal::Value {
+            value: "exists".to_owned(),
+        })
 }
 
 /// One shape that many values of one field can share, so that they cost as one.
@@ -224,10 +253,15 @@ impl Gathered {
 
     fn finish(mut self, is_all: bool) -> Result<Predicate, Refusal> {
         let mut all: Vec<Predicate> = Vec::new();
-        all.extend(self.words.into_iter().map(|(fold, set)| Predicate::OneOf(fold, set)));
+        all.extend(
+            self.words
+                .into_iter()
+                .map(|(fold, set)| Predicate::OneOf(fold, set)),
+        );
         for (fold, words) in self.inside {
-            let automaton = AhoCorasick::new(&words)
-                .map_err(|_| Refusal::Value { value: words.join(", ") })?;
+            let automaton = AhoCorasick::new(&words).map_err(|_| Refusal::Value {
+                value: words.join(", "),
+            })?;
             all.push(Predicate::ContainsAny(fold, automaton));
         }
         all.append(&mut self.others);
@@ -240,8 +274,14 @@ impl Gathered {
     }
 }
 
-fn value_predicate(value: &SigmaValue, modifiers: &Modifiers, natural: Fold) -> Result<Part, Refusal> {
-    let refused = || Refusal::Value { value: value.to_string() };
+fn value_predicate(
+    value: &SigmaValue,
+    modifiers: &Modifiers,
+    natural: Fold,
+) -> Result<Part, Refusal> {
+    let refused = || Refusal::Value {
+        value: value.to_string(),
+    };
     if let Some(order) = modifiers.order {
         let number = number(value).ok_or_else(refused)?;
         return Ok(Part::Other(Predicate::Compares(order, number)));
@@ -250,30 +290,47 @@ fn value_predicate(value: &SigmaValue, modifiers: &Modifiers, natural: Fold) -> 
         SigmaValue::Null => Ok(Part::Other(Predicate::Null)),
         SigmaValue::Bool(expected) => Ok(Part::Other(Predicate::Is(*expected))),
         SigmaValue::Integer(_) | SigmaValue::Float(_)
-            if modifiers.position == Position::Whole && !modifiers.is_regex && !modifiers.is_network =>
+            if modifiers.position == Position::Whole
+                && !modifiers.is_regex
+                && !modifiers.is_network =>
         {
             let number = number(value).ok_or_else(refused)?;
             Ok(Part::Other(Predicate::Compares(Order::Equal, number)))
         }
-        SigmaValue::Integer(_) | SigmaValue::Float(_) => {
-            string_predicate(&SigmaString::from_raw(&value.to_string()), modifiers, natural)
-        }
+        SigmaValue::Integer(_) | SigmaValue::Float(_) => string_predicate(
+            &SigmaString::from_raw(&value.to_string()),
+            modifiers,
+            natural,
+        ),
         SigmaValue::String(text) => string_predicate(text, modifiers, natural),
     }
 }
 
 fn number(value: &SigmaValue) -> Option<f64> {
     match value {
-        #[expect(clippy::cast_precision_loss, reason = "Sigma compares numbers as doubles")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "Sigma compares numbers as doubles"
+        )]
         SigmaValue::Integer(number) => Some(*number as f64),
         SigmaValue::Float(number) => Some(*number).filter(|number| number.is_finite()),
-        SigmaValue::String(text) => text.original.parse().ok().filter(|number: &f64| number.is_finite()),
+        SigmaValue::String(text) => text
+            .original
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite()),
         SigmaValue::Bool(_) | SigmaValue::Null => None,
     }
 }
 
-fn string_predicate(text: &SigmaString, modifiers: &Modifiers, natural: Fold) -> Result<Part, Refusal> {
-    let refused = || Refusal::Value { value: text.original.clone() };
+fn string_predicate(
+    text: &SigmaString,
+    modifiers: &Modifiers,
+    natural: Fold,
+) -> Result<Part, Refusal> {
+    let refused = || Refusal::Value {
+        value: text.original.clone(),
+    };
     if modifiers.is_regex {
         let regex = regex(&text.original, modifiers.regex_flags)?;
         return Ok(Part::Other(Predicate::Matches(Fold::Exact, regex)));
@@ -289,7 +346,9 @@ fn string_predicate(text: &SigmaString, modifiers: &Modifiers, natural: Fold) ->
     };
     // Without base64, text in UTF-16 is not text in JSON: Sigma has it only before base64.
     if modifiers.base64.is_none() {
-        return Err(Refusal::Unsupported { what: "utf16 without base64".to_owned() });
+        return Err(Refusal::Unsupported {
+            what: "utf16 without base64".to_owned(),
+        });
     }
     let plain = text.as_plain().ok_or_else(refused)?;
     let bytes = widen(&plain, modifiers.wide);
@@ -314,7 +373,11 @@ fn widen(text: &str, wide: Option<Wide>) -> Vec<u8> {
     let Some(wide) = wide else {
         return text.as_bytes().to_vec();
     };
-    let mut bytes = if wide == Wide::Marked { vec![0xff, 0xfe] } else { Vec::new() };
+    let mut bytes = if wide == Wide::Marked {
+        vec![0xff, 0xfe]
+    } else {
+        Vec::new()
+    };
     for unit in text.encode_utf16() {
         bytes.extend_from_slice(&match wide {
             Wide::BigEndian => unit.to_be_bytes(),
@@ -334,14 +397,22 @@ fn offsets(bytes: &[u8]) -> Vec<String> {
             let start = (offset * 4).div_ceil(3);
             // The last character is stable only where the bytes end on a boundary of six bits.
             let end = padded.len() * 8 / 6;
-            encoded.get(start..end).filter(|part| !part.is_empty()).map(str::to_owned)
+            encoded
+                .get(start..end)
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
         })
         .collect()
 }
 
-fn regex(pattern: &str, [ignores_case, is_multiline, dot_is_all]: [bool; 3]) -> Result<Regex, Refusal> {
+fn regex(
+    pattern: &str,
+    [ignores_case, is_multiline, dot_is_all]: [bool; 3],
+) -> Result<Regex, Refusal> {
     if pattern.len() > REGEX_LENGTH_MAX {
-        return Err(Refusal::RegexTooLong { bytes: pattern.len() });
+        return Err(Refusal::RegexTooLong {
+            bytes: pattern.len(),
+        });
     }
     RegexBuilder::new(pattern)
         .case_insensitive(ignores_case)
@@ -349,7 +420,9 @@ fn regex(pattern: &str, [ignores_case, is_multiline, dot_is_all]: [bool; 3]) -> 
         .dot_matches_new_line(dot_is_all)
         .size_limit(REGEX_BYTES_MAX)
         .build()
-        .map_err(|cause| Refusal::Regex { cause: Box::new(cause) })
+        .map_err(|cause| Refusal::Regex {
+            cause: Box::new(cause),
+        })
 }
 
 /// The question of a text with wildcards: the cheapest form that asks the same.
@@ -367,21 +440,34 @@ fn text_predicate(
     if matches!(position, Position::Inside | Position::Start) && parts.last() != Some(&many) {
         parts.push(many.clone());
     }
-    let is_plain = !is_windash || !parts.iter().any(|part| matches!(part, StringPart::Plain(text) if text.contains('-')));
+    let is_plain = !is_windash
+        || !parts
+            .iter()
+            .any(|part| matches!(part, StringPart::Plain(text) if text.contains('-')));
     match parts.as_slice() {
         [] => Ok(Part::Word(fold, String::new())),
-        [StringPart::Plain(text)] if is_plain => Ok(Part::Word(fold, fold.apply(text).into_owned())),
+        [StringPart::Plain(text)] if is_plain => {
+            Ok(Part::Word(fold, fold.apply(text).into_owned()))
+        }
         [first, StringPart::Plain(text), last] if is_plain && *first == many && *last == many => {
             Ok(Part::Inside(fold, fold.apply_inside(text).into_owned()))
         }
         [StringPart::Plain(text), last] if is_plain && *last == many => {
             let start = fold.apply_inside(text).trim_start().to_owned();
-            let start = if fold == Fold::Operation { start } else { fold.apply_inside(text).into_owned() };
+            let start = if fold == Fold::Operation {
+                start
+            } else {
+                fold.apply_inside(text).into_owned()
+            };
             Ok(Part::Other(Predicate::StartsWith(fold, start)))
         }
         [first, StringPart::Plain(text)] if is_plain && *first == many => {
             let end = fold.apply_inside(text);
-            let end = if fold == Fold::Operation { end.trim_end_matches([' ', '.']) } else { &end };
+            let end = if fold == Fold::Operation {
+                end.trim_end_matches([' ', '.'])
+            } else {
+                &end
+            };
             Ok(Part::Other(Predicate::EndsWith(fold, end.to_owned())))
         }
         parts => wildcard_regex(parts, fold, is_windash)
@@ -419,7 +505,11 @@ mod tests {
     fn item(key: &str, values: &[&str]) -> DetectionItem {
         let is_raw = key.contains("|re");
         let text = |value: &&str| {
-            SigmaValue::String(if is_raw { SigmaString::from_raw(value) } else { SigmaString::new(value) })
+            SigmaValue::String(if is_raw {
+                SigmaString::from_raw(value)
+            } else {
+                SigmaString::new(value)
+            })
         };
         DetectionItem {
             field: parse_field_spec(key).unwrap(),
@@ -430,7 +520,11 @@ mod tests {
     #[track_caller]
     fn check(key: &str, values: &[&str], event: &str, expected: bool) {
         let question = predicate(&item(key, values), Fold::Lower).unwrap();
-        assert_eq!(question.holds(&[Leaf::Text(event)]), expected, "{key} {values:?} on {event:?}");
+        assert_eq!(
+            question.holds(&[Leaf::Text(event)]),
+            expected,
+            "{key} {values:?} on {event:?}"
+        );
     }
 
     #[test]
@@ -457,7 +551,12 @@ mod tests {
         check("f|windash|contains", &["-enc"], "x /ENC y", true);
         check("f|windash|contains", &["-enc"], "x +enc y", false);
         check("f|base64|contains", &["foo"], "aaZm9vaa", true);
-        check("f|utf16le|base64offset|contains", &["ab"], "xxYQBiAAxx", true);
+        check(
+            "f|utf16le|base64offset|contains",
+            &["ab"],
+            "xxYQBiAAxx",
+            true,
+        );
     }
 
     #[test]
@@ -473,7 +572,10 @@ mod tests {
             ("f|wide", "a"),
             ("f|contains|all", "one"),
         ] {
-            assert!(predicate(&item(key, &[value]), Fold::Lower).is_err(), "{key}");
+            assert!(
+                predicate(&item(key, &[value]), Fold::Lower).is_err(),
+                "{key}"
+            );
         }
         let long = "a".repeat(1_000_000);
         assert!(matches!(
@@ -485,6 +587,9 @@ mod tests {
 
     #[test]
     fn base64_offsets_are_the_parts_that_do_not_change() {
-        assert_eq!(offsets(b"foobar"), ["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"].map(String::from));
+        assert_eq!(
+            offsets(b"foobar"),
+            ["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"].map(String::from)
+        );
     }
 }

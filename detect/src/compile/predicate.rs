@@ -169,10 +169,12 @@ impl Network {
         if length > width {
             return None;
         }
-        let mask = u128::MAX
-            .checked_shl(width - length)
-            .unwrap_or(0);
-        Some(Self { address: address & mask, is_v4, mask })
+        let mask = u128::MAX.checked_shl(width - length).unwrap_or(0);
+        Some(Self {
+            address: address & mask,
+            is_v4,
+            mask,
+        })
     }
 
     fn contains(self, text: &str) -> bool {
@@ -290,9 +292,20 @@ mod tests {
         assert!(network.contains("10.1.255.9"));
         assert!(!network.contains("10.2.0.1"));
         assert!(!network.contains("::10.1.0.1"));
-        assert!(Network::parse("2001:db8::/32").unwrap().contains("2001:db8:1::7"));
+        assert!(
+            Network::parse("2001:db8::/32")
+                .unwrap()
+                .contains("2001:db8:1::7")
+        );
         assert!(Network::parse("0.0.0.0/0").unwrap().contains("203.0.113.9"));
-        for text in ["10.0.0.0/33", "10.0.0/8", "x/8", "::/129", "10.0.0.0/-1", ""] {
+        for text in [
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "x/8",
+            "::/129",
+            "10.0.0.0/-1",
+            "",
+        ] {
             assert_eq!(Network::parse(text), None, "{text}");
         }
     }

@@ -41,13 +41,18 @@ impl RecordPath {
                 rest = after.strip_prefix('.').unwrap_or(after);
             }
         }
-        Self { whole: path.to_owned(), steps }
+        Self {
+            whole: path.to_owned(),
+            steps,
+        }
     }
 
     /// Calls `found` with each value at the path; JSON null is no value.
     pub fn visit(&self, record: &Value, found: &mut dyn FnMut(&Value)) {
         if self.steps.len() > 1
-            && let Some(value) = record.as_object().and_then(|members| members.get(&self.whole))
+            && let Some(value) = record
+                .as_object()
+                .and_then(|members| members.get(&self.whole))
         {
             return members_of(value, found);
         }
@@ -178,7 +183,9 @@ impl Leaves {
 
     /// A text as the one value.
     pub fn of_text(text: &str) -> Self {
-        Self { values: vec![Owned::Text(text.to_owned())] }
+        Self {
+            values: vec![Owned::Text(text.to_owned())],
+        }
     }
 
     fn push(&mut self, value: &Value) {
@@ -235,7 +242,11 @@ mod tests {
     #[track_caller]
     fn check(record: &Value, path: &str, expected: &[&str]) {
         let leaves = Leaves::find(record, &[RecordPath::new(path)]);
-        let found: Vec<String> = leaves.as_leaves().iter().map(|leaf| leaf.text().into_owned()).collect();
+        let found: Vec<String> = leaves
+            .as_leaves()
+            .iter()
+            .map(|leaf| leaf.text().into_owned())
+            .collect();
         assert_eq!(found, expected, "{path}");
     }
 
@@ -245,19 +256,35 @@ mod tests {
             {"type": "User", "modifiedProperties": [{"displayName": "A", "newValue": "1"}, {"displayName": "B", "newValue": "2"}]},
             {"type": "Group"}]});
         check(&record, "TargetResources.type", &["User", "Group"]);
-        check(&record, "targetResources.modifiedProperties.newValue", &["1", "2"]);
+        check(
+            &record,
+            "targetResources.modifiedProperties.newValue",
+            &["1", "2"],
+        );
         check(&record, "targetResources.0.type", &["User"]);
-        check(&record, "targetResources.modifiedProperties[b].newValue", &["2"]);
+        check(
+            &record,
+            "targetResources.modifiedProperties[b].newValue",
+            &["2"],
+        );
     }
 
     #[test]
     fn takes_flat_keys_opens_json_and_skips_null() {
         check(&json!({"a.b": 1, "a": {"b": 2}}), "a.b", &["1"]);
         check(&json!({"Data": "{\"x\":[true,null]}"}), "data.x", &["true"]);
-        check(&json!({"Parameters": [{"Name": "ForwardTo", "Value": "x@y.example"}]}), "Parameters[ForwardTo]", &["x@y.example"]);
+        check(
+            &json!({"Parameters": [{"Name": "ForwardTo", "Value": "x@y.example"}]}),
+            "Parameters[ForwardTo]",
+            &["x@y.example"],
+        );
         check(&json!({"a": null}), "a", &[]);
         check(&json!({"a": {"b": 1}}), "a", &["{\"b\":1}"]);
-        check(&json!({"newValue": "\"Global\""}), "newValue", &["\"Global\"", "Global"]);
+        check(
+            &json!({"newValue": "\"Global\""}),
+            "newValue",
+            &["\"Global\"", "Global"],
+        );
         check(&json!([1]), "a", &[]);
     }
 }

@@ -48,7 +48,11 @@ pub struct Test {
 impl Test {
     /// Names of the columns that it reads, each once.
     pub fn columns(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.places.iter().map(|(place, _)| column_name(place)).collect();
+        let mut names: Vec<&str> = self
+            .places
+            .iter()
+            .map(|(place, _)| column_name(place))
+            .collect();
         names.dedup();
         names
     }
@@ -89,7 +93,12 @@ impl Test {
                 let rows = (0..left.len()).map(|row| {
                     let left = row_leaves(left, left_place, row)?;
                     let right = row_leaves(right, right_place, row)?;
-                    Ok(refers(&left.as_leaves(), &right.as_leaves(), *position, *fold))
+                    Ok(refers(
+                        &left.as_leaves(),
+                        &right.as_leaves(),
+                        *position,
+                        *fold,
+                    ))
                 });
                 let rows = rows.collect::<Result<Vec<bool>>>()?;
                 Ok(ColumnarValue::Array(Arc::new(BooleanArray::from(rows))))
@@ -160,7 +169,9 @@ fn answer_one(
         && *place != Place::Anywhere
         && let Some(values) = dictionary.values().as_any().downcast_ref::<StringArray>()
     {
-        return Ok(answer_dictionary(predicate, dictionary, values, place, kind));
+        return Ok(answer_dictionary(
+            predicate, dictionary, values, place, kind,
+        ));
     }
     if array.null_count() == array.len() {
         return Ok(constant(predicate.holds(&[])));
@@ -169,7 +180,9 @@ fn answer_one(
     if rows.count_set_bits() == 0 {
         return Ok(constant(false));
     }
-    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(rows, None))))
+    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
+        rows, None,
+    ))))
 }
 
 fn answer_dictionary(
@@ -211,7 +224,11 @@ fn answer_rows(
     let at_null = predicate.holds(&[]);
     let rows = |answer: &dyn Fn(usize) -> bool| {
         BooleanBuffer::collect_bool(array.len(), |row| {
-            if array.is_null(row) { at_null } else { answer(row) }
+            if array.is_null(row) {
+                at_null
+            } else {
+                answer(row)
+            }
         })
     };
     Ok(match array.data_type() {
@@ -248,7 +265,9 @@ fn answer_rows(
 
 fn answer_text(predicate: &Predicate, text: &str, place: &Place, kind: Kind) -> bool {
     match place {
-        Place::Column(_) if kind == Kind::Json => predicate.holds(&Leaves::of_json(text).as_leaves()),
+        Place::Column(_) if kind == Kind::Json => {
+            predicate.holds(&Leaves::of_json(text).as_leaves())
+        }
         Place::Column(_) => predicate.holds(&[Leaf::Text(text)]),
         Place::Raw(paths) => match serde_json::from_str::<Value>(text) {
             Ok(record) => predicate.holds(&Leaves::find(&record, paths).as_leaves()),

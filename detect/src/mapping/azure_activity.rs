@@ -15,7 +15,12 @@ const ALIASES: &[Alias] = &[
 pub(super) const SOURCE: Source = Source {
     table: Table::AzureActivity,
     products: &["azure"],
-    services: &["activitylogs", "activity", "azureactivity", "administrative"],
+    services: &[
+        "activitylogs",
+        "activity",
+        "azureactivity",
+        "administrative",
+    ],
     aliases: ALIASES,
     paths: &["{}", "properties.{}", "identity.claims.{}"],
 };

@@ -22,8 +22,11 @@ pub(super) const SOURCE: Source = Source {
     services: &["auditlogs", "audit", "directoryaudits"],
     aliases: ALIASES,
     paths: &[
-        "properties.{}", "{}", "properties.targetResources.modifiedProperties[{}].newValue",
-        "properties.additionalDetails[{}]", "targetResources.modifiedProperties[{}].newValue",
+        "properties.{}",
+        "{}",
+        "properties.targetResources.modifiedProperties[{}].newValue",
+        "properties.additionalDetails[{}]",
+        "targetResources.modifiedProperties[{}].newValue",
         "additionalDetails[{}]",
     ],
 };

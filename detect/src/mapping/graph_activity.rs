@@ -12,7 +12,11 @@ const ALIASES: &[Alias] = &[
 pub(super) const SOURCE: Source = Source {
     table: Table::GraphActivity,
     products: &["azure", "entra", "m365", "microsoftgraph"],
-    services: &["microsoftgraphactivitylogs", "graphactivity", "graphactivitylogs"],
+    services: &[
+        "microsoftgraphactivitylogs",
+        "graphactivity",
+        "graphactivitylogs",
+    ],
     aliases: ALIASES,
     paths: &["properties.{}", "{}"],
 };

@@ -15,7 +15,13 @@ const ALIASES: &[Alias] = &[
 pub(super) const SOURCE: Source = Source {
     table: Table::RiskEvents,
     products: &["azure", "entra", "entraid", "azuread"],
-    services: &["riskdetection", "riskdetections", "riskevents", "userriskevents", "pim"],
+    services: &[
+        "riskdetection",
+        "riskdetections",
+        "riskevents",
+        "userriskevents",
+        "pim",
+    ],
     aliases: ALIASES,
     paths: &["properties.{}", "{}"],
 };

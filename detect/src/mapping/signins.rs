@@ -5,14 +5,26 @@ use schemas::tables::Table;
 
 /// Entra writes the result of a sign-in as an error code; rules often write a word.
 const RESULT: &[Meaning] = &[
-    Meaning { word: "success", means: Means::OneOf(&["0"]) },
-    Meaning { word: "failure", means: Means::NoneOf(&["0", ""]) },
+    Meaning {
+        word: "success",
+        means: Means::OneOf(&["0"]),
+    },
+    Meaning {
+        word: "failure",
+        means: Means::NoneOf(&["0", ""]),
+    },
 ];
 
 /// Words for protocols that rules took from the portal.
 const PROTOCOL: &[Meaning] = &[
-    Meaning { word: "device code", means: Means::OneOf(&["devicecode"]) },
-    Meaning { word: "ropc", means: Means::OneOf(&["ropc"]) },
+    Meaning {
+        word: "device code",
+        means: Means::OneOf(&["devicecode"]),
+    },
+    Meaning {
+        word: "ropc",
+        means: Means::OneOf(&["ropc"]),
+    },
 ];
 
 const ACTIVITY: &[Meaning] = &[Meaning {
@@ -39,8 +51,13 @@ pub(super) const SOURCE: Source = Source {
     table: Table::Signins,
     products: &["azure", "entra", "entraid", "azuread"],
     services: &[
-        "signinlogs", "signin", "signins", "authentication", "noninteractiveusersigninlogs",
-        "serviceprincipalsigninlogs", "managedidentitysigninlogs",
+        "signinlogs",
+        "signin",
+        "signins",
+        "authentication",
+        "noninteractiveusersigninlogs",
+        "serviceprincipalsigninlogs",
+        "managedidentitysigninlogs",
     ],
     aliases: ALIASES,
     paths: &["properties.{}", "{}"],

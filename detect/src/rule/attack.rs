@@ -61,7 +61,14 @@ mod tests {
 
     #[test]
     fn accepts_both_vocabularies() {
-        let tags = ["attack.Defense_Evasion", "attack.stealth", "attack.t1114.003", "attack.g0007", "tlp.red", "attack.t12"];
+        let tags = [
+            "attack.Defense_Evasion",
+            "attack.stealth",
+            "attack.t1114.003",
+            "attack.g0007",
+            "tlp.red",
+            "attack.t12",
+        ];
         let (techniques, tactics) = split(&tags.map(str::to_owned));
         assert_eq!(techniques, ["T1114.003"]);
         assert_eq!(tactics, ["defense-evasion", "stealth"]);

@@ -30,7 +30,9 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
         .iter()
         .filter_map(|case| {
             let found = alerts(rule, case);
-            let is_right = found.as_ref().is_ok_and(|found| *found == usize::from(case.alerts));
+            let is_right = found
+                .as_ref()
+                .is_ok_and(|found| *found == usize::from(case.alerts));
             let found = found.map_or_else(|reason| reason, |found| format!("found {found}"));
             (!is_right).then(|| failure(rule, &case.name, case.alerts, found))
         })
@@ -44,7 +46,12 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
 }
 
 fn failure(rule: &Rule, case: &str, expected: u8, found: String) -> CaseFailure {
-    CaseFailure { file: rule.file.clone(), case: case.to_owned(), expected, found }
+    CaseFailure {
+        file: rule.file.clone(),
+        case: case.to_owned(),
+        expected,
+        found,
+    }
 }
 
 fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
@@ -64,7 +71,8 @@ fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
         raw: case.event.to_string(),
     };
     let mut plan = Plan::new(Mapping::Lake(table), schemas::arrow::file_schema(table));
-    plan.add(0, &rule.sigma).map_err(|reason| reason.to_string())?;
+    plan.add(0, &rule.sigma)
+        .map_err(|reason| reason.to_string())?;
     let batch = rows::batch(table, &[row]).map_err(|reason| reason.to_string())?;
     let hits = plan.evaluate(&batch).map_err(|reason| reason.to_string())?;
     Ok(hits.iter().map(|hit| hit.rows.len()).sum())

@@ -83,10 +83,18 @@ pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
     list(folder, 0, &mut files, catalogue);
     files.sort();
     for file in files.iter().take(FILES_MAX) {
-        let name = file.strip_prefix(folder).unwrap_or(file).display().to_string();
+        let name = file
+            .strip_prefix(folder)
+            .unwrap_or(file)
+            .display()
+            .to_string();
         match read(file) {
             Ok(bytes) => catalogue.add(&name, &bytes),
-            Err(reason) => catalogue.rejected.push(Rejected { file: name, line: None, reason }),
+            Err(reason) => catalogue.rejected.push(Rejected {
+                file: name,
+                line: None,
+                reason,
+            }),
         }
     }
 }
@@ -104,18 +112,29 @@ fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-fn list(folder: &Path, depth: usize, files: &mut Vec<std::path::PathBuf>, catalogue: &mut Catalogue) {
+fn list(
+    folder: &Path,
+    depth: usize,
+    files: &mut Vec<std::path::PathBuf>,
+    catalogue: &mut Catalogue,
+) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) => {
             let file = folder.display().to_string();
             let reason = Refusal::Unreadable { cause };
-            return catalogue.rejected.push(Rejected { file, line: None, reason });
+            return catalogue.rejected.push(Rejected {
+                file,
+                line: None,
+                reason,
+            });
         }
     };
     for entry in entries.flatten() {
         let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
         let is_rule = path
             .extension()
             .is_some_and(|extension| extension == "yml" || extension == "yaml");
@@ -146,11 +165,19 @@ impl Catalogue {
         }
         if !parsed.correlations.is_empty() {
             let what = "correlation rules".to_owned();
-            self.reject(file, line_of(text, "correlation:"), Refusal::Unsupported { what });
+            self.reject(
+                file,
+                line_of(text, "correlation:"),
+                Refusal::Unsupported { what },
+            );
         }
         if !parsed.filters.is_empty() {
             let what = "filters".to_owned();
-            self.reject(file, line_of(text, "filter:"), Refusal::Unsupported { what });
+            self.reject(
+                file,
+                line_of(text, "filter:"),
+                Refusal::Unsupported { what },
+            );
         }
         for sigma in parsed.rules {
             match Rule::new(file, sigma).and_then(|rule| self.distinct(rule)) {
@@ -170,7 +197,11 @@ impl Catalogue {
     }
 
     fn reject(&mut self, file: &str, line: Option<usize>, reason: Refusal) {
-        self.rejected.push(Rejected { file: file.to_owned(), line, reason });
+        self.rejected.push(Rejected {
+            file: file.to_owned(),
+            line,
+            reason,
+        });
     }
 
     fn distinct(&self, rule: Rule) -> Result<Rule, Refusal> {
@@ -190,16 +221,20 @@ impl Catalogue {
 /// The text of a file, if it stays within every bound.
 fn check(bytes: &[u8]) -> Result<&str, (Option<usize>, Refusal)> {
     if bytes.len() > FILE_BYTES_MAX {
-        let reason = Refusal::FileTooLarge { bytes: bytes.len(), limit: FILE_BYTES_MAX };
+        let reason = Refusal::FileTooLarge {
+            bytes: bytes.len(),
+            limit: FILE_BYTES_MAX,
+        };
         return Err((None, reason));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| (None, Refusal::NotUtf8))?;
     for document in serde_yaml_ng::Deserializer::from_str(text) {
         // The reader itself refuses recursion beyond 128 levels and aliases that multiply.
-        let value: Value = serde::Deserialize::deserialize(document).map_err(|cause: serde_yaml_ng::Error| {
-            let line = cause.location().map(|place| place.line());
-            (line, Refusal::Yaml { cause })
-        })?;
+        let value: Value =
+            serde::Deserialize::deserialize(document).map_err(|cause: serde_yaml_ng::Error| {
+                let line = cause.location().map(|place| place.line());
+                (line, Refusal::Yaml { cause })
+            })?;
         check_depth(&value, 0).map_err(|reason| (None, reason))?;
         check_conditions(&value).map_err(|reason| (line_of(text, "condition:"), reason))?;
     }
@@ -208,21 +243,29 @@ fn check(bytes: &[u8]) -> Result<&str, (Option<usize>, Refusal)> {
 
 fn check_depth(value: &Value, depth: usize) -> Result<(), Refusal> {
     if depth > YAML_DEPTH_MAX {
-        return Err(Refusal::Unsupported { what: format!("YAML deeper than {YAML_DEPTH_MAX} levels") });
+        return Err(Refusal::Unsupported {
+            what: format!("YAML deeper than {YAML_DEPTH_MAX} levels"),
+        });
     }
     match value {
-        Value::Sequence(items) => items.iter().try_for_each(|item| check_depth(item, depth + 1)),
+        Value::Sequence(items) => items
+            .iter()
+            .try_for_each(|item| check_depth(item, depth + 1)),
         Value::Mapping(members) => members.iter().try_for_each(|(key, member)| {
             check_depth(key, depth + 1)?;
             check_depth(member, depth + 1)
         }),
-        Value::Tagged(_) => Err(Refusal::Unsupported { what: "YAML tags".to_owned() }),
+        Value::Tagged(_) => Err(Refusal::Unsupported {
+            what: "YAML tags".to_owned(),
+        }),
         _ => Ok(()),
     }
 }
 
 fn check_conditions(rule: &Value) -> Result<(), Refusal> {
-    let condition = rule.get("detection").and_then(|detection| detection.get("condition"));
+    let condition = rule
+        .get("detection")
+        .and_then(|detection| detection.get("condition"));
     let conditions: Vec<&str> = match condition {
         Some(Value::String(text)) => vec![text],
         Some(Value::Sequence(items)) => items.iter().filter_map(Value::as_str).collect(),
@@ -230,9 +273,15 @@ fn check_conditions(rule: &Value) -> Result<(), Refusal> {
     };
     for text in conditions {
         let open = text.bytes().filter(|byte| *byte == b'(').count();
-        let not = text.split_whitespace().filter(|word| word.eq_ignore_ascii_case("not")).count();
+        let not = text
+            .split_whitespace()
+            .filter(|word| word.eq_ignore_ascii_case("not"))
+            .count();
         if text.len() > CONDITION_BYTES_MAX || open + not > CONDITION_DEPTH_MAX {
-            return Err(Refusal::ConditionTooLarge { limit: CONDITION_BYTES_MAX, depth: CONDITION_DEPTH_MAX });
+            return Err(Refusal::ConditionTooLarge {
+                limit: CONDITION_BYTES_MAX,
+                depth: CONDITION_DEPTH_MAX,
+            });
         }
     }
     Ok(())
@@ -242,9 +291,18 @@ fn check_conditions(rule: &Value) -> Result<(), Refusal> {
 fn line_in(text: &str, message: &str) -> Option<usize> {
     let named = message
         .split_once("line ")
-        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect::<String>())
+        .map(|(_, rest)| {
+            rest.chars()
+                .take_while(char::is_ascii_digit)
+                .collect::<String>()
+        })
         .and_then(|digits| digits.parse().ok());
-    let quoted = || message.split(['\'', '"', '`']).nth(1).and_then(|word| line_of(text, word));
+    let quoted = || {
+        message
+            .split(['\'', '"', '`'])
+            .nth(1)
+            .and_then(|word| line_of(text, word))
+    };
     named.or_else(quoted)
 }
 
@@ -258,5 +316,7 @@ fn line_of_refusal(text: &str, reason: &Refusal) -> Option<usize> {
 }
 
 fn line_of(text: &str, word: &str) -> Option<usize> {
-    text.lines().position(|line| line.contains(word)).map(|line| line + 1)
+    text.lines()
+        .position(|line| line.contains(word))
+        .map(|line| line + 1)
 }

@@ -1,0 +1,261 @@
+//! Detect on the embedded log beside the real lake: what is stored is detected on, once, after restarts too.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::config::LogConfig;
+use bus::{Bus, BusConfig, Message};
+use detect::backtest::evaluate_lake;
+use detect::{DetectConfig, stage};
+use lake::{Lake, LakeConfig};
+use prost::Message as _;
+use schemas::environment::SystemClock;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire::{Alert, Batch, BatchFile, Event};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// Longest that anything here may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn event(table: Table, id: &str, record: &Value) -> Message {
+    let event = Event {
+        tenant_id: "7f3c".to_owned(),
+        table: table.name().to_owned(),
+        event_id: id.to_owned(),
+        event_time_us: Some(1_789_372_800_000_000),
+        ingest_time_us: 1_789_372_900_000_000,
+        source: "test".to_owned(),
+        category: "test".to_owned(),
+        position: id.to_owned(),
+        problems: Vec::new(),
+        raw: record.to_string().into(),
+    };
+    Message {
+        key: id.to_owned(),
+        payload: event.encode_to_vec(),
+    }
+}
+
+/// Three records that raise alerts among some that do not, and two versions of one alert of Microsoft's.
+async fn publish(bus: &Bus) {
+    let rule = |folder: &str| {
+        json!({"Operation": "New-InboxRule", "UserId": "ada@contoso.test",
+            "Parameters": [{"Name": "Name", "Value": "A rule"}, {"Name": "MoveToFolder", "Value": folder}]})
+    };
+    let activity = vec![
+        event(Table::M365Activity, "m1", &rule("RSS Feeds")),
+        event(Table::M365Activity, "m2", &rule("Projects")),
+        event(Table::M365Activity, "m1", &rule("RSS Feeds")),
+    ];
+    bus.publish(Topic::Events(Table::M365Activity), activity)
+        .await
+        .unwrap();
+    let signin = json!({"category": "SignInLogs", "resultType": "50057", "properties": {"id": "s1", "userPrincipalName": "ada@contoso.test"}});
+    bus.publish(
+        Topic::Events(Table::Signins),
+        vec![event(Table::Signins, "s1", &signin)],
+    )
+    .await
+    .unwrap();
+    let version = |status: &str| json!({"id": "g1", "serviceSource": "microsoftSentinel", "severity": "low", "status": status});
+    let alerts = vec![
+        event(Table::GraphAlerts, "g1@1", &version("new")),
+        event(Table::GraphAlerts, "g1@2", &version("resolved")),
+    ];
+    bus.publish(Topic::Events(Table::GraphAlerts), alerts)
+        .await
+        .unwrap();
+}
+
+async fn open(folder: &Path) -> (Bus, LakeConfig) {
+    let log = LogConfig {
+        path: folder.join("log.sqlite"),
+        ..LogConfig::default()
+    };
+    let bus = Bus::open(&BusConfig::Log(log)).await.unwrap();
+    let location = folder.join("lake").display().to_string();
+    (
+        bus,
+        LakeConfig {
+            location,
+            batch_wait_ms: 50,
+            ..LakeConfig::default()
+        },
+    )
+}
+
+/// Runs detect under `group` until `count` alerts have come that `reader` has not seen, and gives all that came.
+async fn detect_until(
+    bus: &Bus,
+    lake: &LakeConfig,
+    group: &str,
+    reader: &str,
+    count: usize,
+) -> Vec<Alert> {
+    let stop = CancellationToken::new();
+    let config = DetectConfig {
+        group: group.to_owned(),
+        ..DetectConfig::default()
+    };
+    let running = tokio::spawn(stage::run(
+        config,
+        bus.clone(),
+        lake.clone(),
+        Arc::new(SystemClock),
+        stop.clone(),
+    ));
+    let mut consumer = bus.subscribe(reader, &[Topic::Alerts]).await.unwrap();
+    let mut alerts = Vec::new();
+    let collecting = async {
+        while alerts.len() < count {
+            let polled = consumer
+                .next(100, Duration::from_millis(200))
+                .await
+                .unwrap();
+            alerts.extend(
+                polled
+                    .records
+                    .iter()
+                    .map(|record| Alert::decode(record.payload.as_slice()).unwrap()),
+            );
+            assert!(!running.is_finished(), "detect ended by itself");
+        }
+    };
+    tokio::time::timeout(PATIENCE, collecting).await.unwrap();
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    alerts
+}
+
+fn ids(alerts: &[Alert]) -> BTreeSet<String> {
+    alerts.iter().map(|alert| alert.alert_id.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bus, lake) = open(folder.path()).await;
+    publish(&bus).await;
+    let stop = CancellationToken::new();
+    let storing = tokio::spawn(lake::stage::run(
+        lake.clone(),
+        bus.clone(),
+        Arc::new(SystemClock),
+        stop.clone(),
+    ));
+    let alerts = detect_until(&bus, &lake, "detect", "first", 3).await;
+    let labels: BTreeSet<&str> = alerts.iter().map(|alert| alert.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        BTreeSet::from(["MS-SEC-GRAPH-00011", "SAAS-M365-00001", "SAAS-M365-00009"])
+    );
+    assert_eq!(
+        alerts.len(),
+        3,
+        "versions and duplicates raise nothing: {alerts:#?}"
+    );
+    for alert in &alerts {
+        let evidence = &alert.evidence[0];
+        let table = Table::of_name(&evidence.table).unwrap();
+        let rows = Lake::open(&lake)
+            .await
+            .unwrap()
+            .read_file(table, &evidence.file)
+            .await
+            .unwrap();
+        let row = usize::try_from(evidence.row).unwrap();
+        let found = detect::subject::text(&rows[0], "event_id", row);
+        assert_eq!(
+            found.as_ref(),
+            Some(&evidence.event_id),
+            "evidence leads to its row"
+        );
+    }
+    // Another group reads every announcement again, as after the loss of all positions.
+    let again = detect_until(&bus, &lake, "detect-again", "second", 6).await;
+    assert_eq!(ids(&alerts), ids(&again));
+    stop.cancel();
+    storing.await.unwrap().unwrap();
+    let mut catalogue = detect::rule::builtin();
+    let rules = detect::Ruleset::compile(&mut catalogue);
+    let batch = evaluate_lake(&rules, &Lake::open(&lake).await.unwrap(), 1)
+        .await
+        .unwrap();
+    assert_eq!(ids(&alerts), batch.into_keys().collect());
+}
+
+/// Compaction and its clean-up may remove a file before detect has read it: noted, not a stall.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_and_a_foreign_message_do_not_stall() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bus, lake) = open(folder.path()).await;
+    let gone = Batch {
+        table: "m365_activity".to_owned(),
+        version: 1,
+        files: vec![BatchFile {
+            path: "tenant_id=7f3c/day=2026-09-14/gone.parquet".to_owned(),
+            tenant_id: "7f3c".to_owned(),
+            day: "2026-09-14".to_owned(),
+            rows: 1,
+            bytes: 1,
+        }],
+        committed_time_us: 1,
+    };
+    let outside = Batch {
+        files: vec![BatchFile {
+            path: "../../etc/passwd".to_owned(),
+            ..gone.files[0].clone()
+        }],
+        ..gone.clone()
+    };
+    let unknown = Batch {
+        table: "of_the_future".to_owned(),
+        ..gone.clone()
+    };
+    let payloads = [
+        gone.encode_to_vec(),
+        outside.encode_to_vec(),
+        unknown.encode_to_vec(),
+        vec![0xff, 0xff, 0xff],
+    ];
+    let messages = payloads.map(|payload| Message {
+        key: "x".to_owned(),
+        payload,
+    });
+    bus.publish(Topic::Batches, messages.to_vec())
+        .await
+        .unwrap();
+    publish(&bus).await;
+    let stop = CancellationToken::new();
+    let storing = tokio::spawn(lake::stage::run(
+        lake.clone(),
+        bus.clone(),
+        Arc::new(SystemClock),
+        stop.clone(),
+    ));
+    let alerts = detect_until(&bus, &lake, "detect", "reader", 3).await;
+    assert_eq!(ids(&alerts).len(), 3);
+    stop.cancel();
+    storing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn strict_mode_stops_at_a_refused_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.yml"), "title: x\n").unwrap();
+    let mut config = DetectConfig {
+        rules: vec![folder.path().to_owned()],
+        strict: true,
+        ..DetectConfig::default()
+    };
+    let error = stage::ruleset(&config).unwrap_err();
+    assert!(error.to_string().contains("bad.yml"), "{error}");
+    config.strict = false;
+    assert_eq!(stage::ruleset(&config).unwrap().rules().len(), 12);
+}
