@@ -13,6 +13,7 @@
 mod answers;
 mod codes;
 mod fetch;
+mod listing;
 mod subscriptions;
 mod windows;
 
@@ -39,9 +40,6 @@ use crate::outlet::{PUBLISH_BYTES_MAX, Published};
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "management_activity";
 
-/// Most pages of one listing; a day of the largest tenants has some hundreds.
-const PAGES_MAX: usize = 10_000;
-
 /// Most blobs that are published in one go.
 const BLOBS_PER_PUBLISH_MAX: usize = 64;
 
@@ -55,13 +53,6 @@ pub(crate) struct ManagementActivity {
     publisher_id: String,
     subscriptions: Subscriptions,
     failed: fetch::Failed,
-}
-
-/// What one window brought.
-#[derive(Debug, Default)]
-struct Listed {
-    contents: Vec<Content>,
-    error: Option<IngestError>,
 }
 
 impl ManagementActivity {
@@ -208,54 +199,6 @@ impl ManagementActivity {
             .collect();
         let left = self.read_blobs(content_type, unseen, total, stop).await?;
         listed.error.map_or(Ok(left), Err)
-    }
-
-    /// All pages of a window; what was listed before an error is kept.
-    async fn list(&self, content_type: &str, window: Window) -> Result<Listed, IngestError> {
-        let mut listed = Listed::default();
-        let mut url = self.url(&["subscriptions", "content"])?;
-        url.query_pairs_mut()
-            .append_pair("contentType", content_type)
-            .append_pair("startTime", &windows::text(window.from_us))
-            .append_pair("endTime", &windows::text(window.to_us));
-        let mut seen = HashSet::new();
-        for _ in 0..PAGES_MAX {
-            if !seen.insert(url.to_string()) {
-                listed.error = Some(answers::unexpected(
-                    "content",
-                    "a next page that was read already",
-                ));
-                return Ok(listed);
-            }
-            let answer = match self.get(url).await {
-                Ok(answer) => answer,
-                Err(cause) => {
-                    listed.error = Some(cause.into());
-                    return Ok(listed);
-                }
-            };
-            match answers::contents(&answer.body) {
-                Ok(contents) => listed.contents.extend(contents),
-                Err(error) => {
-                    listed.error = Some(error);
-                    return Ok(listed);
-                }
-            }
-            // P14: the next page is opaque and is followed to the end.
-            match answers::next_page(&answer) {
-                None => return Ok(listed),
-                Some(Ok(next)) => url = next,
-                Some(Err(error)) => {
-                    listed.error = Some(error);
-                    return Ok(listed);
-                }
-            }
-        }
-        listed.error = Some(answers::unexpected(
-            "content",
-            "more pages than are followed",
-        ));
-        Ok(listed)
     }
 
     /// Reads blobs, some at a time, and says how many could not be read yet.
