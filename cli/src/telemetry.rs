@@ -33,7 +33,7 @@ impl Default for LogConfig {
 
 /// Starts logging to standard error: standard output is for data.
 pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.level)
+    let filter = EnvFilter::try_new(directives(&config.level))
         .with_context(|| format!("cannot read log.level \"{}\"", config.level))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -44,6 +44,21 @@ pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
     }
     .map_err(|error| anyhow::anyhow!(error))
     .context("could not start logging")
+}
+
+/// Crates whose lines a person who asks for a level wants to see.
+const OURS: &[&str] = &[
+    "bus", "detect", "ingest", "lake", "microsoft", "respond", "simulator", "vedette",
+];
+
+/// A bare level means ours; libraries then say only what is wrong. Anything longer is taken as it is.
+fn directives(level: &str) -> String {
+    if level.contains(['=', ',']) {
+        return level.to_owned();
+    }
+    let ours: Vec<String> = OURS.iter().map(|name| format!("{name}={level}")).collect();
+    let others = if level == "error" { "error" } else { "warn" };
+    format!("{others},{}", ours.join(","))
 }
 
 /// Bounds of latency histograms, in seconds.
@@ -57,4 +72,18 @@ pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
         .context("could not set the bounds of histograms")?
         .install_recorder()
         .context("could not start metrics")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::directives;
+    use tracing_subscriber::EnvFilter;
+
+    #[test]
+    fn a_level_is_for_our_crates_and_a_filter_is_taken_as_it_is() {
+        assert!(directives("debug").starts_with("warn,bus=debug,"));
+        assert_eq!(directives("info,lake=trace"), "info,lake=trace");
+        EnvFilter::try_new(directives("info")).expect("it is a filter");
+        EnvFilter::try_new(directives("no such level")).expect_err("it is none");
+    }
 }

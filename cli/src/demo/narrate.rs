@@ -1,6 +1,7 @@
 //! Tells what happens while it happens, on standard error.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,11 +31,12 @@ impl Narrator {
     }
 
     fn say(&self, line: &str) {
+        let line = format!("  {:>4.1} s  {line}", self.bar.elapsed().as_secs_f64());
         // Without a terminal the bar prints nothing, and the lines are still wanted.
         if self.bar.is_hidden() {
-            tracing::info!("{line}");
+            drop(writeln!(std::io::stderr(), "{line}"));
         } else {
-            self.bar.println(format!("  {:>4.1} s  {line}", self.bar.elapsed().as_secs_f64()));
+            self.bar.println(line);
         }
     }
 

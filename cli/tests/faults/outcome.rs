@@ -17,7 +17,7 @@ pub(crate) struct Outcome {
     pub(crate) events: BTreeMap<String, BTreeSet<String>>,
     /// Ids of alerts.
     pub(crate) alerts: BTreeSet<String>,
-    /// Kind and target of every action.
+    /// Kind and id of every action; the id is a hash of case, kind, target and round.
     pub(crate) actions: BTreeSet<(String, String)>,
     /// Mutating calls that the simulator has seen and answered with success: method and path.
     pub(crate) calls: Vec<String>,
@@ -74,7 +74,7 @@ impl Outcome {
             alerts: alerts.iter().map(|row| text(row, "alert_id")).collect(),
             batch: pipeline.backtest().iter().map(|row| text(row, "alert_id")).collect(),
             states: actions.iter().map(|action| text(action, "state")).collect(),
-            actions: actions.iter().map(|action| (text(action, "action"), text(action, "target"))).collect(),
+            actions: actions.iter().map(|action| (text(action, "action"), text(action, "action_id"))).collect(),
             calls: calls["calls"]
                 .as_array()
                 .unwrap()

@@ -16,6 +16,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(240);
 /// Simulated seconds per second: the day takes half a minute.
 const SPEED: u32 = 1_000;
 const HOUR_US: u128 = 3_600_000_000;
+const DAY_US: u128 = 24 * HOUR_US;
 
 /// What a round is about.
 #[derive(Debug, Clone)]
@@ -30,7 +31,9 @@ pub(crate) struct Round {
 impl Round {
     pub(crate) fn new(seed: u64, respond: bool) -> Self {
         let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        Self { seed, respond, start_us: now_us - 12 * HOUR_US, turn: 1 }
+        // Six in the morning of the day before, UTC: the story does not cross midnight, where cases begin anew.
+        let start_us = now_us / DAY_US * DAY_US - DAY_US + 6 * HOUR_US;
+        Self { seed, respond, start_us, turn: 1 }
     }
 
     pub(crate) fn again(&self) -> Self {
