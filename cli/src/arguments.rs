@@ -57,7 +57,7 @@ enum Command {
     #[command(subcommand)]
     Rules(rules::Rules),
     /// Show how many messages each stage has yet to finish with.
-    Lag(lag::Lag),
+    Lag,
     /// Look at cases and actions, and verify the audit chain.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -86,17 +86,17 @@ enum ConfigCommand {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
     let config = || Config::load(arguments.config.as_deref());
     match arguments.command {
-        Command::Run => run::run(config()?, &Stage::ALL),
-        Command::Ingest => run::run(config()?, &[Stage::Ingest]),
-        Command::Lake => run::run(config()?, &[Stage::Lake]),
-        Command::Detect => run::run(config()?, &[Stage::Detect]),
-        Command::Respond => run::run(config()?, &[Stage::Respond]),
-        Command::Import(import) => import.run(config()?),
+        Command::Run => run::run(&config()?, &Stage::ALL),
+        Command::Ingest => run::run(&config()?, &[Stage::Ingest]),
+        Command::Lake => run::run(&config()?, &[Stage::Lake]),
+        Command::Detect => run::run(&config()?, &[Stage::Detect]),
+        Command::Respond => run::run(&config()?, &[Stage::Respond]),
+        Command::Import(import) => import.run(&config()?),
         Command::Sql(sql) => sql.run(&config()?),
         Command::Demo(demo) => demo.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Rules(rules) => rules.run(&config()?),
-        Command::Lag(lag) => lag.run(&config()?),
+        Command::Lag => lag::run(&config()?),
         Command::Audit(audit) => audit.run(&config()?),
         Command::Config { what } => show(what, &config()?),
         Command::Completions { shell } => {

@@ -80,15 +80,29 @@ impl Audit {
         match self {
             Self::Cases { output } => list(&cases(&review)?, output),
             Self::Actions { output } => list(&actions(&review)?, output),
-            Self::Approve(decision) => {
-                say(&format!("approved: {}", review.approve(&decision.action_id, &decision.by, now_us)?.state))
-            }
-            Self::Deny(decision) => {
-                say(&format!("denied: {}", review.deny(&decision.action_id, &decision.by, now_us)?.state))
-            }
+            Self::Approve(decision) => say(&format!(
+                "approved: {}",
+                review
+                    .approve(&decision.action_id, &decision.by, now_us)?
+                    .state
+            )),
+            Self::Deny(decision) => say(&format!(
+                "denied: {}",
+                review
+                    .deny(&decision.action_id, &decision.by, now_us)?
+                    .state
+            )),
             Self::Undo(decision) => {
-                let undo = review.undo(&decision.action_id, &decision.by, config.respond.dry_run, now_us)?;
-                say(&format!("asked for: action {} is {}", undo.action_id, undo.state))
+                let undo = review.undo(
+                    &decision.action_id,
+                    &decision.by,
+                    config.respond.dry_run,
+                    now_us,
+                )?;
+                say(&format!(
+                    "asked for: action {} is {}",
+                    undo.action_id, undo.state
+                ))
             }
             Self::Verify => verify(&review),
         }
@@ -142,7 +156,11 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
         }
         return Ok(Verdict::Done);
     }
-    let names: Vec<&String> = rows.first().and_then(Value::as_object).map(|row| row.keys().collect()).unwrap_or_default();
+    let names: Vec<&String> = rows
+        .first()
+        .and_then(Value::as_object)
+        .map(|row| row.keys().collect())
+        .unwrap_or_default();
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(&names);
     for row in rows {

@@ -58,7 +58,9 @@ pub(crate) struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 9464)),
+        }
     }
 }
 
@@ -111,7 +113,10 @@ impl Config {
     /// The bus: as configured, or the embedded log in the data folder.
     pub(crate) fn bus(&self) -> BusConfig {
         self.bus.clone().unwrap_or_else(|| {
-            BusConfig::Log(EmbeddedLog { path: self.data.join("log.sqlite"), ..EmbeddedLog::default() })
+            BusConfig::Log(EmbeddedLog {
+                path: self.data.join("log.sqlite"),
+                ..EmbeddedLog::default()
+            })
         })
     }
 
@@ -136,18 +141,25 @@ impl Config {
 impl Config {
     /// What ingest reads.
     pub(crate) fn ingest(&self) -> anyhow::Result<IngestConfig> {
-        let tenants = self.resolve_tenants()?.into_iter().map(|resolved| TenantConfig {
-            tenant: microsoft::Tenant {
-                tenant_id: resolved.tenant.id,
-                client_id: resolved.tenant.read.client_id,
-                secret: resolved.read_secret,
-                endpoints: resolved.endpoints,
-            },
-            event_hubs: resolved.tenant.event_hubs,
-            management_activity: resolved.tenant.management_activity,
-            graph_alerts: resolved.tenant.graph_alerts,
-        });
-        Ok(IngestConfig { data_dir: self.data.clone(), http: self.http.clone(), tenants: tenants.collect() })
+        let tenants = self
+            .resolve_tenants()?
+            .into_iter()
+            .map(|resolved| TenantConfig {
+                tenant: microsoft::Tenant {
+                    tenant_id: resolved.tenant.id,
+                    client_id: resolved.tenant.read.client_id,
+                    secret: resolved.read_secret,
+                    endpoints: resolved.endpoints,
+                },
+                event_hubs: resolved.tenant.event_hubs,
+                management_activity: resolved.tenant.management_activity,
+                graph_alerts: resolved.tenant.graph_alerts,
+            });
+        Ok(IngestConfig {
+            data_dir: self.data.clone(),
+            http: self.http.clone(),
+            tenants: tenants.collect(),
+        })
     }
 
     /// How the lake is kept.
@@ -221,7 +233,10 @@ fn read_secret(reference: &str) -> anyhow::Result<Secret> {
     Ok(Secret::new(text))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 fn environment(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))
 }

@@ -7,21 +7,27 @@ use anyhow::Context as _;
 
 /// Held while this process runs stages on the folder; given back when it ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct DataLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+pub(crate) struct DataLock(
+    #[expect(dead_code, reason = "the lock lives as long as the file is open")] File,
+);
 
 impl DataLock {
     /// Takes the lock of a folder, which is made if it is missing.
     pub(crate) fn take(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
         let path = folder.join("vedette.lock");
-        let file = File::create(&path).with_context(|| format!("could not open {}", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("could not open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => anyhow::bail!(
                 "another vedette runs on {}; stop it, or give this one another folder with `data` in its configuration",
                 folder.display()
             ),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("could not lock {}", path.display()))
+            }
         }
     }
 }

@@ -58,17 +58,28 @@ pub(crate) struct Demo {
 impl Demo {
     /// Runs it; findings mean that a check of the report failed.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
-        telemetry::start_log(&LogConfig { level: self.log.clone(), ..LogConfig::default() })?;
+        telemetry::start_log(&LogConfig {
+            level: self.log.clone(),
+            ..LogConfig::default()
+        })?;
         let scratch = tempfile::tempdir().context("could not make a temporary folder")?;
-        let folder = self.data.clone().unwrap_or_else(|| scratch.path().to_owned());
-        std::fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+        let folder = self
+            .data
+            .clone()
+            .unwrap_or_else(|| scratch.path().to_owned());
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
         runtime()?.block_on(self.play(&folder))
     }
 
     async fn play(&self, folder: &std::path::Path) -> anyhow::Result<Verdict> {
         let began = Instant::now();
         let stop = CancellationToken::new();
-        let tenant = SimulatorConfig { seed: self.seed, speed: self.speed, ..SimulatorConfig::default() };
+        let tenant = SimulatorConfig {
+            seed: self.seed,
+            speed: self.speed,
+            ..SimulatorConfig::default()
+        };
         let tenant_stop = CancellationToken::new();
         let running = simulator::start(tenant, Arc::new(SystemClock), tenant_stop.child_token())
             .await
@@ -77,7 +88,12 @@ impl Demo {
         let config = configuration(folder, &tenant)?;
         let observer = Observer::open(&tenant.http_url, &config).await?;
         let mut narrator = Narrator::new(&tenant);
-        let stages = run_stages(&config, &Stage::ALL, Readiness::default(), stop.child_token());
+        let stages = run_stages(
+            &config,
+            &Stage::ALL,
+            Readiness::default(),
+            stop.child_token(),
+        );
         let watch = watch(&observer, &mut narrator);
         let outcome = {
             tokio::pin!(stages);
@@ -96,7 +112,10 @@ impl Demo {
         };
         let facts = observer.facts(outcome).await?;
         tenant_stop.cancel();
-        running.join().await.context("could not stop the simulated tenant")?;
+        running
+            .join()
+            .await
+            .context("could not stop the simulated tenant")?;
         report::print(&facts, began.elapsed())
     }
 }
@@ -125,7 +144,8 @@ async fn watch(observer: &Observer, narrator: &mut Narrator) -> anyhow::Result<b
 fn configuration(folder: &std::path::Path, tenant: &Connection) -> anyhow::Result<Config> {
     let keep = |name: &str, text: &str| -> anyhow::Result<String> {
         let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
+        std::fs::write(&path, text)
+            .with_context(|| format!("could not write {}", path.display()))?;
         Ok(format!("file:{}", path.display()))
     };
     let text = format!(
@@ -138,8 +158,13 @@ address = "127.0.0.1:0"
 [lake]
 batch_wait_ms = 200
 
+[http]
+requests_per_minute = 60000
+
 [respond]
 dry_run = false
+cool_down_s = 1
+read_back_wait_ms = 200
 automatic = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"]
 never_act = {never_act:?}
 

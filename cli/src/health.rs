@@ -44,12 +44,19 @@ impl Readiness {
 
     fn answer(&self) -> (StatusCode, String) {
         let stages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ready = !stages.is_empty() && stages.values().all(|standing| *standing == Standing::Running);
+        let ready = !stages.is_empty()
+            && stages
+                .values()
+                .all(|standing| *standing == Standing::Running);
         let lines: Vec<String> = stages
             .iter()
             .map(|(stage, standing)| format!("{stage}: {}", format!("{standing:?}").to_lowercase()))
             .collect();
-        let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let code = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         (code, lines.join("\n") + "\n")
     }
 }
@@ -70,7 +77,10 @@ async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
 
 async fn render(State(shared): State<Shared>) -> String {
     if let Some(bytes) = crate::memory::peak_bytes() {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 52 bits of bytes suffice")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float; 52 bits of bytes suffice"
+        )]
         metrics::gauge!("vedette_memory_peak_bytes").set(bytes as f64);
     }
     shared.metrics.render()

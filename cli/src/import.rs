@@ -52,19 +52,27 @@ pub(crate) struct Import {
 
 impl Import {
     /// Reads them; findings mean that something became a dead letter or could not be read.
-    pub(crate) fn run(self, config: Config) -> anyhow::Result<Verdict> {
+    pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         telemetry::start_log(&config.log)?;
-        runtime()?.block_on(self.read(&config))
+        runtime()?.block_on(self.read(config))
     }
 
     async fn read(self, config: &Config) -> anyhow::Result<Verdict> {
         let started = Instant::now();
         let own_stages = matches!(config.bus(), BusConfig::Log(_));
-        let lock = own_stages.then(|| DataLock::take(&config.data)).transpose()?;
-        let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
+        let lock = own_stages
+            .then(|| DataLock::take(&config.data))
+            .transpose()?;
+        let bus = Bus::open(&config.bus())
+            .await
+            .context("could not open the bus")?;
         let before = counts(config).await?;
         let stop = CancellationToken::new();
-        let stages: &[Stage] = if own_stages { &[Stage::Lake, Stage::Detect] } else { &[] };
+        let stages: &[Stage] = if own_stages {
+            &[Stage::Lake, Stage::Detect]
+        } else {
+            &[]
+        };
         let running = run_stages(config, stages, Readiness::default(), stop.child_token());
         let work = async {
             let summary = self.publish(&bus, &stop).await?;
@@ -90,7 +98,9 @@ impl Import {
 
     async fn publish(&self, bus: &Bus, stop: &CancellationToken) -> anyhow::Result<Summary> {
         let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}")
+        {
             bar.set_style(style);
         }
         let options = ImportOptions {
@@ -140,7 +150,9 @@ async fn wait_for_stages(bus: &Bus) -> anyhow::Result<()> {
 type Counts = BTreeMap<Table, u64>;
 
 async fn counts(config: &Config) -> anyhow::Result<Counts> {
-    let lake = Lake::open(&config.lake()).await.context("could not open the lake")?;
+    let lake = Lake::open(&config.lake())
+        .await
+        .context("could not open the lake")?;
     let mut counts = Counts::new();
     for table in Table::ALL {
         counts.insert(*table, lake.count(*table).await?);
@@ -148,14 +160,24 @@ async fn counts(config: &Config) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-fn report(summary: &Summary, before: &Counts, after: &Counts, elapsed: Duration) -> anyhow::Result<Verdict> {
-    let grown = |table: Table| after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0);
+fn report(
+    summary: &Summary,
+    before: &Counts,
+    after: &Counts,
+    elapsed: Duration,
+) -> anyhow::Result<Verdict> {
+    let grown = |table: Table| {
+        after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0)
+    };
     let mut out = std::io::stdout().lock();
     let mut added = 0;
     for (table, records) in &summary.by_table {
         let rows = grown(*table);
         added += rows;
-        writeln!(out, "{table:<18} {records:>9} records  {rows:>9} rows added")?;
+        writeln!(
+            out,
+            "{table:<18} {records:>9} records  {rows:>9} rows added"
+        )?;
     }
     let revisions = grown(Table::Revisions);
     let duplicates = summary.records.saturating_sub(added + revisions);
@@ -175,5 +197,9 @@ fn report(summary: &Summary, before: &Counts, after: &Counts, elapsed: Duration)
         writeln!(out, "could not read {}: {reason}", path.display())?;
     }
     let clean = summary.failures.is_empty() && summary.dead_letters == 0;
-    Ok(if clean { Verdict::Done } else { Verdict::Findings })
+    Ok(if clean {
+        Verdict::Done
+    } else {
+        Verdict::Findings
+    })
 }

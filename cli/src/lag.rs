@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use bus::Bus;
-use clap::Args;
 use schemas::topics::Topic;
 use serde_json::json;
 
@@ -12,27 +11,24 @@ use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::{Stage, runtime};
 
-/// Shows how far each stage is behind, one JSON object a line.
-#[derive(Debug, Args)]
-pub(crate) struct Lag {}
-
-impl Lag {
-    /// Prints one line for each stage and topic that has messages.
-    pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        runtime()?.block_on(async {
-            let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
-            let mut out = std::io::stdout().lock();
-            for stage in Stage::ALL {
-                for topic in stage.reads() {
-                    if let Some(behind) = behind(&bus, stage.name(), topic).await? {
-                        let line = json!({"stage": stage.name(), "topic": topic.name(), "behind": behind});
-                        writeln!(out, "{line}")?;
-                    }
+/// Prints one JSON object for each stage and topic that has messages.
+pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
+    runtime()?.block_on(async {
+        let bus = Bus::open(&config.bus())
+            .await
+            .context("could not open the bus")?;
+        let mut out = std::io::stdout().lock();
+        for stage in Stage::ALL {
+            for topic in stage.reads() {
+                if let Some(behind) = behind(&bus, stage.name(), topic).await? {
+                    let line =
+                        json!({"stage": stage.name(), "topic": topic.name(), "behind": behind});
+                    writeln!(out, "{line}")?;
                 }
             }
-            Ok(Verdict::Done)
-        })
-    }
+        }
+        Ok(Verdict::Done)
+    })
 }
 
 /// Messages after the group's position; none where the topic is empty.

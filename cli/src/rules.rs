@@ -53,7 +53,9 @@ fn list(config: &Config) -> anyhow::Result<Verdict> {
     let catalogue = catalogue(&config.detect());
     let mut out = std::io::stdout().lock();
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["label", "severity", "table", "title"]);
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_header(["label", "severity", "table", "title"]);
     for rule in &catalogue.loaded {
         table.add_row([
             rule.label.clone(),
@@ -63,16 +65,27 @@ fn list(config: &Config) -> anyhow::Result<Verdict> {
         ]);
     }
     writeln!(out, "{table}")?;
-    writeln!(out, "{} loaded, {} refused", catalogue.loaded.len(), catalogue.rejected.len())?;
+    writeln!(
+        out,
+        "{} loaded, {} refused",
+        catalogue.loaded.len(),
+        catalogue.rejected.len()
+    )?;
     for rejected in &catalogue.rejected {
         writeln!(out, "{rejected}")?;
     }
-    Ok(if catalogue.rejected.is_empty() { Verdict::Done } else { Verdict::Findings })
+    Ok(if catalogue.rejected.is_empty() {
+        Verdict::Done
+    } else {
+        Verdict::Findings
+    })
 }
 
 async fn backtest(config: &Config, output: Output) -> anyhow::Result<Verdict> {
     let rules = ruleset(&config.detect())?;
-    let lake = Lake::open(&config.lake()).await.context("could not open the lake")?;
+    let lake = Lake::open(&config.lake())
+        .await
+        .context("could not open the lake")?;
     let alerts = detect::backtest::evaluate_lake(&rules, &lake, SystemClock.now_us()).await?;
     let mut out = std::io::stdout().lock();
     if output == Output::Json {
@@ -82,7 +95,9 @@ async fn backtest(config: &Config, output: Output) -> anyhow::Result<Verdict> {
         return Ok(Verdict::Done);
     }
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["time", "label", "severity", "user", "title"]);
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_header(["time", "label", "severity", "user", "title"]);
     let mut in_order: Vec<&Alert> = alerts.values().collect();
     in_order.sort_by_key(|alert| alert.first_event_time_us);
     for alert in in_order {

@@ -65,7 +65,7 @@ impl Stage {
 }
 
 /// Runs `stages` until a signal, as a command.
-pub(crate) fn run(config: Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
+pub(crate) fn run(config: &Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
     telemetry::start_log(&config.log)?;
     let metrics = telemetry::start_metrics()?;
     // On Kafka the consumer groups share the work; the embedded log is for one process.
@@ -79,7 +79,7 @@ pub(crate) fn run(config: Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
         tracing::info!(address = %listener.local_addr()?, "health and metrics are served");
         let health = health::serve(listener, readiness.clone(), metrics, stop.child_token());
         let signals = watch_signals(stop.clone());
-        let work = run_stages(&config, stages, readiness, stop.clone());
+        let work = run_stages(config, stages, readiness, stop.clone());
         tokio::pin!(work, health, signals);
         loop {
             tokio::select! {
@@ -109,7 +109,10 @@ async fn watch_signals(stop: CancellationToken) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!(limit_s = DRAIN_WAIT.as_secs(), "draining; a second signal ends the process at once");
+    tracing::info!(
+        limit_s = DRAIN_WAIT.as_secs(),
+        "draining; a second signal ends the process at once"
+    );
     stop.cancel();
     tokio::select! {
         _ = terminate.recv() => anyhow::bail!("stopped by a second SIGTERM before it had drained"),
@@ -128,11 +131,19 @@ pub(crate) async fn run_stages(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
+    let bus = Bus::open(&config.bus())
+        .await
+        .context("could not open the bus")?;
     let mut running = JoinSet::new();
     for stage in stages {
         readiness.set(stage.name(), Standing::Starting);
-        let work = start(*stage, config, bus.clone(), Arc::clone(&clock), stop.child_token())?;
+        let work = start(
+            *stage,
+            config,
+            bus.clone(),
+            Arc::clone(&clock),
+            stop.child_token(),
+        )?;
         let readiness = readiness.clone();
         let stage = *stage;
         running.spawn(async move {
@@ -171,7 +182,11 @@ type Ended = Result<(Stage, anyhow::Result<()>), tokio::task::JoinError>;
 
 fn outcome(ended: Ended) -> anyhow::Result<()> {
     let (stage, outcome) = ended.context("a stage panicked")?;
-    tracing::info!(stage = stage.name(), failed = outcome.is_err(), "stage has ended");
+    tracing::info!(
+        stage = stage.name(),
+        failed = outcome.is_err(),
+        "stage has ended"
+    );
     outcome.with_context(|| format!("stage {} failed", stage.name()))
 }
 

@@ -27,7 +27,10 @@ pub(crate) enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+        }
     }
 }
 
@@ -48,7 +51,14 @@ pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
 
 /// Crates whose lines a person who asks for a level wants to see.
 const OURS: &[&str] = &[
-    "bus", "detect", "ingest", "lake", "microsoft", "respond", "simulator", "vedette",
+    "bus",
+    "detect",
+    "ingest",
+    "lake",
+    "microsoft",
+    "respond",
+    "simulator",
+    "vedette",
 ];
 
 /// A bare level means ours; libraries then say only what is wrong. Anything longer is taken as it is.
@@ -62,8 +72,9 @@ fn directives(level: &str) -> String {
 }
 
 /// Bounds of latency histograms, in seconds.
-const LATENCY_BUCKETS_S: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
+const LATENCY_BUCKETS_S: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+];
 
 /// Starts counting; the handle renders what `/metrics` answers.
 pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {

@@ -36,7 +36,10 @@ const PAUSE_MS_MAX: u64 = 1_600;
 
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str, default: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
     };
     let first = number("FAULT_SEED_FIRST", 1);
     first..first + number("FAULT_SEEDS", 1)
@@ -71,7 +74,11 @@ fn run(broker: &Broker, round: &Round, disturbed: bool) -> Outcome {
     let outcome = Outcome::of(&mut pipeline);
     println!(
         "  {:<11} {:>5} rows  {:>3} alerts  {:>2} actions  {:>2} kills  {:>5.1} s",
-        if disturbed { "disturbed" } else { "undisturbed" },
+        if disturbed {
+            "disturbed"
+        } else {
+            "undisturbed"
+        },
         outcome.rows(),
         outcome.alerts.len(),
         outcome.actions.len(),
@@ -93,8 +100,14 @@ fn dry_run_equals_the_undisturbed_run() {
         found.assert_complete(seed);
         assert_eq!(expected.events, found.events, "seed {seed}: rows differ");
         assert_eq!(expected.alerts, found.alerts, "seed {seed}: alerts differ");
-        assert_eq!(expected.actions, found.actions, "seed {seed}: planned actions differ");
-        assert!(!found.actions.is_empty(), "seed {seed}: the story leads to planned actions");
+        assert_eq!(
+            expected.actions, found.actions,
+            "seed {seed}: planned actions differ"
+        );
+        assert!(
+            !found.actions.is_empty(),
+            "seed {seed}: the story leads to planned actions"
+        );
         assert!(found.calls.is_empty(), "seed {seed}: dry-run sends nothing");
     }
 }

@@ -17,7 +17,11 @@ fn repository() -> PathBuf {
 }
 
 fn vedette(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vedette")).current_dir(folder).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_vedette"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -25,7 +29,11 @@ fn text(output: &Output) -> String {
 }
 
 fn record(number: usize) -> String {
-    let (operation, day) = [("FileAccessed", 1), ("MailItemsAccessed", 2), ("New-InboxRule", 3)][number % 3];
+    let (operation, day) = [
+        ("FileAccessed", 1),
+        ("MailItemsAccessed", 2),
+        ("New-InboxRule", 3),
+    ][number % 3];
     format!(
         r#"{{"Id":"record-{number}","CreationTime":"2026-03-0{day}T10:00:00","Operation":"{operation}","Workload":"Exchange","OrganizationId":"{tenant}","UserId":"ada@contoso.example","Parameters":[{{"Name":"Name","Value":"."}}]}}"#,
         tenant = ["tenant-one", "tenant-two"][number % 2],
@@ -52,7 +60,11 @@ fn everybody_counts_the_same_rows() {
         let imported = vedette(folder.path(), &["import", path.to_str().unwrap()]);
         // 1: the cut line is a dead letter, which is a finding.
         assert_eq!(imported.status.code(), Some(1), "{}", text(&imported));
-        assert!(text(&imported).contains(&format!("{expected} rows added")), "{}", text(&imported));
+        assert!(
+            text(&imported).contains(&format!("{expected} rows added")),
+            "{}",
+            text(&imported)
+        );
     }
     let counted = Command::new(repository().join("deploy/readers/count.py"))
         .arg(folder.path().join("data/lake"))
@@ -65,10 +77,17 @@ fn everybody_counts_the_same_rows() {
         let line: Value = serde_json::from_str(line).unwrap();
         let table = line["table"].as_str().unwrap().to_owned();
         for reader in ["duckdb", "deltalake", "spark"] {
-            let ours = vedette(folder.path(), &["sql", &format!("SELECT count(*) FROM {table}")]);
+            let ours = vedette(
+                folder.path(),
+                &["sql", &format!("SELECT count(*) FROM {table}")],
+            );
             assert!(ours.status.success(), "{}", text(&ours));
             let ours = String::from_utf8(ours.stdout).unwrap();
-            assert_eq!(ours.lines().nth(1).unwrap(), line[reader].to_string(), "{table} in {reader}");
+            assert_eq!(
+                ours.lines().nth(1).unwrap(),
+                line[reader].to_string(),
+                "{table} in {reader}"
+            );
         }
         counts.insert(table, line["duckdb"].as_u64().unwrap());
     }

@@ -1,6 +1,7 @@
 //! Holds the house in order: who may name whom, how long things are, what stands at the root.
 //!
 //! It stands in the lightest crate, so that it runs in seconds.
+#![expect(clippy::expect_used, reason = "a test: it fails loudly")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,18 +19,64 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("simulator", &["schemas"]),
     (
         "cli",
-        &["bus", "detect", "ingest", "lake", "microsoft", "respond", "schemas", "simulator"],
+        &[
+            "bus",
+            "detect",
+            "ingest",
+            "lake",
+            "microsoft",
+            "respond",
+            "schemas",
+            "simulator",
+        ],
     ),
-    ("benches", &["bus", "detect", "ingest", "lake", "microsoft", "respond", "schemas", "simulator"]),
+    (
+        "benches",
+        &[
+            "bus",
+            "detect",
+            "ingest",
+            "lake",
+            "microsoft",
+            "respond",
+            "schemas",
+            "simulator",
+        ],
+    ),
 ];
 
 /// Crates that must build and test without `DataFusion`: its build is long.
-const LIGHT: &[&str] = &["schemas", "bus", "microsoft", "ingest", "respond", "simulator"];
+const LIGHT: &[&str] = &[
+    "schemas",
+    "bus",
+    "microsoft",
+    "ingest",
+    "respond",
+    "simulator",
+];
 
 /// What may stand at the root. A new entry is a decision of its own.
 const ROOT: &[&str] = &[
-    ".ci", ".git", ".gitignore", "ARCHITECTURE.md", "Cargo.lock", "Cargo.toml", "LICENSE", "Makefile", "README.md",
-    "benches", "bus", "cli", "clippy.toml", "deploy", "detect", "ingest", "lake", "microsoft", "respond", "schemas",
+    ".ci",
+    ".git",
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "benches",
+    "bus",
+    "cli",
+    "clippy.toml",
+    "deploy",
+    "detect",
+    "ingest",
+    "lake",
+    "microsoft",
+    "respond",
+    "schemas",
     "simulator",
 ];
 
@@ -95,7 +142,14 @@ fn crates_name_only_whom_they_may() {
 fn light_crates_do_not_build_datafusion() {
     for name in LIGHT {
         for section in ["dependencies]", "dev-dependencies]"] {
-            for heavy in ["datafusion", "deltalake", "lake", "detect", "parquet", "cli"] {
+            for heavy in [
+                "datafusion",
+                "deltalake",
+                "lake",
+                "detect",
+                "parquet",
+                "cli",
+            ] {
                 assert!(
                     !dependencies(name, section).contains(heavy),
                     "{name} names {heavy}: its tests would build DataFusion"
@@ -118,7 +172,10 @@ fn files_are_short_and_open_with_what_they_are() {
             faults.push(format!("{}: no module documentation", file.display()));
         }
         if file.file_name().is_some_and(|name| name == "mod.rs") {
-            faults.push(format!("{}: foo.rs beside foo/, not mod.rs", file.display()));
+            faults.push(format!(
+                "{}: foo.rs beside foo/, not mod.rs",
+                file.display()
+            ));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -131,10 +188,20 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
     for (start, line) in lines.iter().enumerate() {
         let code = line.trim_start();
         let indent = line.len() - code.len();
-        let is_function = ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(crate) fn ", "pub(crate) async fn ",
-            "pub(super) fn ", "pub(super) async fn ", "const fn ", "pub const fn "]
-            .iter()
-            .any(|opening| code.starts_with(opening));
+        let is_function = [
+            "fn ",
+            "pub fn ",
+            "async fn ",
+            "pub async fn ",
+            "pub(crate) fn ",
+            "pub(crate) async fn ",
+            "pub(super) fn ",
+            "pub(super) async fn ",
+            "const fn ",
+            "pub const fn ",
+        ]
+        .iter()
+        .any(|opening| code.starts_with(opening));
         if !is_function {
             continue;
         }
@@ -162,14 +229,19 @@ fn functions_fit_a_screen() {
 
 #[test]
 fn the_function_finder_finds() {
-    let text = "fn a() {\n    x;\n}\nimpl B {\n    pub async fn c(\n        &self,\n    ) {\n    }\n}\n";
+    let text =
+        "fn a() {\n    x;\n}\nimpl B {\n    pub async fn c(\n        &self,\n    ) {\n    }\n}\n";
     assert_eq!(functions(text), vec![(1, 3), (5, 4)]);
 }
 
 #[test]
 fn the_root_holds_what_it_may() {
     for entry in fs::read_dir(root()).expect("the root is readable") {
-        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
         let ignored = ["target", "data"].contains(&name.as_str());
         assert!(
             ignored || ROOT.contains(&name.as_str()),
@@ -181,7 +253,8 @@ fn the_root_holds_what_it_may() {
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     for (name, _) in ARROWS {
-        let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).expect("a manifest");
+        let manifest =
+            fs::read_to_string(root().join(name).join("Cargo.toml")).expect("a manifest");
         assert!(manifest.contains("[lints]\nworkspace = true"), "{name}");
     }
 }
@@ -190,7 +263,10 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 fn stage_crates_have_the_same_three_files() {
     for name in ["ingest", "lake", "detect", "respond"] {
         for file in ["config.rs", "error.rs", "stage.rs"] {
-            assert!(root().join(name).join("src").join(file).is_file(), "{name}/src/{file}");
+            assert!(
+                root().join(name).join("src").join(file).is_file(),
+                "{name}/src/{file}"
+            );
         }
     }
 }
@@ -201,7 +277,10 @@ fn architecture_fits_one_screen_and_names_files_that_exist() {
     assert!(text.lines().count() <= 60, "one screen");
     let nevers = text.split("## Never").nth(1).expect("the nevers");
     let mut named = 0;
-    for word in nevers.split_whitespace().map(|word| word.trim_matches(['`', ',', '.'])) {
+    for word in nevers
+        .split_whitespace()
+        .map(|word| word.trim_matches(['`', ',', '.', ';']))
+    {
         let is_path = word.contains('/') && (word.contains(".rs") || word.contains(".toml"));
         if is_path {
             named += 1;

@@ -13,7 +13,7 @@ use super::read_secret;
 pub(crate) struct Tenant {
     /// Microsoft's tenant id.
     pub(crate) id: String,
-    /// Which of Microsoft's clouds it is in: "worldwide", "gcc", "gcc_high", "dod" or "china".
+    /// Which of Microsoft's clouds it is in: `worldwide`, `gcc`, `gcc_high`, `dod` or `china`.
     #[serde(default)]
     pub(crate) cloud: Cloud,
     /// Base URL instead of Microsoft's, for a simulated tenant; plain http on loopback only.
@@ -41,7 +41,7 @@ pub(crate) struct Tenant {
 pub(crate) struct Application {
     /// Its application (client) id.
     pub(crate) client_id: String,
-    /// Reference to its secret: env:NAME or file:PATH.
+    /// Reference to its secret: `env:NAME` or `file:PATH`.
     pub(crate) client_secret: String,
 }
 
@@ -70,7 +70,8 @@ impl Tenant {
             .act
             .as_ref()
             .map(|application| {
-                let secret = read_secret(&application.client_secret).context("act.client_secret")?;
+                let secret =
+                    read_secret(&application.client_secret).context("act.client_secret")?;
                 anyhow::Ok((application.client_id.clone(), secret))
             })
             .transpose()?;

@@ -10,7 +10,6 @@ use simulator::Connection;
 
 use super::observe::Look;
 
-
 /// Says each thing once.
 pub(super) struct Narrator {
     bar: ProgressBar,
@@ -24,8 +23,14 @@ impl Narrator {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
-        let narrator = Self { bar, said: BTreeSet::new() };
-        narrator.say(&format!("a simulated tenant is up: {} (HTTP), {} (AMQP)", tenant.http_url, tenant.amqp_url));
+        let narrator = Self {
+            bar,
+            said: BTreeSet::new(),
+        };
+        narrator.say(&format!(
+            "a simulated tenant is up: {} (HTTP), {} (AMQP)",
+            tenant.http_url, tenant.amqp_url
+        ));
         narrator.say("ingest, lake, detect and respond run in this process, on the embedded log");
         narrator
     }
@@ -50,17 +55,26 @@ impl Narrator {
     pub(super) fn tell(&mut self, look: &Look) {
         for step in look.story["steps"].as_array().into_iter().flatten() {
             let what = step["what"].as_str().unwrap_or_default();
-            self.once(format!("step {what}"), &format!("attacker: {}", what.replace('_', " ")));
+            self.once(
+                format!("step {what}"),
+                &format!("attacker: {}", what.replace('_', " ")),
+            );
         }
         for alert in &look.alerts {
             let who = alert.user_principal_name.as_deref().unwrap_or("-");
             self.once(
                 format!("alert {} {who}", alert.label),
-                &format!("alert:    {} {} {} ({who})", alert.label, alert.alert_severity, alert.title),
+                &format!(
+                    "alert:    {} {} {} ({who})",
+                    alert.label, alert.severity, alert.title
+                ),
             );
         }
         for case in &look.cases {
-            self.once(format!("case {}", case.case_id), &format!("case:     {}", case.title));
+            self.once(
+                format!("case {}", case.case_id),
+                &format!("case:     {}", case.title),
+            );
         }
         for action in &look.actions {
             self.once(
@@ -70,7 +84,10 @@ impl Narrator {
         }
         let sent: u64 = look.sent.iter().sum();
         let kept: u64 = look.kept.iter().sum();
-        self.bar.set_message(format!("{kept} of {sent} events in the lake, {} alerts", look.alerts.len()));
+        self.bar.set_message(format!(
+            "{kept} of {sent} events in the lake, {} alerts",
+            look.alerts.len()
+        ));
     }
 }
 

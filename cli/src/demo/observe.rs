@@ -19,7 +19,10 @@ pub(super) const FEEDS: [(&str, &str); 5] = [
     ("signins", "Entra sign-ins (Event Hubs)"),
     ("directory_audits", "Entra audit log (Event Hubs)"),
     ("risk_events", "Entra risk events (Event Hubs)"),
-    ("m365_activity", "Unified audit log (Management Activity API)"),
+    (
+        "m365_activity",
+        "Unified audit log (Management Activity API)",
+    ),
     ("graph_alerts", "Microsoft's alerts (Graph)"),
 ];
 
@@ -28,7 +31,7 @@ pub(super) const FEEDS: [(&str, &str); 5] = [
 pub(super) struct Alert {
     pub(super) label: String,
     pub(super) title: String,
-    pub(super) alert_severity: String,
+    pub(super) severity: String,
     #[serde(default)]
     pub(super) user_principal_name: Option<String>,
     /// Microseconds since the Unix epoch.
@@ -90,8 +93,15 @@ impl Observer {
             .no_proxy()
             .build()
             .context("could not make an HTTP client")?;
-        let bus = Bus::open(&config.bus()).await.context("could not open the bus")?;
-        Ok(Self { http, base_url: base_url.to_owned(), config: config.clone(), bus })
+        let bus = Bus::open(&config.bus())
+            .await
+            .context("could not open the bus")?;
+        Ok(Self {
+            http,
+            base_url: base_url.to_owned(),
+            config: config.clone(),
+            bus,
+        })
     }
 
     fn review(&self) -> anyhow::Result<Review> {
@@ -100,11 +110,19 @@ impl Observer {
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base_url);
-        let answer = self.http.get(&url).send().await.with_context(|| url.clone())?;
+        let answer = self
+            .http
+            .get(&url)
+            .send()
+            .await
+            .with_context(|| url.clone())?;
         answer.error_for_status()?.json().await.with_context(|| url)
     }
 
-    async fn query<T: serde::de::DeserializeOwned>(lake: &Lake, query: &str) -> anyhow::Result<Vec<T>> {
+    async fn query<T: serde::de::DeserializeOwned>(
+        lake: &Lake,
+        query: &str,
+    ) -> anyhow::Result<Vec<T>> {
         let (_, batches) = lake.query_all(query).await?;
         let mut json = Vec::new();
         let mut writer = ArrayWriter::new(&mut json);
@@ -121,7 +139,8 @@ impl Observer {
         struct Count {
             n: u64,
         }
-        let rows: Vec<Count> = Self::query(lake, &format!("SELECT count(*) AS n FROM {table}")).await?;
+        let rows: Vec<Count> =
+            Self::query(lake, &format!("SELECT count(*) AS n FROM {table}")).await?;
         Ok(rows.first().map_or(0, |row| row.n))
     }
 
@@ -142,7 +161,7 @@ impl Observer {
             kept,
             alerts: Self::query(
                 &lake,
-                "SELECT label, title, alert_severity, user_principal_name, \
+                "SELECT label, title, alert_severity AS severity, user_principal_name, \
                  arrow_cast(accepted_time, 'Int64') AS accepted_us, arrow_cast(detected_time, 'Int64') AS detected_us \
                  FROM alerts ORDER BY detected_time, alert_id",
             )
@@ -158,7 +177,9 @@ impl Observer {
         let mut behind = 0;
         for stage in Stage::ALL {
             for topic in stage.reads() {
-                behind += lag::behind(&self.bus, stage.name(), topic).await?.unwrap_or(0);
+                behind += lag::behind(&self.bus, stage.name(), topic)
+                    .await?
+                    .unwrap_or(0);
             }
         }
         Ok(behind)
@@ -173,7 +194,11 @@ impl Observer {
             calls: self.get("/simulator/calls").await?,
             coverage: Self::count(&lake, "coverage").await?,
             dead_letters: Self::count(&lake, "dead_letters").await?,
-            broken_chain: self.review()?.verify(Vec::new()).err().map(|error| error.to_string()),
+            broken_chain: self
+                .review()?
+                .verify(Vec::new())
+                .err()
+                .map(|error| error.to_string()),
         })
     }
 }

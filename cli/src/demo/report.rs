@@ -14,43 +14,45 @@ use crate::exit::Verdict;
 use crate::memory;
 
 /// Collects lines and whether each holds.
+#[derive(Default)]
 struct Report {
-    text: String,
+    lines: Vec<String>,
     failed: usize,
 }
 
 impl Report {
     fn section(&mut self, title: &str) {
-        self.text.push_str(&format!("\n{title}\n"));
+        self.lines.push(format!("\n{title}"));
     }
 
     fn line(&mut self, line: &str) {
-        self.text.push_str(&format!("  {line}\n"));
+        self.lines.push(format!("  {line}"));
     }
 
     fn check(&mut self, holds: bool, line: &str) {
         self.failed += usize::from(!holds);
-        self.text.push_str(&format!("  {} {line}\n", if holds { "✓" } else { "✗" }));
+        let mark = if holds { '✓' } else { '✗' };
+        self.lines.push(format!("  {mark} {line}"));
     }
 }
 
 /// Prints the report on standard output.
 pub(super) fn print(facts: &Facts, elapsed: Duration) -> anyhow::Result<Verdict> {
-    let mut report = Report { text: String::new(), failed: 0 };
+    let mut report = Report::default();
     events(&mut report, facts);
     alerts(&mut report, &facts.last);
     response(&mut report, facts);
     attacker(&mut report, &facts.last);
     speed(&mut report, &facts.last, elapsed);
     let verdict = if report.failed == 0 {
-        report.text.push_str("\nEverything holds.\n");
+        report.section("Everything holds.");
         Verdict::Done
     } else {
-        report.text.push_str(&format!("\n{} line(s) marked ✗ do not hold.\n", report.failed));
+        report.section(&format!("{} line(s) marked ✗ do not hold.", report.failed));
         Verdict::Findings
     };
     let mut out = std::io::stdout().lock();
-    out.write_all(report.text.as_bytes())?;
+    writeln!(out, "{}", report.lines.join("\n"))?;
     Ok(verdict)
 }
 
@@ -58,18 +60,28 @@ fn events(report: &mut Report, facts: &Facts) {
     let look = &facts.last;
     report.section("Events: distinct records that the tenant sent, and rows in the lake");
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["feed", "table", "sent", "in the lake"]);
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_header(["feed", "table", "sent", "in the lake"]);
     for ((name, feed), (sent, kept)) in FEEDS.iter().zip(look.sent.iter().zip(&look.kept)) {
-        table.add_row([(*feed).to_owned(), (*name).to_owned(), sent.to_string(), kept.to_string()]);
+        table.add_row([
+            (*feed).to_owned(),
+            (*name).to_owned(),
+            sent.to_string(),
+            kept.to_string(),
+        ]);
     }
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    report.text.push_str(&format!("{table}\n"));
+    report.lines.push(table.to_string());
     let total: u64 = look.sent.iter().sum();
     report.check(
         look.sent == look.kept && total > 0,
-        &format!("{total} distinct events sent, {} in the lake, equal in every feed", look.kept.iter().sum::<u64>()),
+        &format!(
+            "{total} distinct events sent, {} in the lake, equal in every feed",
+            look.kept.iter().sum::<u64>()
+        ),
     );
     report.check(facts.settled, "nothing is left on its way in any stage");
     report.line(&format!(
@@ -82,14 +94,18 @@ fn alerts(report: &mut Report, look: &Look) {
     report.section("Alerts");
     let mut by_label: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     for alert in &look.alerts {
-        *by_label.entry((&alert.label, &alert.alert_severity, &alert.title)).or_default() += 1;
+        *by_label
+            .entry((&alert.label, &alert.severity, &alert.title))
+            .or_default() += 1;
     }
     for ((label, severity, title), count) in &by_label {
         report.line(&format!("{count:>3} × {label}  {severity:<8}  {title}"));
     }
     for namespace in ["SAAS-M365-", "MS-SEC-GRAPH-"] {
         report.check(
-            look.alerts.iter().any(|alert| alert.label.starts_with(namespace)),
+            look.alerts
+                .iter()
+                .any(|alert| alert.label.starts_with(namespace)),
             &format!("alerts labelled {namespace}…"),
         );
     }
@@ -99,7 +115,13 @@ fn response(report: &mut Report, facts: &Facts) {
     let look = &facts.last;
     report.section("Response");
     for case in &look.cases {
-        report.line(&format!("case {}: {} ({} alerts, {})", short(&case.case_id), case.title, case.alerts.len(), case.severity));
+        report.line(&format!(
+            "case {}: {} ({} alerts, {})",
+            short(&case.case_id),
+            case.title,
+            case.alerts.len(),
+            case.severity
+        ));
     }
     let victim = look.story["victim"]["id"].as_str().unwrap_or_default();
     report.check(
@@ -108,16 +130,27 @@ fn response(report: &mut Report, facts: &Facts) {
     );
     for kind in ["block_sign_in", "revoke_sessions", "disable_inbox_rules"] {
         let effective = look.actions.iter().find(|action| {
-            action.action.kind().as_str() == kind && action.account() == victim && action.state == State::Effective
+            action.action.kind().as_str() == kind
+                && action.account() == victim
+                && action.state == State::Effective
         });
-        let seen = effective.map_or_else(|| "no such action is effective".to_owned(), |action| action.detail.to_string());
-        report.check(effective.is_some(), &format!("{kind}: effective by read-back  {seen}"));
+        let seen = effective.map_or_else(
+            || "no such action is effective".to_owned(),
+            |action| action.detail.to_string(),
+        );
+        report.check(
+            effective.is_some(),
+            &format!("{kind}: effective by read-back  {seen}"),
+        );
     }
     let calls = facts.calls["calls"].as_array().map_or(0, Vec::len);
     report.line(&format!("{calls} mutating calls seen by the tenant"));
     report.check(
         facts.broken_chain.is_none(),
-        &facts.broken_chain.clone().unwrap_or_else(|| "the audit chain verifies".to_owned()),
+        &facts
+            .broken_chain
+            .clone()
+            .unwrap_or_else(|| "the audit chain verifies".to_owned()),
     );
 }
 
@@ -150,7 +183,9 @@ fn attacker(report: &mut Report, look: &Look) {
             let ending = attempt["ending"].as_str().unwrap_or("?");
             succeeded += usize::from(ending == "succeeded");
             let what = attempt["what"].as_str().unwrap_or("?").replace('_', " ");
-            let code = attempt["error_code"].as_i64().map_or(String::new(), |code| format!(" {code}"));
+            let code = attempt["error_code"]
+                .as_i64()
+                .map_or(String::new(), |code| format!(" {code}"));
             *later.entry(format!("{what}: {ending}{code}")).or_default() += 1;
         }
     }
@@ -159,13 +194,19 @@ fn attacker(report: &mut Report, look: &Look) {
     }
     report.check(
         succeeded == 0 && !later.is_empty(),
-        &format!("{} attempts after containment, {succeeded} succeeded", later.values().sum::<usize>()),
+        &format!(
+            "{} attempts after containment, {succeeded} succeeded",
+            later.values().sum::<usize>()
+        ),
     );
     report.check(
         story["attacker"]["has_access"] == Value::Bool(false),
         "the attacker has no access any more",
     );
-    report.line(&format!("{} mails had been forwarded before the rule was off", story["mail_forwarded"]));
+    report.line(&format!(
+        "{} mails had been forwarded before the rule was off",
+        story["mail_forwarded"]
+    ));
 }
 
 fn speed(report: &mut Report, look: &Look, elapsed: Duration) {
@@ -176,7 +217,11 @@ fn speed(report: &mut Report, look: &Look, elapsed: Duration) {
         .filter_map(|alert| Some(alert.detected_us - alert.accepted_us?))
         .collect();
     delays.sort_unstable();
-    let at = |percent: usize| delays.get((delays.len() * percent / 100).min(delays.len().saturating_sub(1))).copied();
+    let at = |percent: usize| {
+        delays
+            .get((delays.len() * percent / 100).min(delays.len().saturating_sub(1)))
+            .copied()
+    };
     if let (Some(half), Some(most)) = (at(50), at(99)) {
         report.line(&format!(
             "{:.2} s p50, {:.2} s p99 from event accepted to alert ({} alerts; batches wait at most 0.2 s)",
@@ -186,9 +231,15 @@ fn speed(report: &mut Report, look: &Look, elapsed: Duration) {
         ));
     }
     if let Some(bytes) = memory::peak_bytes() {
-        report.line(&format!("{} MiB peak memory, simulated tenant included", bytes / (1024 * 1024)));
+        report.line(&format!(
+            "{} MiB peak memory, simulated tenant included",
+            bytes / (1024 * 1024)
+        ));
     }
-    report.check(elapsed < Duration::from_secs(60), &format!("{:.1} s end to end", elapsed.as_secs_f64()));
+    report.check(
+        elapsed < Duration::from_mins(1),
+        &format!("{:.1} s end to end", elapsed.as_secs_f64()),
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds for a person")]

@@ -22,8 +22,8 @@ A query ends with a semicolon.
 
 /// Keywords that are completed beside tables and columns.
 const KEYWORDS: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "COUNT(*)", "DISTINCT", "AND", "OR", "NOT", "IS NULL",
-    "LIKE", "ILIKE", "BETWEEN", "INTERVAL", "JOIN", "DESC",
+    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "LIMIT", "COUNT(*)", "DISTINCT", "AND",
+    "OR", "NOT", "IS NULL", "LIKE", "ILIKE", "BETWEEN", "INTERVAL", "JOIN", "DESC",
 ];
 
 #[derive(Helper, Hinter, Highlighter)]
@@ -63,7 +63,10 @@ impl Completer for Words {
             .names
             .iter()
             .filter(|name| !word.is_empty() && name.to_lowercase().starts_with(&word))
-            .map(|name| Pair { display: name.clone(), replacement: name.clone() })
+            .map(|name| Pair {
+                display: name.clone(),
+                replacement: name.clone(),
+            })
             .collect();
         Ok((start, found))
     }
@@ -88,7 +91,8 @@ pub(super) fn run(
     mut output: Output,
     rows_max: usize,
 ) -> anyhow::Result<()> {
-    let mut editor: Editor<Words, DefaultHistory> = Editor::new().context("could not open the terminal")?;
+    let mut editor: Editor<Words, DefaultHistory> =
+        Editor::new().context("could not open the terminal")?;
     editor.set_helper(Some(Words::of_lake()));
     let history = history_path();
     // A first start has no history yet.
@@ -119,7 +123,11 @@ pub(super) fn run(
         }
     }
     if let Err(error) = editor.save_history(&history) {
-        writeln!(errors, "could not keep the history in {}: {error}", history.display())?;
+        writeln!(
+            errors,
+            "could not keep the history in {}: {error}",
+            history.display()
+        )?;
     }
     Ok(())
 }
@@ -161,9 +169,9 @@ fn command(line: &str, output: &mut Output) -> Wish {
             *output = chosen;
             Wish::Say(Cow::Owned(format!("answers are {form}")))
         }
-        (word, _) if word.starts_with('\\') => {
-            Wish::Say(Cow::Owned(format!("unknown command {word}; \\h lists them")))
-        }
+        (word, _) if word.starts_with('\\') => Wish::Say(Cow::Owned(format!(
+            "unknown command {word}; \\h lists them"
+        ))),
         _ => Wish::Ask(line.to_owned()),
     }
 }
@@ -179,7 +187,10 @@ mod tests {
         let Wish::Ask(query) = command("\\d x'; DROP", &mut Output::Table) else {
             panic!("a question")
         };
-        assert!(query.contains("'x'';'") || query.contains("'x'''"), "{query}");
+        assert!(
+            query.contains("'x'';'") || query.contains("'x'''"),
+            "{query}"
+        );
     }
 
     #[test]
@@ -196,7 +207,9 @@ mod tests {
         let words = Words::of_lake();
         let history = DefaultHistory::new();
         let context = rustyline::Context::new(&history);
-        let (start, found) = words.complete("SELECT * FROM m365_a", 20, &context).expect("it completes");
+        let (start, found) = words
+            .complete("SELECT * FROM m365_a", 20, &context)
+            .expect("it completes");
         assert_eq!(start, 14);
         assert_eq!(found[0].replacement, "m365_activity");
     }

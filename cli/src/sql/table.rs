@@ -20,7 +20,13 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(first) = batches.first() {
-        table.set_header(first.schema().fields().iter().map(|field| inert(field.name())));
+        table.set_header(
+            first
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| inert(field.name())),
+        );
     }
     let options = FormatOptions::default().with_null("");
     let mut left = rows_max;
@@ -31,7 +37,11 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
             .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows().min(left) {
-            table.add_row(columns.iter().map(|column| inert(&column.value(row).to_string())));
+            table.add_row(
+                columns
+                    .iter()
+                    .map(|column| inert(&column.value(row).to_string())),
+            );
         }
         left = left.saturating_sub(batch.num_rows());
     }
@@ -72,11 +82,18 @@ pub(super) fn without_formulas(batch: &RecordBatch) -> anyhow::Result<RecordBatc
             continue;
         }
         let text = cast(column, &DataType::Utf8)?;
-        let cells: StringArray = text.as_string::<i32>().iter().map(|cell| cell.map(defused)).collect();
+        let cells: StringArray = text
+            .as_string::<i32>()
+            .iter()
+            .map(|cell| cell.map(defused))
+            .collect();
         fields.push(Field::new(field.name(), DataType::Utf8, true));
         columns.push(Arc::new(cells));
     }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    Ok(RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns,
+    )?)
 }
 
 fn defused(cell: &str) -> String {

@@ -7,7 +7,12 @@ use serde_json::Value;
 use crate::pipeline::Pipeline;
 
 /// The tables that the simulator's feeds end in, whose records can be had until the end.
-const TABLES: [&str; 4] = ["signins", "directory_audits", "risk_events", "m365_activity"];
+const TABLES: [&str; 4] = [
+    "signins",
+    "directory_audits",
+    "risk_events",
+    "m365_activity",
+];
 /// Versions of alerts: one that was replaced while ingest was down cannot be had from Microsoft any more.
 const ALERTS: &str = "graph_alerts";
 
@@ -37,12 +42,17 @@ pub(crate) struct Outcome {
 }
 
 fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_else(|| panic!("{key} in {value}")).to_owned()
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+        .to_owned()
 }
 
 fn strings(list: &Value) -> BTreeSet<String> {
     let list = list.as_array().unwrap_or_else(|| panic!("a list: {list}"));
-    list.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
 }
 
 impl Outcome {
@@ -55,7 +65,10 @@ impl Outcome {
         for table in TABLES {
             let rows = pipeline.sql(&format!("SELECT event_id FROM {table}"));
             counts.insert(table.to_owned(), rows.len());
-            events.insert(table.to_owned(), rows.iter().map(|row| text(row, "event_id")).collect());
+            events.insert(
+                table.to_owned(),
+                rows.iter().map(|row| text(row, "event_id")).collect(),
+            );
             sent.insert(table.to_owned(), strings(&ledger["feeds"][table]["ids"]));
         }
         let versions = pipeline.sql(&format!("SELECT event_id FROM {ALERTS}"));
@@ -72,9 +85,16 @@ impl Outcome {
             sent,
             counts,
             alerts: alerts.iter().map(|row| text(row, "alert_id")).collect(),
-            batch: pipeline.backtest().iter().map(|row| text(row, "alert_id")).collect(),
+            batch: pipeline
+                .backtest()
+                .iter()
+                .map(|row| text(row, "alert_id"))
+                .collect(),
             states: actions.iter().map(|action| text(action, "state")).collect(),
-            actions: actions.iter().map(|action| (text(action, "action"), text(action, "action_id"))).collect(),
+            actions: actions
+                .iter()
+                .map(|action| (text(action, "action"), text(action, "action_id")))
+                .collect(),
             calls: calls["calls"]
                 .as_array()
                 .unwrap()
@@ -93,11 +113,27 @@ impl Outcome {
     /// Every record that was sent is there, once.
     pub(crate) fn assert_complete(&self, seed: u64) {
         for table in TABLES {
-            let missing: Vec<_> = self.sent[table].difference(&self.events[table]).take(5).collect();
-            assert!(missing.is_empty(), "seed {seed}: {table} has lost {missing:?}");
-            let foreign: Vec<_> = self.events[table].difference(&self.sent[table]).take(5).collect();
-            assert!(foreign.is_empty(), "seed {seed}: {table} has what was not sent: {foreign:?}");
-            assert_eq!(self.counts[table], self.sent[table].len(), "seed {seed}: {table} has duplicates");
+            let missing: Vec<_> = self.sent[table]
+                .difference(&self.events[table])
+                .take(5)
+                .collect();
+            assert!(
+                missing.is_empty(),
+                "seed {seed}: {table} has lost {missing:?}"
+            );
+            let foreign: Vec<_> = self.events[table]
+                .difference(&self.sent[table])
+                .take(5)
+                .collect();
+            assert!(
+                foreign.is_empty(),
+                "seed {seed}: {table} has what was not sent: {foreign:?}"
+            );
+            assert_eq!(
+                self.counts[table],
+                self.sent[table].len(),
+                "seed {seed}: {table} has duplicates"
+            );
         }
         assert!(
             self.current.is_subset(&self.versions) && self.versions.is_subset(&self.served),
@@ -105,26 +141,53 @@ impl Outcome {
             self.versions,
             self.current
         );
-        assert_eq!(self.counts[ALERTS], self.versions.len(), "seed {seed}: a version is there twice");
-        assert_eq!(self.counts["alerts"], self.alerts.len(), "seed {seed}: an alert is there twice");
-        assert!(!self.alerts.is_empty(), "seed {seed}: the story raises alerts");
+        assert_eq!(
+            self.counts[ALERTS],
+            self.versions.len(),
+            "seed {seed}: a version is there twice"
+        );
+        assert_eq!(
+            self.counts["alerts"],
+            self.alerts.len(),
+            "seed {seed}: an alert is there twice"
+        );
+        assert!(
+            !self.alerts.is_empty(),
+            "seed {seed}: the story raises alerts"
+        );
     }
 
     /// What the stream raised is what one pass over the lake raises.
     pub(crate) fn assert_alerts_are_those_of_a_batch_evaluation(&self, seed: u64) {
-        assert_eq!(self.alerts, self.batch, "seed {seed}: stream and batch disagree");
+        assert_eq!(
+            self.alerts, self.batch,
+            "seed {seed}: stream and batch disagree"
+        );
     }
 
     /// Each action is effective, and Microsoft saw each call once.
     pub(crate) fn assert_each_action_once(&self, seed: u64) {
-        assert!(!self.calls.is_empty(), "seed {seed}: the story leads to actions");
-        let distinct: BTreeSet<&String> = self.calls.iter().collect();
-        assert_eq!(distinct.len(), self.calls.len(), "seed {seed}: a call was repeated: {:?}", self.calls);
         assert!(
-            self.states.iter().all(|state| state == "effective" || state == "refused"),
+            !self.calls.is_empty(),
+            "seed {seed}: the story leads to actions"
+        );
+        let distinct: BTreeSet<&String> = self.calls.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            self.calls.len(),
+            "seed {seed}: a call was repeated: {:?}",
+            self.calls
+        );
+        assert!(
+            self.states
+                .iter()
+                .all(|state| state == "effective" || state == "refused"),
             "seed {seed}: states {:?}",
             self.states
         );
-        assert!(self.states.iter().any(|state| state == "effective"), "seed {seed}: nothing took effect");
+        assert!(
+            self.states.iter().any(|state| state == "effective"),
+            "seed {seed}: nothing took effect"
+        );
     }
 }

@@ -30,14 +30,25 @@ pub(crate) struct Round {
 
 impl Round {
     pub(crate) fn new(seed: u64, respond: bool) -> Self {
-        let now_us = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let now_us = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_micros();
         // Six in the morning of the day before, UTC: the story does not cross midnight, where cases begin anew.
         let start_us = now_us / DAY_US * DAY_US - DAY_US + 6 * HOUR_US;
-        Self { seed, respond, start_us, turn: 1 }
+        Self {
+            seed,
+            respond,
+            start_us,
+            turn: 1,
+        }
     }
 
     pub(crate) fn again(&self) -> Self {
-        Self { turn: self.turn + 1, ..self.clone() }
+        Self {
+            turn: self.turn + 1,
+            ..self.clone()
+        }
     }
 }
 
@@ -71,7 +82,12 @@ impl Pipeline {
     pub(crate) fn start(broker: &Broker, round: &Round) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (simulator, ready) = simulate(round);
-        let text = |key: &str| ready[key].as_str().unwrap_or_else(|| panic!("{key} in {ready}")).to_owned();
+        let text = |key: &str| {
+            ready[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("{key} in {ready}"))
+                .to_owned()
+        };
         for (file, application) in [("read.secret", "reading"), ("act.secret", "acting")] {
             let secret = ready[application]["client_secret"].as_str().unwrap();
             std::fs::write(folder.path().join(file), secret).unwrap();
@@ -84,7 +100,11 @@ impl Pipeline {
             stages: Vec::new(),
             _simulator: simulator,
         };
-        std::fs::write(pipeline.config(), configuration(&pipeline, broker, round, &ready)).unwrap();
+        std::fs::write(
+            pipeline.config(),
+            configuration(&pipeline, broker, round, &ready),
+        )
+        .unwrap();
         for stage in 0..STAGES.len() {
             let process = pipeline.spawn(stage);
             pipeline.stages.push(process);
@@ -128,18 +148,30 @@ impl Pipeline {
         let mut last = None;
         let mut unchanged = 0;
         loop {
-            assert!(Instant::now() < deadline, "it did not settle: {last:?}\n{}", self.logs());
+            assert!(
+                Instant::now() < deadline,
+                "it did not settle: {last:?}\n{}",
+                self.logs()
+            );
             std::thread::sleep(Duration::from_secs(1));
             for (stage, process) in STAGES.iter().zip(&mut self.stages) {
                 let ended = process.0.try_wait().unwrap();
-                assert!(ended.is_none(), "{stage} ended with {ended:?}\n{}", self.logs());
+                assert!(
+                    ended.is_none(),
+                    "{stage} ended with {ended:?}\n{}",
+                    self.logs()
+                );
             }
             let ledger = self.get("/simulator/ledger");
             if ledger["complete"] != Value::Bool(true) {
                 continue;
             }
             let now = (self.sql(COUNTS), self.actions().len());
-            unchanged = if last.as_ref() == Some(&now) { unchanged + 1 } else { 0 };
+            unchanged = if last.as_ref() == Some(&now) {
+                unchanged + 1
+            } else {
+                0
+            };
             last = Some(now);
             if unchanged >= 5 && self.lag() == 0 {
                 return;
@@ -149,9 +181,17 @@ impl Pipeline {
 
     /// Messages that a stage has not finished with.
     fn lag(&self) -> i64 {
-        let output = vedette().args(["lag", "--config"]).arg(self.config()).output().unwrap();
+        let output = vedette()
+            .args(["lag", "--config"])
+            .arg(self.config())
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "lag: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "lag: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         text.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter_map(|line| line["behind"].as_i64())
@@ -161,8 +201,15 @@ impl Pipeline {
     /// Asks the simulator's control plane.
     pub(crate) fn get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.base_url);
-        let output = Command::new("curl").args(["-sS", "--fail", &url]).output().unwrap();
-        assert!(output.status.success(), "{url}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("curl")
+            .args(["-sS", "--fail", &url])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{url}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -182,7 +229,12 @@ impl Pipeline {
     }
 
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = vedette().args(arguments).arg("--config").arg(self.config()).output().unwrap();
+        let output = vedette()
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config())
+            .output()
+            .unwrap();
         assert!(
             output.status.success(),
             "{arguments:?}: {}",
@@ -203,7 +255,10 @@ impl Pipeline {
                 let path = self.folder.path().join(format!("{stage}.log"));
                 let text = std::fs::read_to_string(path).unwrap_or_default();
                 let tail: Vec<&str> = text.lines().rev().take(20).collect();
-                format!("--- {stage}\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+                format!(
+                    "--- {stage}\n{}\n",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                )
             })
             .collect()
     }
@@ -226,8 +281,11 @@ fn simulate(round: &Round) -> (Process, Value) {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("the simulator says {line:?}"));
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let ready =
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("the simulator says {line:?}"));
     (Process(child), ready)
 }
 
@@ -248,7 +306,12 @@ prefix = "seed{seed}.{mode}.{turn}."
 [lake]
 batch_wait_ms = 200
 
+[http]
+requests_per_minute = 60000
+
 [respond]
+cool_down_s = 1
+read_back_wait_ms = 200
 dry_run = {dry_run}
 automatic = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"]
 

@@ -7,8 +7,102 @@ use serde_json::Value;
 
 use super::describe::{Reading, has, word};
 
-/// Times of sign-ins: `time` is when the record was sent, minutes later.
-const SIGN_IN_TIME: &[&str] = &["properties.createdDateTime", "time"];
+/// What a category's records look like.
+struct Shape {
+    table: Table,
+    id: &'static [&'static [&'static str]],
+    time: &'static [&'static str],
+    /// The id names a record only together with its category.
+    is_id_shared: bool,
+}
+
+impl Shape {
+    const fn new(
+        table: Table,
+        id: &'static [&'static [&'static str]],
+        time: &'static [&'static str],
+    ) -> Self {
+        Self {
+            table,
+            id,
+            time,
+            is_id_shared: false,
+        }
+    }
+}
+
+const ID: &[&[&str]] = &[&["properties.id"]];
+
+/// P30: every sign-in category. `time` is when the record was sent, minutes later.
+const SIGN_IN: Shape = Shape::new(Table::Signins, ID, &["properties.createdDateTime", "time"]);
+
+const AUDIT: Shape = Shape::new(
+    Table::DirectoryAudits,
+    ID,
+    &["properties.activityDateTime", "time"],
+);
+
+const PROVISIONING: Shape = Shape::new(
+    Table::Provisioning,
+    ID,
+    &["properties.activityDateTime", "time"],
+);
+
+/// The same detection comes again when its state changes: the lake keeps that as a revision.
+const RISK_EVENT: Shape = Shape::new(
+    Table::RiskEvents,
+    ID,
+    &[
+        "properties.activityDateTime",
+        "properties.detectedDateTime",
+        "time",
+    ],
+);
+
+/// The id is the account's, so it names no record without category and version.
+const RISKY_ACCOUNT: Shape = Shape {
+    table: Table::RiskEvents,
+    id: &[
+        &["properties.id"],
+        &["properties.riskLastUpdatedDateTime", "time"],
+    ],
+    time: &["properties.riskLastUpdatedDateTime", "time"],
+    is_id_shared: true,
+};
+
+const GRAPH_ACTIVITY: Shape = Shape::new(
+    Table::GraphActivity,
+    &[&["properties.requestId"]],
+    &["properties.timeGenerated", "time"],
+);
+
+const AZURE: Shape = Shape::new(
+    Table::AzureActivity,
+    &[&["properties.eventDataId", "eventDataId"]],
+    &["properties.eventTimestamp", "time"],
+);
+
+/// P17: kept, not known.
+const OTHER: Shape = Shape {
+    table: Table::OtherEvents,
+    id: ID,
+    time: &["properties.createdDateTime", "properties.Timestamp", "time"],
+    is_id_shared: true,
+};
+
+/// The shape of a category in lower case.
+fn shape(category: &str) -> &'static Shape {
+    match category {
+        name if name.ends_with("signinlogs") => &SIGN_IN,
+        "auditlogs" => &AUDIT,
+        "provisioninglogs" => &PROVISIONING,
+        "userriskevents" | "serviceprincipalriskevents" => &RISK_EVENT,
+        "riskyusers" | "riskyserviceprincipals" => &RISKY_ACCOUNT,
+        "microsoftgraphactivitylogs" => &GRAPH_ACTIVITY,
+        name if AZURE_ACTIVITY.contains(&name) => &AZURE,
+        _ => &OTHER,
+    }
+}
 
 /// The reading of a diagnostic record; none if it is something else.
 pub(super) fn read(record: &Value) -> Option<Reading> {
@@ -20,70 +114,17 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         return None;
     }
     let lower = category.to_ascii_lowercase();
-    let mut id_prefix = String::new();
-    let (table, id, time): (Table, &'static [&'static [&'static str]], _) = match lower.as_str() {
-        // P30: every sign-in category.
-        name if name.ends_with("signinlogs") => {
-            (Table::Signins, &[&["properties.id"]], SIGN_IN_TIME)
-        }
-        "auditlogs" => (
-            Table::DirectoryAudits,
-            &[&["properties.id"]],
-            &["properties.activityDateTime", "time"] as &[_],
-        ),
-        "provisioninglogs" => (
-            Table::Provisioning,
-            &[&["properties.id"]],
-            &["properties.activityDateTime", "time"],
-        ),
-        "userriskevents" | "serviceprincipalriskevents" => (
-            Table::RiskEvents,
-            // The same detection comes again when its state changes: the lake keeps that as a revision.
-            &[&["properties.id"]],
-            &[
-                "properties.activityDateTime",
-                "properties.detectedDateTime",
-                "time",
-            ],
-        ),
-        "riskyusers" | "riskyserviceprincipals" => {
-            // The id is the account's, so it names no record without category and version.
-            id_prefix.clone_from(&lower);
-            (
-                Table::RiskEvents,
-                &[
-                    &["properties.id"],
-                    &["properties.riskLastUpdatedDateTime", "time"],
-                ],
-                &["properties.riskLastUpdatedDateTime", "time"],
-            )
-        }
-        "microsoftgraphactivitylogs" => (
-            Table::GraphActivity,
-            &[&["properties.requestId"]],
-            &["properties.timeGenerated", "time"],
-        ),
-        name if AZURE_ACTIVITY.contains(&name) => (
-            Table::AzureActivity,
-            &[&["properties.eventDataId", "eventDataId"]],
-            &["properties.eventTimestamp", "time"],
-        ),
-        // P17: kept, not known.
-        _ => (
-            Table::OtherEvents,
-            &[&["properties.id"]],
-            &["properties.createdDateTime", "properties.Timestamp", "time"],
-        ),
-    };
-    if table == Table::OtherEvents {
-        id_prefix.clone_from(&lower);
-    }
+    let shape = shape(&lower);
     Some(Reading {
-        table,
+        table: shape.table,
         category: category.into_owned(),
-        id,
-        id_prefix,
-        time,
+        id: shape.id,
+        id_prefix: if shape.is_id_shared {
+            lower
+        } else {
+            String::new()
+        },
+        time: shape.time,
     })
 }
 
