@@ -9,9 +9,11 @@
 pub mod detection;
 pub mod formula;
 pub mod item;
+mod modifiers;
 pub mod predicate;
 pub mod record;
 pub mod test;
+pub mod text;
 
 use std::sync::Arc;
 

@@ -57,7 +57,7 @@ pub enum Refusal {
     /// A regular expression is too long.
     #[error(
         "regular expression has {bytes} bytes, limit is {}",
-        crate::compile::item::REGEX_LENGTH_MAX
+        crate::compile::text::REGEX_LENGTH_MAX
     )]
     RegexTooLong {
         /// Its length.

@@ -1,0 +1,216 @@
+//! Text with wildcards, regular expressions and encoded text as the cheapest predicate that asks the same.
+
+use std::collections::HashSet;
+
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use regex::{Regex, RegexBuilder};
+use rsigma_parser::{SpecialChar, StringPart};
+
+use super::modifiers::Wide;
+use super::predicate::{Fold, Position, Predicate};
+use crate::error::Refusal;
+
+/// Largest program of a compiled regular expression, in bytes: a rule must not cost more than all others.
+pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest regular expression in a rule, in bytes.
+pub const REGEX_LENGTH_MAX: usize = 4096;
+/// One shape that many values of one field can share, so that they cost as one.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// The whole text.
+    Word(Fold, String),
+    /// A part of the text.
+    Inside(Fold, String),
+    /// Anything else.
+    Other(Predicate),
+}
+
+/// Gathers the values of one field into as few questions as possible.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    words: Vec<(Fold, HashSet<String>)>,
+    inside: Vec<(Fold, Vec<String>)>,
+    others: Vec<Predicate>,
+}
+
+impl Gathered {
+    /// Takes a value in; `may_share` if one value is enough, so that it may be asked together with others.
+    pub(super) fn add(&mut self, part: Part, may_share: bool) {
+        match part {
+            Part::Word(fold, word) => match self.words.last_mut() {
+                Some((last, set)) if may_share && *last == fold => {
+                    set.insert(word);
+                }
+                _ => self.words.push((fold, HashSet::from([word]))),
+            },
+            Part::Inside(fold, word) => match self.inside.last_mut() {
+                Some((known, words)) if may_share && *known == fold => words.push(word),
+                _ => self.inside.push((fold, vec![word])),
+            },
+            Part::Other(predicate) => self.others.push(predicate),
+        }
+    }
+
+    /// The question of all values.
+    pub(super) fn finish(mut self, is_all: bool) -> Result<Predicate, Refusal> {
+        let mut all: Vec<Predicate> = Vec::new();
+        all.extend(
+            self.words
+                .into_iter()
+                .map(|(fold, set)| Predicate::OneOf(fold, set)),
+        );
+        for (fold, words) in self.inside {
+            let automaton = AhoCorasick::new(&words).map_err(|_| Refusal::Value {
+                value: words.join(", "),
+            })?;
+            all.push(Predicate::ContainsAny(fold, automaton));
+        }
+        all.append(&mut self.others);
+        match (all.len(), is_all) {
+            (0, _) => Err(Refusal::Empty),
+            (1, _) => all.pop().ok_or(Refusal::Empty),
+            (_, true) => Ok(Predicate::All(all)),
+            (_, false) => Ok(Predicate::Any(all)),
+        }
+    }
+}
+pub(super) fn widen(text: &str, wide: Option<Wide>) -> Vec<u8> {
+    let Some(wide) = wide else {
+        return text.as_bytes().to_vec();
+    };
+    let mut bytes = if wide == Wide::Marked {
+        vec![0xff, 0xfe]
+    } else {
+        Vec::new()
+    };
+    for unit in text.encode_utf16() {
+        bytes.extend_from_slice(&match wide {
+            Wide::BigEndian => unit.to_be_bytes(),
+            Wide::LittleEndian | Wide::Marked => unit.to_le_bytes(),
+        });
+    }
+    bytes
+}
+
+/// The parts of a base64 text that do not depend on what stands around `bytes`, for its three alignments.
+pub(super) fn offsets(bytes: &[u8]) -> Vec<String> {
+    (0..3_usize)
+        .filter_map(|offset| {
+            let mut padded = vec![0; offset];
+            padded.extend_from_slice(bytes);
+            let encoded = STANDARD.encode(&padded);
+            let start = (offset * 4).div_ceil(3);
+            // The last character is stable only where the bytes end on a boundary of six bits.
+            let end = padded.len() * 8 / 6;
+            encoded
+                .get(start..end)
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+        })
+        .collect()
+}
+pub(super) fn regex(
+    pattern: &str,
+    [ignores_case, is_multiline, dot_is_all]: [bool; 3],
+) -> Result<Regex, Refusal> {
+    if pattern.len() > REGEX_LENGTH_MAX {
+        return Err(Refusal::RegexTooLong {
+            bytes: pattern.len(),
+        });
+    }
+    RegexBuilder::new(pattern)
+        .case_insensitive(ignores_case)
+        .multi_line(is_multiline)
+        .dot_matches_new_line(dot_is_all)
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|cause| Refusal::Regex {
+            cause: Box::new(cause),
+        })
+}
+
+/// The question of a text with wildcards: the cheapest form that asks the same.
+pub(super) fn text_predicate(
+    parts: &[StringPart],
+    position: Position,
+    fold: Fold,
+    is_windash: bool,
+) -> Result<Part, Refusal> {
+    let many = StringPart::Special(SpecialChar::WildcardMulti);
+    let mut parts = parts.to_vec();
+    if matches!(position, Position::Inside | Position::End) && parts.first() != Some(&many) {
+        parts.insert(0, many.clone());
+    }
+    if matches!(position, Position::Inside | Position::Start) && parts.last() != Some(&many) {
+        parts.push(many.clone());
+    }
+    let is_plain = !is_windash
+        || !parts
+            .iter()
+            .any(|part| matches!(part, StringPart::Plain(text) if text.contains('-')));
+    match parts.as_slice() {
+        [] => Ok(Part::Word(fold, String::new())),
+        [StringPart::Plain(text)] if is_plain => {
+            Ok(Part::Word(fold, fold.apply(text).into_owned()))
+        }
+        [first, StringPart::Plain(text), last] if is_plain && *first == many && *last == many => {
+            Ok(Part::Inside(fold, fold.apply_inside(text).into_owned()))
+        }
+        [StringPart::Plain(text), last] if is_plain && *last == many => {
+            let start = fold.apply_inside(text).trim_start().to_owned();
+            let start = if fold == Fold::Operation {
+                start
+            } else {
+                fold.apply_inside(text).into_owned()
+            };
+            Ok(Part::Other(Predicate::StartsWith(fold, start)))
+        }
+        [first, StringPart::Plain(text)] if is_plain && *first == many => {
+            let end = fold.apply_inside(text);
+            let end = if fold == Fold::Operation {
+                end.trim_end_matches([' ', '.'])
+            } else {
+                &end
+            };
+            Ok(Part::Other(Predicate::EndsWith(fold, end.to_owned())))
+        }
+        parts => wildcard_regex(parts, fold, is_windash)
+            .map(|regex| Part::Other(Predicate::Matches(fold, regex))),
+    }
+}
+
+fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<Regex, Refusal> {
+    let mut pattern = String::from("^");
+    for part in parts {
+        match part {
+            StringPart::Plain(text) => {
+                let escaped = regex::escape(&fold.apply_inside(text));
+                pattern.push_str(&if is_windash {
+                    escaped.replace("\\-", "[-/\u{2013}\u{2014}\u{2015}]")
+                } else {
+                    escaped
+                });
+            }
+            StringPart::Special(SpecialChar::WildcardMulti) => pattern.push_str(".*"),
+            StringPart::Special(SpecialChar::WildcardSingle) => pattern.push('.'),
+        }
+    }
+    pattern.push('$');
+    regex(&pattern, [fold != Fold::Exact, false, true])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offsets;
+
+    #[test]
+    fn base64_offsets_are_the_parts_that_do_not_change() {
+        assert_eq!(
+            offsets(b"foobar"),
+            ["Zm9vYmFy", "Zvb2Jhc", "mb29iYX"].map(String::from)
+        );
+    }
+}
