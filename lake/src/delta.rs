@@ -16,6 +16,7 @@ use std::sync::Arc;
 use deltalake::DeltaTable;
 use schemas::tables::Table;
 use schemas::topics::Topic;
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::Url;
 
@@ -96,6 +97,8 @@ pub(crate) struct Proposal {
     pub(crate) advances: Vec<Advance>,
     /// Other application transactions.
     pub(crate) transactions: Vec<(String, i64)>,
+    /// The table's description, if it changes.
+    pub(crate) metadata: Option<Value>,
     /// True if the added files hold only rows of the removed ones.
     pub(crate) is_rearrangement: bool,
     /// Set if rows of other writers may be the same as these: how many of their commits were looked at.
@@ -141,7 +144,7 @@ impl LiveTable {
         Ok(live)
     }
 
-    /// Creates the table unless somebody has, and adds columns that this version of vedette knows and the table does not.
+    /// Creates the table unless somebody has, and adds the columns that it lacks.
     pub(crate) async fn create(&mut self, now_us: i64) -> Result<(), LakeError> {
         if self.snapshot.version.is_none() {
             match self.publish(0, log::creation(self.table, now_us)).await {
@@ -150,7 +153,36 @@ impl LiveTable {
                 other => other?,
             }
         }
-        self.refresh().await
+        self.refresh().await?;
+        self.add_columns(now_us).await
+    }
+
+    /// Adds the columns that this version of vedette knows and the table does not; rows that lack them read as null.
+    async fn add_columns(&mut self, now_us: i64) -> Result<(), LakeError> {
+        // A table that was created a moment ago has just been written by this version.
+        let Some(loaded) = &self.loaded else {
+            return Ok(());
+        };
+        let failed = |cause| LakeError::Log {
+            table: self.table,
+            cause: Box::new(cause),
+        };
+        let metadata = loaded.snapshot().map_err(failed)?.metadata();
+        let known = serde_json::to_value(metadata).map_err(|cause| LakeError::Entry {
+            table: self.table,
+            version: 0,
+            cause,
+        })?;
+        let Some(metadata) = log::with_all_columns(self.table, known) else {
+            return Ok(());
+        };
+        tracing::info!(table = %self.table, "adding columns");
+        let proposal = Proposal {
+            metadata: Some(metadata),
+            ..Proposal::default()
+        };
+        self.commit(&proposal, now_us).await?;
+        self.load().await
     }
 
     /// How many commits with rows other writers made while we watched.

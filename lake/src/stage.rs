@@ -18,12 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Consumer, Polled};
+use futures::{StreamExt, TryStreamExt, stream};
 use schemas::environment::Clock;
 use schemas::fate::Fate;
 use schemas::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,10 @@ use partitions::Partitions;
 
 /// Most messages taken from the bus at once.
 const POLL_RECORDS_MAX: usize = 5_000;
+
+/// Messages that one thread decodes, and how many threads do so at the same time.
+const DECODE_RECORDS: usize = 1_000;
+const DECODES_AT_ONCE: usize = 4;
 
 /// Longest wait for messages while no batch is open.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
@@ -211,15 +217,23 @@ impl Stage {
             self.note_lost(lost);
         }
         if !accepted.seek.is_empty() {
-            self.consumer.seek(&accepted.seek).await?;
+            self.seek(&accepted.seek).await?;
         }
         if accepted.records.is_empty() {
             return Ok(());
         }
         let now_us = self.clock.now_us();
-        let decoded =
-            tokio::task::spawn_blocking(move || decode::decode(accepted.records, now_us)).await?;
-        for message in decoded {
+        let mut parts = Vec::new();
+        let mut records = accepted.records.into_iter().peekable();
+        while records.peek().is_some() {
+            parts.push(records.by_ref().take(DECODE_RECORDS).collect::<Vec<_>>());
+        }
+        let decoded: Vec<Vec<decode::Decoded>> = stream::iter(parts)
+            .map(|part| spawn_blocking(move || decode::decode(part, now_us)))
+            .buffered(DECODES_AT_ONCE)
+            .try_collect()
+            .await?;
+        for message in decoded.into_iter().flatten() {
             self.add(message);
         }
         Ok(())

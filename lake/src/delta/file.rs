@@ -285,7 +285,7 @@ pub(crate) fn describe(
         rows: None,
         bytes: 0,
         event_times: times,
-        modified_ms: now_us.div_euclid(1000),
+        modified_ms: super::log::millisecond(now_us),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) added: Vec<DataFile>,
     pub(crate) removed: Vec<String>,
     pub(crate) transactions: Vec<(String, i64)>,
+    /// The table's description, if this commit changed it.
+    pub(crate) metadata: Option<Value>,
     /// True if no row came or went.
     pub(crate) is_rearrangement: bool,
     /// When it was made, in microseconds since the Unix epoch.
@@ -44,6 +46,7 @@ struct Line {
     add: Option<Add>,
     remove: Option<Remove>,
     txn: Option<Transaction>,
+    meta_data: Option<Value>,
     commit_info: Option<CommitInfo>,
 }
 
@@ -92,6 +95,7 @@ impl Entry {
             added: proposal.added.clone(),
             removed: proposal.removed.clone(),
             transactions,
+            metadata: proposal.metadata.clone(),
             is_rearrangement: proposal.is_rearrangement,
             time_us: now_us,
         }
@@ -104,6 +108,7 @@ impl Entry {
             added: Vec::new(),
             removed: Vec::new(),
             transactions: Vec::new(),
+            metadata: None,
             is_rearrangement: true,
             time_us: 0,
         };
@@ -128,6 +133,7 @@ impl Entry {
                     .transactions
                     .push((transaction.app_id, transaction.version));
             }
+            entry.metadata = line.meta_data.or(entry.metadata);
             if let Some(info) = line.commit_info {
                 entry.time_us = info.timestamp.saturating_mul(1000);
             }
@@ -137,25 +143,28 @@ impl Entry {
 
     /// Writes the entry.
     pub(crate) fn encode(&self, table: Table, now_us: i64) -> Vec<u8> {
-        let now_ms = now_us.div_euclid(1000);
+        let timestamp = millisecond(now_us);
         let operation = if self.is_rearrangement && !self.removed.is_empty() {
             "OPTIMIZE"
         } else {
             "WRITE"
         };
         let mut lines = vec![json!({"commitInfo": {
-            "timestamp": now_ms,
+            "timestamp": timestamp,
             "operation": operation,
             "operationParameters": {"mode": "Append"},
             "isBlindAppend": self.removed.is_empty(),
             "engineInfo": concat!("vedette/", env!("CARGO_PKG_VERSION")),
         }})];
+        if let Some(metadata) = &self.metadata {
+            lines.push(json!({"metaData": metadata}));
+        }
         for (id, version) in &self.transactions {
-            lines.push(json!({"txn": {"appId": id, "version": version, "lastUpdated": now_ms}}));
+            lines.push(json!({"txn": {"appId": id, "version": version, "lastUpdated": timestamp}}));
         }
         for path in &self.removed {
             lines.push(json!({"remove": {
-                "path": path, "deletionTimestamp": now_ms, "dataChange": !self.is_rearrangement}}));
+                "path": path, "deletionTimestamp": timestamp, "dataChange": !self.is_rearrangement}}));
         }
         for file in &self.added {
             lines.push(json!({"add": {
@@ -249,6 +258,11 @@ fn decode_path(path: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The millisecond of a time in microseconds.
+pub(crate) const fn millisecond(time_us: i64) -> i64 {
+    time_us.div_euclid(1000)
+}
+
 /// Where an entry stands.
 pub(crate) fn entry_path(root: &Path, version: i64) -> PathBuf {
     root.join(LOG_FOLDER).join(format!("{version:020}.json"))
@@ -263,9 +277,9 @@ pub(crate) fn last_checkpoint(root: &Path) -> Option<i64> {
 
 /// The first entry of a table.
 pub(crate) fn creation(table: Table, now_us: i64) -> Vec<u8> {
-    let now_ms = now_us.div_euclid(1000);
+    let timestamp = millisecond(now_us);
     let lines = [
-        json!({"commitInfo": {"timestamp": now_ms, "operation": "CREATE TABLE", "operationParameters": {}}}),
+        json!({"commitInfo": {"timestamp": timestamp, "operation": "CREATE TABLE", "operationParameters": {}}}),
         json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
         json!({"metaData": {
             "id": uuid::Uuid::new_v4().to_string(),
@@ -277,11 +291,26 @@ pub(crate) fn creation(table: Table, now_us: i64) -> Vec<u8> {
                 "delta.logRetentionDuration": LOG_RETENTION,
                 "delta.deletedFileRetentionDuration": REMOVED_FILES_RETENTION,
             },
-            "createdTime": now_ms,
+            "createdTime": timestamp,
         }}),
     ];
     let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
     lines.join("\n").into_bytes()
+}
+
+/// A table's description with the columns that it lacks; none if it lacks none.
+pub(crate) fn with_all_columns(table: Table, mut metadata: Value) -> Option<Value> {
+    let mut known: Value = serde_json::from_str(metadata["schemaString"].as_str()?).ok()?;
+    let fields = known["fields"].as_array_mut()?;
+    let before = fields.len();
+    for field in schema(table)["fields"].as_array()? {
+        if !fields.iter().any(|known| known["name"] == field["name"]) {
+            fields.push(field.clone());
+        }
+    }
+    let is_complete = fields.len() == before;
+    metadata["schemaString"] = Value::String(known.to_string());
+    (!is_complete).then_some(metadata)
 }
 
 /// The table's schema in Delta's own words: plain types, so that every reader understands them.
@@ -328,6 +357,7 @@ mod tests {
             }],
             removed: vec!["a.parquet".into()],
             transactions: vec![("events.signins/0".into(), 12)],
+            metadata: None,
             is_rearrangement: false,
             time_us: 9_000,
         };

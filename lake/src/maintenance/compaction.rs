@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use crate::config::LakeConfig;
 use crate::deduplication::Day;
-use crate::delta::{DataFile, Outcome, Proposal, Snapshot, file};
+use crate::delta::{DataFile, Outcome, Proposal, Snapshot, file, log};
 use crate::error::LakeError;
 use crate::writer::SharedTable;
 
@@ -81,7 +81,7 @@ async fn join(live: &SharedTable, files: &[Arc<DataFile>], now_us: i64) -> Resul
             .map(|file| file.event_times)
             .reduce(|one, other| one.zip(other).map(|((a, b), (c, d))| (a.min(c), b.max(d))))
             .flatten(),
-        modified_ms: now_us.div_euclid(1000),
+        modified_ms: log::millisecond(now_us),
     };
     let paths: Vec<_> = files
         .iter()

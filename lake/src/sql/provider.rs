@@ -225,7 +225,9 @@ impl Bounds<'_> {
             "event_time" => {
                 let times = files.map(|file| file.event_times.map(&of_times));
                 Some(Arc::new(
-                    TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"),
+                    times
+                        .collect::<TimestampMicrosecondArray>()
+                        .with_timezone("UTC"),
                 ))
             }
             _ => None,
@@ -253,9 +255,9 @@ impl PruningStatistics for Bounds<'_> {
     }
 
     fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(UInt64Array::from_iter(
-            self.0.iter().map(|file| file.rows),
-        )))
+        Some(Arc::new(
+            self.0.iter().map(|file| file.rows).collect::<UInt64Array>(),
+        ))
     }
 
     fn contained(

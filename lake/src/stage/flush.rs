@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bus::{Message, Position};
+use bus::{BusError, Message, Position};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
@@ -231,9 +231,26 @@ impl Stage {
                 next_offset: stands,
             });
         }
-        self.consumer.seek(&seek).await?;
+        self.seek(&seek).await?;
         seek.retain(|position| position.next_offset > 0);
         self.move_group(&seek).await;
+        Ok(())
+    }
+
+    /// Reads on from here; a partition that is no longer ours is left to the next poll, which says so.
+    pub(super) async fn seek(&mut self, positions: &[Position]) -> Result<(), LakeError> {
+        let mut tries = 0;
+        while let Err(error) = self.consumer.seek(positions).await {
+            if matches!(error, BusError::NotAssigned { .. }) {
+                tracing::warn!(error = chain(&error), "could not seek");
+                return Ok(());
+            }
+            self.wait_after(error.into(), tries).await?;
+            tries += 1;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 

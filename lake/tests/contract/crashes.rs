@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
-use crate::house::{BrokenDisk, Fault, House, sign_ins};
+use crate::house::{BrokenDisk, Fault, House, data_files, sign_ins};
 
 const SIGNINS: Topic = Topic::Events(Table::Signins);
 
@@ -87,7 +87,7 @@ async fn a_full_disk_delays_and_loses_nothing() {
         disk.mend();
         every_row_is_there_and_announced(&house, 30).await;
         running.stop().await;
-        let left = files(&house.table_folder(Table::Signins));
+        let left = data_files(&house.table_folder(Table::Signins));
         let live = house.lake().await.count(Table::Signins).await.unwrap();
         assert_eq!(
             (left, live),
@@ -95,18 +95,6 @@ async fn a_full_disk_delays_and_loses_nothing() {
             "{fault:?}: files of failed tries must be gone"
         );
     }
-}
-
-fn files(folder: &std::path::Path) -> usize {
-    std::fs::read_dir(folder)
-        .unwrap()
-        .map(|item| item.unwrap().path())
-        .map(|path| match path.extension() {
-            _ if path.is_dir() && !path.ends_with("_delta_log") => files(&path),
-            Some(extension) if extension == "parquet" => 1,
-            _ => 0,
-        })
-        .sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

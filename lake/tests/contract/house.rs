@@ -26,12 +26,14 @@ pub(crate) const NOON_US: i64 = 1_728_043_200_000_000;
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 
 /// Longest that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder with a bus and a lake.
 pub(crate) struct House {
     pub(crate) bus: Bus,
     pub(crate) config: LakeConfig,
+    /// What the stage's clock says.
+    pub(crate) now_us: i64,
     folder: tempfile::TempDir,
 }
 
@@ -44,21 +46,28 @@ pub(crate) struct Running {
 impl House {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = LogConfig {
-            path: folder.path().join("log.sqlite"),
-            ..LogConfig::default()
-        };
         let config = LakeConfig {
             location: folder.path().join("lake").to_str().unwrap().to_owned(),
             batch_wait_ms: 20,
             ..LakeConfig::default()
         };
-        let bus = Bus::open(&BusConfig::Log(log)).await.unwrap();
+        let bus = open_bus(folder.path(), LogConfig::default().retention_hours).await;
         Self {
             bus,
             config,
+            now_us: NOON_US,
             folder,
         }
+    }
+
+    /// Opens the bus anew; messages that every group has passed are gone.
+    pub(crate) async fn forget_what_was_passed(&mut self) {
+        self.bus = open_bus(self.folder.path(), 0).await;
+    }
+
+    /// Removes the lake.
+    pub(crate) fn remove_lake(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("lake")).unwrap();
     }
 
     pub(crate) fn table_folder(&self, table: Table) -> PathBuf {
@@ -80,7 +89,7 @@ impl House {
             ..self.config.clone()
         };
         let stop = CancellationToken::new();
-        let clock = Arc::new(FixedClock(NOON_US));
+        let clock = Arc::new(FixedClock(self.now_us));
         let task = tokio::spawn(stage::run_on(
             config,
             self.bus.clone(),
@@ -255,6 +264,27 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, is_true: im
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+async fn open_bus(folder: &Path, retention_hours: u64) -> Bus {
+    let config = LogConfig {
+        path: folder.join("log.sqlite"),
+        retention_hours,
+    };
+    Bus::open(&BusConfig::Log(config)).await.unwrap()
+}
+
+/// How many data files stand in a table's folder.
+pub(crate) fn data_files(folder: &Path) -> usize {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|item| item.unwrap().path())
+        .map(|path| match path.extension() {
+            _ if path.is_dir() && !path.ends_with("_delta_log") => data_files(&path),
+            Some(extension) if extension == "parquet" => 1,
+            _ => 0,
+        })
+        .sum()
 }
 
 /// A sign-in.
