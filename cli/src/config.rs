@@ -269,6 +269,21 @@ mod tests {
         assert_eq!(again.to_toml().expect("TOML"), text);
     }
 
+    /// The example is a file that can be used, and what it does not say is the default.
+    #[test]
+    fn the_example_is_read_and_names_its_secrets() {
+        let example = Config::parse(include_str!("../../deploy/example.toml")).expect("it reads");
+        assert_eq!(example.tenants.len(), 1);
+        assert!(example.respond.dry_run, "nobody acts by copying an example");
+        let error = example
+            .resolve_tenants()
+            .expect_err("its secrets are not here");
+        assert!(
+            format!("{error:#}").contains("VEDETTE_READ_SECRET"),
+            "{error:#}"
+        );
+    }
+
     #[test]
     fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
         let error = read_secret("hunter2-canary").expect_err("no reference");

@@ -1,6 +1,7 @@
 //! What `benches/run` measures, one part at a time.
 //!
-//! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON.
+//! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON;
+//! `bench ingest EVENTS.ndjson BROKERS` and `bench produce EVENTS.ndjson BROKERS` print how many were acknowledged.
 //! Exit code: 0 done, 2 could not run.
 
 use std::error::Error;
@@ -8,14 +9,16 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
-use benches::detection;
+use benches::{detection, ingestion};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["detect", events, rules] => detect(Path::new(events), Path::new(rules)),
-        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER".into()),
+        ["ingest", events, brokers] => acknowledged(ingestion::import(Path::new(events), brokers)),
+        ["produce", events, brokers] => acknowledged(ingestion::produce(Path::new(events), brokers)),
+        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER | bench ingest|produce EVENTS.ndjson BROKERS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,5 +34,10 @@ fn main() -> ExitCode {
 fn detect(events: &Path, rules: &Path) -> Result<(), Box<dyn Error>> {
     let report = detection::run(events, rules)?;
     writeln!(stdout(), "{:#}", detection::to_json(&report))?;
+    Ok(())
+}
+
+fn acknowledged(count: Result<u64, ingestion::IngestionError>) -> Result<(), Box<dyn Error>> {
+    writeln!(stdout(), "{}", count?)?;
     Ok(())
 }

@@ -128,7 +128,7 @@ fn response(report: &mut Report, facts: &Facts) {
         look.cases.iter().any(|case| case.entity() == victim),
         "the victim's account has a case",
     );
-    for kind in ["block_sign_in", "revoke_sessions", "disable_inbox_rules"] {
+    for kind in CONTAINMENT {
         let effective = look.actions.iter().find(|action| {
             action.action.kind().as_str() == kind
                 && action.account() == victim
@@ -154,14 +154,22 @@ fn response(report: &mut Report, facts: &Facts) {
     );
 }
 
-/// Wall time of the moment when the last of the victim's actions was seen to work, in microseconds.
+/// The kinds of action that contain an account.
+const CONTAINMENT: [&str; 3] = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"];
+
+/// Wall time of the moment when each kind of action had been seen to work on the victim, in microseconds.
 fn contained_us(look: &Look) -> Option<i64> {
     let victim = look.story["victim"]["id"].as_str()?;
-    look.actions
-        .iter()
-        .filter(|action| action.account() == victim && action.state == State::Effective)
-        .map(|action| action.changed_time_us)
-        .max()
+    let first = |kind: &str| {
+        look.actions
+            .iter()
+            .filter(|action| action.account() == victim && action.state == State::Effective)
+            .filter(|action| action.action.kind().as_str() == kind)
+            .map(|action| action.changed_time_us)
+            .min()
+    };
+    let times: Option<Vec<i64>> = CONTAINMENT.iter().map(|kind| first(kind)).collect();
+    times?.into_iter().max()
 }
 
 fn attacker(report: &mut Report, look: &Look) {
