@@ -91,7 +91,8 @@ fn public_rules_find_real_shapes() {
     for (table, record, expected) in [
         (
             "signins",
-            json!({"category": "SignInLogs", "resultType": "50057", "properties": {"status": {"errorCode": 50057}}}),
+            json!({"category": "SignInLogs", "resultType": "50057",
+                "resultDescription": "User account is disabled. The account has been disabled by an administrator."}),
             "azure_login_to_disabled_account",
         ),
         (
@@ -101,7 +102,8 @@ fn public_rules_find_real_shapes() {
         ),
         (
             "directory_audits",
-            json!({"operationName": "Consent to application", "properties": {"activityDisplayName": "Consent to application"}}),
+            json!({"properties": {"targetResources": [{"modifiedProperties": [
+                {"displayName": "ConsentContext.IsAdminConsent", "newValue": "\"False\""}]}]}}),
             "azure_app_end_user_consent",
         ),
         (
