@@ -178,7 +178,9 @@ fn fields(rules: &[(String, SigmaRule)]) -> Vec<String> {
                 }
             }
             Detection::AnyOf(members) | Detection::And(members) => {
-                members.iter().for_each(|member| walk(member, found));
+                for member in members {
+                    walk(member, found);
+                }
             }
             _ => {}
         }

@@ -33,10 +33,10 @@ pub enum IngestionError {
     File(#[from] io::Error),
     /// The bus could not be opened.
     #[error("could not open the bus")]
-    Bus(#[from] bus::BusError),
+    Bus(#[source] Box<bus::BusError>),
     /// The import ended early.
     #[error("could not import")]
-    Import(#[from] ingest::IngestError),
+    Import(#[source] Box<ingest::IngestError>),
     /// The bare producer failed.
     #[error("could not produce")]
     Produce(#[from] KafkaError),
@@ -55,14 +55,18 @@ pub fn import(events: &Path, brokers: &str) -> Result<u64, IngestionError> {
             brokers: brokers.to_owned(),
             ..KafkaConfig::default()
         };
-        let bus = Bus::open(&BusConfig::Kafka(kafka)).await?;
+        let bus = Bus::open(&BusConfig::Kafka(kafka))
+            .await
+            .map_err(|cause| IngestionError::Bus(Box::new(cause)))?;
         let options = ImportOptions {
             tenant_id: None,
             clock: Arc::new(SystemClock),
             stop: CancellationToken::new(),
         };
         let paths: Vec<PathBuf> = vec![events.to_owned()];
-        let summary = files::import(&paths, &options, &bus, |_| {}).await?;
+        let summary = files::import(&paths, &options, &bus, |_| {})
+            .await
+            .map_err(|cause| IngestionError::Import(Box::new(cause)))?;
         Ok(summary.records)
     })
 }

@@ -279,7 +279,7 @@ mod tests {
             .resolve_tenants()
             .expect_err("its secrets are not here");
         assert!(
-            format!("{error:#}").contains("VEDETTE_READ_SECRET"),
+            format!("{error:#}").contains("/run/secrets/vedette-act"),
             "{error:#}"
         );
     }
