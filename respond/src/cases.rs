@@ -26,11 +26,21 @@ pub struct Policy {
     pub window_us: i64,
     /// Actions that need no person's approval.
     pub automatic: Vec<ActionKind>,
+    /// Age of an alert's events beyond which a person decides after all, in microseconds: an export of last year
+    /// that somebody imports must not block anybody today.
+    pub automatic_age_us_max: i64,
     /// Plan only.
     pub dry_run: bool,
 }
 
 impl Policy {
+    /// An age of this many hours.
+    pub fn age_of_hours(hours: u64) -> i64 {
+        i64::try_from(hours)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(HOUR_US)
+    }
+
     /// A window of this many hours, at least one.
     pub fn window_of_hours(hours: u64) -> i64 {
         i64::try_from(hours)
@@ -335,6 +345,7 @@ pub fn plan(
         .iter()
         .map(|alert| alert.label.as_str())
         .collect();
+    let is_fresh = now_us.saturating_sub(trigger.time_us) <= policy.automatic_age_us_max;
     let mut planned: Vec<ActionRecord> = Vec::new();
     for playbook in playbooks
         .iter()
@@ -356,7 +367,7 @@ pub fn plan(
             let requested_by = format!("playbook:{}", playbook.name);
             let mut record = record(case, step, round, position, requested_by, now_us);
             record.dry_run = policy.dry_run;
-            if !policy.dry_run && policy.automatic.contains(&kind) {
+            if !policy.dry_run && is_fresh && policy.automatic.contains(&kind) {
                 record.approval = Some(Approval::Policy);
             }
             planned.push(record);

@@ -22,6 +22,8 @@ pub struct RespondConfig {
     pub dry_run: bool,
     /// Actions that need no person's approval, for example `["block_sign_in", "revoke_sessions"]`.
     pub automatic: Vec<ActionKind>,
+    /// Age of an alert's events beyond which no action is automatic, in hours; records can be days late (P16).
+    pub automatic_age_hours_max: u64,
     /// Object ids and user principal names that are never acted on: break-glass accounts, the sync account.
     pub never_act: Vec<String>,
     /// Alerts of at least this severity open a case; lower ones join one.
@@ -59,6 +61,7 @@ impl Default for RespondConfig {
         Self {
             dry_run: true,
             automatic: Vec::new(),
+            automatic_age_hours_max: 72,
             never_act: Vec::new(),
             case_severity_min: Severity::High,
             case_window_hours: 24,

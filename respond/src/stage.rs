@@ -135,6 +135,7 @@ fn intake(
             case_severity_min: config.case_severity_min,
             window_us: cases::Policy::window_of_hours(config.case_window_hours),
             automatic: config.automatic.clone(),
+            automatic_age_us_max: cases::Policy::age_of_hours(config.automatic_age_hours_max),
             dry_run: config.dry_run,
         },
         playbooks,

@@ -33,6 +33,7 @@ fn policy() -> Policy {
         case_severity_min: Severity::High,
         window_us: 24 * HOUR,
         automatic: vec![ActionKind::BlockSignIn],
+        automatic_age_us_max: 72 * HOUR,
         dry_run: false,
     }
 }
@@ -246,6 +247,17 @@ fn a_dry_run_plans_the_same_and_approves_nothing() {
             .collect()
     };
     assert_eq!(ids(&dry), ids(&wet));
+}
+
+#[test]
+fn what_happened_long_ago_is_left_to_a_person() {
+    let blocks = |happened_us| {
+        let trigger = alert("a1", Severity::High, happened_us);
+        plans(&[], &trigger, &policy())[0].approval.clone()
+    };
+    // P16: a record that is two days late is acted on; an imported export of last week is not.
+    assert_eq!(blocks(T0 - 53 * HOUR), Some(Approval::Policy));
+    assert_eq!(blocks(T0 - 24 * 7 * HOUR), None);
 }
 
 #[test]

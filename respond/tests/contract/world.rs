@@ -135,6 +135,7 @@ impl World {
                 case_severity_min: Severity::High,
                 window_us: Policy::window_of_hours(24),
                 automatic: Vec::new(),
+                automatic_age_us_max: Policy::age_of_hours(72),
                 dry_run: false,
             },
             playbooks: Vec::new(),
