@@ -99,10 +99,8 @@ fn bombs_are_refused() {
     let mut laughs = String::from("title: t\na0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..20 {
         let before = level - 1;
-        laughs += &format!(
-            "a{level}: &a{level} [{}]\n",
-            vec![format!("*a{before}"); 9].join(", ")
-        );
+        let members = vec![format!("*a{before}"); 9].join(", ");
+        laughs = format!("{laughs}a{level}: &a{level} [{members}]\n");
     }
     assert!(
         refused(&laughs).contains("repetition limit"),
