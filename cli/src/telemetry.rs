@@ -1,5 +1,7 @@
 //! What the process says about itself: log lines on standard error, metrics for Prometheus.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,7 @@ pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
         .with_context(|| format!("cannot read log.level \"{}\"", config.level))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => lines.try_init(),
