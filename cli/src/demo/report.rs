@@ -193,6 +193,7 @@ fn attacker(report: &mut Report, look: &Look) {
             let what = attempt["what"].as_str().unwrap_or("?").replace('_', " ");
             let code = attempt["error_code"]
                 .as_i64()
+                .filter(|code| *code != 0)
                 .map_or(String::new(), |code| format!(" {code}"));
             *later.entry(format!("{what}: {ending}{code}")).or_default() += 1;
         }
