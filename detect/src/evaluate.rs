@@ -10,14 +10,13 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
 use schemas::arrow::file_schema;
 use schemas::tables::Table;
-use schemas::wire::Alert;
+use schemas::wire::{Alert, Event};
 
 use crate::alert::{self, Origin};
 use crate::compile::Plan;
 use crate::error::DetectError;
 use crate::graph_alert;
 use crate::mapping::Mapping;
-use crate::rows::{self, RawRow};
 use crate::rule::{Catalogue, Rule};
 use crate::subject;
 
@@ -134,7 +133,7 @@ impl Ruleset {
         origin: &Origin,
         now_us: i64,
     ) -> Result<Vec<Alert>, DataFusionError> {
-        let mut by_table: BTreeMap<Table, (Vec<RawRow>, Vec<u64>)> = BTreeMap::new();
+        let mut by_table: BTreeMap<Table, (Vec<Event>, Vec<u64>)> = BTreeMap::new();
         for row in 0..batch.num_rows() {
             let Some(table) = subject::text(batch, "event_table", row)
                 .and_then(|name| Table::of_name(&name))
@@ -142,13 +141,13 @@ impl Ruleset {
             else {
                 continue;
             };
-            let (raw_rows, places) = by_table.entry(table).or_default();
-            raw_rows.push(raw_row(batch, row));
+            let (events, places) = by_table.entry(table).or_default();
+            events.push(event(batch, row));
             places.push(row as u64);
         }
         let mut alerts = Vec::new();
-        for (table, (raw_rows, places)) in by_table {
-            let rows = rows::batch(table, &raw_rows)
+        for (table, (events, places)) in by_table {
+            let rows = lake::event_batch(table, &events)
                 .map_err(|cause: ArrowError| DataFusionError::from(cause))?;
             alerts.extend(self.evaluate_rows(table, &rows, &places, origin, now_us)?);
         }
@@ -156,14 +155,16 @@ impl Ruleset {
     }
 }
 
-fn raw_row(batch: &RecordBatch, row: usize) -> RawRow {
+/// The event that a revision is new content of.
+fn event(batch: &RecordBatch, row: usize) -> Event {
     let text = |name: &str| subject::text(batch, name, row);
-    RawRow {
+    Event {
         event_id: text("event_id").unwrap_or_default(),
         event_time_us: subject::time(batch, "event_time", row),
         ingest_time_us: subject::time(batch, "ingest_time", row).unwrap_or(0),
         source: text("source").unwrap_or_default(),
-        category: text("category"),
-        raw: text("raw").unwrap_or_default(),
+        category: text("category").unwrap_or_default(),
+        raw: text("raw").unwrap_or_default().into(),
+        ..Event::default()
     }
 }

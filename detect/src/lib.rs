@@ -15,7 +15,6 @@ pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
 pub mod mapping;
-pub mod rows;
 pub mod rule;
 pub mod stage;
 pub mod subject;

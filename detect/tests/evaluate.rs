@@ -10,25 +10,26 @@ use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use detect::Ruleset;
 use detect::alert::Origin;
-use detect::rows::{RawRow, batch};
 use detect::rule::builtin;
+use lake::event_batch;
 use schemas::arrow::file_schema;
 use schemas::tables::Table;
-use schemas::wire::Alert;
+use schemas::wire::{Alert, Event};
 use serde_json::{Value, json};
 
 fn rules() -> Ruleset {
     Ruleset::compile(&mut builtin())
 }
 
-fn row(id: &str, record: &Value) -> RawRow {
-    RawRow {
+fn row(id: &str, record: &Value) -> Event {
+    Event {
         event_id: id.to_owned(),
         event_time_us: Some(1_000),
         ingest_time_us: 2_000,
         source: "management_activity".to_owned(),
-        category: Some("Audit.Exchange".to_owned()),
-        raw: record.to_string(),
+        category: "Audit.Exchange".to_owned(),
+        raw: record.to_string().into(),
+        ..Event::default()
     }
 }
 
@@ -48,8 +49,8 @@ fn forwarding() -> Value {
         "Parameters": [{"Name": "Name", "Value": "Copies"}, {"Name": "ForwardTo", "Value": "smtp:x@mail.example"}]})
 }
 
-fn evaluate(rows: &[RawRow], table: Table, now_us: i64) -> Vec<Alert> {
-    let batch = batch(table, rows).unwrap();
+fn evaluate(rows: &[Event], table: Table, now_us: i64) -> Vec<Alert> {
+    let batch = event_batch(table, rows).unwrap();
     rules()
         .evaluate(table, &batch, &origin(table), now_us)
         .unwrap()
@@ -206,7 +207,7 @@ fn versions_of_microsofts_alert_are_one_alert() {
 #[test]
 fn hostile_records_raise_nothing_and_do_not_panic() {
     for table in Table::EVENTS {
-        let mut rows: Vec<RawRow> = [
+        let mut rows: Vec<Event> = [
             json!(null),
             json!([]),
             json!({"Parameters": "[[[["}),
@@ -215,8 +216,8 @@ fn hostile_records_raise_nothing_and_do_not_panic() {
         .iter()
         .map(|record| row("x", record))
         .collect();
-        rows.push(RawRow {
-            raw: "{\"truncated".to_owned(),
+        rows.push(Event {
+            raw: "{\"truncated".into(),
             ..row("y", &json!({}))
         });
         assert_eq!(evaluate(&rows, *table, 1), [], "{table}");
@@ -236,7 +237,7 @@ async fn sql_agrees_with_the_plan() {
         row("e2", &json!({"Operation": "New-InboxRule"})),
         row("e3", &redirect),
     ];
-    let batch = batch(table, &rows).unwrap();
+    let batch = event_batch(table, &rows).unwrap();
     let expected = rules
         .evaluate(table, &batch, &origin(table), 1)
         .unwrap()

@@ -9,8 +9,8 @@
 use std::path::Path;
 
 use detect::Ruleset;
-use detect::rows::{RawRow, batch};
 use detect::rule::{Catalogue, load_folder};
+use schemas::wire::Event;
 use serde_json::{Value, json};
 
 fn public_rules() -> Option<Catalogue> {
@@ -44,13 +44,13 @@ fn all_public_rules_are_loaded() {
 /// Labels or file names of the public rules that find `record`.
 fn found(rules: &Ruleset, table: &str, record: &Value) -> Vec<String> {
     let table = schemas::tables::Table::of_name(table).unwrap();
-    let row = RawRow {
+    let event = Event {
         event_id: "1".to_owned(),
         event_time_us: Some(1),
         ingest_time_us: 2,
         source: "t".to_owned(),
-        category: None,
-        raw: record.to_string(),
+        raw: record.to_string().into(),
+        ..Event::default()
     };
     let origin = detect::alert::Origin {
         table: table.name().to_owned(),
@@ -59,7 +59,7 @@ fn found(rules: &Ruleset, table: &str, record: &Value) -> Vec<String> {
         version: 0,
         first_row: 0,
     };
-    let batch = batch(table, &[row]).unwrap();
+    let batch = lake::event_batch(table, &[event]).unwrap();
     let alerts = rules.evaluate(table, &batch, &origin, 3).unwrap();
     let mut files: Vec<String> = alerts
         .iter()

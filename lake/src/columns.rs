@@ -5,6 +5,8 @@
 mod arrays;
 mod values;
 
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::dead_letter::Reason;
 use schemas::ids;
@@ -222,6 +224,24 @@ fn is_believable(event_time_us: i64, ingest_time_us: i64) -> bool {
 /// The row of an event; a reason if its bytes cannot be kept as text.
 pub(crate) fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
     let raw = std::str::from_utf8(&event.raw).map_err(|_| Reason::NotUtf8)?;
+    Ok(text_row(table, event, raw))
+}
+
+/// What the lake would keep of these events in `table`, in order, whatever their bytes are.
+///
+/// Shape: exactly the columns of [`schemas::arrow::file_schema`], one row for each event.
+///
+/// # Errors
+/// [`ArrowError`] never for a table that records of sources go to.
+pub fn event_batch(table: Table, events: &[Event]) -> Result<RecordBatch, ArrowError> {
+    let rows: Vec<Row> = events
+        .iter()
+        .map(|event| text_row(table, event, &String::from_utf8_lossy(&event.raw)))
+        .collect();
+    record_batch(table, &rows.iter().collect::<Vec<_>>())
+}
+
+fn text_row(table: Table, event: &Event, raw: &str) -> Row {
     let mut problems = event.problems.clone();
     let record: Value = serde_json::from_str(raw).unwrap_or_else(|error| {
         problems.push(format!("raw is not JSON: {error}"));
@@ -257,13 +277,13 @@ pub(crate) fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
     ];
     cells.extend(record_cells);
     cells.push(Cell::Text(raw.to_owned()));
-    Ok(Row::new(
+    Row::new(
         table,
         &event.tenant_id,
         event.event_time_us,
         event.ingest_time_us,
         cells,
-    ))
+    )
 }
 
 /// A required time; one that nobody can print reads as 1970.

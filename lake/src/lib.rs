@@ -29,6 +29,7 @@ mod writer;
 
 use std::path::PathBuf;
 
+pub use columns::event_batch;
 pub use config::LakeConfig;
 pub use error::LakeError;
 pub use reader::Lake;

@@ -1,11 +1,11 @@
 //! Runs the cases beside a rule: what must alert, and what must not.
 
 use schemas::tables::Table;
+use schemas::wire::Event;
 
 use super::{Case, Rule};
 use crate::compile::Plan;
 use crate::mapping::Mapping;
-use crate::rows::{self, RawRow};
 
 /// A case that did not come out as it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,18 +62,16 @@ fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
     if table != rule.table {
         return Ok(0);
     }
-    let row = RawRow {
+    let event = Event {
         event_id: case.name.clone(),
-        event_time_us: None,
-        ingest_time_us: 0,
         source: "cases".to_owned(),
-        category: None,
-        raw: case.event.to_string(),
+        raw: case.event.to_string().into(),
+        ..Event::default()
     };
     let mut plan = Plan::new(Mapping::Lake(table), schemas::arrow::file_schema(table));
     plan.add(0, &rule.sigma)
         .map_err(|reason| reason.to_string())?;
-    let batch = rows::batch(table, &[row]).map_err(|reason| reason.to_string())?;
+    let batch = lake::event_batch(table, &[event]).map_err(|reason| reason.to_string())?;
     let hits = plan.evaluate(&batch).map_err(|reason| reason.to_string())?;
     Ok(hits.iter().map(|hit| hit.rows.len()).sum())
 }
