@@ -23,7 +23,5 @@ use clap::Parser;
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
-    // Libraries of ours link both of rustls's crypto providers; the first to be installed is used by all.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     exit::report(arguments::run(Arguments::parse()))
 }

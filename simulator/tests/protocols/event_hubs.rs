@@ -32,6 +32,8 @@ impl TokenCredential for Given {
 
 async fn consumer(lab: &Lab, scope: &str) -> azure_messaging_eventhubs::Result<ConsumerClient> {
     let token = lab.token(&lab.connection.reading, scope).await;
+    // The client panics where two crypto providers are linked and none was chosen, as in a build of everything.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     ConsumerClient::builder()
         .with_custom_endpoint(lab.connection.amqp_url.clone())
         .with_retry_options(RetryOptions {

@@ -61,9 +61,17 @@ impl TokenCredential for Credential {
     }
 }
 
+/// The client asks for the process's crypto provider, also without TLS, and panics where two are linked and none
+/// was chosen; in a build of everything, two are.
+fn choose_crypto_provider() {
+    // An error means that one was chosen before, which is as good.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+}
+
 impl Connection {
     /// Connects.
     pub(super) async fn open(desk: &Desk, config: &EventHubsConfig) -> Result<Self, IngestError> {
+        choose_crypto_provider();
         let limit = Duration::from_millis(config.call_timeout_ms);
         let mut builder = ConsumerClient::builder()
             .with_consumer_group(config.consumer_group.clone())
