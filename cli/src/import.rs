@@ -129,15 +129,10 @@ async fn wait_for_stages(bus: &Bus) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner();
     let mut quiet = 0;
     loop {
-        let mut behind = 0;
-        for stage in [Stage::Lake, Stage::Detect] {
-            for topic in stage.reads() {
-                behind += lag::behind(bus, stage.name(), topic).await?.unwrap_or(0);
-            }
-        }
+        let behind = lag::total(bus, &[Stage::Lake, Stage::Detect]).await?;
         bar.set_message(format!("storing and evaluating: {behind} messages to go"));
         bar.tick();
-        // Detect's alerts go back to the lake: only two quiet looks mean that nothing is left.
+        // Detect's alerts go back to the lake: only some quiet looks in a row mean that nothing is left.
         quiet = if behind == 0 { quiet + 1 } else { 0 };
         if quiet == 3 {
             bar.finish_and_clear();

@@ -31,8 +31,19 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
     })
 }
 
+/// Messages that these stages have yet to finish with, all together.
+pub(crate) async fn total(bus: &Bus, stages: &[Stage]) -> anyhow::Result<i64> {
+    let mut total = 0;
+    for stage in stages {
+        for topic in stage.reads() {
+            total += behind(bus, stage.name(), topic).await?.unwrap_or(0);
+        }
+    }
+    Ok(total)
+}
+
 /// Messages after the group's position; none where the topic is empty.
-pub(crate) async fn behind(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<i64>> {
+async fn behind(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<i64>> {
     let ends = bus.ends(topic).await?;
     if ends.iter().all(|end| end.next_offset == 0) {
         return Ok(None);

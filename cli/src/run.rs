@@ -54,10 +54,7 @@ impl Stage {
     pub(crate) fn reads(self) -> Vec<Topic> {
         match self {
             Self::Ingest => Vec::new(),
-            Self::Lake => Topic::all()
-                .into_iter()
-                .filter(|topic| !matches!(topic, Topic::Batches | Topic::Cases))
-                .collect(),
+            Self::Lake => lake::stage::topics(),
             Self::Detect => vec![Topic::Batches],
             Self::Respond => vec![Topic::Alerts],
         }

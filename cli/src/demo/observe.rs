@@ -169,20 +169,8 @@ impl Observer {
             cases: review.cases(usize::MAX)?,
             actions: review.actions(usize::MAX)?,
             story: self.get("/simulator/story").await?,
-            behind: self.behind().await?,
+            behind: lag::total(&self.bus, &Stage::ALL).await?,
         })
-    }
-
-    async fn behind(&self) -> anyhow::Result<i64> {
-        let mut behind = 0;
-        for stage in Stage::ALL {
-            for topic in stage.reads() {
-                behind += lag::behind(&self.bus, stage.name(), topic)
-                    .await?
-                    .unwrap_or(0);
-            }
-        }
-        Ok(behind)
     }
 
     /// Everything that the report is made of, after the stages have drained.
