@@ -76,7 +76,7 @@ impl Import {
         let running = run_stages(config, stages, Readiness::default(), stop.child_token());
         let work = async {
             let summary = self.publish(&bus, &stop).await?;
-            wait_for_stages(&bus).await?;
+            wait_for_stages(&bus, config).await?;
             anyhow::Ok(summary)
         };
         tokio::pin!(running);
@@ -125,11 +125,11 @@ impl Import {
 }
 
 /// Waits until lake and detect have finished with everything that is published.
-async fn wait_for_stages(bus: &Bus) -> anyhow::Result<()> {
+async fn wait_for_stages(bus: &Bus, config: &Config) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner();
     let mut quiet = 0;
     loop {
-        let behind = lag::total(bus, &[Stage::Lake, Stage::Detect]).await?;
+        let behind = lag::total(bus, config, &[Stage::Lake, Stage::Detect]).await?;
         bar.set_message(format!("storing and evaluating: {behind} messages to go"));
         bar.tick();
         // Detect's alerts go back to the lake: only some quiet looks in a row mean that nothing is left.

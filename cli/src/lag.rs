@@ -20,7 +20,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
         let mut out = std::io::stdout().lock();
         for stage in Stage::ALL {
             for topic in stage.reads() {
-                if let Some(behind) = behind(&bus, stage.name(), topic).await? {
+                if let Some(behind) = behind(&bus, stage.group(config), topic).await? {
                     let line =
                         json!({"stage": stage.name(), "topic": topic.name(), "behind": behind});
                     writeln!(out, "{line}")?;
@@ -32,11 +32,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
 }
 
 /// Messages that these stages have yet to finish with, all together.
-pub(crate) async fn total(bus: &Bus, stages: &[Stage]) -> anyhow::Result<i64> {
+pub(crate) async fn total(bus: &Bus, config: &Config, stages: &[Stage]) -> anyhow::Result<i64> {
     let mut total = 0;
     for stage in stages {
         for topic in stage.reads() {
-            total += behind(bus, stage.name(), topic).await?.unwrap_or(0);
+            total += behind(bus, stage.group(config), topic).await?.unwrap_or(0);
         }
     }
     Ok(total)

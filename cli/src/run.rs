@@ -40,13 +40,23 @@ impl Stage {
     /// Every stage, in the order of the flow.
     pub(crate) const ALL: [Self; 4] = [Self::Ingest, Self::Lake, Self::Detect, Self::Respond];
 
-    /// Its name, which is also its consumer group.
+    /// Its name, as commands and logs have it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Lake => "lake",
             Self::Detect => "detect",
             Self::Respond => "respond",
+        }
+    }
+
+    /// The consumer group that it reads as; ingest reads nothing.
+    pub(crate) fn group(self, config: &Config) -> &str {
+        match self {
+            Self::Ingest => self.name(),
+            Self::Lake => &config.lake.group,
+            Self::Detect => &config.detect.group,
+            Self::Respond => respond::stage::GROUP,
         }
     }
 

@@ -38,6 +38,9 @@ use crate::journal::sqlite::SqliteJournal;
 use crate::playbook::{self, Playbook};
 use crate::preflight;
 
+/// The consumer group.
+pub const GROUP: &str = "respond";
+
 /// How often the journal is looked at for what another process wrote, for example an approval.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 

@@ -169,7 +169,7 @@ impl Observer {
             cases: review.cases(usize::MAX)?,
             actions: review.actions(usize::MAX)?,
             story: self.get("/simulator/story").await?,
-            behind: lag::total(&self.bus, &Stage::ALL).await?,
+            behind: lag::total(&self.bus, &self.config, &Stage::ALL).await?,
         })
     }
 

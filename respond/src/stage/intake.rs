@@ -16,9 +16,6 @@ use crate::cases::{Intake, SeenAlert};
 use crate::error::RespondError;
 use crate::journal::Ledger;
 
-/// The consumer group.
-const GROUP: &str = "respond";
-
 /// Most alerts in one transaction.
 const RECORDS_MAX: usize = 256;
 
@@ -34,7 +31,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     let intake = Arc::new(intake);
-    let mut consumer = bus.subscribe(GROUP, &[Topic::Alerts]).await?;
+    let mut consumer = bus.subscribe(super::GROUP, &[Topic::Alerts]).await?;
     loop {
         let polled = tokio::select! {
             () = stop.cancelled() => return Ok(()),
