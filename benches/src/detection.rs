@@ -14,10 +14,11 @@ use arrow::array::{ArrayRef, StringBuilder, StringDictionaryBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use detect::compile::Plan;
-use detect::mapping::Mapping;
 use rsigma_parser::{Detection, Modifier, SigmaRule, SigmaValue, parse_sigma_yaml};
 use serde_json::Value;
+use sigma::Plan;
+use sigma::mapping::Mapping;
+use sigma::plan::chunk::Batch;
 
 use crate::cpu::thread_time;
 
@@ -83,15 +84,13 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
         columns: fields.len(),
         ..Report::default()
     };
-    let mut plan = Plan::new(Mapping::Flat, Arc::clone(&schema));
-    for (number, (name, rule)) in rules.iter().enumerate() {
-        match plan.add(number, rule) {
-            Ok(()) => report.rules += 1,
-            Err(refusal) => {
-                report.refused.insert(name.clone(), refusal.to_string());
-            }
-        }
+    let numbered = rules.iter().map(|(_, rule)| rule).enumerate();
+    let (plan, refused) = Plan::new(Mapping::Flat, numbered);
+    for (number, refusal) in refused {
+        let (name, _) = &rules[number];
+        report.refused.insert(name.clone(), refusal.to_string());
     }
+    report.rules = plan.rules();
     report.tests = plan.tests();
     let paths: Vec<Vec<&str>> = fields
         .iter()
@@ -117,7 +116,7 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
             .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
         let middle = now(events)?;
         let found = plan
-            .evaluate(&batch)
+            .evaluate(&mut Batch(&batch))
             .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
         for hits in found {
             *report.counts.entry(rules[hits.rule].0.clone()).or_default() += hits.rows.len();

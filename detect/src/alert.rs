@@ -2,8 +2,7 @@
 
 use schemas::ids;
 use schemas::wire::{Alert, Evidence};
-
-use crate::rule::Rule;
+use sigma::Rule;
 
 /// Category of the alerts of our rules.
 pub const CATEGORY: &str = "Platform";
@@ -17,10 +16,8 @@ pub struct Origin {
     pub tenant_id: String,
     /// Path of the file inside the table's folder.
     pub file: String,
-    /// The Delta version that added the file.
+    /// A Delta version that has the file: the one that added it, where that is known.
     pub version: i64,
-    /// Rows of the file before the batch.
-    pub first_row: u64,
 }
 
 /// What an alert says of the event behind it.
@@ -42,7 +39,7 @@ pub struct Subject {
     pub session_id: String,
 }
 
-/// The alert of `rule` about an event in row `row` of its batch.
+/// The alert of `rule` about an event in row `row` of its file.
 ///
 /// The same event and rule make the same alert id, whatever the file and the time.
 pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_us: i64) -> Alert {
@@ -78,7 +75,7 @@ pub fn evidence(subject: &Subject, origin: &Origin, row: u64) -> Evidence {
         table: origin.table.clone(),
         event_id: subject.event_id.clone(),
         file: origin.file.clone(),
-        row: origin.first_row + row,
+        row,
         version: origin.version,
     }
 }

@@ -1,140 +1,142 @@
-//! The rules of every table, compiled, and what they find in a batch.
+//! What the rules find in a file or a batch, as alerts.
 //!
-//! Pure: no clock, no file, no bus; the same rules and batch give the same alerts always.
+//! Pure but for reading the file: the same rules and rows give the same alerts always.
 
 use std::collections::BTreeMap;
 
-use arrow::error::ArrowError;
+use arrow::array::BooleanBufferBuilder;
+use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
-use datafusion::error::DataFusionError;
-use datafusion::logical_expr::Expr;
-use schemas::arrow::file_schema;
+use parquet::errors::ParquetError;
 use schemas::tables::Table;
 use schemas::wire::{Alert, Event};
+use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
+use sigma::plan::chunk::{Batch, Chunk as _};
+use sigma::{Hits, Ruleset};
 
 use crate::alert::{self, Origin};
-use crate::compile::Plan;
 use crate::error::DetectError;
 use crate::graph_alert;
-use crate::mapping::Mapping;
-use crate::rule::{Catalogue, Rule};
 use crate::subject;
 
-/// Rules, compiled once for each table that they are about.
-#[derive(Debug)]
-pub struct Ruleset {
-    rules: Vec<Rule>,
-    plans: BTreeMap<Table, Plan>,
+/// The tables whose rows can raise an alert.
+pub fn tables(rules: &Ruleset) -> Vec<Table> {
+    let mut tables: Vec<Table> = rules.tables().collect();
+    for always in [Table::GraphAlerts, Table::Revisions] {
+        if !tables.contains(&always) {
+            tables.push(always);
+        }
+    }
+    tables
 }
 
-impl Ruleset {
-    /// Compiles the loaded rules of a catalogue; one that cannot be compiled moves to the rejected ones.
-    pub fn compile(catalogue: &mut Catalogue) -> Self {
-        let mut rules = Vec::new();
-        let mut plans: BTreeMap<Table, Plan> = BTreeMap::new();
-        for rule in catalogue.loaded.clone() {
-            let plan = plans
-                .entry(rule.table)
-                .or_insert_with(|| Plan::new(Mapping::Lake(rule.table), file_schema(rule.table)));
-            match plan.add(rules.len(), &rule.sigma) {
-                Ok(()) => rules.push(rule),
-                Err(reason) => catalogue.refuse(&rule, reason),
-            }
-        }
-        Self { rules, plans }
-    }
+/// Rules, and the rows of one table that they are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The rules.
+    pub rules: &'a Ruleset,
+    /// The table.
+    pub table: Table,
+    /// Where the rows stand.
+    pub origin: &'a Origin,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub now_us: i64,
+}
 
-    /// The rules, in the order of their numbers.
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
-    /// The condition of the rule with this id as an expression over its table's columns, for SQL.
-    pub fn expression(&self, id: &str) -> Option<(Table, Expr)> {
-        let number = self.rules.iter().position(|rule| rule.id == id)?;
-        let table = self.rules[number].table;
-        Some((table, self.plans.get(&table)?.expression(number)?))
-    }
-
-    /// The tables whose batches can raise an alert.
-    pub fn tables(&self) -> Vec<Table> {
-        let mut tables: Vec<Table> = self.plans.keys().copied().collect();
-        for always in [Table::GraphAlerts, Table::Revisions] {
-            if !tables.contains(&always) {
-                tables.push(always);
-            }
-        }
-        tables
-    }
-
-    /// The alerts of a batch of `table`, in the order of rules and rows.
-    ///
-    /// Shape: the rows of a file from row `origin.first_row` on, in the order of the file.
+impl Evaluation<'_> {
+    /// The alerts of all rows of a file, in the order of row groups, rules and rows.
     ///
     /// # Errors
-    /// [`DetectError::Evaluate`] if the batch is not of the table's schema.
-    pub fn evaluate(
-        &self,
-        table: Table,
-        batch: &RecordBatch,
-        origin: &Origin,
-        now_us: i64,
-    ) -> Result<Vec<Alert>, DetectError> {
-        let failed = |cause: DataFusionError| DetectError::Evaluate {
-            table: table.name(),
-            cause: Box::new(cause),
-        };
-        if table == Table::Revisions {
-            return self
-                .evaluate_revisions(batch, origin, now_us)
-                .map_err(failed);
-        }
-        let rows: Vec<u64> = (0..batch.num_rows() as u64).collect();
-        self.evaluate_rows(table, batch, &rows, origin, now_us)
-            .map_err(failed)
-    }
-
-    /// `rows[n]` is the row in the file's batch that row `n` of `batch` stands for.
-    fn evaluate_rows(
-        &self,
-        table: Table,
-        batch: &RecordBatch,
-        rows: &[u64],
-        origin: &Origin,
-        now_us: i64,
-    ) -> Result<Vec<Alert>, DataFusionError> {
+    /// [`DetectError::Evaluate`] if the file cannot be read.
+    pub fn file(&self, file: &ParquetFile) -> Result<Vec<Alert>, DetectError> {
         let mut alerts = Vec::new();
-        if table == Table::GraphAlerts {
-            for (row, place) in rows.iter().enumerate() {
-                let origin = Origin {
-                    first_row: origin.first_row + place - row as u64,
-                    ..origin.clone()
-                };
-                alerts.extend(graph_alert::of_row(batch, row, &origin, now_us));
-            }
-        }
-        let Some(plan) = self.plans.get(&table) else {
-            return Ok(alerts);
-        };
-        for hits in plan.evaluate(batch)? {
-            let rule = &self.rules[hits.rule];
-            alerts.extend(hits.rows.into_iter().map(|row| {
-                let subject = subject::of_row(table, batch, row);
-                alert::of_match(rule, &subject, origin, rows[row], now_us)
-            }));
+        for group in file.row_groups() {
+            alerts.extend(self.row_group(group)?);
         }
         Ok(alerts)
     }
 
+    /// The alerts of a row group, in the order of rules and rows; reads only rows that a rule matched.
+    ///
+    /// # Errors
+    /// [`DetectError::Evaluate`] if the file cannot be read.
+    pub fn row_group(&self, mut group: RowGroup) -> Result<Vec<Alert>, DetectError> {
+        let first_row = group.first_row();
+        // Every row of these is looked at.
+        if matches!(self.table, Table::GraphAlerts | Table::Revisions) {
+            let batch = group.read(None).map_err(|cause| self.failed(cause))?;
+            let places: Vec<u64> = (first_row..).take(batch.num_rows()).collect();
+            return self.rows(&batch, &places);
+        }
+        let Some(plan) = self.rules.plan(self.table) else {
+            return Ok(Vec::new());
+        };
+        let mut hits = plan
+            .evaluate(&mut group)
+            .map_err(|cause| self.failed(cause))?;
+        if hits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = union(&hits, group.rows());
+        let batch = group
+            .read(Some(&wanted))
+            .map_err(|cause| self.failed(cause))?;
+        let rows: Vec<usize> = wanted.set_indices().collect();
+        for hit in &mut hits {
+            for row in &mut hit.rows {
+                *row = rows.partition_point(|earlier| earlier < row);
+            }
+        }
+        let places: Vec<u64> = rows.iter().map(|row| first_row + *row as u64).collect();
+        Ok(self.alerts(&batch, &places, &hits))
+    }
+
+    /// The alerts of a batch in memory, in the order of rules and rows.
+    ///
+    /// # Errors
+    /// [`DetectError::Evaluate`] if the batch is not of the table's schema.
+    pub fn batch(&self, batch: &RecordBatch) -> Result<Vec<Alert>, DetectError> {
+        let places: Vec<u64> = (0..batch.num_rows() as u64).collect();
+        self.rows(batch, &places)
+    }
+
+    /// `places[n]` is where row `n` of the batch stands in its file.
+    fn rows(&self, batch: &RecordBatch, places: &[u64]) -> Result<Vec<Alert>, DetectError> {
+        if self.table == Table::Revisions {
+            return self.revisions(batch, places);
+        }
+        let mut alerts = Vec::new();
+        if self.table == Table::GraphAlerts {
+            alerts.extend(places.iter().enumerate().filter_map(|(row, place)| {
+                graph_alert::of_row(batch, row, *place, self.origin, self.now_us)
+            }));
+        }
+        let Some(plan) = self.rules.plan(self.table) else {
+            return Ok(alerts);
+        };
+        let hits = plan
+            .evaluate(&mut Batch(batch))
+            .map_err(|cause| self.failed(cause.into()))?;
+        alerts.extend(self.alerts(batch, places, &hits));
+        Ok(alerts)
+    }
+
+    fn alerts(&self, batch: &RecordBatch, places: &[u64], hits: &[Hits]) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for hit in hits {
+            let rule = &self.rules.rules()[hit.rule];
+            alerts.extend(hit.rows.iter().map(|row| {
+                let subject = subject::of_row(self.table, batch, *row);
+                alert::of_match(rule, &subject, self.origin, places[*row], self.now_us)
+            }));
+        }
+        alerts
+    }
+
     /// New content of known events: evaluated as what it is new content of.
-    fn evaluate_revisions(
-        &self,
-        batch: &RecordBatch,
-        origin: &Origin,
-        now_us: i64,
-    ) -> Result<Vec<Alert>, DataFusionError> {
+    fn revisions(&self, batch: &RecordBatch, places: &[u64]) -> Result<Vec<Alert>, DetectError> {
         let mut by_table: BTreeMap<Table, (Vec<Event>, Vec<u64>)> = BTreeMap::new();
-        for row in 0..batch.num_rows() {
+        for (row, place) in places.iter().enumerate() {
             let Some(table) = subject::text(batch, "event_table", row)
                 .and_then(|name| Table::of_name(&name))
                 .filter(|table| table.is_events())
@@ -143,16 +145,34 @@ impl Ruleset {
             };
             let (events, places) = by_table.entry(table).or_default();
             events.push(event(batch, row));
-            places.push(row as u64);
+            places.push(*place);
         }
         let mut alerts = Vec::new();
         for (table, (events, places)) in by_table {
-            let rows = lake::event_batch(table, &events)
-                .map_err(|cause: ArrowError| DataFusionError::from(cause))?;
-            alerts.extend(self.evaluate_rows(table, &rows, &places, origin, now_us)?);
+            let rows =
+                columns::event_batch(table, &events).map_err(|cause| self.failed(cause.into()))?;
+            let evaluation = Evaluation { table, ..*self };
+            alerts.extend(evaluation.rows(&rows, &places)?);
         }
         Ok(alerts)
     }
+
+    fn failed(&self, cause: ParquetError) -> DetectError {
+        DetectError::Evaluate {
+            table: self.table.name(),
+            cause,
+        }
+    }
+}
+
+/// The rows that any rule matched, of so many.
+fn union(hits: &[Hits], rows: usize) -> BooleanBuffer {
+    let mut union = BooleanBufferBuilder::new(rows);
+    union.append_n(rows, false);
+    for row in hits.iter().flat_map(|hit| &hit.rows) {
+        union.set_bit(*row, true);
+    }
+    union.finish()
 }
 
 /// The event that a revision is new content of.

@@ -10,9 +10,9 @@ use schemas::severity::Severity;
 use schemas::wire::Alert;
 use schemas::{ids, time};
 use serde_json::Value;
+use sigma::rule::attack;
 
 use crate::alert::{Origin, Subject, evidence};
-use crate::rule::attack;
 use crate::subject;
 
 /// Most members of an alert's evidence that are looked at for the account and the address.
@@ -22,7 +22,15 @@ const EVIDENCE_MAX: usize = 1_000;
 const PROVIDER_UNKNOWN: &str = "unknown";
 
 /// The alert of one version; none if the record has no id.
-pub fn of_row(batch: &RecordBatch, row: usize, origin: &Origin, now_us: i64) -> Option<Alert> {
+///
+/// `place` is where the row stands in its file.
+pub fn of_row(
+    batch: &RecordBatch,
+    row: usize,
+    place: u64,
+    origin: &Origin,
+    now_us: i64,
+) -> Option<Alert> {
     let raw: Value = serde_json::from_str(&subject::text(batch, "raw", row)?).ok()?;
     let text = |name: &str| {
         path::find(&raw, name)
@@ -70,11 +78,7 @@ pub fn of_row(batch: &RecordBatch, row: usize, origin: &Origin, now_us: i64) -> 
         last_event_time_us: when("lastActivityDateTime").unwrap_or(first),
         accepted_time_us: found.ingest_time_us,
         detected_time_us: now_us,
-        evidence: vec![evidence(
-            &found,
-            origin,
-            u64::try_from(row).unwrap_or(u64::MAX),
-        )],
+        evidence: vec![evidence(&found, origin, place)],
         state: "raised".to_owned(),
         url: text("alertWebUrl"),
     })

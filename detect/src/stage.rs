@@ -9,11 +9,11 @@
 //! its rows were announced, so it can be missing only if detect was stopped for longer than replaced files are kept.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::record_batch::RecordBatch;
 use bus::{Bus, Consumer, Delivery, Message, Position};
 use lake::{Lake, LakeConfig, LakeError};
 use prost::Message as _;
@@ -23,13 +23,16 @@ use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Batch, BatchFile};
+use sigma::plan::chunk::row_group::ParquetFile;
+use sigma::rule::load_folder;
+use sigma::{Catalogue, Ruleset};
 use tokio_util::sync::CancellationToken;
 
 use crate::alert::Origin;
 use crate::config::DetectConfig;
 use crate::error::DetectError;
-use crate::evaluate::Ruleset;
-use crate::rule::{Catalogue, builtin, load_folder};
+use crate::evaluate::{Evaluation, tables};
+use crate::rules::builtin;
 
 /// Most announcements taken at once; they are small, their files are read one at a time.
 const ANNOUNCEMENTS_MAX: usize = 64;
@@ -199,7 +202,7 @@ impl Stage {
             return Ok(());
         };
         metrics::counter!("detect_batches_total").increment(1);
-        if !self.rules.tables().contains(&table) {
+        if !tables(&self.rules).contains(&table) {
             return Ok(());
         }
         for file in &batch.files {
@@ -218,15 +221,27 @@ impl Stage {
         file: &BatchFile,
         version: i64,
     ) -> Result<Vec<Alert>, DetectError> {
-        let Some(batches) = read(&self.lake, table, file).await? else {
+        let Some(opened) = open(&self.lake, table, file)? else {
             return Ok(Vec::new());
         };
         let rules = Arc::clone(&self.rules);
         let now_us = self.clock.now_us();
         let origin = origin(table, file, version);
+        metrics::counter!("detect_rows_total").increment(file.rows);
         // Evaluation is computing, not waiting: it must not hold up the tasks of others.
         let alerts = tokio::task::spawn_blocking(move || {
-            evaluate_file(&rules, table, &batches, origin, now_us)
+            let evaluation = Evaluation {
+                rules: &rules,
+                table,
+                origin: &origin,
+                now_us,
+            };
+            ParquetFile::open(opened)
+                .map_err(|cause| DetectError::Evaluate {
+                    table: table.name(),
+                    cause,
+                })
+                .and_then(|file| evaluation.file(&file))
         });
         alerts.await.map_err(|_| DetectError::Interrupted)?
     }
@@ -294,35 +309,13 @@ fn origin(table: Table, file: &BatchFile, version: i64) -> Origin {
         tenant_id: file.tenant_id.clone(),
         file: file.path.clone(),
         version,
-        first_row: 0,
     }
 }
 
-/// The alerts of a file whose batches are in the order of its rows.
-fn evaluate_file(
-    rules: &Ruleset,
-    table: Table,
-    batches: &[RecordBatch],
-    mut origin: Origin,
-    now_us: i64,
-) -> Result<Vec<Alert>, DetectError> {
-    let mut alerts = Vec::new();
-    for batch in batches {
-        alerts.extend(rules.evaluate(table, batch, &origin, now_us)?);
-        origin.first_row += batch.num_rows() as u64;
-        metrics::counter!("detect_rows_total").increment(batch.num_rows() as u64);
-    }
-    Ok(alerts)
-}
-
-/// The rows of an announced file; none if it is gone.
-async fn read(
-    lake: &Lake,
-    table: Table,
-    file: &BatchFile,
-) -> Result<Option<Vec<RecordBatch>>, DetectError> {
-    match lake.read_file(table, &file.path).await {
-        Ok(batches) => Ok(Some(batches)),
+/// An announced file; none if it is gone.
+fn open(lake: &Lake, table: Table, file: &BatchFile) -> Result<Option<File>, DetectError> {
+    match lake.open_file(table, &file.path) {
+        Ok(opened) => Ok(Some(opened)),
         Err(LakeError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
             tracing::error!(%table, file = file.path, rows = file.rows, "announced file is gone; its rows were not evaluated");
             metrics::counter!("detect_files_missing_total").increment(1);

@@ -1,7 +1,8 @@
 //! Every rule of ours: loaded, compiled, its cases come out as they say, and it is documented.
 
-use detect::Ruleset;
-use detect::rule::{builtin, check_cases};
+use detect::rules::builtin;
+use sigma::Ruleset;
+use sigma::rule::check_cases;
 
 #[test]
 fn every_rule_passes_its_cases() {

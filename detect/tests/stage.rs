@@ -163,14 +163,12 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     for alert in &alerts {
         let evidence = &alert.evidence[0];
         let table = Table::of_name(&evidence.table).unwrap();
-        let rows = Lake::open(&lake)
-            .await
-            .unwrap()
-            .read_file(table, &evidence.file)
-            .await
-            .unwrap();
+        let reader = Lake::open(&lake).await.unwrap();
+        let file = reader.open_file(table, &evidence.file).unwrap();
+        let file = sigma::plan::chunk::row_group::ParquetFile::open(file).unwrap();
+        let rows = file.row_groups().next().unwrap().read(None).unwrap();
         let row = usize::try_from(evidence.row).unwrap();
-        let found = detect::subject::text(&rows[0], "event_id", row);
+        let found = detect::subject::text(&rows, "event_id", row);
         assert_eq!(
             found.as_ref(),
             Some(&evidence.event_id),
@@ -182,8 +180,8 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     assert_eq!(ids(&alerts), ids(&again));
     stop.cancel();
     storing.await.unwrap().unwrap();
-    let mut catalogue = detect::rule::builtin();
-    let rules = detect::Ruleset::compile(&mut catalogue);
+    let mut catalogue = detect::rules::builtin();
+    let rules = sigma::Ruleset::compile(&mut catalogue);
     let batch = evaluate_lake(&rules, &Lake::open(&lake).await.unwrap(), 1)
         .await
         .unwrap();

@@ -8,10 +8,10 @@ use prost::Message as _;
 use schemas::tables::Table;
 use schemas::wire::{Batch, BatchFile};
 
-use crate::columns::day_text;
 use crate::delta::{DataFile, LiveTable, Partition};
 use crate::error::LakeError;
 use crate::writer::Committed;
+use columns::day_text;
 
 /// True for tables whose commits others act on.
 pub(crate) fn is_announced(table: Table) -> bool {

@@ -9,7 +9,7 @@ use schemas::limits::DEDUPLICATION_DAYS_MIN;
 use schemas::tables::{Kind, Table};
 use serde_json::Value;
 
-use crate::columns::{Cell, Row, compared_columns};
+use columns::{Cell, Row, compared_columns};
 
 /// A partition of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

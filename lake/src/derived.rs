@@ -8,7 +8,7 @@ use schemas::tables::Table;
 use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter};
 use serde_json::{Value, json};
 
-use crate::columns::{Cell, Row, ingest_time};
+use columns::{Cell, Row, ingest_time};
 
 /// A wire type that has a table of its own.
 pub(crate) trait Derived {
@@ -221,7 +221,7 @@ impl std::fmt::Display for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Derived, Place, lost, unreadable};
-    use crate::columns::{Cell, position_of, record_batch};
+    use columns::{Cell, position_of, record_batch};
     use schemas::dead_letter::Reason;
     use schemas::tables::Table;
     use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Evidence};

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`stage`] | the loop: topics in, commits and announcements out |
-//! | `columns`, `derived`, `revision` | what travels on topics as rows (pure) |
+//! | `derived`, `revision` | what travels on topics as rows (pure) |
 //! | `deduplication` | what is new, known, or known with other content (pure) |
 //! | `writer` | one table as this process writes it |
 //! | `delta` | one Delta table: files and positions in memory, one log entry a commit |
@@ -13,7 +13,6 @@
 //! | [`disk`] | the seam through which bytes reach the disk |
 
 mod announce;
-mod columns;
 pub mod config;
 mod deduplication;
 mod delta;
@@ -29,10 +28,9 @@ mod writer;
 
 use std::path::PathBuf;
 
-pub use columns::event_batch;
 pub use config::LakeConfig;
 pub use error::LakeError;
-pub use reader::Lake;
+pub use reader::{Lake, TableFile};
 
 /// The folder that a configured location means.
 fn location(text: &str) -> Result<PathBuf, LakeError> {

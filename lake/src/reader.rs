@@ -1,16 +1,17 @@
 //! The lake for readers, in the writer's process or in another: SQL, single files, counts.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::common::collect;
 use schemas::tables::Table;
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 
 use crate::config::LakeConfig;
 use crate::delta::{LiveTable, Snapshot, file};
@@ -18,6 +19,21 @@ use crate::disk::LocalDisk;
 use crate::error::LakeError;
 use crate::sql;
 use crate::sql::views::VIEWS;
+
+/// A data file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFile {
+    /// Path inside the table's folder.
+    pub path: String,
+    /// The tenant of all its rows.
+    pub tenant_id: String,
+    /// The day of all its rows, `YYYY-MM-DD`.
+    pub day: String,
+    /// Number of rows; none if a foreign writer did not say.
+    pub rows: Option<u64>,
+    /// A version of the table that has the file.
+    pub version: i64,
+}
 
 /// The tables, read-only. Cheap to clone; a table that does not exist yet is empty.
 #[derive(Clone)]
@@ -68,16 +84,37 @@ impl Lake {
         Ok((schema, collect(stream).await?))
     }
 
-    /// Rows of a file that a batch announced, in order.
+    /// A file that a batch announced, or that [`Self::files`] named.
     ///
-    /// Shape: the columns of [`schemas::arrow::file_schema`], low-cardinality ones as dictionaries; the
-    /// partition columns are in the announcement.
+    /// Shape: Parquet with the columns of [`schemas::arrow::file_schema`], low-cardinality ones as dictionaries;
+    /// the partition columns are in the announcement.
     ///
     /// # Errors
-    /// [`LakeError::ForeignPath`] if the path is not inside the table; [`LakeError::File`] if it cannot be read.
-    pub async fn read_file(&self, table: Table, path: &str) -> Result<Vec<RecordBatch>, LakeError> {
-        let path = file::absolute(&self.location.join(table.name()), table, path)?;
-        spawn_blocking(move || file::read(table, &path)?.collect()).await?
+    /// [`LakeError::ForeignPath`] if the path is not inside the table; [`LakeError::File`] if it cannot be opened.
+    pub fn open_file(&self, table: Table, path: &str) -> Result<File, LakeError> {
+        let path = file::absolute(&self.root(table), table, path)?;
+        File::open(&path).map_err(|cause| LakeError::File {
+            verb: "read",
+            path,
+            cause,
+        })
+    }
+
+    /// The files of a table as it is now, in the order of their paths.
+    ///
+    /// # Errors
+    /// [`LakeError::Log`] or [`LakeError::File`] if the table cannot be read.
+    pub async fn files(&self, table: Table) -> Result<Vec<TableFile>, LakeError> {
+        let snapshot = self.snapshot(table).await?;
+        let version = snapshot.version.unwrap_or(0);
+        let files = snapshot.files.values().map(|file| TableFile {
+            path: file.path.clone(),
+            tenant_id: file.tenant_id.clone(),
+            day: day_text(file.day),
+            rows: file.rows,
+            version,
+        });
+        Ok(files.collect())
     }
 
     /// Number of rows of a table.

@@ -6,7 +6,7 @@ use schemas::ids;
 use schemas::tables::{Kind, Table};
 use serde_json::{Map, Value, json};
 
-use crate::columns::{Cell, Row, position_of};
+use columns::{Cell, Row, position_of};
 
 /// The revision that `row` of `table` is; its id is the hash of identity and content, so the same one twice is one.
 pub(crate) fn revision(table: Table, row: &Row, changed: &[&str]) -> Row {
@@ -87,8 +87,8 @@ fn whole(table: Table, row: &Row) -> Value {
 #[cfg(test)]
 mod tests {
     use super::revision;
-    use crate::columns::{Cell, position_of, record_batch};
     use crate::derived::Derived;
+    use columns::{Cell, position_of, record_batch};
     use schemas::tables::Table;
     use schemas::wire::Alert;
 

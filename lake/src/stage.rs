@@ -29,13 +29,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::columns::Row;
 use crate::config::LakeConfig;
 use crate::delta::{LiveTable, Partition};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::LakeError;
 use crate::maintenance::Maintenance;
 use crate::writer::TableWriter;
+use columns::Row;
 use partitions::Partitions;
 
 /// Most messages taken from the bus at once.

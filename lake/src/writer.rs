@@ -11,10 +11,10 @@ use schemas::tables::Table;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::columns::{Cell, Row, record_batch};
 use crate::deduplication::{Day, Identities, Sifted, differences};
 use crate::delta::{Advance, DataFile, LiveTable, Outcome, Partition, Proposal, file};
 use crate::error::LakeError;
+use columns::{Cell, Row, record_batch};
 
 /// Files of one commit that are encoded and written at the same time.
 const FILES_AT_ONCE: usize = 4;

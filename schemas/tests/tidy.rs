@@ -13,8 +13,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bus", &["schemas"]),
     ("microsoft", &["schemas"]),
     ("ingest", &["bus", "microsoft", "schemas"]),
-    ("lake", &["bus", "schemas"]),
-    ("detect", &["bus", "lake", "schemas"]),
+    ("columns", &["schemas"]),
+    ("lake", &["bus", "columns", "schemas"]),
+    ("sigma", &["columns", "schemas"]),
+    ("detect", &["bus", "columns", "lake", "schemas", "sigma"]),
     ("respond", &["bus", "microsoft", "schemas"]),
     ("simulator", &["schemas"]),
     (
@@ -27,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "microsoft",
             "respond",
             "schemas",
+            "sigma",
             "simulator",
         ],
     ),
@@ -40,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "microsoft",
             "respond",
             "schemas",
+            "sigma",
             "simulator",
         ],
     ),
@@ -53,6 +57,8 @@ const LIGHT: &[&str] = &[
     "ingest",
     "respond",
     "simulator",
+    "columns",
+    "sigma",
 ];
 
 /// What may stand at the root. A new entry is a decision of its own.
@@ -70,6 +76,7 @@ const ROOT: &[&str] = &[
     "bus",
     "cli",
     "clippy.toml",
+    "columns",
     "deploy",
     "detect",
     "ingest",
@@ -77,7 +84,10 @@ const ROOT: &[&str] = &[
     "microsoft",
     "respond",
     "schemas",
+    "sigma",
     "simulator",
+    "columns",
+    "sigma",
 ];
 
 const FILE_LINES_MAX: usize = 500;

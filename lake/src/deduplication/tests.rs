@@ -4,7 +4,7 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 
 use super::{Day, Identities};
-use crate::columns::{DAY_US, Row, event_row};
+use columns::{DAY_US, Row, event_row};
 
 const NOON_US: i64 = 20_000 * DAY_US + DAY_US / 2;
 

@@ -20,9 +20,9 @@ use schemas::ids;
 use schemas::tables::Table;
 
 use super::DataFile;
-use crate::columns::{Cell, Row, cell_at, compared_columns, day_text, identity_of, position_of};
 use crate::disk::Disk;
 use crate::error::LakeError;
+use columns::{Cell, Row, cell_at, compared_columns, day_text, identity_of, position_of};
 
 /// Rows of a row group: inside one, all batches share a column's dictionary.
 const ROW_GROUP_ROWS: usize = 131_072;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{DataFile, Proposal};
-use crate::columns::{day_from_text, day_text};
+use columns::{day_from_text, day_text};
 
 /// Name of the log's folder inside the table's.
 pub(crate) const LOG_FOLDER: &str = "_delta_log";

@@ -9,9 +9,9 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event};
 
-use crate::columns::{Row, event_row};
 use crate::delta::Partition;
 use crate::derived::{Derived, Place, unreadable};
+use columns::{Row, event_row};
 
 /// A message, decoded.
 pub(super) struct Decoded {

@@ -10,13 +10,13 @@ use schemas::topics::Topic;
 
 use super::{Arrived, Open, Stage, chain, home};
 use crate::announce;
-use crate::columns::Row;
 use crate::delta::{Advance, Partition};
 use crate::derived::{Place, lost};
 use crate::error::LakeError;
 use crate::revision::revision;
 use crate::stage::partitions::Lost;
 use crate::writer::Committed;
+use columns::Row;
 
 /// A batch that is closed.
 struct Batch {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
 use bus::config::LogConfig;
 use bus::{Bus, BusConfig, Message};
 use lake::disk::{Disk, LocalDisk};
 use lake::{Lake, LakeConfig, LakeError, stage};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use prost::Message as _;
 use schemas::environment::FixedClock;
 use schemas::tables::Table;
@@ -223,7 +225,7 @@ impl House {
         }
         let mut ids = Vec::new();
         for path in paths {
-            for batch in lake.read_file(table, &path).await.unwrap() {
+            for batch in rows_of_file(&lake, table, &path) {
                 let column = batch.column_by_name(table.identity()).unwrap();
                 let strings = arrow::array::AsArray::as_string::<i32>(column);
                 ids.extend(strings.iter().flatten().map(str::to_owned));
@@ -232,6 +234,13 @@ impl House {
         ids.sort();
         ids
     }
+}
+
+/// All rows of a file that was announced.
+pub(crate) fn rows_of_file(lake: &Lake, table: Table, path: &str) -> Vec<RecordBatch> {
+    let file = lake.open_file(table, path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    reader.build().unwrap().map(Result::unwrap).collect()
 }
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);

@@ -5,7 +5,7 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::Event;
 
-use crate::house::{DAY_US, House, NOON_US, sign_in, sign_ins};
+use crate::house::{DAY_US, House, NOON_US, rows_of_file, sign_in, sign_ins};
 
 const SIGNINS: Topic = Topic::Events(Table::Signins);
 
@@ -85,7 +85,7 @@ async fn dictionaries_come_from_the_file_to_the_scan() {
     }
     let announced = house.batches().await;
     let path = &announced[0].files[0].path;
-    let rows = lake.read_file(Table::Signins, path).await.unwrap();
+    let rows = rows_of_file(&lake, Table::Signins, path);
     assert_eq!(
         rows[0].column_by_name("result_type").unwrap().data_type(),
         &dictionary
@@ -94,8 +94,7 @@ async fn dictionaries_come_from_the_file_to_the_scan() {
         rows[0].schema(),
         schemas::arrow::file_schema(Table::Signins)
     );
-    lake.read_file(Table::Signins, "../alerts/a.parquet")
-        .await
+    lake.open_file(Table::Signins, "../alerts/a.parquet")
         .unwrap_err();
 }
 

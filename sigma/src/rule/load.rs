@@ -9,7 +9,7 @@ use rsigma_parser::parse_sigma_yaml;
 use serde_yaml_ng::Value;
 
 use super::Rule;
-use crate::error::Refusal;
+use crate::refusal::Refusal;
 
 /// Largest file of rules, in bytes: the largest public one has 30 kB.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -28,9 +28,6 @@ const CONDITION_DEPTH_MAX: usize = 64;
 
 /// Deepest nesting of a rule's YAML: a list of maps of lists in a detection has five levels.
 const YAML_DEPTH_MAX: usize = 32;
-
-/// The rules of `rules/`, as they were when the binary was built.
-const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// A file or rule that was refused.
 #[derive(Debug)]
@@ -66,15 +63,6 @@ pub struct Catalogue {
     pub loaded: Vec<Rule>,
     /// What was refused.
     pub rejected: Vec<Rejected>,
-}
-
-/// The rules that come with the binary.
-pub fn builtin() -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    for (file, text) in BUILTIN {
-        catalogue.add(file, text.as_bytes());
-    }
-    catalogue
 }
 
 /// Adds the rules of a folder and its subfolders to those in `catalogue`.

@@ -4,8 +4,8 @@
 
 use rsigma_parser::Modifier;
 
-use super::predicate::{Fold, Order, Position};
-use crate::error::Refusal;
+use crate::predicate::{Fold, Order, Position};
+use crate::refusal::Refusal;
 
 /// The modifiers of one field, in the roles that they play.
 #[derive(Debug, Clone, Copy)]

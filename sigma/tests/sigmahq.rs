@@ -8,10 +8,11 @@
 
 use std::path::Path;
 
-use detect::Ruleset;
-use detect::rule::{Catalogue, load_folder};
 use schemas::wire::Event;
 use serde_json::{Value, json};
+use sigma::plan::chunk::Batch;
+use sigma::rule::load_folder;
+use sigma::{Catalogue, Ruleset};
 
 fn public_rules() -> Option<Catalogue> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sigmahq/rules");
@@ -52,29 +53,14 @@ fn found(rules: &Ruleset, table: &str, record: &Value) -> Vec<String> {
         raw: record.to_string().into(),
         ..Event::default()
     };
-    let origin = detect::alert::Origin {
-        table: table.name().to_owned(),
-        tenant_id: "t".to_owned(),
-        file: "f".to_owned(),
-        version: 0,
-        first_row: 0,
-    };
-    let batch = lake::event_batch(table, &[event]).unwrap();
-    let alerts = rules.evaluate(table, &batch, &origin, 3).unwrap();
-    let mut files: Vec<String> = alerts
+    let batch = columns::event_batch(table, &[event]).unwrap();
+    let plan = rules.plan(table).unwrap();
+    let hits = plan.evaluate(&mut Batch(&batch)).unwrap();
+    let mut files: Vec<String> = hits
         .iter()
-        .map(|alert| {
-            let rule = rules
-                .rules()
-                .iter()
-                .find(|rule| rule.id == alert.rule_id)
-                .unwrap();
-            Path::new(&rule.file)
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
+        .map(|hit| {
+            let file = Path::new(&rules.rules()[hit.rule].file);
+            file.file_stem().unwrap().to_str().unwrap().to_owned()
         })
         .collect();
     files.sort();

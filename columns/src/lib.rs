@@ -1,5 +1,7 @@
 //! Rows of the lake: from what travels on topics to Arrow, and back for comparison.
 //!
+//! A crate of its own, because the lake writes them and rules are tried on them, and only one of both needs `DataFusion`.
+//!
 //! Pure: nothing here waits, and nothing that a tenant can send makes it fail.
 
 mod arrays;
@@ -16,11 +18,11 @@ use schemas::tables::{Column, Kind, Table};
 use schemas::wire::Event;
 use serde_json::Value;
 
-pub(crate) use arrays::{cell_at, record_batch};
-pub(crate) use values::read;
+pub use arrays::{cell_at, record_batch};
+pub use values::read;
 
 /// Microseconds of a day.
-pub(crate) const DAY_US: i64 = 24 * 3600 * 1_000_000;
+pub const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
 /// Latest time that a row holds: the end of the year 9999, beyond which readers cannot print it.
 const TIME_MAX_US: i64 = 253_402_300_799_999_999;
@@ -30,19 +32,26 @@ const TIME_MIN_US: i64 = -62_135_596_800_000_000;
 
 /// What one column of one row holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
+pub enum Cell {
+    /// Nothing.
     Null,
+    /// Text.
     Text(String),
+    /// A whole number.
     Integer(i64),
+    /// A number with a fraction.
     Number(f64),
+    /// True or false.
     Boolean(bool),
+    /// Microseconds since the Unix epoch, UTC.
     Time(i64),
+    /// Bytes.
     Bytes(Bytes),
 }
 
 impl Cell {
     /// Text, or null if there is none.
-    pub(crate) fn some_text(text: &str) -> Self {
+    pub fn some_text(text: &str) -> Self {
         if text.is_empty() {
             Self::Null
         } else {
@@ -51,7 +60,7 @@ impl Cell {
     }
 
     /// A time, or null if readers could not print it.
-    pub(crate) fn time(time_us: i64) -> Self {
+    pub fn time(time_us: i64) -> Self {
         if (TIME_MIN_US..=TIME_MAX_US).contains(&time_us) {
             Self::Time(time_us)
         } else {
@@ -62,22 +71,22 @@ impl Cell {
 
 /// One row of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Row {
+pub struct Row {
     /// The tenant; never empty, because Delta reads an empty partition value as null.
-    pub(crate) tenant_id: String,
+    pub tenant_id: String,
     /// Hash of the value in the table's identity column.
-    pub(crate) identity: u128,
+    pub identity: u128,
     /// The day it is kept under, in days since the Unix epoch.
-    pub(crate) day: i32,
+    pub day: i32,
     /// False if `day` is not the event's own, so that the same record may stand under an earlier day.
-    pub(crate) is_day_its_own: bool,
+    pub is_day_its_own: bool,
     /// The cells, in the order of the table's columns.
-    pub(crate) cells: Vec<Cell>,
+    pub cells: Vec<Cell>,
 }
 
 impl Row {
     /// A row of `table` from its cells; the day is that of `event_time_us` if it can be believed.
-    pub(crate) fn new(
+    pub fn new(
         table: Table,
         tenant_id: &str,
         event_time_us: Option<i64>,
@@ -105,12 +114,12 @@ impl Row {
     }
 
     /// Hash of the columns that make a difference; 0 stands for "not known" and is never returned.
-    pub(crate) fn content(&self, table: Table) -> u64 {
+    pub fn content(&self, table: Table) -> u64 {
         content_of(compared_columns(table).iter().map(|at| &self.cells[*at]))
     }
 
     /// About how many bytes it holds.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.cells
             .iter()
             .map(|cell| match cell {
@@ -123,12 +132,12 @@ impl Row {
 }
 
 /// Hash of an identity.
-pub(crate) fn identity_of(text: &str) -> u128 {
+pub fn identity_of(text: &str) -> u128 {
     ids::hash(&[text.as_bytes()])
 }
 
 /// Hash of the cells of [`compared_columns`].
-pub(crate) fn content_of<'a>(cells: impl Iterator<Item = &'a Cell>) -> u64 {
+pub fn content_of<'a>(cells: impl Iterator<Item = &'a Cell>) -> u64 {
     let mut bytes = Vec::with_capacity(512);
     for cell in cells {
         match cell {
@@ -170,7 +179,7 @@ fn halves(hash: u128) -> [u64; 2] {
 ///
 /// Not compared: what says only how and when the record came to us, and the raw JSON, in which
 /// Microsoft reorders fields. Alerts may be raised again by a replay at another time.
-pub(crate) fn compared_columns(table: Table) -> Vec<usize> {
+pub fn compared_columns(table: Table) -> Vec<usize> {
     let columns = table.columns();
     let compared: Vec<&str> = match table {
         Table::Alerts => vec!["alert_state", "alert_severity", "title", "label"],
@@ -192,7 +201,7 @@ pub(crate) fn compared_columns(table: Table) -> Vec<usize> {
 }
 
 /// Where a column stands in its table.
-pub(crate) fn position_of(table: Table, name: &str) -> Option<usize> {
+pub fn position_of(table: Table, name: &str) -> Option<usize> {
     table
         .columns()
         .iter()
@@ -200,18 +209,18 @@ pub(crate) fn position_of(table: Table, name: &str) -> Option<usize> {
 }
 
 /// The day of a time, in days since the Unix epoch.
-pub(crate) fn day_of(time_us: i64) -> i32 {
+pub fn day_of(time_us: i64) -> i32 {
     let time_us = time_us.clamp(0, TIME_MAX_US);
     i32::try_from(time_us / DAY_US).unwrap_or(i32::MAX)
 }
 
 /// A day as `YYYY-MM-DD`.
-pub(crate) fn day_text(day: i32) -> String {
+pub fn day_text(day: i32) -> String {
     schemas::time::day(i64::from(day) * DAY_US)
 }
 
 /// A day written as `YYYY-MM-DD`, in days since the Unix epoch.
-pub(crate) fn day_from_text(text: &str) -> Option<i32> {
+pub fn day_from_text(text: &str) -> Option<i32> {
     let start = schemas::time::parse_us(&format!("{text}T00:00:00Z"))?;
     i32::try_from(start.div_euclid(DAY_US)).ok()
 }
@@ -221,8 +230,11 @@ fn is_believable(event_time_us: i64, ingest_time_us: i64) -> bool {
     event_time_us >= 0 && event_time_us <= ingest_time_us.saturating_add(FUTURE_TOLERANCE_US)
 }
 
-/// The row of an event; a reason if its bytes cannot be kept as text.
-pub(crate) fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
+/// The row of an event.
+///
+/// # Errors
+/// [`Reason::NotUtf8`] if its bytes cannot be kept as text.
+pub fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
     let raw = std::str::from_utf8(&event.raw).map_err(|_| Reason::NotUtf8)?;
     Ok(text_row(table, event, raw))
 }
@@ -287,7 +299,7 @@ fn text_row(table: Table, event: &Event, raw: &str) -> Row {
 }
 
 /// A required time; one that nobody can print reads as 1970.
-pub(crate) fn ingest_time(time_us: i64) -> Cell {
+pub fn ingest_time(time_us: i64) -> Cell {
     match Cell::time(time_us) {
         Cell::Null => Cell::Time(0),
         time => time,

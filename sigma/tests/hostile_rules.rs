@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use detect::Ruleset;
-use detect::rule::Catalogue;
+use sigma::{Catalogue, Ruleset};
 
 const HEAD: &str = "title: t\nid: 00000000-0000-4000-8000-000000000001\nlogsource: {product: m365, service: audit}\n";
 

@@ -20,8 +20,6 @@ use std::sync::Arc;
 use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use detect::compile::Plan;
-use detect::mapping::Mapping;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -29,6 +27,9 @@ use rsigma_eval::Engine;
 use rsigma_eval::event::JsonEvent;
 use rsigma_parser::parse_sigma_yaml;
 use serde_json::{Map, Value, json};
+use sigma::Plan;
+use sigma::mapping::Mapping;
+use sigma::plan::chunk::Batch;
 
 const SEED: u64 = 20_261_121;
 const RULES: usize = 1_500;
@@ -208,18 +209,18 @@ fn agrees_with_the_oracle_on_random_rules() {
         let events: Vec<Value> = (0..EVENTS).map(|_| event(&mut rng)).collect();
         let parsed = parse_sigma_yaml(&text).unwrap();
         let mut engine = Engine::new();
-        let mut plan = Plan::new(Mapping::Raw, Arc::clone(&schema));
         let [sigma] = parsed.rules.as_slice() else {
             refused += 1;
             continue;
         };
-        if engine.add_collection(&parsed).is_err() || plan.add(0, sigma).is_err() {
+        let (plan, refusals) = Plan::new(Mapping::Raw, [(0, sigma)]);
+        if engine.add_collection(&parsed).is_err() || !refusals.is_empty() {
             refused += 1;
             continue;
         }
         let raw: StringArray = events.iter().map(|event| Some(event.to_string())).collect();
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(raw)]).unwrap();
-        let found = plan.evaluate(&batch).unwrap();
+        let found = plan.evaluate(&mut Batch(&batch)).unwrap();
         for (row, event) in events.iter().enumerate() {
             let ours = found.iter().any(|hits| hits.rows.contains(&row));
             let theirs = !engine.evaluate(&JsonEvent::borrow(event)).is_empty();

@@ -4,8 +4,9 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 
 use super::{Case, Rule};
-use crate::compile::Plan;
 use crate::mapping::Mapping;
+use crate::plan::Plan;
+use crate::plan::chunk::Batch;
 
 /// A case that did not come out as it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +69,13 @@ fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
         raw: case.event.to_string().into(),
         ..Event::default()
     };
-    let mut plan = Plan::new(Mapping::Lake(table), schemas::arrow::file_schema(table));
-    plan.add(0, &rule.sigma)
+    let (plan, refused) = Plan::new(Mapping::Lake(table), [(0, &rule.sigma)]);
+    if let Some((_, reason)) = refused.first() {
+        return Err(reason.to_string());
+    }
+    let batch = columns::event_batch(table, &[event]).map_err(|reason| reason.to_string())?;
+    let hits = plan
+        .evaluate(&mut Batch(&batch))
         .map_err(|reason| reason.to_string())?;
-    let batch = lake::event_batch(table, &[event]).map_err(|reason| reason.to_string())?;
-    let hits = plan.evaluate(&batch).map_err(|reason| reason.to_string())?;
     Ok(hits.iter().map(|hit| hit.rows.len()).sum())
 }

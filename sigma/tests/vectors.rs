@@ -13,10 +13,11 @@ use std::sync::Arc;
 use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use detect::compile::Plan;
-use detect::mapping::Mapping;
 use rsigma_parser::parse_sigma_yaml;
 use serde_json::Value;
+use sigma::Plan;
+use sigma::mapping::Mapping;
+use sigma::plan::chunk::Batch;
 
 /// Vectors that agreed when this was last looked at; fewer is a regression.
 const AGREED_MIN: usize = 1_955;
@@ -31,15 +32,14 @@ fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
         return Err("filter or correlation".to_owned());
     }
     let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Utf8, false)]));
-    let mut plan = Plan::new(Mapping::Raw, Arc::clone(&schema));
-    for (number, rule) in parsed.rules.iter().enumerate() {
-        plan.add(number, rule)
-            .map_err(|refusal| refusal.to_string())?;
+    let (plan, refused) = Plan::new(Mapping::Raw, parsed.rules.iter().enumerate());
+    if let Some((_, refusal)) = refused.first() {
+        return Err(refusal.to_string());
     }
     let raw = Arc::new(StringArray::from(vec![event.to_string()]));
     let batch = RecordBatch::try_new(schema, vec![raw]).unwrap();
     let mut titles: Vec<String> = plan
-        .evaluate(&batch)
+        .evaluate(&mut Batch(&batch))
         .unwrap()
         .iter()
         .map(|hits| parsed.rules[hits.rule].title.clone())

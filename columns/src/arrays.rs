@@ -16,7 +16,10 @@ use schemas::tables::{Column, Kind, Table};
 use super::{Cell, Row};
 
 /// The rows as a batch of the table's file schema.
-pub(crate) fn record_batch(table: Table, rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
+///
+/// # Errors
+/// [`ArrowError`] if a row has not the table's columns.
+pub fn record_batch(table: Table, rows: &[&Row]) -> Result<RecordBatch, ArrowError> {
     let arrays = table
         .columns()
         .iter()
@@ -96,7 +99,7 @@ fn text(cell: &Cell, required: bool) -> Option<&str> {
 }
 
 /// The cell at `row` of an array of the kind's type.
-pub(crate) fn cell_at(kind: Kind, array: &dyn Array, row: usize) -> Cell {
+pub fn cell_at(kind: Kind, array: &dyn Array, row: usize) -> Cell {
     if array.is_null(row) {
         return Cell::Null;
     }

@@ -11,11 +11,11 @@ use schemas::tables::Table;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Refusal;
 use crate::mapping;
+use crate::refusal::Refusal;
 
 pub use cases::{CaseFailure, check_cases};
-pub use load::{Catalogue, Rejected, builtin, load_folder};
+pub use load::{Catalogue, Rejected, load_folder};
 
 /// A rule, read and checked.
 #[derive(Debug, Clone)]

@@ -1,14 +1,13 @@
 //! Sigma's values as a [`Predicate`].
 
-use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, StringPart};
 
 use super::modifiers::{Base64, Modifiers, names};
-use super::predicate::{Fold, Network, Order, Position, Predicate};
 use super::text::{Gathered, Part, offsets, regex, text_predicate, widen};
-use crate::error::Refusal;
+use crate::predicate::{Fold, Network, Number, Order, Position, Predicate, Question};
+use crate::refusal::Refusal;
 
 /// The predicate of a detection item on a field that folds as `natural`.
 ///
@@ -80,7 +79,13 @@ fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
         _ => None,
     };
     expected
-        .map(Predicate::Exists)
+        .map(|expected| {
+            Predicate::One(if expected {
+                Question::Exists
+            } else {
+                Question::Null
+            })
+        })
         .ok_or_else(|| Refusal::Value {
             value: "exists".to_owned(),
         })
@@ -95,18 +100,18 @@ fn value_predicate(
     };
     if let Some(order) = modifiers.order {
         let number = number(value).ok_or_else(refused)?;
-        return Ok(Part::Other(Predicate::Compares(order, number)));
+        return Ok(one(Question::Compares(order, number)));
     }
     match value {
-        SigmaValue::Null => Ok(Part::Other(Predicate::Null)),
-        SigmaValue::Bool(expected) => Ok(Part::Other(Predicate::Is(*expected))),
+        SigmaValue::Null => Ok(one(Question::Null)),
+        SigmaValue::Bool(expected) => Ok(one(Question::Is(*expected))),
         SigmaValue::Integer(_) | SigmaValue::Float(_)
             if modifiers.position == Position::Whole
                 && !modifiers.is_regex
                 && !modifiers.is_network =>
         {
             let number = number(value).ok_or_else(refused)?;
-            Ok(Part::Other(Predicate::Compares(Order::Equal, number)))
+            Ok(one(Question::Compares(Order::Equal, number)))
         }
         SigmaValue::Integer(_) | SigmaValue::Float(_) => string_predicate(
             &SigmaString::from_raw(&value.to_string()),
@@ -117,21 +122,22 @@ fn value_predicate(
     }
 }
 
-fn number(value: &SigmaValue) -> Option<f64> {
-    match value {
+fn one(question: Question) -> Part {
+    Part::Other(Predicate::One(question))
+}
+
+fn number(value: &SigmaValue) -> Option<Number> {
+    let number = match value {
         #[expect(
             clippy::cast_precision_loss,
             reason = "Sigma compares numbers as doubles"
         )]
-        SigmaValue::Integer(number) => Some(*number as f64),
-        SigmaValue::Float(number) => Some(*number).filter(|number| number.is_finite()),
-        SigmaValue::String(text) => text
-            .original
-            .parse()
-            .ok()
-            .filter(|number: &f64| number.is_finite()),
-        SigmaValue::Bool(_) | SigmaValue::Null => None,
-    }
+        SigmaValue::Integer(number) => *number as f64,
+        SigmaValue::Float(number) => *number,
+        SigmaValue::String(text) => text.original.parse().ok()?,
+        SigmaValue::Bool(_) | SigmaValue::Null => return None,
+    };
+    Number::new(number)
 }
 
 fn string_predicate(
@@ -144,11 +150,11 @@ fn string_predicate(
     };
     if modifiers.is_regex {
         let regex = regex(&text.original, modifiers.regex_flags)?;
-        return Ok(Part::Other(Predicate::Matches(Fold::Exact, regex)));
+        return Ok(one(Question::Matches(Fold::Exact, regex)));
     }
     if modifiers.is_network {
         return Network::parse(&text.original)
-            .map(|network| Part::Other(Predicate::In(network)))
+            .map(|network| one(Question::In(network)))
             .ok_or_else(refused);
     }
     let fold = modifiers.fold(natural);
@@ -170,20 +176,21 @@ fn string_predicate(
             text_predicate(&part, modifiers.position, fold, false)
         }
         Base64::Offsets => {
-            let words: Vec<String> = offsets(&bytes)
+            let words = offsets(&bytes)
                 .iter()
                 .map(|word| fold.apply_inside(word).into_owned())
                 .collect();
-            let automaton = AhoCorasick::new(words).map_err(|_| refused())?;
-            Ok(Part::Other(Predicate::ContainsAny(fold, automaton)))
+            Ok(one(Question::ContainsAny(fold, words)))
         }
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::predicate;
-    use crate::compile::predicate::{Fold, Leaf};
-    use crate::error::Refusal;
+    use crate::plan::matcher::holds;
+    use crate::predicate::{Fold, Leaf};
+    use crate::refusal::Refusal;
     use rsigma_parser::{DetectionItem, SigmaString, SigmaValue, parse_field_spec};
 
     fn item(key: &str, values: &[&str]) -> DetectionItem {
@@ -205,7 +212,7 @@ mod tests {
     fn check(key: &str, values: &[&str], event: &str, expected: bool) {
         let question = predicate(&item(key, values), Fold::Lower).unwrap();
         assert_eq!(
-            question.holds(&[Leaf::Text(event)]),
+            holds(&question, &[Leaf::Text(event)]),
             expected,
             "{key} {values:?} on {event:?}"
         );

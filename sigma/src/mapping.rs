@@ -16,12 +16,12 @@ mod signins;
 use rsigma_parser::LogSource;
 use schemas::tables::{Column, Kind, Table};
 
-use crate::compile::predicate::Fold;
-use crate::compile::record::RecordPath;
-use crate::error::Refusal;
+use crate::predicate::Fold;
+use crate::record::RecordPath;
+use crate::refusal::Refusal;
 
 /// Where the values of a field stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In a column.
     Column(String),

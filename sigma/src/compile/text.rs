@@ -1,22 +1,22 @@
 //! Text with wildcards, regular expressions and encoded text as the cheapest predicate that asks the same.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regex::{Regex, RegexBuilder};
 use rsigma_parser::{SpecialChar, StringPart};
 
 use super::modifiers::Wide;
-use super::predicate::{Fold, Position, Predicate};
-use crate::error::Refusal;
+use crate::predicate::{Fold, Position, Predicate, Question};
+use crate::refusal::Refusal;
 
 /// Largest program of a compiled regular expression, in bytes: a rule must not cost more than all others.
 pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
 /// Longest regular expression in a rule, in bytes.
 pub const REGEX_LENGTH_MAX: usize = 4096;
+
 /// One shape that many values of one field can share, so that they cost as one.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -28,47 +28,51 @@ pub(super) enum Part {
     Other(Predicate),
 }
 
+impl Part {
+    fn one(question: Question) -> Self {
+        Self::Other(Predicate::One(question))
+    }
+}
+
 /// Gathers the values of one field into as few questions as possible.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    words: Vec<(Fold, HashSet<String>)>,
-    inside: Vec<(Fold, Vec<String>)>,
+    words: Vec<(Fold, BTreeSet<String>)>,
+    inside: Vec<(Fold, BTreeSet<String>)>,
     others: Vec<Predicate>,
 }
 
 impl Gathered {
     /// Takes a value in; `may_share` if one value is enough, so that it may be asked together with others.
     pub(super) fn add(&mut self, part: Part, may_share: bool) {
-        match part {
-            Part::Word(fold, word) => match self.words.last_mut() {
-                Some((last, set)) if may_share && *last == fold => {
-                    set.insert(word);
-                }
-                _ => self.words.push((fold, HashSet::from([word]))),
-            },
-            Part::Inside(fold, word) => match self.inside.last_mut() {
-                Some((known, words)) if may_share && *known == fold => words.push(word),
-                _ => self.inside.push((fold, vec![word])),
-            },
-            Part::Other(predicate) => self.others.push(predicate),
+        let (sets, fold, word) = match part {
+            Part::Word(fold, word) => (&mut self.words, fold, word),
+            Part::Inside(fold, word) => (&mut self.inside, fold, word),
+            Part::Other(predicate) => return self.others.push(predicate),
+        };
+        match sets.last_mut() {
+            Some((known, set)) if may_share && *known == fold => {
+                set.insert(word);
+            }
+            _ => sets.push((fold, BTreeSet::from([word]))),
         }
     }
 
     /// The question of all values.
-    pub(super) fn finish(mut self, is_all: bool) -> Result<Predicate, Refusal> {
-        let mut all: Vec<Predicate> = Vec::new();
-        all.extend(
-            self.words
-                .into_iter()
-                .map(|(fold, set)| Predicate::OneOf(fold, set)),
-        );
-        for (fold, words) in self.inside {
-            let automaton = AhoCorasick::new(&words).map_err(|_| Refusal::Value {
-                value: words.join(", "),
-            })?;
-            all.push(Predicate::ContainsAny(fold, automaton));
-        }
-        all.append(&mut self.others);
+    pub(super) fn finish(self, is_all: bool) -> Result<Predicate, Refusal> {
+        let words = self
+            .words
+            .into_iter()
+            .map(|(fold, set)| Question::OneOf(fold, set));
+        let inside = self
+            .inside
+            .into_iter()
+            .map(|(fold, set)| Question::ContainsAny(fold, set));
+        let mut all: Vec<Predicate> = words
+            .chain(inside)
+            .map(Predicate::One)
+            .chain(self.others)
+            .collect();
         match (all.len(), is_all) {
             (0, _) => Err(Refusal::Empty),
             (1, _) => all.pop().ok_or(Refusal::Empty),
@@ -77,6 +81,7 @@ impl Gathered {
         }
     }
 }
+
 pub(super) fn widen(text: &str, wide: Option<Wide>) -> Vec<u8> {
     let Some(wide) = wide else {
         return text.as_bytes().to_vec();
@@ -112,24 +117,39 @@ pub(super) fn offsets(bytes: &[u8]) -> Vec<String> {
         })
         .collect()
 }
+/// A regular expression with its flags written into it, checked and bounded.
 pub(super) fn regex(
     pattern: &str,
     [ignores_case, is_multiline, dot_is_all]: [bool; 3],
-) -> Result<Regex, Refusal> {
+) -> Result<String, Refusal> {
     if pattern.len() > REGEX_LENGTH_MAX {
         return Err(Refusal::RegexTooLong {
             bytes: pattern.len(),
         });
     }
+    let flags: String = [(ignores_case, 'i'), (is_multiline, 'm'), (dot_is_all, 's')]
+        .into_iter()
+        .filter_map(|(is_set, flag)| is_set.then_some(flag))
+        .collect();
+    // Asked alone as well, because a pattern may close a group that is not its own.
+    let built = expression(pattern).and_then(|_| {
+        let whole = if flags.is_empty() {
+            pattern.to_owned()
+        } else {
+            format!("(?{flags}:{pattern})")
+        };
+        expression(&whole).map(|_| whole)
+    });
+    built.map_err(|cause| Refusal::Regex {
+        cause: Box::new(cause),
+    })
+}
+
+/// Compiles a regular expression within [`REGEX_BYTES_MAX`].
+pub(crate) fn expression(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern)
-        .case_insensitive(ignores_case)
-        .multi_line(is_multiline)
-        .dot_matches_new_line(dot_is_all)
         .size_limit(REGEX_BYTES_MAX)
         .build()
-        .map_err(|cause| Refusal::Regex {
-            cause: Box::new(cause),
-        })
 }
 
 /// The question of a text with wildcards: the cheapest form that asks the same.
@@ -166,7 +186,7 @@ pub(super) fn text_predicate(
             } else {
                 fold.apply_inside(text).into_owned()
             };
-            Ok(Part::Other(Predicate::StartsWith(fold, start)))
+            Ok(Part::one(Question::StartsWith(fold, start)))
         }
         [first, StringPart::Plain(text)] if is_plain && *first == many => {
             let end = fold.apply_inside(text);
@@ -175,14 +195,14 @@ pub(super) fn text_predicate(
             } else {
                 &end
             };
-            Ok(Part::Other(Predicate::EndsWith(fold, end.to_owned())))
+            Ok(Part::one(Question::EndsWith(fold, end.to_owned())))
         }
         parts => wildcard_regex(parts, fold, is_windash)
-            .map(|regex| Part::Other(Predicate::Matches(fold, regex))),
+            .map(|regex| Part::one(Question::Matches(fold, regex))),
     }
 }
 
-fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<Regex, Refusal> {
+fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<String, Refusal> {
     let mut pattern = String::from("^");
     for part in parts {
         match part {

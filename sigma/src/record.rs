@@ -5,20 +5,20 @@
 
 use serde_json::Value;
 
-use super::predicate::Leaf;
+use crate::predicate::Leaf;
 
 /// Most values that one field of one record may have; more are not looked at.
 const LEAVES_MAX: usize = 10_000;
 
 /// A path, split.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RecordPath {
     /// The whole path, which may itself be a key with periods in it.
     whole: String,
     steps: Vec<Step>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Step {
     Member(String),
     Named(String),
@@ -45,6 +45,18 @@ impl RecordPath {
             whole: path.to_owned(),
             steps,
         }
+    }
+
+    /// The longest name on the path: a record without it has nothing there. None if the path has no name.
+    pub fn longest_name(&self) -> Option<&str> {
+        let names = self.steps.iter().filter_map(|step| match step {
+            Step::Named(name) => Some(name),
+            Step::Member(name) => name.parse::<usize>().is_err().then_some(name),
+        });
+        names
+            .max_by_key(|name| name.len())
+            .map(String::as_str)
+            .filter(|name| !name.is_empty())
     }
 
     /// Calls `found` with each value at the path; JSON null is no value.

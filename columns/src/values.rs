@@ -9,7 +9,7 @@ use super::Cell;
 /// The value as a cell of its kind; none if it cannot be one.
 ///
 /// A JSON null, and for numbers, times and booleans an empty string, is a null cell: Microsoft writes both for "nothing".
-pub(crate) fn read(kind: Kind, value: &Value) -> Option<Cell> {
+pub fn read(kind: Kind, value: &Value) -> Option<Cell> {
     if value.is_null() {
         return Some(Cell::Null);
     }

@@ -1,28 +1,56 @@
 //! Detections and conditions of a rule as a [`Formula`] over tests.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, LogSource, Modifier, Quantifier, SelectorPattern,
     SigmaRule, SigmaValue, detection_name_matches,
 };
-use schemas::tables::Kind;
 
-use super::formula::Formula;
 use super::item;
-use super::predicate::{Fold, Position, Predicate};
-use super::test::{Question, Test};
-use crate::error::Refusal;
-use crate::mapping::{self, Field, Mapping, Means, Place};
+use crate::mapping::{Field, Mapping, Means, Place};
+use crate::plan::formula::Formula;
+use crate::predicate::{Fold, Position, Predicate, Question};
+use crate::refusal::Refusal;
+
+/// A test that rules share: it holds for a row or it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// A question about the values of one field.
+    Value(Place, Question),
+    /// How the second field's value stands in the first's.
+    Reference(Place, Place, Position, Fold),
+}
+
+impl Test {
+    /// The fields that it looks at.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        match self {
+            Self::Value(place, _) => [Some(place), None],
+            Self::Reference(left, right, _, _) => [Some(left), Some(right)],
+        }
+        .into_iter()
+        .flatten()
+    }
+
+    /// How dear it is to ask: columns before paths before the whole record.
+    fn cost(&self) -> u8 {
+        let cost = |place: &Place| match place {
+            Place::Column(_) => 0,
+            Place::Raw(_) => 1,
+            Place::Anywhere => 2,
+        };
+        self.places().map(cost).max().unwrap_or(0)
+    }
+}
 
 /// The tests of all rules of a plan, each once however many rules ask it.
 #[derive(Debug)]
 pub struct Builder {
     mapping: Mapping,
     /// The tests, by their number.
-    pub tests: Vec<Arc<Test>>,
-    numbers: HashMap<String, usize>,
+    pub tests: Vec<Test>,
+    numbers: HashMap<Test, usize>,
 }
 
 impl Builder {
@@ -76,12 +104,9 @@ impl Builder {
             ("service", &logsource.service),
         ] {
             if let Some(word) = word {
-                let words = HashSet::from([word.to_lowercase()]);
-                members.push(self.add(
-                    format!("gate {column} {word}"),
-                    vec![(Place::Column(column.to_owned()), Kind::Category)],
-                    Question::One(Predicate::OneOf(Fold::Lower, words)),
-                ));
+                let words = BTreeSet::from([word.to_lowercase()]);
+                let question = Question::OneOf(Fold::Lower, words);
+                members.push(self.ask(&Place::Column(column.to_owned()), question));
             }
         }
         members.push(formula);
@@ -122,11 +147,7 @@ impl Builder {
 
     fn keywords(&mut self, values: &[SigmaValue], is_all: bool) -> Result<Formula, Refusal> {
         let predicate = item::keywords(values, is_all)?;
-        Ok(self.add(
-            format!("keywords {is_all} {values:?}"),
-            vec![(Place::Anywhere, Kind::Text)],
-            Question::One(predicate),
-        ))
+        Ok(self.predicate(&Place::Anywhere, predicate))
     }
 
     fn item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
@@ -135,13 +156,11 @@ impl Builder {
             return self.unnamed(item);
         };
         let field = self.mapping.field(name);
-        let key = format!("{:?} {modifiers:?} {:?}", field, item.values);
         if modifiers.contains(&Modifier::FieldRef) {
-            return self.reference(&key, field, item);
+            return self.reference(&field, item);
         }
         let predicate = meant(item, &field)?;
-        let place = self.place(field.place);
-        Ok(self.add(key, vec![place], Question::One(predicate)))
+        Ok(self.predicate(&field.place, predicate))
     }
 
     /// An item without a field name: keywords with modifiers.
@@ -159,20 +178,10 @@ impl Builder {
             });
         }
         let predicate = item::predicate(item, Fold::Lower)?;
-        let key = format!("keywords {modifiers:?} {:?}", item.values);
-        Ok(self.add(
-            key,
-            vec![(Place::Anywhere, Kind::Text)],
-            Question::One(predicate),
-        ))
+        Ok(self.predicate(&Place::Anywhere, predicate))
     }
 
-    fn reference(
-        &mut self,
-        key: &str,
-        field: Field,
-        item: &DetectionItem,
-    ) -> Result<Formula, Refusal> {
+    fn reference(&mut self, field: &Field, item: &DetectionItem) -> Result<Formula, Refusal> {
         let mut position = Position::Whole;
         let mut fold = field.fold;
         let mut is_negated = false;
@@ -191,7 +200,6 @@ impl Builder {
                 }
             }
         }
-        let place = self.place(field.place);
         let mut members = Vec::new();
         for value in &item.values {
             let SigmaValue::String(other) = value else {
@@ -200,42 +208,46 @@ impl Builder {
                 });
             };
             let other = self.mapping.field(&other.original).place;
-            let places = vec![place.clone(), self.place(other)];
-            members.push(self.add(
-                format!("{key} {value}"),
-                places,
-                Question::Reference(position, fold),
-            ));
+            members.push(self.test(Test::Reference(field.place.clone(), other, position, fold)));
         }
         let formula = single(members, Formula::Or)?;
         if !is_negated {
             return Ok(formula);
         }
-        let exists = self.add(
-            format!("{key} exists"),
-            vec![place],
-            Question::One(Predicate::Exists(true)),
-        );
+        let exists = self.ask(&field.place, Question::Exists);
         Ok(Formula::And(vec![exists, Formula::Not(Box::new(formula))]))
     }
 
-    fn place(&self, place: Place) -> (Place, Kind) {
-        let kind = match &place {
-            Place::Column(name) => mapping::kind(self.mapping, name),
-            Place::Raw(_) | Place::Anywhere => Kind::Text,
-        };
-        (place, kind)
+    /// A predicate on the values at `place`, down to single questions.
+    fn predicate(&mut self, place: &Place, predicate: Predicate) -> Formula {
+        match predicate {
+            Predicate::One(question) => self.ask(place, question),
+            Predicate::Any(members) => Formula::Or(self.predicates(place, members)),
+            Predicate::All(members) => Formula::And(self.predicates(place, members)),
+            Predicate::Not(inner) => {
+                let exists = self.ask(place, Question::Exists);
+                let inner = self.predicate(place, *inner);
+                Formula::And(vec![exists, Formula::Not(Box::new(inner))])
+            }
+        }
     }
 
-    fn add(&mut self, key: String, places: Vec<(Place, Kind)>, question: Question) -> Formula {
+    fn predicates(&mut self, place: &Place, members: Vec<Predicate>) -> Vec<Formula> {
+        members
+            .into_iter()
+            .map(|member| self.predicate(place, member))
+            .collect()
+    }
+
+    fn ask(&mut self, place: &Place, question: Question) -> Formula {
+        self.test(Test::Value(place.clone(), question))
+    }
+
+    fn test(&mut self, test: Test) -> Formula {
         let next = self.tests.len();
-        let number = *self.numbers.entry(key.clone()).or_insert(next);
+        let number = *self.numbers.entry(test.clone()).or_insert(next);
         if number == next {
-            self.tests.push(Arc::new(Test {
-                key,
-                places,
-                question,
-            }));
+            self.tests.push(test);
         }
         Formula::Test(number)
     }
@@ -264,16 +276,15 @@ fn meant(item: &DetectionItem, field: &Field) -> Result<Predicate, Refusal> {
 
 fn of_meaning(means: Means) -> Predicate {
     let set = |words: &[&str]| {
-        Predicate::OneOf(
-            Fold::Lower,
-            words.iter().map(|word| (*word).to_owned()).collect(),
-        )
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Predicate::One(Question::OneOf(Fold::Lower, words))
     };
     match means {
         Means::OneOf(words) => set(words),
-        Means::NoneOf(words) => {
-            Predicate::Any(vec![Predicate::Null, Predicate::Not(Box::new(set(words)))])
-        }
+        Means::NoneOf(words) => Predicate::Any(vec![
+            Predicate::One(Question::Null),
+            Predicate::Not(Box::new(set(words))),
+        ]),
     }
 }
 

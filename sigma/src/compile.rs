@@ -1,0 +1,6 @@
+//! From the text of a rule to a formula over tests of fields.
+
+pub mod detection;
+pub mod item;
+mod modifiers;
+pub mod text;
