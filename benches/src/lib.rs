@@ -3,3 +3,5 @@
 pub mod cpu;
 pub mod detection;
 pub mod ingestion;
+pub mod kit;
+pub mod stored;

@@ -1,6 +1,8 @@
 //! What `benches/run` measures, one part at a time.
 //!
 //! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON;
+//! `bench store EVENTS.ndjson RULES_FOLDER FOLDER` stores them and prints the bytes;
+//! `bench stored FOLDER RULES_FOLDER THREADS` prints counts per rule over what is stored;
 //! `bench ingest EVENTS.ndjson BROKERS` and `bench produce EVENTS.ndjson BROKERS` print how many were acknowledged.
 //! Exit code: 0 done, 2 could not run.
 
@@ -9,16 +11,18 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
-use benches::{detection, ingestion};
+use benches::{detection, ingestion, stored};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["detect", events, rules] => detect(Path::new(events), Path::new(rules)),
+        ["store", events, rules, folder] => store(Path::new(events), Path::new(rules), Path::new(folder)),
+        ["stored", folder, rules, threads] => detect_stored(Path::new(folder), Path::new(rules), threads),
         ["ingest", events, brokers] => acknowledged(ingestion::import(Path::new(events), brokers)),
         ["produce", events, brokers] => acknowledged(ingestion::produce(Path::new(events), brokers)),
-        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER | bench ingest|produce EVENTS.ndjson BROKERS".into()),
+        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER | bench store EVENTS.ndjson RULES_FOLDER FOLDER | bench stored FOLDER RULES_FOLDER THREADS | bench ingest|produce EVENTS.ndjson BROKERS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,6 +38,16 @@ fn main() -> ExitCode {
 fn detect(events: &Path, rules: &Path) -> Result<(), Box<dyn Error>> {
     let report = detection::run(events, rules)?;
     writeln!(stdout(), "{:#}", detection::to_json(&report))?;
+    Ok(())
+}
+
+fn store(events: &Path, rules: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
+    writeln!(stdout(), "{}", stored::store(events, rules, folder)?)?;
+    Ok(())
+}
+
+fn detect_stored(folder: &Path, rules: &Path, threads: &str) -> Result<(), Box<dyn Error>> {
+    stored::detect(folder, rules, threads.parse()?, &mut stdout())?;
     Ok(())
 }
 
