@@ -1,6 +1,7 @@
 //! `vedette sql`: one query, or a small shell with history and completion.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -8,6 +9,8 @@ use clap::{Args, ValueEnum};
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::record_batch::RecordBatch;
+use detect::matches::RuleConditions;
+use detect::stage::ruleset;
 use lake::Lake;
 
 use crate::config::Config;
@@ -22,6 +25,7 @@ pub(crate) use table::inert;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   vedette sql \"SELECT operation, count(*) AS n FROM m365_activity GROUP BY 1 ORDER BY 2 DESC\"
+  vedette sql \"SELECT event_time, user_id FROM matches('SAAS-M365-00002')\"      the rows that a rule finds
   vedette sql --output json 'SELECT * FROM alerts' | jq .title
   vedette sql                      a shell: \\d lists tables, \\d NAME a table's columns, \\q quits";
 
@@ -56,6 +60,8 @@ impl Sql {
         let lake = runtime
             .block_on(Lake::open(&config.lake()))
             .context("could not open the lake")?;
+        let rules = Arc::new(ruleset(&config.detect())?);
+        let lake = lake.with_conditions(Arc::new(RuleConditions::new(rules)));
         let output = self.output.unwrap_or(if std::io::stdout().is_terminal() {
             Output::Table
         } else {

@@ -13,6 +13,7 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
+pub mod matches;
 pub mod rules;
 pub mod stage;
 pub mod subject;

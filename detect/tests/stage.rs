@@ -10,6 +10,8 @@ use std::time::Duration;
 use bus::config::LogConfig;
 use bus::{Bus, BusConfig, Message};
 use detect::backtest::evaluate_lake;
+use detect::matches::RuleConditions;
+use detect::subject::text;
 use detect::{DetectConfig, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
@@ -168,7 +170,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
         let file = sigma::plan::chunk::row_group::ParquetFile::open(file).unwrap();
         let rows = file.row_groups().next().unwrap().read(None).unwrap();
         let row = usize::try_from(evidence.row).unwrap();
-        let found = detect::subject::text(&rows, "event_id", row);
+        let found = text(&rows, "event_id", row);
         assert_eq!(
             found.as_ref(),
             Some(&evidence.event_id),
@@ -186,6 +188,45 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
         .await
         .unwrap();
     assert_eq!(ids(&alerts), batch.into_keys().collect());
+    for rule in rules.rules() {
+        let raised = alerts.iter().filter(|alert| alert.label == rule.label);
+        let events: BTreeSet<String> = raised
+            .map(|alert| alert.evidence[0].event_id.clone())
+            .collect();
+        assert_eq!(matched(&lake, &rule.label).await, events, "{}", rule.label);
+    }
+}
+
+/// Ids of the events that a rule finds in SQL.
+async fn matched(lake: &LakeConfig, label: &str) -> BTreeSet<String> {
+    let rules = sigma::Ruleset::compile(&mut detect::rules::builtin());
+    let conditions = Arc::new(RuleConditions::new(Arc::new(rules)));
+    let lake = Lake::open(lake).await.unwrap().with_conditions(conditions);
+    let query = format!("SELECT event_id FROM matches('{label}')");
+    let (_, batches) = lake.query_all(&query).await.unwrap();
+    let mut events = BTreeSet::new();
+    for batch in &batches {
+        events.extend((0..batch.num_rows()).filter_map(|row| text(batch, "event_id", row)));
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_rule_that_nobody_has_is_told_with_those_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_bus, config) = open(folder.path()).await;
+    let rules = Arc::new(sigma::Ruleset::compile(&mut detect::rules::builtin()));
+    let lake = Lake::open(&config).await.unwrap();
+    let lake = lake.with_conditions(Arc::new(RuleConditions::new(rules)));
+    for (call, expected) in [
+        ("matches('nobody')", "SAAS-M365-00001"),
+        ("matches(1)", "takes one text"),
+        ("matches()", "takes one text"),
+    ] {
+        let answer = lake.query_all(&format!("SELECT * FROM {call}")).await;
+        let message = format!("{:?}", answer.unwrap_err());
+        assert!(message.contains(expected), "{message}");
+    }
 }
 
 /// Compaction and its clean-up may remove a file before detect has read it: noted, not a stall.

@@ -18,6 +18,7 @@ use crate::delta::{LiveTable, Snapshot, file};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
 use crate::sql;
+use crate::sql::matches::Conditions;
 use crate::sql::views::VIEWS;
 
 /// A data file of a table.
@@ -41,6 +42,7 @@ pub struct Lake {
     location: PathBuf,
     tables: Arc<BTreeMap<Table, Mutex<LiveTable>>>,
     state: Arc<SessionState>,
+    conditions: Option<Arc<dyn Conditions>>,
 }
 
 impl Lake {
@@ -59,7 +61,17 @@ impl Lake {
             location,
             tables: Arc::new(tables),
             state: Arc::new(sql::session()?),
+            conditions: None,
         })
+    }
+
+    /// Makes conditions known to SQL as `matches('NAME')`.
+    #[must_use]
+    pub fn with_conditions(self, conditions: Arc<dyn Conditions>) -> Self {
+        Self {
+            conditions: Some(conditions),
+            ..self
+        }
     }
 
     /// Runs one read-only query over the tables as they are now, each at one version throughout.
@@ -145,6 +157,10 @@ impl Lake {
     /// Names of the views.
     pub fn views() -> impl Iterator<Item = &'static str> {
         VIEWS.iter().map(|view| view.name)
+    }
+
+    pub(crate) fn conditions(&self) -> Option<Arc<dyn Conditions>> {
+        self.conditions.clone()
     }
 
     pub(crate) fn root(&self, table: Table) -> PathBuf {

@@ -1,5 +1,6 @@
 //! SQL over the lake: one read-only query at a time, over tables that stand still while it runs.
 
+pub(crate) mod matches;
 mod provider;
 pub(crate) mod views;
 
@@ -20,6 +21,7 @@ use schemas::tables::Table;
 
 use crate::error::LakeError;
 use crate::reader::Lake;
+use matches::Matches;
 use provider::SnapshotTable;
 use views::{VIEWS, View};
 
@@ -65,8 +67,12 @@ pub(crate) async fn run(
         context: &context,
         snapshots: HashMap::new(),
     };
+    let calls_matches = names.iter().any(|name| name.table() == matches::NAME);
     for name in names {
         catalogue.register(name.table()).await?;
+    }
+    if calls_matches {
+        catalogue.register_matches().await?;
     }
     let plan = context.state().statement_to_plan(statement).await?;
     SQLOptions::new()
@@ -162,6 +168,23 @@ impl Catalogue<'_> {
         if !self.context.table_exist(reference.clone())? {
             self.context.register_table(reference, provider)?;
         }
+        Ok(())
+    }
+
+    /// Makes `matches('NAME')` known, over the same snapshots as everything else in the query.
+    async fn register_matches(&mut self) -> Result<(), LakeError> {
+        let Some(conditions) = self.lake.conditions() else {
+            return Ok(());
+        };
+        for table in Table::EVENTS {
+            self.snapshot(*table).await?;
+        }
+        let function = Matches {
+            conditions,
+            tables: self.snapshots.clone(),
+        };
+        self.context
+            .register_udtf(matches::NAME, Arc::new(function));
         Ok(())
     }
 
