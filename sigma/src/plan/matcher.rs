@@ -6,13 +6,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
+use ahash::RandomState;
 use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use crate::compile::text::{REGEX_BYTES_MAX, expression};
 use crate::predicate::{Fold, Leaf, Network, Order, Question};
 use crate::refusal::Refusal;
+
+/// Questions by the folded word that answers them; a fast hash, because every distinct value is looked up.
+type Words = HashMap<String, Vec<usize>, RandomState>;
 
 /// The questions about one field, by their numbers.
 #[derive(Debug, Default)]
@@ -31,10 +36,14 @@ struct Form {
     fold: Fold,
     /// False if blanks and periods at the ends count, because only a part of the value is asked for.
     is_whole: bool,
-    words: HashMap<String, Vec<usize>>,
-    starts: BTreeMap<usize, HashMap<String, Vec<usize>>>,
-    ends: BTreeMap<usize, HashMap<String, Vec<usize>>>,
+    words: Words,
+    /// Lengths of the shortest and the longest of the words, in bytes.
+    lengths: RangeInclusive<usize>,
+    starts: BTreeMap<usize, Words>,
+    ends: BTreeMap<usize, Words>,
     inside: BTreeMap<String, Vec<usize>>,
+    /// True if nothing but whole words is asked for, and folding keeps the length of ASCII.
+    is_words_only: bool,
     /// Over the words of `inside`, in their order.
     automaton: Option<AhoCorasick>,
     /// The numbers of those words.
@@ -102,7 +111,7 @@ impl Matcher {
     }
 
     fn add(&mut self, number: usize, question: &Question) {
-        let push = |map: &mut HashMap<String, Vec<usize>>, word: &str| {
+        let push = |map: &mut Words, word: &str| {
             map.entry(word.to_owned()).or_default().push(number);
         };
         match question {
@@ -213,10 +222,12 @@ impl Form {
         Self {
             fold,
             is_whole,
-            words: HashMap::new(),
+            words: Words::default(),
+            lengths: 1..=0,
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
             inside: BTreeMap::new(),
+            is_words_only: false,
             automaton: None,
             inside_numbers: Vec::new(),
             patterns: Vec::new(),
@@ -225,6 +236,14 @@ impl Form {
     }
 
     fn finish(&mut self) -> Result<(), Refusal> {
+        let lengths = self.words.keys().map(String::len);
+        self.lengths = lengths.clone().min().unwrap_or(1)..=lengths.max().unwrap_or(0);
+        // Other ways of folding than to lower case change lengths.
+        self.is_words_only = self.fold != Fold::Operation
+            && self.starts.is_empty()
+            && self.ends.is_empty()
+            && self.inside.is_empty()
+            && self.patterns.is_empty();
         if !self.inside.is_empty() {
             let automaton = AhoCorasick::new(self.inside.keys()).map_err(|_| Refusal::Value {
                 value: self.inside.keys().cloned().collect::<Vec<_>>().join(", "),
@@ -239,6 +258,9 @@ impl Form {
     }
 
     fn ask(&self, text: &str, found: &mut dyn FnMut(usize)) {
+        if self.is_words_only && !self.lengths.contains(&text.len()) && text.is_ascii() {
+            return;
+        }
         let text = if self.is_whole {
             self.fold.apply(text)
         } else {
