@@ -164,12 +164,20 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
     })?;
     let read = tables.into_iter().map(|(name, file)| source(&name, file));
     read.collect::<Result<_, _>>().map_err(|fault| {
-        let line = text.lines().position(|line| {
-            line.to_lowercase()
-                .contains(&fault.subject().to_lowercase())
-        });
-        rejected(line.map(|line| line + 1), Refusal::Mapping { cause: fault })
+        let line = line_of(text, fault.subject());
+        rejected(line, Refusal::Mapping { cause: fault })
     })
+}
+
+/// The first line, from 1, on which `word` stands by itself.
+fn line_of(text: &str, word: &str) -> Option<usize> {
+    let is_end = |character: Option<char>| !character.is_some_and(char::is_alphanumeric);
+    let has = |line: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            is_end(line[..at].chars().next_back()) && is_end(line[at + word.len()..].chars().next())
+        })
+    };
+    text.lines().position(has).map(|line| line + 1)
 }
 
 fn source(name: &str, file: TableFile) -> Result<Source, Fault> {
