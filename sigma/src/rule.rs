@@ -87,6 +87,11 @@ impl Rule {
         })
     }
 
+    /// True if its label was made of its id.
+    fn has_made_label(&self) -> bool {
+        !self.sigma.custom_attributes.contains_key("label")
+    }
+
     /// What an alert of it means and what to check first.
     pub fn description(&self) -> String {
         let mut text = self

@@ -238,7 +238,7 @@ fn a_users_file_is_refused_with_file_line_and_reason() {
             "signins:\n  fields:\n    - nams: [A]",
             "x.yml:3: cannot read YAML: ",
         ),
-        ("signins: [", "x.yml:2: cannot read YAML: "),
+        ("signins: [", "x.yml:1: cannot read YAML: "),
         (&long, "x.yml: file has 300"),
     ] {
         let message = Extension::parse("x.yml", text).unwrap_err().to_string();

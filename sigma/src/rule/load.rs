@@ -205,7 +205,12 @@ impl Catalogue {
         });
     }
 
-    fn distinct(&self, rule: Rule) -> Result<Rule, Refusal> {
+    fn distinct(&self, mut rule: Rule) -> Result<Rule, Refusal> {
+        // Public ids may begin alike; a label that was made of the beginning takes the whole id then.
+        let is_taken = |loaded: &Rule| loaded.label.eq_ignore_ascii_case(&rule.label);
+        if rule.has_made_label() && self.loaded.iter().any(is_taken) {
+            rule.label = format!("SIGMA-{}", rule.id);
+        }
         let taken: HashMap<_, _> = [("id", &rule.id), ("label", &rule.label)].into();
         for loaded in &self.loaded {
             for (what, value) in [("id", &loaded.id), ("label", &loaded.label)] {
