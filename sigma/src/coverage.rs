@@ -129,8 +129,9 @@ impl Known<'_> {
 
     fn test(&self, test: &Test) -> Verdict {
         match test {
-            Test::Reference(..) | Test::Value(Place::Anywhere, _) => Verdict::CanFire,
-            Test::Value(_, Question::Null) => Verdict::CanFire,
+            Test::Reference(..)
+            | Test::Value(Place::Anywhere, _)
+            | Test::Value(_, Question::Null) => Verdict::CanFire,
             Test::Value(place, question) => {
                 for values in self.values(place) {
                     if let Some(verdict) = of_values(place, question, values) {
@@ -186,37 +187,36 @@ impl Known<'_> {
 
     /// Why the members of a conjunction cannot hold together, if they contradict what is documented of one field.
     fn never_together(&self, members: &[Formula]) -> Option<Reason> {
-        let asked = |place: &Place, word: &str| {
-            members.iter().any(|member| match member {
-                Formula::Test(number) => match &self.tests[*number] {
-                    Test::Value(own, Question::ContainsAny(_, words) | Question::OneOf(_, words)) => {
-                        is_same(own, place) && words.len() == 1 && words.iter().all(|own| own.contains(word))
-                    }
-                    _ => false,
-                },
-                // A conjunction within one is the same conjunction.
-                Formula::And(inner) => inner.iter().any(|inner| match inner {
-                    Formula::Test(number) => matches!(
-                        &self.tests[*number],
-                        Test::Value(own, Question::ContainsAny(_, words)) if is_same(own, place) && words.len() == 1 && words.contains(word)
-                    ),
-                    _ => false,
-                }),
+        let mut tests = Vec::new();
+        members
+            .iter()
+            .for_each(|member| self.conjuncts(member, &mut tests));
+        let is_asked = |place: &Place, word: &String| {
+            tests.iter().any(|test| match test {
+                Test::Value(own, Question::ContainsAny(_, words)) => {
+                    is_same(own, place) && words.len() == 1 && words.contains(word)
+                }
                 _ => false,
             })
         };
         let mut all = self.sources.iter().flat_map(|source| &source.values);
         let found = all.find(|values| {
-            !values.never_together.is_empty()
-                && values
-                    .never_together
-                    .iter()
-                    .all(|word| asked(&values.place, word))
+            let words = &values.never_together;
+            !words.is_empty() && words.iter().all(|word| is_asked(&values.place, word))
         })?;
-        Some(value_reason(
-            &found.place,
-            found.because.clone().unwrap_or_default(),
-        ))
+        let because = found.because.clone().unwrap_or_default();
+        Some(value_reason(&found.place, because))
+    }
+
+    /// The tests that must all hold for `formula` to hold.
+    fn conjuncts<'a>(&'a self, formula: &Formula, found: &mut Vec<&'a Test>) {
+        match formula {
+            Formula::Test(number) => found.push(&self.tests[*number]),
+            Formula::And(members) => members
+                .iter()
+                .for_each(|member| self.conjuncts(member, found)),
+            Formula::Or(_) | Formula::Not(_) | Formula::AtLeast(..) => {}
+        }
     }
 }
 

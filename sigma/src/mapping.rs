@@ -4,6 +4,22 @@
 //! `DeviceDetail.trusttype`) and few of the names are Microsoft's. Each file in `mapping/*.yml` is the table of one
 //! log source, and a user's file of the same form adds to it. A name is looked up in this order: the user's names,
 //! ours, the lake's column of that name or path, the same path in the raw record.
+//!
+//! ```yaml
+//! signins:
+//!   logsources:                      # one of each must match; without services the product is enough
+//!     - {products: [acme], services: [logons]}
+//!   fields:
+//!     - names: [Outcome]             # in any letter case
+//!       column: result_type          # or `paths: ['properties.acme.ring', 'tags[Ring]']`, or `anywhere: true`
+//!       fold: operation              # exact, lower (default), operation: dashes, blanks, trailing periods
+//!       words:                       # what a rule's word means beside itself; also under `contains`
+//!         locked: {one_of: ['50053']}                        # none_of, contains, starts_with, present
+//!         from abroad: {where: {Country: {none_of: [NL]}}}   # of other fields; `*` is the whole record
+//!   values:                          # what coverage knows of values: a closed set, or a form
+//!     - {column: result_type, documented: ['0', '50053']}
+//!   known: [properties.acme]         # paths without a column that exist
+//! ```
 
 pub mod extension;
 mod file;

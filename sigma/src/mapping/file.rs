@@ -232,7 +232,7 @@ fn field(table: Table, line: FieldFile) -> Result<(Vec<String>, Field), Fault> {
     let meanings = line
         .words
         .into_iter()
-        .map(|(word, file)| meaning(word, file));
+        .map(|(word, file)| meaning(&word, file));
     let field = Field {
         place,
         fold,
@@ -270,7 +270,7 @@ fn path(text: &str, written: &str) -> Result<RecordPath, Fault> {
         })
 }
 
-fn meaning(word: String, file: WordFile) -> Result<Meaning, Fault> {
+fn meaning(word: &str, file: WordFile) -> Result<Meaning, Fault> {
     let own = AskFile {
         one_of: file.one_of,
         none_of: file.none_of,
@@ -282,13 +282,13 @@ fn meaning(word: String, file: WordFile) -> Result<Meaning, Fault> {
     if !own.is_empty() || file.elsewhere.is_empty() {
         clauses.push(Clause {
             field: None,
-            ask: ask(&word, own)?,
+            ask: ask(word, own)?,
         });
     }
     for (field, file) in file.elsewhere {
         clauses.push(Clause {
             field: Some(field),
-            ask: ask(&word, file)?,
+            ask: ask(word, file)?,
         });
     }
     Ok(Meaning {
