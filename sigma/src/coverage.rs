@@ -188,9 +188,9 @@ impl Known<'_> {
     /// Why the members of a conjunction cannot hold together, if they contradict what is documented of one field.
     fn never_together(&self, members: &[Formula]) -> Option<Reason> {
         let mut tests = Vec::new();
-        members
-            .iter()
-            .for_each(|member| self.conjuncts(member, &mut tests));
+        for member in members {
+            self.conjuncts(member, &mut tests);
+        }
         let is_asked = |place: &Place, word: &String| {
             tests.iter().any(|test| match test {
                 Test::Value(own, Question::ContainsAny(_, words)) => {
@@ -212,9 +212,11 @@ impl Known<'_> {
     fn conjuncts<'a>(&'a self, formula: &Formula, found: &mut Vec<&'a Test>) {
         match formula {
             Formula::Test(number) => found.push(&self.tests[*number]),
-            Formula::And(members) => members
-                .iter()
-                .for_each(|member| self.conjuncts(member, found)),
+            Formula::And(members) => {
+                for member in members {
+                    self.conjuncts(member, found);
+                }
+            }
             Formula::Or(_) | Formula::Not(_) | Formula::AtLeast(..) => {}
         }
     }

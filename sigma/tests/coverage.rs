@@ -35,101 +35,104 @@ fn of(service: &str, detection: &str, seen: &[(&str, &[&str])]) -> String {
     }
 }
 
+/// The service and the detection of a rule, and how the verdict on it begins.
+const VERDICTS: &[(&str, &str, &str)] = &[
+    (
+        "riskdetection",
+        "s: {riskEventType: unlikelyTravel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: impossibleTravel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType|endswith: Travel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: moonlight}, condition: s",
+        "cannot: risk_event_type never has such a value: Microsoft documents admin",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: [moonlight, newCountry]}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and b",
+        "cannot: risk_level never",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a or b",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and not b",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a1: {riskLevel: x}, a2: {riskLevel: y}, a3: {riskLevel: low}, condition: 2 of a*",
+        "cannot: risk_level never",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType|cased: UnlikelyTravel}, condition: s",
+        "unknown: risk_event_type never",
+    ),
+    (
+        "signinlogs",
+        "s: {properties.message: Device Code}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {properties.message: Carrier Pigeon}, condition: s",
+        "cannot: authentication_protocol never",
+    ),
+    (
+        "signinlogs",
+        "s: {DeviceDetail.trusttype: null}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {NetworkLocationDetails: '[]'}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {ShoeSize: 44}, condition: s",
+        "unknown: no documentation names field properties.ShoeSize",
+    ),
+    ("signinlogs", "s: [anything], condition: s", "can fire"),
+    (
+        "activitylogs",
+        "s: {properties.message: Delete device}, condition: s",
+        "cannot: properties.message never has such a value: an operation of Azure",
+    ),
+    (
+        "auditlogs",
+        "s: {properties.message|contains|all: [Add user, Add member to role]}, condition: s",
+        "cannot: activity_display_name never has such a value: an activity has one name",
+    ),
+    (
+        "auditlogs",
+        "s: {properties.message: [Add user, Add member to role]}, condition: s",
+        "can fire",
+    ),
+];
+
 #[test]
 fn a_value_that_microsoft_never_sends_cannot_be_found() {
-    for (service, detection, expected) in [
-        (
-            "riskdetection",
-            "s: {riskEventType: unlikelyTravel}, condition: s",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "s: {riskEventType: impossibleTravel}, condition: s",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "s: {riskEventType|endswith: Travel}, condition: s",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "s: {riskEventType: moonlight}, condition: s",
-            "cannot: risk_event_type never has such a value: Microsoft documents admin",
-        ),
-        (
-            "riskdetection",
-            "s: {riskEventType: [moonlight, newCountry]}, condition: s",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and b",
-            "cannot: risk_level never",
-        ),
-        (
-            "riskdetection",
-            "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a or b",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and not b",
-            "can fire",
-        ),
-        (
-            "riskdetection",
-            "a1: {riskLevel: x}, a2: {riskLevel: y}, a3: {riskLevel: low}, condition: 2 of a*",
-            "cannot: risk_level never",
-        ),
-        (
-            "riskdetection",
-            "s: {riskEventType|cased: UnlikelyTravel}, condition: s",
-            "unknown: risk_event_type never",
-        ),
-        (
-            "signinlogs",
-            "s: {properties.message: Device Code}, condition: s",
-            "can fire",
-        ),
-        (
-            "signinlogs",
-            "s: {properties.message: Carrier Pigeon}, condition: s",
-            "cannot: authentication_protocol never",
-        ),
-        (
-            "signinlogs",
-            "s: {DeviceDetail.trusttype: null}, condition: s",
-            "can fire",
-        ),
-        (
-            "signinlogs",
-            "s: {NetworkLocationDetails: '[]'}, condition: s",
-            "can fire",
-        ),
-        (
-            "signinlogs",
-            "s: {ShoeSize: 44}, condition: s",
-            "unknown: no documentation names field properties.ShoeSize",
-        ),
-        ("signinlogs", "s: [anything], condition: s", "can fire"),
-        (
-            "activitylogs",
-            "s: {properties.message: Delete device}, condition: s",
-            "cannot: properties.message never has such a value: an operation of Azure",
-        ),
-        (
-            "auditlogs",
-            "s: {properties.message|contains|all: [Add user, Add member to role]}, condition: s",
-            "cannot: activity_display_name never has such a value: an activity has one name",
-        ),
-        (
-            "auditlogs",
-            "s: {properties.message: [Add user, Add member to role]}, condition: s",
-            "can fire",
-        ),
-    ] {
+    for (service, detection, expected) in VERDICTS {
         let found = of(service, detection, &[]);
         assert!(found.starts_with(expected), "{detection}: {found}");
     }

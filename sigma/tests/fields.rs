@@ -1,7 +1,4 @@
 //! Fields of rules reach the values of records of real shape, whatever style their names and values are written in.
-
-#![expect(clippy::unwrap_used, reason = "test code: what is found is printed")]
-
 #[path = "corpus/records.rs"]
 #[expect(dead_code, reason = "the tests of public rules use the rest")]
 mod records;
