@@ -2,5 +2,6 @@
 
 pub mod detection;
 pub mod item;
+mod meaning;
 mod modifiers;
 pub mod text;

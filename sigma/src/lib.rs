@@ -5,9 +5,11 @@
 //!                                               │ distinct values first, rows only where a value hit
 //! batch or row group ───────────────────────────┴─▶ hits
 //! ```
+//! `coverage` asks of compiled rules whether they can fire at all.
 //! Pure: no clock, no bus, no lake. It knows Arrow and nothing of `DataFusion`, so it builds and tests in seconds.
 
 pub mod compile;
+pub mod coverage;
 pub mod mapping;
 pub mod plan;
 pub mod predicate;

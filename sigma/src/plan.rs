@@ -15,6 +15,7 @@ mod records;
 pub mod rows;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rsigma_parser::SigmaRule;
 use schemas::tables::Kind;
@@ -23,7 +24,7 @@ use self::formula::Formula;
 use self::matcher::Matcher;
 use self::records::Records;
 use crate::compile::detection::{Builder, Test};
-use crate::mapping::{self, Mapping, Place};
+use crate::mapping::{self, Extension, Mapping, Place};
 use crate::predicate::Question;
 use crate::refusal::Refusal;
 
@@ -73,7 +74,16 @@ impl Plan {
         mapping: Mapping,
         rules: impl IntoIterator<Item = (usize, &'a SigmaRule)>,
     ) -> (Self, Vec<(usize, Refusal)>) {
-        let mut builder = Builder::new(mapping);
+        Self::extended(mapping, &Arc::default(), rules)
+    }
+
+    /// As [`Plan::new`], with a user's names of fields before our own.
+    pub fn extended<'a>(
+        mapping: Mapping,
+        extension: &Arc<Extension>,
+        rules: impl IntoIterator<Item = (usize, &'a SigmaRule)>,
+    ) -> (Self, Vec<(usize, Refusal)>) {
+        let mut builder = Builder::new(mapping, extension);
         let mut compiled = Vec::new();
         let mut refused = Vec::new();
         for (number, rule) in rules {

@@ -86,10 +86,19 @@ pub enum Refusal {
         depth: usize,
     },
     /// No table of the lake holds this log source.
-    #[error("no table holds log source \"{logsource}\"")]
+    #[error("no table holds log source \"{logsource}\"; known are {known}")]
     LogSource {
         /// Product, category and service.
         logsource: String,
+        /// What is known.
+        known: String,
+    },
+    /// A mapping file names what is not there, or cannot be read.
+    #[error("cannot read mapping")]
+    Mapping {
+        /// Why.
+        #[source]
+        cause: crate::mapping::Fault,
     },
     /// A key of the rule does not have the form that it needs.
     #[error("cannot read key \"{key}\"")]

@@ -11,10 +11,10 @@ use schemas::tables::Table;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::mapping;
+use crate::mapping::{Extension, logsource};
 use crate::refusal::Refusal;
 
-pub use cases::{CaseFailure, check_cases};
+pub use cases::{CaseFailure, check_cases, check_cases_with};
 pub use load::{Catalogue, Rejected, load_folder};
 
 /// A rule, read and checked.
@@ -60,11 +60,11 @@ pub struct Case {
 }
 
 impl Rule {
-    /// Checks a parsed rule; `file` is where it came from.
+    /// Checks a parsed rule; `file` is where it came from, `extension` adds names of log sources.
     ///
     /// # Errors
     /// [`Refusal`] if it has no id or table, or one of our keys has another form than it needs.
-    pub fn new(file: &str, sigma: SigmaRule) -> Result<Self, Refusal> {
+    pub fn new(file: &str, sigma: SigmaRule, extension: &Extension) -> Result<Self, Refusal> {
         let id = sigma.id.clone().ok_or(Refusal::NoId)?;
         let number: Option<u32> = key(&sigma, "label")?;
         let label = match number {
@@ -74,7 +74,7 @@ impl Rule {
         let (techniques, tactics) = attack::split(&sigma.tags);
         Ok(Self {
             file: file.to_owned(),
-            table: mapping::table(&sigma.logsource)?,
+            table: logsource::table(extension, &sigma.logsource)?,
             severity: severity(&sigma),
             label,
             id,
@@ -85,6 +85,11 @@ impl Rule {
             cases: key::<Vec<Case>>(&sigma, "cases")?.unwrap_or_default(),
             sigma,
         })
+    }
+
+    /// True if its label was made of its id.
+    fn has_made_label(&self) -> bool {
+        !self.sigma.custom_attributes.contains_key("label")
     }
 
     /// What an alert of it means and what to check first.

@@ -16,7 +16,7 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
-    /// Compiles the loaded rules of a catalogue; one that cannot be compiled moves to the rejected ones.
+    /// Compiles the loaded rules of a catalogue with its names of fields; one that cannot be compiled moves to the rejected ones.
     pub fn compile(catalogue: &mut Catalogue) -> Self {
         let rules = catalogue.loaded.clone();
         let mut by_table: BTreeMap<Table, Vec<usize>> = BTreeMap::new();
@@ -28,7 +28,8 @@ impl Ruleset {
             let of_table = numbers
                 .iter()
                 .map(|number| (*number, &rules[*number].sigma));
-            let (plan, refused) = Plan::new(Mapping::Lake(table), of_table);
+            let (plan, refused) =
+                Plan::extended(Mapping::Lake(table), &catalogue.extension, of_table);
             for (number, reason) in refused {
                 catalogue.refuse(&rules[number], reason);
             }

@@ -1,6 +1,7 @@
 //! Detections and conditions of a rule as a [`Formula`] over tests.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, LogSource, Modifier, Quantifier, SelectorPattern,
@@ -8,7 +9,7 @@ use rsigma_parser::{
 };
 
 use super::item;
-use crate::mapping::{Field, Mapping, Means, Place};
+use crate::mapping::{Extension, Field, Mapping, Place};
 use crate::plan::formula::Formula;
 use crate::predicate::{Fold, Position, Predicate, Question};
 use crate::refusal::Refusal;
@@ -48,16 +49,18 @@ impl Test {
 #[derive(Debug)]
 pub struct Builder {
     mapping: Mapping,
+    extension: Arc<Extension>,
     /// The tests, by their number.
     pub tests: Vec<Test>,
     numbers: HashMap<Test, usize>,
 }
 
 impl Builder {
-    /// No tests yet.
-    pub fn new(mapping: Mapping) -> Self {
+    /// No tests yet; names of `extension` come before our own.
+    pub fn new(mapping: Mapping, extension: &Arc<Extension>) -> Self {
         Self {
             mapping,
+            extension: Arc::clone(extension),
             tests: Vec::new(),
             numbers: HashMap::new(),
         }
@@ -155,12 +158,11 @@ impl Builder {
         let Some(name) = &item.field.name else {
             return self.unnamed(item);
         };
-        let field = self.mapping.field(name);
+        let field = self.field(name);
         if modifiers.contains(&Modifier::FieldRef) {
             return self.reference(&field, item);
         }
-        let predicate = meant(item, &field)?;
-        Ok(self.predicate(&field.place, predicate))
+        self.meant(item, &field)
     }
 
     /// An item without a field name: keywords with modifiers.
@@ -207,7 +209,7 @@ impl Builder {
                     value: value.to_string(),
                 });
             };
-            let other = self.mapping.field(&other.original).place;
+            let other = self.field(&other.original).place;
             members.push(self.test(Test::Reference(field.place.clone(), other, position, fold)));
         }
         let formula = single(members, Formula::Or)?;
@@ -218,8 +220,13 @@ impl Builder {
         Ok(Formula::And(vec![exists, Formula::Not(Box::new(formula))]))
     }
 
+    /// Where a field of this name stands.
+    pub(super) fn field(&self, name: &str) -> Field {
+        self.mapping.field_with(&self.extension, name)
+    }
+
     /// A predicate on the values at `place`, down to single questions.
-    fn predicate(&mut self, place: &Place, predicate: Predicate) -> Formula {
+    pub(super) fn predicate(&mut self, place: &Place, predicate: Predicate) -> Formula {
         match predicate {
             Predicate::One(question) => self.ask(place, question),
             Predicate::Any(members) => Formula::Or(self.predicates(place, members)),
@@ -253,43 +260,8 @@ impl Builder {
     }
 }
 
-/// The predicate of an item, with words of the field's own meaning replaced.
-fn meant(item: &DetectionItem, field: &Field) -> Result<Predicate, Refusal> {
-    if field.meanings.is_empty() || !item.field.modifiers.is_empty() {
-        return item::predicate(item, field.fold);
-    }
-    let mut members = Vec::new();
-    let mut others = item.clone();
-    others.values.clear();
-    for value in &item.values {
-        let word = value.to_string().to_lowercase();
-        match field.meanings.iter().find(|meaning| meaning.word == word) {
-            Some(meaning) => members.push(of_meaning(meaning.means)),
-            None => others.values.push(value.clone()),
-        }
-    }
-    if !others.values.is_empty() {
-        members.push(item::predicate(&others, field.fold)?);
-    }
-    Ok(Predicate::Any(members))
-}
-
-fn of_meaning(means: Means) -> Predicate {
-    let set = |words: &[&str]| {
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Predicate::One(Question::OneOf(Fold::Lower, words))
-    };
-    match means {
-        Means::OneOf(words) => set(words),
-        Means::NoneOf(words) => Predicate::Any(vec![
-            Predicate::One(Question::Null),
-            Predicate::Not(Box::new(set(words))),
-        ]),
-    }
-}
-
 /// One member as it is, several joined; none is refused.
-fn single(
+pub(super) fn single(
     mut members: Vec<Formula>,
     join: fn(Vec<Formula>) -> Formula,
 ) -> Result<Formula, Refusal> {

@@ -177,7 +177,14 @@ pub(super) fn text_predicate(
             Ok(Part::Word(fold, fold.apply(text).into_owned()))
         }
         [first, StringPart::Plain(text), last] if is_plain && *first == many && *last == many => {
-            Ok(Part::Inside(fold, fold.apply_inside(text).into_owned()))
+            let inside = fold.apply_inside(text);
+            // An operation's trailing period is Microsoft's whim (P20): a part of the name may miss it.
+            let inside = if fold == Fold::Operation {
+                inside.trim_end_matches('.')
+            } else {
+                &inside
+            };
+            Ok(Part::Inside(fold, inside.to_owned()))
         }
         [StringPart::Plain(text), last] if is_plain && *last == many => {
             let start = fold.apply_inside(text).trim_start().to_owned();

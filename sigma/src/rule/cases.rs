@@ -1,10 +1,12 @@
 //! Runs the cases beside a rule: what must alert, and what must not.
 
+use std::sync::Arc;
+
 use schemas::tables::Table;
 use schemas::wire::Event;
 
 use super::{Case, Rule};
-use crate::mapping::Mapping;
+use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 
@@ -26,11 +28,16 @@ pub struct CaseFailure {
 ///
 /// A rule needs a case that alerts and one that does not.
 pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
+    check_cases_with(rule, &Arc::default())
+}
+
+/// As [`check_cases`], with a user's names of fields before our own.
+pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFailure> {
     let mut failures: Vec<CaseFailure> = rule
         .cases
         .iter()
         .filter_map(|case| {
-            let found = alerts(rule, case);
+            let found = alerts(rule, case, extension);
             let is_right = found
                 .as_ref()
                 .is_ok_and(|found| *found == usize::from(case.alerts));
@@ -55,7 +62,7 @@ fn failure(rule: &Rule, case: &str, expected: u8, found: String) -> CaseFailure 
     }
 }
 
-fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
+fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize, String> {
     let table = match &case.table {
         Some(name) => Table::of_name(name).ok_or_else(|| format!("no table \"{name}\""))?,
         None => rule.table,
@@ -69,7 +76,7 @@ fn alerts(rule: &Rule, case: &Case) -> Result<usize, String> {
         raw: case.event.to_string().into(),
         ..Event::default()
     };
-    let (plan, refused) = Plan::new(Mapping::Lake(table), [(0, &rule.sigma)]);
+    let (plan, refused) = Plan::extended(Mapping::Lake(table), extension, [(0, &rule.sigma)]);
     if let Some((_, reason)) = refused.first() {
         return Err(reason.to_string());
     }

@@ -4,11 +4,13 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use rsigma_parser::parse_sigma_yaml;
 use serde_yaml_ng::Value;
 
 use super::Rule;
+use crate::mapping::Extension;
 use crate::refusal::Refusal;
 
 /// Largest file of rules, in bytes: the largest public one has 30 kB.
@@ -63,6 +65,8 @@ pub struct Catalogue {
     pub loaded: Vec<Rule>,
     /// What was refused.
     pub rejected: Vec<Rejected>,
+    /// A user's names of log sources and fields; set before rules are added.
+    pub extension: Arc<Extension>,
 }
 
 /// Adds the rules of a folder and its subfolders to those in `catalogue`.
@@ -135,6 +139,14 @@ fn list(
 }
 
 impl Catalogue {
+    /// No rules yet, and a user's names of log sources and fields.
+    pub fn extended(extension: Extension) -> Self {
+        Self {
+            extension: Arc::new(extension),
+            ..Self::default()
+        }
+    }
+
     /// Reads the rules of one file; what is refused is listed.
     pub fn add(&mut self, file: &str, bytes: &[u8]) {
         let text = match check(bytes) {
@@ -168,7 +180,8 @@ impl Catalogue {
             );
         }
         for sigma in parsed.rules {
-            match Rule::new(file, sigma).and_then(|rule| self.distinct(rule)) {
+            let rule = Rule::new(file, sigma, &self.extension);
+            match rule.and_then(|rule| self.distinct(rule)) {
                 Ok(rule) => self.loaded.push(rule),
                 Err(reason) => {
                     let line = line_of_refusal(text, &reason);
@@ -192,7 +205,12 @@ impl Catalogue {
         });
     }
 
-    fn distinct(&self, rule: Rule) -> Result<Rule, Refusal> {
+    fn distinct(&self, mut rule: Rule) -> Result<Rule, Refusal> {
+        // Public ids may begin alike; a label that was made of the beginning takes the whole id then.
+        let is_taken = |loaded: &Rule| loaded.label.eq_ignore_ascii_case(&rule.label);
+        if rule.has_made_label() && self.loaded.iter().any(is_taken) {
+            rule.label = format!("SIGMA-{}", rule.id);
+        }
         let taken: HashMap<_, _> = [("id", &rule.id), ("label", &rule.label)].into();
         for loaded in &self.loaded {
             for (what, value) in [("id", &loaded.id), ("label", &loaded.label)] {

@@ -1,0 +1,345 @@
+//! Reads mapping files: our own tables and a user's have the same form.
+
+use std::collections::BTreeMap;
+
+use schemas::tables::Table;
+use serde::Deserialize;
+
+use super::extension::{Source, Values};
+use super::logsource::Names;
+use super::lookup::natural_fold;
+use super::{Ask, Clause, Field, Meaning, Place};
+use crate::predicate::Fold;
+use crate::record::RecordPath;
+use crate::refusal::Refusal;
+use crate::rule::Rejected;
+use crate::rule::load::FILE_BYTES_MAX;
+
+/// Longest path, in bytes.
+const PATH_BYTES_MAX: usize = 512;
+
+/// Why a mapping file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It names no table that records of sources go to.
+    #[error("no table \"{name}\"")]
+    Table {
+        /// The name.
+        name: String,
+    },
+    /// The table has no such column.
+    #[error("table {table} has no column \"{name}\"")]
+    Column {
+        /// The table.
+        table: Table,
+        /// The name.
+        name: String,
+    },
+    /// A path has an empty step or an open bracket, or is too long.
+    #[error("cannot read path \"{path}\"")]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// A template of paths does not say where the field's name goes.
+    #[error("path \"{path}\" needs {{}} once, where the name of the field goes")]
+    Template {
+        /// The path.
+        path: String,
+    },
+    /// A field has no names, or not exactly one place.
+    #[error("field \"{name}\" needs names and one of column, paths, anywhere")]
+    Field {
+        /// Its first name.
+        name: String,
+    },
+    /// A word says nothing, or several things at once.
+    #[error(
+        "word \"{word}\" needs one of one_of, none_of, contains, starts_with, present, or where"
+    )]
+    Word {
+        /// The word.
+        word: String,
+    },
+    /// Values are documented for no place.
+    #[error("values need a column or a path")]
+    Values,
+}
+
+impl Fault {
+    /// The text in the file that it is about.
+    fn subject(&self) -> &str {
+        match self {
+            Self::Table { name } | Self::Column { name, .. } | Self::Field { name } => name,
+            Self::Path { path } | Self::Template { path } => path,
+            Self::Word { word } => word,
+            Self::Values => "values",
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TableFile {
+    logsources: Vec<Names>,
+    paths: Vec<String>,
+    fields: Vec<FieldFile>,
+    values: Vec<ValuesFile>,
+    known: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldFile {
+    names: Vec<String>,
+    column: Option<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+    #[serde(default)]
+    anywhere: bool,
+    fold: Option<FoldFile>,
+    #[serde(default)]
+    words: BTreeMap<String, WordFile>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FoldFile {
+    Exact,
+    Lower,
+    Operation,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AskFile {
+    one_of: Option<Vec<String>>,
+    none_of: Option<Vec<String>>,
+    contains: Option<Vec<String>>,
+    starts_with: Option<String>,
+    present: bool,
+}
+
+// Written out, because serde cannot both flatten and refuse unknown keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WordFile {
+    one_of: Option<Vec<String>>,
+    none_of: Option<Vec<String>>,
+    contains: Option<Vec<String>>,
+    starts_with: Option<String>,
+    present: bool,
+    #[serde(rename = "where")]
+    elsewhere: BTreeMap<String, AskFile>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ValuesFile {
+    column: Option<String>,
+    path: Option<String>,
+    documented: Option<Vec<String>>,
+    form: Option<String>,
+    never_together: Vec<String>,
+    because: Option<String>,
+}
+
+/// The tables of a file.
+pub(super) fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
+    let rejected = |line, reason| Rejected {
+        file: name.to_owned(),
+        line,
+        reason,
+    };
+    if text.len() > FILE_BYTES_MAX {
+        let reason = Refusal::FileTooLarge {
+            bytes: text.len(),
+            limit: FILE_BYTES_MAX,
+        };
+        return Err(rejected(None, reason));
+    }
+    let tables: BTreeMap<String, TableFile> = serde_yaml_ng::from_str(text).map_err(|cause| {
+        let line = cause.location().map(|place| place.line());
+        rejected(line, Refusal::Yaml { cause })
+    })?;
+    let read = tables.into_iter().map(|(name, file)| source(&name, file));
+    read.collect::<Result<_, _>>().map_err(|fault| {
+        let line = line_of(text, fault.subject());
+        rejected(line, Refusal::Mapping { cause: fault })
+    })
+}
+
+/// The first line, from 1, on which `word` stands by itself.
+fn line_of(text: &str, word: &str) -> Option<usize> {
+    let is_end = |character: Option<char>| !character.is_some_and(char::is_alphanumeric);
+    let has = |line: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            is_end(line[..at].chars().next_back()) && is_end(line[at + word.len()..].chars().next())
+        })
+    };
+    text.lines().position(has).map(|line| line + 1)
+}
+
+fn source(name: &str, file: TableFile) -> Result<Source, Fault> {
+    let table = Table::of_name(name)
+        .filter(|table| table.is_events())
+        .ok_or_else(|| Fault::Table {
+            name: name.to_owned(),
+        })?;
+    for template in &file.paths {
+        if template.matches("{}").count() != 1 {
+            let path = template.clone();
+            return Err(Fault::Template { path });
+        }
+        path(&template.replace("{}", "x"), template)?;
+    }
+    let fields = file.fields.into_iter();
+    let values = file.values.into_iter();
+    Ok(Source {
+        table,
+        logsources: file.logsources,
+        paths: file.paths,
+        aliases: fields
+            .map(|line| field(table, line))
+            .collect::<Result<_, _>>()?,
+        values: values
+            .map(|line| values_of(table, line))
+            .collect::<Result<_, _>>()?,
+        known: file.known,
+    })
+}
+
+fn field(table: Table, line: FieldFile) -> Result<(Vec<String>, Field), Fault> {
+    let first = line.names.first().cloned().unwrap_or_default();
+    let (place, natural) = match (&line.column, line.paths.as_slice(), line.anywhere) {
+        (Some(column), [], false) => (column_place(table, column)?, natural_fold(column)),
+        (None, paths, false) if !paths.is_empty() => {
+            let paths = paths.iter().map(|text| path(text, text));
+            let paths = paths.collect::<Result<_, _>>()?;
+            (Place::Raw(paths), Fold::Lower)
+        }
+        (None, [], true) => (Place::Anywhere, Fold::Lower),
+        _ => return Err(Fault::Field { name: first }),
+    };
+    if first.is_empty() {
+        return Err(Fault::Field { name: first });
+    }
+    let fold = line.fold.map_or(natural, |fold| match fold {
+        FoldFile::Exact => Fold::Exact,
+        FoldFile::Lower => Fold::Lower,
+        FoldFile::Operation => Fold::Operation,
+    });
+    let meanings = line
+        .words
+        .into_iter()
+        .map(|(word, file)| meaning(&word, file));
+    let field = Field {
+        place,
+        fold,
+        meanings: meanings.collect::<Result<_, _>>()?,
+    };
+    Ok((line.names, field))
+}
+
+fn column_place(table: Table, name: &str) -> Result<Place, Fault> {
+    if table.columns().iter().any(|column| column.name == name) {
+        return Ok(Place::Column(name.to_owned()));
+    }
+    Err(Fault::Column {
+        table,
+        name: name.to_owned(),
+    })
+}
+
+/// A path, checked; `written` is what the file says.
+fn path(text: &str, written: &str) -> Result<RecordPath, Fault> {
+    let mut rest = text;
+    let mut is_right = !text.is_empty() && text.len() <= PATH_BYTES_MAX;
+    while is_right && !rest.is_empty() {
+        let (step, after) = match rest.strip_prefix('[') {
+            Some(inside) => inside.split_once(']').unwrap_or(("", "")),
+            None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+        };
+        is_right = !step.trim().is_empty() && !step.contains(['[', ']']) && after != ".";
+        rest = after.strip_prefix('.').unwrap_or(after);
+    }
+    is_right
+        .then(|| RecordPath::new(text))
+        .ok_or_else(|| Fault::Path {
+            path: written.to_owned(),
+        })
+}
+
+fn meaning(word: &str, file: WordFile) -> Result<Meaning, Fault> {
+    let own = AskFile {
+        one_of: file.one_of,
+        none_of: file.none_of,
+        contains: file.contains,
+        starts_with: file.starts_with,
+        present: file.present,
+    };
+    let mut clauses = Vec::new();
+    if !own.is_empty() || file.elsewhere.is_empty() {
+        clauses.push(Clause {
+            field: None,
+            ask: ask(word, own)?,
+        });
+    }
+    for (field, file) in file.elsewhere {
+        clauses.push(Clause {
+            field: Some(field),
+            ask: ask(word, file)?,
+        });
+    }
+    Ok(Meaning {
+        word: word.to_lowercase(),
+        clauses,
+    })
+}
+
+impl AskFile {
+    fn is_empty(&self) -> bool {
+        self.one_of.is_none()
+            && self.none_of.is_none()
+            && self.contains.is_none()
+            && self.starts_with.is_none()
+            && !self.present
+    }
+}
+
+fn ask(word: &str, file: AskFile) -> Result<Ask, Fault> {
+    let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
+    let asks = [
+        file.one_of.map(|words| Ask::OneOf(lower(words))),
+        file.none_of.map(|words| Ask::NoneOf(lower(words))),
+        file.contains.map(|words| Ask::Contains(lower(words))),
+        file.starts_with
+            .map(|start| Ask::StartsWith(start.to_lowercase())),
+        file.present.then_some(Ask::Present),
+    ];
+    let mut asks = asks.into_iter().flatten();
+    match (asks.next(), asks.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Fault::Word {
+            word: word.to_owned(),
+        }),
+    }
+}
+
+fn values_of(table: Table, line: ValuesFile) -> Result<Values, Fault> {
+    let place = match (&line.column, &line.path) {
+        (Some(column), None) => column_place(table, column)?,
+        (None, Some(text)) => Place::Raw(vec![path(text, text)?]),
+        _ => return Err(Fault::Values),
+    };
+    let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
+    Ok(Values {
+        place,
+        documented: line
+            .documented
+            .map(|words| words.iter().map(|word| word.to_lowercase()).collect()),
+        form: line.form,
+        never_together: lower(line.never_together),
+        because: line.because,
+    })
+}

@@ -1,0 +1,89 @@
+//! The table of a log source in any style: product, service and category, or fewer of them.
+
+use rsigma_parser::LogSource;
+use schemas::tables::Table;
+use serde::Deserialize;
+
+use super::extension::{Extension, Source, built_in};
+use super::lookup::same_word;
+use crate::refusal::Refusal;
+
+/// Products and services that rules give a table; one of each must match.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// Products.
+    pub products: Vec<String>,
+    /// Services or categories; none if the product alone is enough.
+    pub services: Vec<String>,
+}
+
+impl Names {
+    fn has(&self, product: Option<&str>, service: Option<&str>) -> bool {
+        let known = |list: &[String], word: &str| list.iter().any(|name| same_word(name, word));
+        let is_product = product.is_none_or(|word| known(&self.products, word));
+        let is_service = match service {
+            Some(word) => known(&self.services, word),
+            None => self.services.is_empty() && product.is_some(),
+        };
+        is_product && is_service
+    }
+}
+
+/// The table that holds a rule's log source; names of `extension` come before our own.
+///
+/// The service decides; a category does where there is no service. Without a product, the service's name must
+/// belong to one table alone.
+///
+/// # Errors
+/// [`Refusal::LogSource`] if no table holds it, or more than one might.
+pub fn table(extension: &Extension, logsource: &LogSource) -> Result<Table, Refusal> {
+    let product = logsource.product.as_deref();
+    let service = logsource
+        .service
+        .as_deref()
+        .or(logsource.category.as_deref());
+    for sources in [extension.sources(), built_in().sources()] {
+        let mut found = sources.iter().filter(|source: &&Source| {
+            source
+                .logsources
+                .iter()
+                .any(|names| names.has(product, service))
+        });
+        match (found.next(), found.next()) {
+            (Some(only), None) => return Ok(only.table),
+            (Some(first), Some(_)) if product.is_some() => return Ok(first.table),
+            (Some(_), Some(_)) => break,
+            (None, _) => {}
+        }
+    }
+    Err(Refusal::LogSource {
+        logsource: describe(logsource),
+        known: known(extension),
+    })
+}
+
+fn describe(logsource: &LogSource) -> String {
+    [&logsource.product, &logsource.category, &logsource.service]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// One product and service for each table, as an example of what is known.
+fn known(extension: &Extension) -> String {
+    let example = |source: &Source| {
+        let names = source.logsources.first()?;
+        let services: Vec<&str> = names.services.iter().take(3).map(String::as_str).collect();
+        let product = names.products.first()?;
+        Some(format!(
+            "{} ({product}/{})",
+            source.table,
+            services.join("|")
+        ))
+    };
+    let all = extension.sources().iter().chain(built_in().sources());
+    all.filter_map(example).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,204 @@
+//! Whether rules can fire, from what Microsoft documents and from what a lake has seen.
+
+#![expect(clippy::print_stdout, reason = "test code: what is found is printed")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use schemas::tables::Table;
+use sigma::Catalogue;
+use sigma::coverage::{Verdict, navigator, verdict};
+use sigma::rule::load_folder;
+
+fn nothing_seen(_: Table, _: &str) -> Option<BTreeSet<String>> {
+    None
+}
+
+/// The verdict on a rule with this detection, as its name and reason.
+fn of(service: &str, detection: &str, seen: &[(&str, &[&str])]) -> String {
+    let rule = format!(
+        "title: t\nid: 6ef3f7c2-8c0f-4a57-b0d4-9e1f2a3b4c5d\nlogsource: {{product: azure, service: {service}}}\n\
+         detection: {{{detection}}}\n"
+    );
+    let mut catalogue = Catalogue::default();
+    catalogue.add("t.yml", rule.as_bytes());
+    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
+    let lake = |_: Table, column: &str| {
+        let found = seen.iter().find(|(name, _)| *name == column);
+        found.map(|(_, values)| values.iter().map(|value| (*value).to_owned()).collect())
+    };
+    match verdict(&catalogue.loaded[0], &Arc::default(), &lake) {
+        Verdict::CanFire => "can fire".to_owned(),
+        Verdict::Cannot(reason) => format!("cannot: {reason}"),
+        Verdict::Unknown(reason) => format!("unknown: {reason}"),
+    }
+}
+
+/// The service and the detection of a rule, and how the verdict on it begins.
+const VERDICTS: &[(&str, &str, &str)] = &[
+    (
+        "riskdetection",
+        "s: {riskEventType: unlikelyTravel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: impossibleTravel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType|endswith: Travel}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: moonlight}, condition: s",
+        "cannot: risk_event_type never has such a value: Microsoft documents admin",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType: [moonlight, newCountry]}, condition: s",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and b",
+        "cannot: risk_level never",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a or b",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a: {riskEventType: newCountry}, b: {riskLevel: extreme}, condition: a and not b",
+        "can fire",
+    ),
+    (
+        "riskdetection",
+        "a1: {riskLevel: x}, a2: {riskLevel: y}, a3: {riskLevel: low}, condition: 2 of a*",
+        "cannot: risk_level never",
+    ),
+    (
+        "riskdetection",
+        "s: {riskEventType|cased: UnlikelyTravel}, condition: s",
+        "unknown: risk_event_type never",
+    ),
+    (
+        "signinlogs",
+        "s: {properties.message: Device Code}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {properties.message: Carrier Pigeon}, condition: s",
+        "cannot: authentication_protocol never",
+    ),
+    (
+        "signinlogs",
+        "s: {DeviceDetail.trusttype: null}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {NetworkLocationDetails: '[]'}, condition: s",
+        "can fire",
+    ),
+    (
+        "signinlogs",
+        "s: {ShoeSize: 44}, condition: s",
+        "unknown: no documentation names field properties.ShoeSize",
+    ),
+    ("signinlogs", "s: [anything], condition: s", "can fire"),
+    (
+        "activitylogs",
+        "s: {properties.message: Delete device}, condition: s",
+        "cannot: properties.message never has such a value: an operation of Azure",
+    ),
+    (
+        "auditlogs",
+        "s: {properties.message|contains|all: [Add user, Add member to role]}, condition: s",
+        "cannot: activity_display_name never has such a value: an activity has one name",
+    ),
+    (
+        "auditlogs",
+        "s: {properties.message: [Add user, Add member to role]}, condition: s",
+        "can fire",
+    ),
+];
+
+#[test]
+fn a_value_that_microsoft_never_sends_cannot_be_found() {
+    for (service, detection, expected) in VERDICTS {
+        let found = of(service, detection, &[]);
+        assert!(found.starts_with(expected), "{detection}: {found}");
+    }
+}
+
+#[test]
+fn what_a_lake_has_not_seen_is_unknown() {
+    let seen: &[(&str, &[&str])] = &[
+        ("user_agent", &["azurehound/2", "curl/8"]),
+        ("result_type", &[]),
+    ];
+    for (detection, expected) in [
+        (
+            "s: {userAgent|contains: AzureHound}, condition: s",
+            "can fire",
+        ),
+        (
+            "s: {userAgent|contains: roadtools}, condition: s",
+            "unknown: the lake has no such value in column user_agent",
+        ),
+        (
+            "s: {ResultType: 50053}, condition: s",
+            "unknown: the lake has no such value in column result_type",
+        ),
+        ("s: {ClientApp: IMAP4}, condition: s", "can fire"),
+    ] {
+        assert_eq!(of("signinlogs", detection, seen), expected, "{detection}");
+    }
+}
+
+#[test]
+fn coverage_of_the_public_rules() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sigmahq/rules");
+    if !folder.is_dir() {
+        println!("skipped: ../shared/data/sigmahq is absent");
+        return;
+    }
+    let mut catalogue = Catalogue::default();
+    load_folder(&mut catalogue, &folder);
+    let mut counts = [0; 3];
+    let mut cannot = Vec::new();
+    for rule in &catalogue.loaded {
+        match verdict(rule, &catalogue.extension, &nothing_seen) {
+            Verdict::CanFire => counts[0] += 1,
+            Verdict::Cannot(reason) => {
+                counts[1] += 1;
+                println!("{}: cannot: {reason}", rule.file);
+                cannot.push(rule.file.rsplit('/').next().unwrap_or_default());
+            }
+            Verdict::Unknown(reason) => {
+                counts[2] += 1;
+                println!("{}: unknown: {reason}", rule.file);
+            }
+        }
+    }
+    let [can, not, unknown] = counts;
+    let layer = navigator::layer("public", "", navigator::Attack::V19, &catalogue.loaded);
+    let techniques = layer["techniques"].as_array().map_or(0, Vec::len);
+    println!("{can} can fire, {not} cannot, {unknown} unknown; {techniques} techniques");
+    cannot.sort_unstable();
+    assert_eq!(
+        cannot,
+        [
+            "azure_device_or_configuration_modified_or_deleted.yml",
+            "azure_privileged_account_creation.yml"
+        ]
+    );
+    assert_eq!(counts, [140, 2, 0]);
+}

@@ -1,0 +1,50 @@
+//! The 80 rules that suzaku publishes for Azure and Microsoft 365: loaded, and each fires on a record of real shape.
+
+#![expect(clippy::print_stdout, reason = "test code: what is found is printed")]
+
+#[path = "corpus/records.rs"]
+mod records;
+
+use std::collections::BTreeSet;
+
+use records::{Record, outcome, records, rules, stem};
+use sigma::Ruleset;
+
+/// Most of suzaku's rules are `SigmaHQ`'s with corrected fields: the same records must make both fire.
+const FILES: &[&str] = &[
+    "signins.ndjson",
+    "directory_audits.ndjson",
+    "azure_activity.ndjson",
+    "suzaku.ndjson",
+];
+
+#[test]
+fn all_rules_of_suzaku_are_loaded_and_can_fire() {
+    let Some(mut catalogue) = rules("suzaku-rules") else {
+        return;
+    };
+    let rules = Ruleset::compile(&mut catalogue);
+    for rejected in &catalogue.rejected {
+        println!("{rejected}");
+    }
+    assert_eq!((rules.rules().len(), catalogue.rejected.len()), (80, 0));
+    let all: BTreeSet<String> = rules.rules().iter().map(stem).collect();
+    let records: Vec<Record> = FILES
+        .iter()
+        .flat_map(|file| records(file))
+        .filter(|record| all.contains(&record.rule))
+        .collect();
+    let outcome = outcome(&rules, &records);
+    let pairs: usize = outcome.also.values().map(BTreeSet::len).sum();
+    println!(
+        "{} of 80 loaded, {} can fire; {} near misses not found, {pairs} records found by other rules too; cannot: {:?}",
+        all.len(),
+        outcome.can_fire.len(),
+        outcome.near_misses,
+        all.difference(&outcome.can_fire).collect::<Vec<_>>()
+    );
+    for (rule, of) in &outcome.also {
+        println!("  {rule} finds those of {of:?}");
+    }
+    assert_eq!(outcome.can_fire, all);
+}
