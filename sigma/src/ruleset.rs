@@ -16,9 +16,9 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
-    /// Compiles the loaded rules of a catalogue; one that cannot be compiled moves to the rejected ones.
+    /// Compiles the loaded rules of a catalogue, changed as its filters, pipelines and placeholders say; one that cannot be compiled moves to the rejected ones.
     pub fn compile(catalogue: &mut Catalogue) -> Self {
-        let rules = catalogue.loaded.clone();
+        let rules = catalogue.resolve();
         let mut by_table: BTreeMap<Table, Vec<usize>> = BTreeMap::new();
         for (number, rule) in rules.iter().enumerate() {
             by_table.entry(rule.table).or_default().push(number);
