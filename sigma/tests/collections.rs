@@ -108,7 +108,7 @@ fn documents_of_one_file_are_read_apart() {
     );
     assert_eq!(rejected(&several).len(), 1);
     assert!(
-        rejected(&several)[0].starts_with("a.yml:18:"),
+        rejected(&several)[0].starts_with("a.yml:17:"),
         "{:?}",
         rejected(&several)
     );

@@ -157,7 +157,7 @@ fn every_refusal_names_its_line() {
         ),
         (
             "    s: {a: 1}\n    t:\n        - ''\n    condition: s or t\n",
-            5,
+            4,
             "keywords",
         ),
     ] {

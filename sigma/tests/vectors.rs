@@ -22,7 +22,13 @@ use sigma::plan::chunk::Batch;
 use sigma::{Plan, Refusal};
 
 /// Vectors that agreed when this was last looked at; fewer is a regression.
-const AGREED_MIN: usize = 1_995;
+const AGREED_MIN: usize = 1_997;
+
+/// Vectors that differ on purpose: they take values for placeholders out of events, see `DECISIONS.md`.
+const DIFFERENT: &[&str] = &["5806930d26f8", "e0f98eb337a4"];
+
+/// Vectors whose rule is refused on purpose: keys twice in one map, and order asked of what is no number.
+const REFUSED_MAX: usize = 5;
 
 /// A refusal with its causes.
 fn chain(refusal: &Refusal) -> String {
@@ -78,7 +84,7 @@ fn agrees_with_public_vectors() {
         return;
     };
     let text = String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
-    let mut agreed = 0;
+    let (mut agreed, mut argued) = (0, 0);
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     let mut differ = Vec::new();
     for line in text.lines() {
@@ -97,6 +103,7 @@ fn agrees_with_public_vectors() {
             {
                 agreed += 1;
             }
+            Ok(_) if DIFFERENT.contains(&vector["id"].as_str().unwrap()) => argued += 1,
             Ok(found) => differ.push(format!(
                 "{} {} expected {expected:?} found {found:?} event {}\n{}",
                 vector["id"],
@@ -108,7 +115,7 @@ fn agrees_with_public_vectors() {
         }
     }
     println!(
-        "agreed {agreed}, differ {}, refused {refused:?}",
+        "agreed {agreed}, differ as argued {argued}, differ otherwise {}, refused {refused:?}",
         differ.len()
     );
     for difference in differ.iter().take(40) {
@@ -116,4 +123,6 @@ fn agrees_with_public_vectors() {
     }
     assert!(agreed >= AGREED_MIN, "{agreed} agreed, {AGREED_MIN} before");
     assert!(differ.is_empty(), "{} differ", differ.len());
+    let refused: usize = refused.values().sum();
+    assert!(refused <= REFUSED_MAX, "{refused} refused");
 }

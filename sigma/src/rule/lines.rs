@@ -62,8 +62,13 @@ impl Document<'_> {
                 .then(|| self.line_of(&["condition:"]))
                 .flatten()
         };
+        let last = || {
+            let (_, word) = message.rsplit_once(": ")?;
+            self.line_of(&[word])
+        };
         named
             .or_else(quoted)
+            .or_else(last)
             .or_else(condition)
             .unwrap_or(self.first())
     }
@@ -93,6 +98,9 @@ impl Document<'_> {
                 return line;
             }
         }
+        if let Refusal::Item { field, cause } = refusal {
+            return self.line_of_item(field, &words(cause));
+        }
         let words = words(refusal);
         (0..words.len())
             .rev()
@@ -104,23 +112,45 @@ impl Document<'_> {
     }
 }
 
+impl Document<'_> {
+    /// The line of an item in a detection: its field's key with the words, its key, the words, or the detections.
+    fn line_of_item(&self, field: &str, words: &[String]) -> usize {
+        let start = self
+            .text
+            .lines()
+            .position(|line| line.starts_with("detection:") || line.starts_with("filter:"))
+            .unwrap_or(0);
+        let find = |is_meant: &dyn Fn(&str) -> bool| {
+            let mut lines = self.text.lines().skip(start);
+            lines.position(is_meant).map(|at| self.line + start + at)
+        };
+        let has_words = |line: &str| words.iter().all(|word| line.contains(word.as_str()));
+        let has_key = |line: &str| !field.is_empty() && is_key(line, field);
+        find(&|line| has_key(line) && has_words(line))
+            .or_else(|| find(&has_key))
+            .or_else(|| find(&has_words))
+            .unwrap_or(self.line + start)
+    }
+}
+
+/// True if a line has the field as a key, with or without modifiers.
+fn is_key(line: &str, field: &str) -> bool {
+    line.match_indices(field).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + field.len()..].chars().next();
+        let is_part = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+        !before.is_some_and(is_part) && after.is_some_and(|after| "|:'\"".contains(after))
+    })
+}
+
 /// Words of the line that a refusal speaks of, the surest first.
 fn words(refusal: &Refusal) -> Vec<String> {
     match refusal {
-        Refusal::Item { field, cause } => {
-            let mut all = Vec::new();
-            if !field.is_empty() {
-                all.push(field.clone());
-            }
-            all.extend(match cause.as_ref() {
-                Refusal::Modifiers { modifiers } => modifiers
-                    .split('|')
-                    .map(|name| format!("|{name}"))
-                    .collect(),
-                other => words(other),
-            });
-            all
-        }
+        Refusal::Modifiers { modifiers } => modifiers
+            .split('|')
+            .map(|name| format!("|{name}"))
+            .collect(),
+        Refusal::DetectionName { name } => vec![name.clone()],
         Refusal::Value { value } => vec![value.clone()],
         Refusal::Placeholder { name } => vec![format!("%{name}%")],
         Refusal::Regex { .. } | Refusal::RegexTooLong { .. } => vec!["|re".to_owned()],
