@@ -9,12 +9,17 @@
 //! Pure: no clock, no bus, no lake. It knows Arrow and nothing of `DataFusion`, so it builds and tests in seconds.
 
 pub mod compile;
+pub mod correlation;
 pub mod coverage;
+pub mod filter;
 pub mod mapping;
+pub mod pipeline;
+pub mod placeholders;
 pub mod plan;
 pub mod predicate;
 pub mod record;
 pub mod refusal;
+mod rewrite;
 pub mod rule;
 pub mod ruleset;
 

@@ -3,9 +3,13 @@
 //! An absent or null field has no values, and then only [`Question::Null`] holds.
 //! A field with several values matches if any of them does.
 
+mod time_part;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+pub use time_part::TimePart;
 
 /// One value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,6 +62,23 @@ impl Leaf<'_> {
                 _ => None,
             },
             Self::Integer(_) | Self::Number(_) => None,
+        }
+    }
+}
+
+/// A whole number larger than this is a time in milliseconds, else in seconds: as seconds it would be the year 5138.
+const EPOCH_SECONDS_MAX: i64 = 100_000_000_000;
+
+impl Leaf<'_> {
+    /// The time that the value means, in microseconds since the Unix epoch, UTC.
+    pub(crate) fn time_us(&self) -> Option<i64> {
+        match self {
+            Self::Text(text) => schemas::time::parse_us(text),
+            Self::Integer(number) if (-EPOCH_SECONDS_MAX..=EPOCH_SECONDS_MAX).contains(number) => {
+                number.checked_mul(1_000_000)
+            }
+            Self::Integer(number) => number.checked_mul(1_000),
+            Self::Number(_) | Self::Boolean(_) => None,
         }
     }
 }
@@ -165,6 +186,36 @@ pub enum Position {
     End,
 }
 
+/// How the value of one field stands to that of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// The other's text stands here in this one's.
+    Text(Position, Fold),
+    /// Both are numbers, and stand so to each other.
+    Number(Order),
+}
+
+impl Relation {
+    /// True if `left` stands so to `right`.
+    pub(crate) fn holds(self, left: &Leaf<'_>, right: &Leaf<'_>) -> bool {
+        let (position, fold) = match self {
+            Self::Text(position, fold) => (position, fold),
+            Self::Number(order) => {
+                let numbers = left.number().zip(right.number());
+                return numbers.is_some_and(|(left, right)| order.holds(left, right));
+            }
+        };
+        let (left, right) = (left.text(), right.text());
+        let (left, right) = (fold.apply(&left), fold.apply(&right));
+        match position {
+            Position::Whole => left == right,
+            Position::Inside => left.contains(right.as_ref()),
+            Position::Start => left.starts_with(right.as_ref()),
+            Position::End => left.ends_with(right.as_ref()),
+        }
+    }
+}
+
 /// A network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -240,6 +291,8 @@ pub enum Question {
     In(Network),
     /// The number stands so to this one.
     Compares(Order, Number),
+    /// The value is a time, and this part of it in UTC stands so to this number.
+    Part(TimePart, Order, Number),
     /// The value is this truth value, also written as text.
     Is(bool),
     /// The field has no value.

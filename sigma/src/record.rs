@@ -91,6 +91,8 @@ fn descend(value: &Value, steps: &[Step], found: &mut dyn FnMut(&Value)) {
         (Step::Member(name) | Step::Named(name), Value::Object(members)) => {
             if let Some(value) = member(members, name) {
                 descend(value, rest, found);
+            } else {
+                dotted(members, name, rest, found);
             }
         }
         (Step::Member(name), Value::Array(items)) => match name.parse::<usize>() {
@@ -111,6 +113,23 @@ fn descend(value: &Value, steps: &[Step], found: &mut dyn FnMut(&Value)) {
             }
         }
         _ => {}
+    }
+}
+
+/// Follows a key that has periods in it, such as `"a.b"`, where a path takes two steps.
+fn dotted(
+    members: &serde_json::Map<String, Value>,
+    name: &str,
+    rest: &[Step],
+    found: &mut dyn FnMut(&Value),
+) {
+    let mut key = name.to_owned();
+    for (taken, step) in rest.iter().enumerate() {
+        let Step::Member(next) = step else { return };
+        key = format!("{key}.{next}");
+        if let Some(value) = member(members, &key) {
+            return descend(value, &rest[taken + 1..], found);
+        }
     }
 }
 
@@ -289,6 +308,7 @@ mod tests {
     #[test]
     fn takes_flat_keys_opens_json_and_skips_null() {
         check(&json!({"a.b": 1, "a": {"b": 2}}), "a.b", &["1"]);
+        check(&json!({"a": {"B.c": {"d": 3}}}), "a.b.c.d", &["3"]);
         check(&json!({"Data": "{\"x\":[true,null]}"}), "data.x", &["true"]);
         check(
             &json!({"Parameters": [{"Name": "ForwardTo", "Value": "x@y.example"}]}),

@@ -1,5 +1,7 @@
 //! Why a rule is refused.
 
+use rsigma_parser::DetectionItem;
+
 /// Why a rule cannot be honoured.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -39,6 +41,121 @@ pub enum Refusal {
     Unsupported {
         /// What it is.
         what: String,
+    },
+    /// An item of a detection cannot be honoured.
+    #[error("cannot honour {}", display_field(.field))]
+    Item {
+        /// Its field; empty for keywords.
+        field: String,
+        /// Why.
+        #[source]
+        cause: Box<Refusal>,
+    },
+    /// YAML is nested deeper than is read.
+    #[error("YAML is deeper than {limit} levels")]
+    TooDeep {
+        /// Most levels.
+        limit: usize,
+    },
+    /// YAML has a tag, which could make anything of a value.
+    #[error("YAML has a tag")]
+    Tag,
+    /// A document is not a mapping.
+    #[error("document is not a YAML mapping")]
+    NotAMapping,
+    /// A file has nothing in it.
+    #[error("file has no document")]
+    NoDocument,
+    /// A folder has more files than are read.
+    #[error("folder has more than {limit} files or is nested too deep")]
+    TooManyFiles {
+        /// The limit.
+        limit: usize,
+    },
+    /// A key has letters that look like others.
+    #[error("key \"{key}\" has letters that only look like those that it needs")]
+    LookAlike {
+        /// The key.
+        key: String,
+    },
+    /// A key or its value does not have the form that it needs.
+    #[error("key \"{key}\" or its value has the wrong form")]
+    Shape {
+        /// The key.
+        key: String,
+    },
+    /// No condition can write this name of a detection.
+    #[error("detection \"{name}\" is not named with letters, digits, _ and -")]
+    DetectionName {
+        /// The name.
+        name: String,
+    },
+    /// No rule goes by a name that a filter or correlation uses.
+    #[error("no rule is called \"{name}\"")]
+    UnknownRule {
+        /// The name.
+        name: String,
+    },
+    /// More than one rule goes by a name that a correlation uses.
+    #[error("more than one rule is called \"{name}\"")]
+    Ambiguous {
+        /// The name.
+        name: String,
+    },
+    /// A correlation refers to itself, by way of others or not.
+    #[error("correlations {names} refer to each other")]
+    Cycle {
+        /// Two of them.
+        names: String,
+    },
+    /// A key of a correlation says what cannot be.
+    #[error("correlation's {key} cannot stand: {reason}")]
+    Correlation {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A pipeline has a transformation that is not known here.
+    #[error("transformation \"{name}\" is not known")]
+    Transformation {
+        /// Its type.
+        name: String,
+    },
+    /// A pipeline has a condition that is not known here.
+    #[error("condition \"{name}\" is not known")]
+    PipelineCondition {
+        /// Its type.
+        name: String,
+    },
+    /// A step of a pipeline does not have the keys that it needs.
+    #[error("cannot read transformation \"{name}\"")]
+    PipelineStep {
+        /// Its type, or that of its condition.
+        name: String,
+        /// Why.
+        #[source]
+        cause: serde_yaml_ng::Error,
+    },
+    /// A pipeline says that a rule must not be used.
+    #[error("pipeline \"{name}\" refuses: {message}")]
+    Pipeline {
+        /// The pipeline.
+        name: String,
+        /// What it says.
+        message: String,
+    },
+    /// Nobody gave values for a placeholder.
+    #[error("placeholder \"%{name}%\" has no values")]
+    Placeholder {
+        /// Its name.
+        name: String,
+    },
+    /// A value stands for too many.
+    #[error("value stands for more than {limit} values")]
+    TooManyValues {
+        /// The limit.
+        limit: usize,
     },
     /// Modifiers that contradict each other.
     #[error("modifiers \"{modifiers}\" cannot stand together so")]
@@ -122,4 +239,25 @@ pub enum Refusal {
         /// The rule that has it.
         title: String,
     },
+}
+
+impl Refusal {
+    /// The same, said of an item.
+    pub(crate) fn of_item(self, item: &DetectionItem) -> Self {
+        match self {
+            said @ Self::Item { .. } => said,
+            cause => Self::Item {
+                field: item.field.name.clone().unwrap_or_default(),
+                cause: Box::new(cause),
+            },
+        }
+    }
+}
+
+fn display_field(field: &str) -> String {
+    if field.is_empty() {
+        "keywords".to_owned()
+    } else {
+        format!("field \"{field}\"")
+    }
 }

@@ -1,8 +1,12 @@
 //! A detection rule: one Sigma file with our keys `label`, `blind_spots`, `check_first` and `cases`.
 
 pub mod attack;
+pub(crate) mod bounds;
 pub mod cases;
+pub(crate) mod lines;
 pub mod load;
+mod resolve;
+mod source;
 
 use rsigma_parser::SigmaRule;
 use schemas::label::Label;
@@ -16,6 +20,7 @@ use crate::refusal::Refusal;
 
 pub use cases::{CaseFailure, check_cases, check_cases_with};
 pub use load::{Catalogue, Rejected, load_folder};
+pub use source::Source;
 
 /// A rule, read and checked.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct Rule {
     pub check_first: Vec<String>,
     /// Records that it must find, and near misses.
     pub cases: Vec<Case>,
+    /// The document that it was read from.
+    pub source: Source,
     /// The rule as Sigma has it.
     pub sigma: SigmaRule,
 }
@@ -65,6 +72,12 @@ impl Rule {
     /// # Errors
     /// [`Refusal`] if it has no id or table, or one of our keys has another form than it needs.
     pub fn new(file: &str, sigma: SigmaRule, extension: &Extension) -> Result<Self, Refusal> {
+        let table = logsource::table(extension, &sigma.logsource);
+        Self::of_table(file, sigma, table?)
+    }
+
+    /// Checks a parsed rule whose table is known already.
+    pub(crate) fn of_table(file: &str, sigma: SigmaRule, table: Table) -> Result<Self, Refusal> {
         let id = sigma.id.clone().ok_or(Refusal::NoId)?;
         let number: Option<u32> = key(&sigma, "label")?;
         let label = match number {
@@ -74,7 +87,7 @@ impl Rule {
         let (techniques, tactics) = attack::split(&sigma.tags);
         Ok(Self {
             file: file.to_owned(),
-            table: logsource::table(extension, &sigma.logsource)?,
+            table,
             severity: severity(&sigma),
             label,
             id,
@@ -83,6 +96,7 @@ impl Rule {
             blind_spots: key::<Vec<String>>(&sigma, "blind_spots")?.unwrap_or_default(),
             check_first: key::<Vec<String>>(&sigma, "check_first")?.unwrap_or_default(),
             cases: key::<Vec<Case>>(&sigma, "cases")?.unwrap_or_default(),
+            source: Source::default(),
             sigma,
         })
     }

@@ -1,5 +1,7 @@
 //! Hostile and broken rule files are refused with file, line and reason, in bounded time (P43).
 
+#![expect(clippy::unwrap_used, reason = "test code: it fails loudly")]
+
 use std::time::{Duration, Instant};
 
 use sigma::{Catalogue, Ruleset};
@@ -40,7 +42,7 @@ fn what_cannot_be_honoured_says_why() {
     check("    s: {a|frobnicate: x}\n    condition: s\n", "bad.yml:5:");
     check(
         "    s: {a|expand: '%x%'}\n    condition: s\n",
-        "cannot evaluate modifier expand yet",
+        "placeholder \"%x%\" has no values",
     );
     check(
         "    s: {a|cidr: 300.1.1.1/8}\n    condition: s\n",
@@ -118,16 +120,173 @@ fn a_regex_that_backtracks_elsewhere_is_linear_here() {
 }
 
 #[test]
+fn every_refusal_names_its_line() {
+    for (detection, line, expected) in [
+        (
+            "    s:\n        a: 1\n        b|cidr: 10.0.0.0/40\n    condition: s\n",
+            7,
+            "10.0.0.0/40",
+        ),
+        (
+            "    s:\n        - a: 1\n        - b|re: '(x'\n    condition: s\n",
+            7,
+            "regular expression",
+        ),
+        (
+            "    s: {a: 1}\n    condition: s and\n",
+            6,
+            "cannot read rule",
+        ),
+        (
+            "    s: {a: 1}\n    condition: 1 of them and not\n",
+            6,
+            "cannot read rule",
+        ),
+        (
+            "    s: {a|contains|re: x}\n    condition: s\n",
+            5,
+            "contains|re",
+        ),
+        ("    s: {a|gt: .nan}\n    condition: s\n", 5, "NaN"),
+        ("    s: {a: .inf}\n    condition: s\n", 5, "inf"),
+        ("    s: {a|hour: noon}\n    condition: s\n", 5, "noon"),
+        (
+            "    s: {a|expand: 'x%who%'}\n    condition: s\n",
+            5,
+            "%who%",
+        ),
+        (
+            "    s: {a: 1}\n    t:\n        - ''\n    condition: s or t\n",
+            4,
+            "keywords",
+        ),
+    ] {
+        let message = refused(&format!("{HEAD}detection:\n{detection}"));
+        assert!(
+            message.starts_with(&format!("bad.yml:{line}:")),
+            "{message}"
+        );
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn letters_that_look_like_others_are_refused() {
+    let good =
+        format!("{HEAD}detection:\n    s: {{Operation: x}}\n    condition: s\nlevel: critical\n");
+    let mut catalogue = Catalogue::default();
+    catalogue.add("good.yml", good.as_bytes());
+    assert_eq!(catalogue.loaded.len(), 1, "{:?}", catalogue.rejected);
+    for (word, similar) in [
+        ("condition:", "\u{441}ondition:"),
+        ("level:", "lev\u{435}l:"),
+        ("detection:", "d\u{435}tection:"),
+        ("product:", "pr\u{43e}duct:"),
+        ("Operation", "\u{41e}peration"),
+        ("    s:", "    \u{455}:"),
+    ] {
+        let message = refused(&good.replace(word, similar));
+        let is_told = message.contains("only look like") || message.contains("is not named with");
+        assert!(is_told, "{message}");
+        let at = good.lines().position(|line| line.contains(word)).unwrap() + 1;
+        assert!(message.starts_with(&format!("bad.yml:{at}:")), "{message}");
+    }
+    let honest = good.replace("Operation", "Gr\u{f6}\u{df}e");
+    let mut catalogue = Catalogue::default();
+    catalogue.add("good.yml", honest.as_bytes());
+    assert_eq!(catalogue.loaded.len(), 1);
+}
+
+#[test]
+fn marks_and_line_ends_of_other_systems_change_nothing() {
+    let text = format!("{HEAD}detection:\n    s: {{a: b}}\n    condition: s\n");
+    for text in [
+        format!("\u{feff}{text}"),
+        text.replace('\n', "\r\n"),
+        format!("---\n{text}---\n"),
+        format!("# a remark\n\n{text}...\n"),
+    ] {
+        let mut catalogue = Catalogue::default();
+        catalogue.add("good.yml", text.as_bytes());
+        let rules = Ruleset::compile(&mut catalogue);
+        assert_eq!(
+            (rules.rules().len(), catalogue.rejected.len()),
+            (1, 0),
+            "{text:?}"
+        );
+    }
+    for text in ["", "---\n---\n", "# nothing\n", "\u{feff}"] {
+        assert!(refused(text).contains("file has no document"), "{text:?}");
+    }
+    let broken = text
+        .replace('\n', "\r\n")
+        .replace("condition: s", "condition: s and");
+    assert!(refused(&broken).starts_with("bad.yml:6:"));
+}
+
+#[test]
+fn deep_documents_are_refused_in_any_form() {
+    let mut block = String::from("    s:\n");
+    for level in 0..200 {
+        block = format!("{block}{}-\n", " ".repeat(8 + level));
+    }
+    check(&format!("{block}    condition: s\n"), "recursion limit");
+    let flow = format!(
+        "    s: {}1{}\n    condition: s\n",
+        "{a: ".repeat(10_000),
+        "}".repeat(10_000)
+    );
+    check(&flow, "recursion limit");
+    let below = format!(
+        "    s: {}1{}\n    condition: s\n",
+        "[".repeat(60),
+        "]".repeat(60)
+    );
+    check(&below, "deeper than 32 levels");
+}
+
+/// Keys that differ only in letter case: in a rule both ask the same field, in a record the exact one is taken.
+#[test]
+fn keys_that_differ_in_case_are_one_field() {
+    use schemas::wire::Event;
+    use sigma::plan::chunk::Batch;
+    let hits = |detection: &str, record: &str| {
+        let text = format!("{HEAD}detection:\n    s: {detection}\n    condition: s\n");
+        let mut catalogue = Catalogue::default();
+        catalogue.add("case.yml", text.as_bytes());
+        let rules = Ruleset::compile(&mut catalogue);
+        assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
+        let table = rules.rules()[0].table;
+        let event = Event {
+            event_id: "1".to_owned(),
+            source: "t".to_owned(),
+            raw: record.to_owned().into(),
+            ..Event::default()
+        };
+        let batch = columns::event_batch(table, &[event]).unwrap();
+        let found = rules
+            .plan(table)
+            .unwrap()
+            .evaluate(&mut Batch(&batch))
+            .unwrap();
+        !found.is_empty()
+    };
+    assert!(hits("{Colour: red, colour: red}", r#"{"COLOUR":"red"}"#));
+    assert!(!hits("{Colour: red, colour: blue}", r#"{"COLOUR":"red"}"#));
+    assert!(hits("{Colour: red}", r#"{"colour":"blue","Colour":"red"}"#));
+    assert!(!hits(
+        "{Colour: blue}",
+        r#"{"colour":"blue","Colour":"red"}"#
+    ));
+}
+
+#[test]
 fn other_documents_are_named_not_ignored() {
-    let correlation = "title: c\ncorrelation:\n    type: event_count\n    rules: [x]\n    group-by: [User]\n    timespan: 1m\n    condition: {gte: 3}\n";
-    assert!(refused(correlation).contains("cannot evaluate correlation rules yet"));
-    let filter = "title: f\nlogsource: {product: m365}\nfilter:\n    rules: [x]\n    s: {a: b}\n    condition: not s\n";
-    assert!(refused(filter).contains("cannot evaluate filters yet"));
     let other = refused(
         "title: w\nid: x\nlogsource: {product: windows}\ndetection: {s: {a: b}, condition: s}\n",
     );
     assert!(
-        other.contains("no table holds log source \"windows\""),
+        other.starts_with("bad.yml:3: no table holds log source \"windows\""),
         "{other}"
     );
     assert!(refused("- just\n- a list\n").contains("not a YAML mapping"));
@@ -135,6 +294,13 @@ fn other_documents_are_named_not_ignored() {
         "title: w\nlogsource: {product: m365, service: audit}\ndetection: {s: {a: b}, condition: s}\n",
     );
     assert!(no_id.contains("rule has no id"), "{no_id}");
+    let second = refused(&format!(
+        "{HEAD}detection: {{s: {{}}, condition: s}}\n---\ntitle: x\n"
+    ));
+    assert!(
+        second.starts_with("bad.yml:6: cannot read rule"),
+        "{second}"
+    );
 }
 
 #[test]

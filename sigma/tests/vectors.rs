@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,12 +16,30 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use rsigma_parser::parse_sigma_yaml;
 use serde_json::Value;
-use sigma::Plan;
+use sigma::filter;
 use sigma::mapping::Mapping;
 use sigma::plan::chunk::Batch;
+use sigma::{Plan, Refusal};
 
 /// Vectors that agreed when this was last looked at; fewer is a regression.
-const AGREED_MIN: usize = 1_955;
+const AGREED_MIN: usize = 1_997;
+
+/// Vectors that differ on purpose: they take values for placeholders out of events, see `DECISIONS.md`.
+const DIFFERENT: &[&str] = &["5806930d26f8", "e0f98eb337a4"];
+
+/// Vectors whose rule is refused on purpose: keys twice in one map, and order asked of what is no number.
+const REFUSED_MAX: usize = 5;
+
+/// A refusal with its causes.
+fn chain(refusal: &Refusal) -> String {
+    let mut text = refusal.to_string();
+    let mut cause = std::error::Error::source(refusal);
+    while let Some(inner) = cause {
+        write!(text, ": {inner}").unwrap();
+        cause = inner.source();
+    }
+    text
+}
 
 /// Titles of the rules that match, or why a rule is refused.
 fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
@@ -28,13 +47,21 @@ fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
     if let Some(error) = parsed.errors.first() {
         return Err(error.clone());
     }
-    if !parsed.filters.is_empty() || !parsed.correlations.is_empty() {
-        return Err("filter or correlation".to_owned());
+    if !parsed.correlations.is_empty() {
+        return Err("correlation".to_owned());
+    }
+    let mut rules = parsed.rules;
+    for rule in &mut rules {
+        for (number, one) in parsed.filters.iter().enumerate() {
+            if filter::applies(one, rule) {
+                filter::add(one, number, rule);
+            }
+        }
     }
     let schema = Arc::new(Schema::new(vec![Field::new("raw", DataType::Utf8, false)]));
-    let (plan, refused) = Plan::new(Mapping::Raw, parsed.rules.iter().enumerate());
+    let (plan, refused) = Plan::new(Mapping::Raw, rules.iter().enumerate());
     if let Some((_, refusal)) = refused.first() {
-        return Err(refusal.to_string());
+        return Err(chain(refusal));
     }
     let raw = Arc::new(StringArray::from(vec![event.to_string()]));
     let batch = RecordBatch::try_new(schema, vec![raw]).unwrap();
@@ -42,7 +69,7 @@ fn matched(rule: &str, event: &Value) -> Result<Vec<String>, String> {
         .evaluate(&mut Batch(&batch))
         .unwrap()
         .iter()
-        .map(|hits| parsed.rules[hits.rule].title.clone())
+        .map(|hits| rules[hits.rule].title.clone())
         .collect();
     titles.sort();
     Ok(titles)
@@ -57,7 +84,7 @@ fn agrees_with_public_vectors() {
         return;
     };
     let text = String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
-    let mut agreed = 0;
+    let (mut agreed, mut argued) = (0, 0);
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     let mut differ = Vec::new();
     for line in text.lines() {
@@ -76,6 +103,7 @@ fn agrees_with_public_vectors() {
             {
                 agreed += 1;
             }
+            Ok(_) if DIFFERENT.contains(&vector["id"].as_str().unwrap()) => argued += 1,
             Ok(found) => differ.push(format!(
                 "{} {} expected {expected:?} found {found:?} event {}\n{}",
                 vector["id"],
@@ -87,7 +115,7 @@ fn agrees_with_public_vectors() {
         }
     }
     println!(
-        "agreed {agreed}, differ {}, refused {refused:?}",
+        "agreed {agreed}, differ as argued {argued}, differ otherwise {}, refused {refused:?}",
         differ.len()
     );
     for difference in differ.iter().take(40) {
@@ -95,4 +123,6 @@ fn agrees_with_public_vectors() {
     }
     assert!(agreed >= AGREED_MIN, "{agreed} agreed, {AGREED_MIN} before");
     assert!(differ.is_empty(), "{} differ", differ.len());
+    let refused: usize = refused.values().sum();
+    assert!(refused <= REFUSED_MAX, "{refused} refused");
 }

@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rsigma_parser::{
-    ConditionExpr, Detection, DetectionItem, LogSource, Modifier, Quantifier, SelectorPattern,
-    SigmaRule, SigmaValue, detection_name_matches,
+    ConditionExpr, Detection, DetectionItem, FieldSpec, LogSource, Modifier, Quantifier,
+    SelectorPattern, SigmaRule, SigmaValue, detection_name_matches,
 };
 
 use super::item;
+use super::modifiers::names;
 use crate::mapping::{Extension, Field, Mapping, Place};
+use crate::placeholders::Placeholders;
 use crate::plan::formula::Formula;
-use crate::predicate::{Fold, Position, Predicate, Question};
+use crate::predicate::{Fold, Order, Position, Predicate, Question, Relation};
 use crate::refusal::Refusal;
 
 /// A test that rules share: it holds for a row or it does not.
@@ -20,7 +22,7 @@ pub enum Test {
     /// A question about the values of one field.
     Value(Place, Question),
     /// How the second field's value stands in the first's.
-    Reference(Place, Place, Position, Fold),
+    Reference(Place, Place, Relation),
 }
 
 impl Test {
@@ -28,7 +30,7 @@ impl Test {
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         match self {
             Self::Value(place, _) => [Some(place), None],
-            Self::Reference(left, right, _, _) => [Some(left), Some(right)],
+            Self::Reference(left, right, _) => [Some(left), Some(right)],
         }
         .into_iter()
         .flatten()
@@ -71,7 +73,8 @@ impl Builder {
     /// # Errors
     /// [`Refusal`] if any part of the rule cannot be honoured.
     pub fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
-        let detections = &rule.detection;
+        let expanded = Placeholders::default().expand(&rule.detection)?;
+        let detections = &expanded;
         if detections.timeframe.is_some() {
             return Err(Refusal::Unsupported {
                 what: "timeframe".to_owned(),
@@ -139,69 +142,38 @@ impl Builder {
                     .collect::<Result<_, _>>()?;
                 single(members, Formula::And)
             }
-            Detection::Keywords(values) => self.keywords(values, false),
+            Detection::Keywords(values) => self.item(&DetectionItem {
+                field: FieldSpec::new(None, Vec::new()),
+                values: values.clone(),
+            }),
             Detection::ArrayMatch { .. } | Detection::Conditional { .. } => {
                 Err(Refusal::Unsupported {
-                    what: "matching of single list members".to_owned(),
+                    what: "matching of single list members (not in Sigma 2.1)".to_owned(),
                 })
             }
         }
     }
 
-    fn keywords(&mut self, values: &[SigmaValue], is_all: bool) -> Result<Formula, Refusal> {
-        let predicate = item::keywords(values, is_all)?;
-        Ok(self.predicate(&Place::Anywhere, predicate))
+    fn item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
+        self.bare_item(item)
+            .map_err(|refusal| refusal.of_item(item))
     }
 
-    fn item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
-        let modifiers = &item.field.modifiers;
+    fn bare_item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
         let Some(name) = &item.field.name else {
-            return self.unnamed(item);
+            let predicate = item::keywords(item)?;
+            return Ok(self.predicate(&Place::Anywhere, predicate));
         };
-        let field = self.field(name);
-        if modifiers.contains(&Modifier::FieldRef) {
+        // The parser escapes brackets that are no selectors; here they select from lists of pairs.
+        let field = self.field(&name.replace("\\[", "[").replace("\\]", "]"));
+        if item.field.modifiers.contains(&Modifier::FieldRef) {
             return self.reference(&field, item);
         }
         self.meant(item, &field)
     }
 
-    /// An item without a field name: keywords with modifiers.
-    fn unnamed(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
-        let modifiers = &item.field.modifiers;
-        let is_plain = modifiers
-            .iter()
-            .all(|modifier| matches!(modifier, Modifier::All | Modifier::Contains));
-        if is_plain {
-            return self.keywords(&item.values, modifiers.contains(&Modifier::All));
-        }
-        if !modifiers.contains(&Modifier::Re) {
-            return Err(Refusal::Unsupported {
-                what: "keywords with these modifiers".to_owned(),
-            });
-        }
-        let predicate = item::predicate(item, Fold::Lower)?;
-        Ok(self.predicate(&Place::Anywhere, predicate))
-    }
-
     fn reference(&mut self, field: &Field, item: &DetectionItem) -> Result<Formula, Refusal> {
-        let mut position = Position::Whole;
-        let mut fold = field.fold;
-        let mut is_negated = false;
-        for modifier in &item.field.modifiers {
-            match modifier {
-                Modifier::FieldRef => {}
-                Modifier::Contains => position = Position::Inside,
-                Modifier::StartsWith => position = Position::Start,
-                Modifier::EndsWith => position = Position::End,
-                Modifier::Cased => fold = Fold::Exact,
-                Modifier::Neq => is_negated = true,
-                other => {
-                    return Err(Refusal::Unsupported {
-                        what: format!("fieldref with {other:?}").to_lowercase(),
-                    });
-                }
-            }
-        }
+        let (relation, is_all, is_negated) = relation(field.fold, &item.field.modifiers)?;
         let mut members = Vec::new();
         for value in &item.values {
             let SigmaValue::String(other) = value else {
@@ -210,9 +182,10 @@ impl Builder {
                 });
             };
             let other = self.field(&other.original).place;
-            members.push(self.test(Test::Reference(field.place.clone(), other, position, fold)));
+            members.push(self.test(Test::Reference(field.place.clone(), other, relation)));
         }
-        let formula = single(members, Formula::Or)?;
+        let join = if is_all { Formula::And } else { Formula::Or };
+        let formula = single(members, join)?;
         if !is_negated {
             return Ok(formula);
         }
@@ -258,6 +231,38 @@ impl Builder {
         }
         Formula::Test(number)
     }
+}
+
+/// What an item with `fieldref` compares, whether all of its fields must answer, and whether no is the answer sought.
+fn relation(natural: Fold, modifiers: &[Modifier]) -> Result<(Relation, bool, bool), Refusal> {
+    let (mut position, mut order, mut fold) = (None, None, natural);
+    let (mut is_all, mut is_negated) = (false, false);
+    let refused = || Refusal::Modifiers {
+        modifiers: names(modifiers),
+    };
+    for modifier in modifiers {
+        let operators = usize::from(position.is_some()) + usize::from(order.is_some());
+        match modifier {
+            Modifier::FieldRef => continue,
+            Modifier::Cased => fold = Fold::Exact,
+            Modifier::Neq => is_negated = true,
+            Modifier::All => is_all = true,
+            _ if operators > 0 => return Err(refused()),
+            Modifier::Contains => position = Some(Position::Inside),
+            Modifier::StartsWith => position = Some(Position::Start),
+            Modifier::EndsWith => position = Some(Position::End),
+            Modifier::Gt => order = Some(Order::Greater),
+            Modifier::Gte => order = Some(Order::GreaterOrEqual),
+            Modifier::Lt => order = Some(Order::Less),
+            Modifier::Lte => order = Some(Order::LessOrEqual),
+            _ => return Err(refused()),
+        }
+    }
+    let relation = order.map_or_else(
+        || Relation::Text(position.unwrap_or(Position::Whole), fold),
+        Relation::Number,
+    );
+    Ok((relation, is_all, is_negated))
 }
 
 /// One member as it is, several joined; none is refused.
@@ -308,7 +313,10 @@ fn select(
         .filter(|name| match pattern {
             // Sigma: names that begin with an underscore are not part of "them".
             SelectorPattern::Them => !name.starts_with('_'),
-            SelectorPattern::Pattern(pattern) => detection_name_matches(pattern, name),
+            // What a filter added is named by the filter only.
+            SelectorPattern::Pattern(pattern) => {
+                name.contains('/') == pattern.contains('/') && detection_name_matches(pattern, name)
+            }
         })
         .collect();
     names.sort_unstable();

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, StringPart};
+use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, SpecialChar, StringPart};
 
 use super::modifiers::{Base64, Modifiers, names};
-use super::text::{Gathered, Part, offsets, regex, text_predicate, widen};
+use super::text::{Gathered, Part, offsets, regex, text_predicate, widen, widen_parts};
 use crate::predicate::{Fold, Network, Number, Order, Position, Predicate, Question};
 use crate::refusal::Refusal;
 
@@ -42,14 +42,27 @@ pub fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refus
 /// The predicate of keywords: any of them, or all, anywhere in the record.
 ///
 /// # Errors
-/// [`Refusal`] if a keyword is empty or null.
-pub fn keywords(values: &[SigmaValue], is_all: bool) -> Result<Predicate, Refusal> {
+/// [`Refusal`] if a keyword is empty or null, or a modifier asks for more than text.
+pub fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
+    let list = &item.field.modifiers;
+    let mut modifiers = Modifiers::of(list)?;
+    if modifiers.order.is_some() || modifiers.part.is_some() || modifiers.is_negated {
+        return Err(Refusal::Modifiers {
+            modifiers: names(list),
+        });
+    }
+    if modifiers.position == Position::Whole {
+        modifiers.position = Position::Inside;
+    }
     let mut gathered = Gathered::default();
-    for value in values {
-        let text = match value {
-            SigmaValue::String(text) if !text.parts.is_empty() => text.clone(),
+    for value in &item.values {
+        let part = match value {
+            SigmaValue::String(text) if !text.parts.is_empty() => {
+                string_predicate(text, &modifiers, Fold::Lower)?
+            }
             SigmaValue::Integer(_) | SigmaValue::Float(_) | SigmaValue::Bool(_) => {
-                SigmaString::from_raw(&value.to_string())
+                let text = SigmaString::from_raw(&value.to_string());
+                string_predicate(&text, &modifiers, Fold::Lower)?
             }
             SigmaValue::String(_) | SigmaValue::Null => {
                 return Err(Refusal::Value {
@@ -57,10 +70,9 @@ pub fn keywords(values: &[SigmaValue], is_all: bool) -> Result<Predicate, Refusa
                 });
             }
         };
-        let part = text_predicate(&text.parts, Position::Inside, Fold::Lower, false)?;
-        gathered.add(part, !is_all);
+        gathered.add(part, !modifiers.is_all);
     }
-    gathered.finish(is_all)
+    gathered.finish(modifiers.is_all)
 }
 
 fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
@@ -98,7 +110,12 @@ fn value_predicate(
     let refused = || Refusal::Value {
         value: value.to_string(),
     };
-    if let Some(order) = modifiers.order {
+    let order = modifiers.order.unwrap_or(Order::Equal);
+    if let Some(part) = modifiers.part {
+        let number = number(value).ok_or_else(refused)?;
+        return Ok(one(Question::Part(part, order, number)));
+    }
+    if modifiers.order.is_some() {
         let number = number(value).ok_or_else(refused)?;
         return Ok(one(Question::Compares(order, number)));
     }
@@ -158,17 +175,14 @@ fn string_predicate(
             .ok_or_else(refused);
     }
     let fold = modifiers.fold(natural);
-    let Some(encoding) = modifiers.base64.or(modifiers.wide.map(|_| Base64::Whole)) else {
-        return text_predicate(&text.parts, modifiers.position, fold, modifiers.is_windash);
+    let Some(encoding) = modifiers.base64 else {
+        let parts = widen_parts(&text.parts, modifiers.wide).ok_or_else(refused)?;
+        return text_predicate(&parts, modifiers.position, fold, modifiers.is_windash);
     };
-    // Without base64, text in UTF-16 is not text in JSON: Sigma has it only before base64.
-    if modifiers.base64.is_none() {
-        return Err(Refusal::Unsupported {
-            what: "utf16 without base64".to_owned(),
-        });
-    }
-    let plain = text.as_plain().ok_or_else(refused)?;
-    let bytes = widen(&plain, modifiers.wide);
+    // Wildcards around what stands anywhere say nothing; within it, their encoding is not defined.
+    let is_inside = encoding == Base64::Offsets || modifiers.position == Position::Inside;
+    let plain = plain(&text.parts, is_inside).ok_or_else(refused)?;
+    let bytes = widen(plain, modifiers.wide);
     // Base64 is compared without letter case unless the rule says `cased`, as all of Sigma.
     match encoding {
         Base64::Whole => {
@@ -182,6 +196,18 @@ fn string_predicate(
                 .collect();
             Ok(one(Question::ContainsAny(fold, words)))
         }
+    }
+}
+
+/// Text without wildcards; those around it are left out if `is_inside`.
+fn plain(parts: &[StringPart], is_inside: bool) -> Option<&str> {
+    let many = StringPart::Special(SpecialChar::WildcardMulti);
+    match parts {
+        [] => Some(""),
+        [StringPart::Plain(text)] => Some(text),
+        [first, rest @ ..] if is_inside && *first == many => plain(rest, is_inside),
+        [rest @ .., last] if is_inside && *last == many => plain(rest, is_inside),
+        _ => None,
     }
 }
 
@@ -241,6 +267,17 @@ mod tests {
         check("f|neq", &["5"], "7", true);
         check("f|windash|contains", &["-enc"], "x /ENC y", true);
         check("f|windash|contains", &["-enc"], "x +enc y", false);
+        check("f|windash|contains", &["/enc"], "x \u{2013}enc y", true);
+        check(
+            "f|base64offset|contains",
+            &["*foobar*"],
+            "xxZm9vYmFyxx",
+            true,
+        );
+        check("f|wide|contains", &["a*b"], "xa\0-b\0x", true);
+        check("f|hour", &["23"], "2026-11-21T23:59:07Z", true);
+        check("f|hour|gte", &["8"], "2026-11-21T07:59:07Z", false);
+        check("f|month|neq", &["11"], "2026-11-21T07:59:07Z", false);
         check("f|base64|contains", &["foo"], "aaZm9vaa", true);
         check(
             "f|utf16le|base64offset|contains",
@@ -254,13 +291,16 @@ mod tests {
     fn refuses_what_it_cannot_honour() {
         for (key, value) in [
             ("f|expand", "%x%"),
-            ("f|hour", "3"),
+            ("f|hour", "noon"),
+            ("f|hour|day", "3"),
+            ("f|hour|contains", "3"),
+            ("f|base64", "a*b"),
+            ("f|utf16", "a"),
             ("f|cidr", "10.0.0.0/40"),
             ("f|re", "(a"),
             ("f|gt", "many"),
             ("f|re|contains", "a"),
             ("f|contains|i", "a"),
-            ("f|wide", "a"),
             ("f|contains|all", "one"),
         ] {
             assert!(

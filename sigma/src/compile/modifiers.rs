@@ -4,7 +4,7 @@
 
 use rsigma_parser::Modifier;
 
-use crate::predicate::{Fold, Order, Position};
+use crate::predicate::{Fold, Order, Position, TimePart};
 use crate::refusal::Refusal;
 
 /// The modifiers of one field, in the roles that they play.
@@ -16,6 +16,7 @@ use crate::refusal::Refusal;
 pub(super) struct Modifiers {
     pub(super) position: Position,
     pub(super) order: Option<Order>,
+    pub(super) part: Option<TimePart>,
     pub(super) is_all: bool,
     pub(super) is_regex: bool,
     pub(super) is_network: bool,
@@ -48,6 +49,7 @@ impl Modifiers {
         let mut found = Self {
             position: Position::Whole,
             order: None,
+            part: None,
             is_all: false,
             is_regex: false,
             is_network: false,
@@ -58,13 +60,17 @@ impl Modifiers {
             wide: None,
             base64: None,
         };
-        let mut operators = 0;
+        let (mut operators, mut parts) = (0, 0);
         for modifier in list {
             operators += u8::from(found.add(*modifier)?);
+            parts += u8::from(time_part(*modifier).is_some());
         }
-        let is_text = found.order.is_none() && !found.is_regex && !found.is_network;
+        let is_number = found.order.is_some() || found.part.is_some();
+        let is_text = !is_number && !found.is_regex && !found.is_network;
         let is_transformed = found.wide.is_some() || found.base64.is_some() || found.is_windash;
         if operators > 1
+            || parts > 1
+            || (found.part.is_some() && operators > 0 && found.order.is_none())
             || (is_transformed && !is_text)
             || (found.regex_flags.contains(&true) && !found.is_regex)
             || (found.is_windash && (found.wide.is_some() || found.base64.is_some()))
@@ -107,11 +113,14 @@ impl Modifiers {
             Modifier::Utf16 => self.wide = Some(Wide::Marked),
             Modifier::Base64 => self.base64 = Some(Base64::Whole),
             Modifier::Base64Offset => self.base64 = Some(Base64::Offsets),
-            other => {
-                return Err(Refusal::Unsupported {
-                    what: format!("modifier {}", name(other)),
-                });
-            }
+            other => match time_part(other) {
+                Some(part) => self.part = Some(part),
+                None => {
+                    return Err(Refusal::Modifiers {
+                        modifiers: name(other),
+                    });
+                }
+            },
         }
         Ok(())
     }
@@ -119,6 +128,18 @@ impl Modifiers {
     /// How text compares where the field itself compares as `natural`.
     pub(super) fn fold(&self, natural: Fold) -> Fold {
         if self.is_cased { Fold::Exact } else { natural }
+    }
+}
+
+fn time_part(modifier: Modifier) -> Option<TimePart> {
+    match modifier {
+        Modifier::Minute => Some(TimePart::Minute),
+        Modifier::Hour => Some(TimePart::Hour),
+        Modifier::Day => Some(TimePart::Day),
+        Modifier::Week => Some(TimePart::Week),
+        Modifier::Month => Some(TimePart::Month),
+        Modifier::Year => Some(TimePart::Year),
+        _ => None,
     }
 }
 

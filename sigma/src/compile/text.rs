@@ -17,6 +17,9 @@ pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
 /// Longest regular expression in a rule, in bytes.
 pub const REGEX_LENGTH_MAX: usize = 4096;
 
+/// What `windash` takes for one and the same.
+const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+
 /// One shape that many values of one field can share, so that they cost as one.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -100,6 +103,18 @@ pub(super) fn widen(text: &str, wide: Option<Wide>) -> Vec<u8> {
     bytes
 }
 
+/// Text as its UTF-16 looks when it is read as UTF-8, wildcards kept; none if it is not UTF-8 then.
+pub(super) fn widen_parts(parts: &[StringPart], wide: Option<Wide>) -> Option<Vec<StringPart>> {
+    let widened = |part: &StringPart| match part {
+        StringPart::Plain(text) if wide.is_some() => {
+            let text = String::from_utf8(widen(text, wide)).ok()?;
+            Some(StringPart::Plain(text))
+        }
+        other => Some(other.clone()),
+    };
+    parts.iter().map(widened).collect()
+}
+
 /// The parts of a base64 text that do not depend on what stands around `bytes`, for its three alignments.
 pub(super) fn offsets(bytes: &[u8]) -> Vec<String> {
     (0..3_usize)
@@ -170,7 +185,7 @@ pub(super) fn text_predicate(
     let is_plain = !is_windash
         || !parts
             .iter()
-            .any(|part| matches!(part, StringPart::Plain(text) if text.contains('-')));
+            .any(|part| matches!(part, StringPart::Plain(text) if text.contains(DASHES)));
     match parts.as_slice() {
         [] => Ok(Part::Word(fold, String::new())),
         [StringPart::Plain(text)] if is_plain => {
@@ -214,12 +229,14 @@ fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<
     for part in parts {
         match part {
             StringPart::Plain(text) => {
-                let escaped = regex::escape(&fold.apply_inside(text));
-                pattern.push_str(&if is_windash {
-                    escaped.replace("\\-", "[-/\u{2013}\u{2014}\u{2015}]")
-                } else {
-                    escaped
-                });
+                let text = fold.apply_inside(text);
+                let mut rest = text.as_ref();
+                while is_windash && let Some(at) = rest.find(DASHES) {
+                    pattern.push_str(&regex::escape(&rest[..at]));
+                    pattern.push_str("[-/\u{2013}\u{2014}\u{2015}]");
+                    rest = &rest[rest.ceil_char_boundary(at + 1)..];
+                }
+                pattern.push_str(&regex::escape(rest));
             }
             StringPart::Special(SpecialChar::WildcardMulti) => pattern.push_str(".*"),
             StringPart::Special(SpecialChar::WildcardSingle) => pattern.push('.'),

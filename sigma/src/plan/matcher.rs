@@ -13,7 +13,7 @@ use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use crate::compile::text::{REGEX_BYTES_MAX, expression};
-use crate::predicate::{Fold, Leaf, Network, Order, Question};
+use crate::predicate::{Fold, Leaf, Network, Order, Question, TimePart};
 use crate::refusal::Refusal;
 
 /// Questions by the folded word that answers them; a fast hash, because every distinct value is looked up.
@@ -25,6 +25,7 @@ pub struct Matcher {
     forms: Vec<Form>,
     networks: Vec<(Network, usize)>,
     numbers: Vec<(Order, f64, usize)>,
+    time_parts: Vec<(TimePart, Order, f64, usize)>,
     truths: Vec<(bool, usize)>,
     present: Vec<usize>,
     absent: Vec<usize>,
@@ -141,6 +142,9 @@ impl Matcher {
             }
             Question::In(network) => self.networks.push((*network, number)),
             Question::Compares(order, right) => self.numbers.push((*order, right.get(), number)),
+            Question::Part(part, order, right) => {
+                self.time_parts.push((*part, *order, right.get(), number));
+            }
             Question::Is(expected) => self.truths.push((*expected, number)),
             Question::Null => self.absent.push(number),
             Question::Exists => self.present.push(number),
@@ -159,6 +163,17 @@ impl Matcher {
             self.forms.len() - 1
         });
         &mut self.forms[at]
+    }
+
+    /// True if every question is whether some words stand somewhere in a text.
+    pub fn is_search(&self) -> bool {
+        let is_search = |form: &Form| {
+            form.words.is_empty()
+                && form.starts.is_empty()
+                && form.ends.is_empty()
+                && form.patterns.is_empty()
+        };
+        self.forms.iter().all(is_search) && self.networks.is_empty()
     }
 
     /// The questions that an absent field answers with yes.
@@ -183,6 +198,18 @@ impl Matcher {
         {
             for (order, right, number) in &self.numbers {
                 if order.holds(left, *right) {
+                    found(*number);
+                }
+            }
+        }
+        if !self.time_parts.is_empty()
+            && let Some(time_us) = leaf.time_us()
+        {
+            for (part, order, right, number) in &self.time_parts {
+                if part
+                    .of(time_us)
+                    .is_some_and(|left| order.holds(left, *right))
+                {
                     found(*number);
                 }
             }

@@ -17,7 +17,7 @@ use super::matcher::Matcher;
 use super::{RAW, matcher_of};
 use crate::compile::detection::Test;
 use crate::mapping::{self, Mapping, Place};
-use crate::predicate::{Fold, Leaf, Position, Question};
+use crate::predicate::{Leaf, Question, Relation};
 use crate::record::{Leaves, RecordPath, visit_texts};
 
 /// Everything that is asked of raw records.
@@ -46,8 +46,7 @@ struct Reference {
     number: usize,
     left: Place,
     right: Place,
-    position: Position,
-    fold: Fold,
+    relation: Relation,
 }
 
 /// The columns that records are read from, for some rows.
@@ -74,12 +73,11 @@ impl Records {
                 Test::Value(Place::Anywhere | Place::Column(_), question) => {
                     anywhere.push((number, question));
                 }
-                Test::Reference(left, right, position, fold) => references.push(Reference {
+                Test::Reference(left, right, relation) => references.push(Reference {
                     number,
                     left,
                     right,
-                    position,
-                    fold,
+                    relation,
                 }),
             }
         }
@@ -166,7 +164,7 @@ impl Records {
         for reference in &self.references {
             let left = rows.leaves(&reference.left, row, &record);
             let right = rows.leaves(&reference.right, row, &record);
-            if refers(&left, &right, reference.position, reference.fold) {
+            if refers(&left, &right, reference.relation) {
                 found(reference.number);
             }
         }
@@ -235,10 +233,10 @@ fn names(fields: &[Asked]) -> Option<AhoCorasick> {
         .ok()
 }
 
-/// Keywords: the record's text, and where it has escapes also what they stand for.
+/// Keywords: the record's text; each value of it as well where that has escapes, or a value's ends are asked for.
 fn ask_anywhere(matcher: &Matcher, text: &str, record: &Lazy<'_>, found: &mut dyn FnMut(usize)) {
     matcher.ask(&Leaf::Text(text), found);
-    if !text.contains('\\') {
+    if matcher.is_search() && !text.contains('\\') {
         return;
     }
     visit_texts(record.get(), &mut |text| {
@@ -246,20 +244,9 @@ fn ask_anywhere(matcher: &Matcher, text: &str, record: &Lazy<'_>, found: &mut dy
     });
 }
 
-fn refers(left: &Leaves, right: &Leaves, position: Position, fold: Fold) -> bool {
+fn refers(left: &Leaves, right: &Leaves, relation: Relation) -> bool {
     let right = right.as_leaves();
-    left.as_leaves().iter().any(|left| {
-        let left = left.text();
-        let left = fold.apply(&left);
-        right.iter().any(|right| {
-            let right = right.text();
-            let right = fold.apply(&right);
-            match position {
-                Position::Whole => left == right,
-                Position::Inside => left.contains(right.as_ref()),
-                Position::Start => left.starts_with(right.as_ref()),
-                Position::End => left.ends_with(right.as_ref()),
-            }
-        })
-    })
+    left.as_leaves()
+        .iter()
+        .any(|left| right.iter().any(|right| relation.holds(left, right)))
 }

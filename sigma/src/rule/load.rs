@@ -2,15 +2,19 @@
 //!
 //! A rule that cannot be honoured is rejected with its file, line and reason; the others are loaded (P43).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use rsigma_parser::parse_sigma_yaml;
-use serde_yaml_ng::Value;
+use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
-use super::Rule;
+use super::lines::Document;
+use super::{Rule, Source, bounds, lines};
+use crate::correlation::Correlation;
+use crate::filter::Filter;
 use crate::mapping::Extension;
+use crate::pipeline::Pipeline;
+use crate::placeholders::Placeholders;
 use crate::refusal::Refusal;
 
 /// Largest file of rules, in bytes: the largest public one has 30 kB.
@@ -21,15 +25,6 @@ pub const FILES_MAX: usize = 20_000;
 
 /// Deepest folder below the one that is configured.
 const FOLDER_DEPTH_MAX: usize = 16;
-
-/// Longest condition, in bytes.
-const CONDITION_BYTES_MAX: usize = 4096;
-
-/// Deepest nesting of parentheses and negations in a condition.
-const CONDITION_DEPTH_MAX: usize = 64;
-
-/// Deepest nesting of a rule's YAML: a list of maps of lists in a detection has five levels.
-const YAML_DEPTH_MAX: usize = 32;
 
 /// A file or rule that was refused.
 #[derive(Debug)]
@@ -58,15 +53,31 @@ impl std::fmt::Display for Rejected {
     }
 }
 
-/// Rules, and what was refused while they were read.
+/// Rules and what belongs to them, and what was refused while they were read.
+///
+/// Files may come in any order: what they mean for each other is worked out by [`crate::Ruleset::compile`].
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    /// The rules, in the order of their files.
+    /// The rules, in the order of their files, as they are written.
     pub loaded: Vec<Rule>,
     /// What was refused.
     pub rejected: Vec<Rejected>,
     /// A user's names of log sources and fields; set before rules are added.
     pub extension: Arc<Extension>,
+    /// Conditions that are added to rules.
+    pub filters: Vec<Filter>,
+    /// Rules about rules: checked, not evaluated yet.
+    pub correlations: Vec<Correlation>,
+    /// What changes rules before they are compiled, by priority.
+    pub pipelines: Vec<Pipeline>,
+    /// Values for the placeholders of rules; those of pipelines come first.
+    pub placeholders: Placeholders,
+    /// What was said of refused rules, so that it is said once.
+    said: HashSet<String>,
+    /// The titles that have an id or label.
+    taken: HashMap<(&'static str, String), String>,
+    /// Refused rules that a pipeline may bring to a log source that there is.
+    pub(crate) homeless: Vec<(String, usize, SigmaRule, Source)>,
 }
 
 /// Adds the rules of a folder and its subfolders to those in `catalogue`.
@@ -74,6 +85,10 @@ pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
     let mut files = Vec::new();
     list(folder, 0, &mut files, catalogue);
     files.sort();
+    if files.len() > FILES_MAX {
+        let reason = Refusal::TooManyFiles { limit: FILES_MAX };
+        catalogue.reject(&folder.display().to_string(), None, reason);
+    }
     for file in files.iter().take(FILES_MAX) {
         let name = file
             .strip_prefix(folder)
@@ -130,7 +145,10 @@ fn list(
         let is_rule = path
             .extension()
             .is_some_and(|extension| extension == "yml" || extension == "yaml");
-        if kind.is_dir() && depth < FOLDER_DEPTH_MAX {
+        if kind.is_dir() && depth == FOLDER_DEPTH_MAX {
+            let reason = Refusal::TooManyFiles { limit: FILES_MAX };
+            catalogue.reject(&path.display().to_string(), None, reason);
+        } else if kind.is_dir() {
             list(&path, depth + 1, files, catalogue);
         } else if is_rule && !kind.is_dir() && files.len() <= FILES_MAX {
             files.push(path);
@@ -147,46 +165,98 @@ impl Catalogue {
         }
     }
 
-    /// Reads the rules of one file; what is refused is listed.
+    /// Reads the rules, filters, correlations and pipelines of one file; what is refused is listed.
     pub fn add(&mut self, file: &str, bytes: &[u8]) {
-        let text = match check(bytes) {
+        let text = match bounds::text(bytes) {
             Ok(text) => text,
-            Err((line, reason)) => return self.reject(file, line, reason),
+            Err(reason) => return self.reject(file, None, reason),
         };
-        let parsed = match parse_sigma_yaml(text) {
+        let mut values = Vec::new();
+        for document in lines::documents(text) {
+            match bounds::check(&document) {
+                Ok(Some(value)) => values.push((document, value)),
+                Ok(None) => {}
+                // What follows a broken document may be a part of it.
+                Err((line, reason)) => return self.reject(file, Some(line), reason),
+            }
+        }
+        if values.is_empty() {
+            return self.reject(file, None, Refusal::NoDocument);
+        }
+        // With `action`, documents add to each other: only the parser knows how.
+        if values
+            .iter()
+            .any(|(_, value)| value.get("action").is_some())
+        {
+            return self.add_document(file, &Document { line: 1, text });
+        }
+        for (document, value) in &values {
+            if value.get("transformations").is_some() {
+                match Pipeline::of(file, document, value) {
+                    Ok(pipeline) => self.pipelines.push(pipeline),
+                    Err((line, reason)) => self.reject(file, Some(line), reason),
+                }
+            } else {
+                self.add_document(file, document);
+            }
+        }
+    }
+
+    fn add_document(&mut self, file: &str, document: &Document<'_>) {
+        let not_a_rule = |reason: &str| {
+            let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            (
+                Some(document.line_in(&reason)),
+                Refusal::NotARule { reason },
+            )
+        };
+        let parsed = match parse_sigma_yaml(document.text) {
             Ok(parsed) => parsed,
             Err(error) => {
-                let reason = error.to_string();
-                return self.reject(file, line_in(text, &reason), Refusal::NotARule { reason });
+                let (line, refusal) = not_a_rule(&error.to_string());
+                return self.reject(file, line, refusal);
             }
         };
-        for reason in parsed.errors {
-            self.reject(file, line_in(text, &reason), Refusal::NotARule { reason });
+        for reason in &parsed.errors {
+            let (line, refusal) = not_a_rule(reason);
+            self.reject(file, line, refusal);
         }
-        if !parsed.correlations.is_empty() {
-            let what = "correlation rules".to_owned();
-            self.reject(
-                file,
-                line_of(text, "correlation:"),
-                Refusal::Unsupported { what },
-            );
+        for sigma in parsed.correlations {
+            let line = title_line(document, &sigma.title);
+            match Correlation::new(file, line, document.into(), sigma) {
+                Ok(correlation) => self.correlations.push(correlation),
+                Err(reason) => {
+                    let line = document.line_of_refusal(&reason);
+                    self.reject(file, Some(line), reason);
+                }
+            }
         }
-        if !parsed.filters.is_empty() {
-            let what = "filters".to_owned();
-            self.reject(
-                file,
-                line_of(text, "filter:"),
-                Refusal::Unsupported { what },
-            );
+        for sigma in parsed.filters {
+            let line = title_line(document, &sigma.title);
+            self.filters.push(Filter {
+                file: file.to_owned(),
+                line,
+                sigma,
+                source: document.into(),
+            });
         }
         for sigma in parsed.rules {
-            let rule = Rule::new(file, sigma, &self.extension);
-            match rule.and_then(|rule| self.distinct(rule)) {
-                Ok(rule) => self.loaded.push(rule),
-                Err(reason) => {
-                    let line = line_of_refusal(text, &reason);
-                    self.reject(file, line, reason);
+            self.add_rule(file, document, sigma);
+        }
+    }
+
+    fn add_rule(&mut self, file: &str, document: &Document<'_>, sigma: SigmaRule) {
+        let source = Source::from(document);
+        let added =
+            Rule::new(file, sigma.clone(), &self.extension).and_then(|rule| self.distinct(rule));
+        match added {
+            Ok(rule) => self.loaded.push(Rule { source, ..rule }),
+            Err(reason) => {
+                let line = document.line_of_refusal(&reason);
+                if matches!(reason, Refusal::LogSource { .. }) {
+                    self.homeless.push((file.to_owned(), line, sigma, source));
                 }
+                self.reject(file, Some(line), reason);
             }
         }
     }
@@ -194,135 +264,46 @@ impl Catalogue {
     /// Moves a rule to the rejected ones.
     pub fn refuse(&mut self, rule: &Rule, reason: Refusal) {
         self.loaded.retain(|loaded| loaded.id != rule.id);
-        self.reject(&rule.file, None, reason);
+        let line = rule.source.line_of_refusal(&reason);
+        self.reject(&rule.file, line, reason);
     }
 
-    fn reject(&mut self, file: &str, line: Option<usize>, reason: Refusal) {
-        self.rejected.push(Rejected {
+    /// Lists a refusal, once however often it is found.
+    pub(crate) fn reject(&mut self, file: &str, line: Option<usize>, reason: Refusal) {
+        let rejected = Rejected {
             file: file.to_owned(),
             line,
             reason,
-        });
+        };
+        if self.said.insert(rejected.to_string()) {
+            self.rejected.push(rejected);
+        }
     }
 
-    fn distinct(&self, mut rule: Rule) -> Result<Rule, Refusal> {
+    /// The rule, if no other has its id or label.
+    pub(crate) fn distinct(&mut self, mut rule: Rule) -> Result<Rule, Refusal> {
+        let key = |what: &'static str, value: &str| (what, value.to_ascii_lowercase());
         // Public ids may begin alike; a label that was made of the beginning takes the whole id then.
-        let is_taken = |loaded: &Rule| loaded.label.eq_ignore_ascii_case(&rule.label);
-        if rule.has_made_label() && self.loaded.iter().any(is_taken) {
+        if rule.has_made_label() && self.taken.contains_key(&key("label", &rule.label)) {
             rule.label = format!("SIGMA-{}", rule.id);
         }
-        let taken: HashMap<_, _> = [("id", &rule.id), ("label", &rule.label)].into();
-        for loaded in &self.loaded {
-            for (what, value) in [("id", &loaded.id), ("label", &loaded.label)] {
-                if taken[what].eq_ignore_ascii_case(value) {
-                    let (value, title) = (value.clone(), loaded.sigma.title.clone());
-                    return Err(Refusal::Duplicate { what, value, title });
-                }
+        let keys = [key("id", &rule.id), key("label", &rule.label)];
+        for (what, value) in &keys {
+            if let Some(title) = self.taken.get(&(*what, value.clone())) {
+                let (value, title) = (value.clone(), title.clone());
+                return Err(Refusal::Duplicate { what, value, title });
             }
+        }
+        for key in keys {
+            self.taken.insert(key, rule.sigma.title.clone());
         }
         Ok(rule)
     }
 }
 
-/// The text of a file, if it stays within every bound.
-fn check(bytes: &[u8]) -> Result<&str, (Option<usize>, Refusal)> {
-    if bytes.len() > FILE_BYTES_MAX {
-        let reason = Refusal::FileTooLarge {
-            bytes: bytes.len(),
-            limit: FILE_BYTES_MAX,
-        };
-        return Err((None, reason));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| (None, Refusal::NotUtf8))?;
-    for document in serde_yaml_ng::Deserializer::from_str(text) {
-        // The reader itself refuses recursion beyond 128 levels and aliases that multiply.
-        let value: Value =
-            serde::Deserialize::deserialize(document).map_err(|cause: serde_yaml_ng::Error| {
-                let line = cause.location().map(|place| place.line());
-                (line, Refusal::Yaml { cause })
-            })?;
-        check_depth(&value, 0).map_err(|reason| (None, reason))?;
-        check_conditions(&value).map_err(|reason| (line_of(text, "condition:"), reason))?;
-    }
-    Ok(text)
-}
-
-fn check_depth(value: &Value, depth: usize) -> Result<(), Refusal> {
-    if depth > YAML_DEPTH_MAX {
-        return Err(Refusal::Unsupported {
-            what: format!("YAML deeper than {YAML_DEPTH_MAX} levels"),
-        });
-    }
-    match value {
-        Value::Sequence(items) => items
-            .iter()
-            .try_for_each(|item| check_depth(item, depth + 1)),
-        Value::Mapping(members) => members.iter().try_for_each(|(key, member)| {
-            check_depth(key, depth + 1)?;
-            check_depth(member, depth + 1)
-        }),
-        Value::Tagged(_) => Err(Refusal::Unsupported {
-            what: "YAML tags".to_owned(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn check_conditions(rule: &Value) -> Result<(), Refusal> {
-    let condition = rule
-        .get("detection")
-        .and_then(|detection| detection.get("condition"));
-    let conditions: Vec<&str> = match condition {
-        Some(Value::String(text)) => vec![text],
-        Some(Value::Sequence(items)) => items.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    for text in conditions {
-        let open = text.bytes().filter(|byte| *byte == b'(').count();
-        let not = text
-            .split_whitespace()
-            .filter(|word| word.eq_ignore_ascii_case("not"))
-            .count();
-        if text.len() > CONDITION_BYTES_MAX || open + not > CONDITION_DEPTH_MAX {
-            return Err(Refusal::ConditionTooLarge {
-                limit: CONDITION_BYTES_MAX,
-                depth: CONDITION_DEPTH_MAX,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The line of what a message of the parser speaks of: "line 3", or the word in its quotation marks.
-fn line_in(text: &str, message: &str) -> Option<usize> {
-    let named = message
-        .split_once("line ")
-        .map(|(_, rest)| {
-            rest.chars()
-                .take_while(char::is_ascii_digit)
-                .collect::<String>()
-        })
-        .and_then(|digits| digits.parse().ok());
-    let quoted = || {
-        message
-            .split(['\'', '"', '`'])
-            .nth(1)
-            .and_then(|word| line_of(text, word))
-    };
-    named.or_else(quoted)
-}
-
-fn line_of_refusal(text: &str, reason: &Refusal) -> Option<usize> {
-    match reason {
-        Refusal::Key { key, .. } => line_of(text, &format!("{key}:")),
-        Refusal::Duplicate { what, .. } => line_of(text, &format!("{what}:")),
-        Refusal::LogSource { .. } => line_of(text, "logsource:"),
-        _ => None,
-    }
-}
-
-fn line_of(text: &str, word: &str) -> Option<usize> {
-    text.lines()
-        .position(|line| line.contains(word))
-        .map(|line| line + 1)
+/// The line of a title; the first of the document if it is written in a way that is not found.
+fn title_line(document: &Document<'_>, title: &str) -> usize {
+    document
+        .line_of(&["title:", title])
+        .unwrap_or(document.first())
 }

@@ -1,0 +1,321 @@
+//! Filters, correlations, pipelines and files of several documents, whatever order they are read in.
+
+#![expect(clippy::unwrap_used, reason = "test code: it fails loudly")]
+
+use schemas::tables::Table;
+use schemas::wire::Event;
+use sigma::correlation::{Evaluation, Referred};
+use sigma::plan::chunk::Batch;
+use sigma::{Catalogue, Ruleset};
+
+fn rule(number: u32, detection: &str) -> String {
+    format!(
+        "title: rule {number}\nid: 0000000{number}-0000-4000-8000-000000000000\nname: r{number}\n\
+         logsource: {{product: m365, service: audit}}\ndetection:\n{detection}"
+    )
+}
+
+const ANY: &str = "    s: {Colour: red}\n    condition: s\n";
+
+fn catalogue(files: &[(&str, &str)]) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for (name, text) in files {
+        catalogue.add(name, text.as_bytes());
+    }
+    catalogue
+}
+
+/// Titles of the rules that find a record of the unified audit log.
+fn found(catalogue: &mut Catalogue, record: &str) -> Vec<String> {
+    let rules = Ruleset::compile(catalogue);
+    let event = Event {
+        event_id: "1".to_owned(),
+        source: "t".to_owned(),
+        raw: record.to_owned().into(),
+        ..Event::default()
+    };
+    let batch = columns::event_batch(Table::M365Activity, &[event]).unwrap();
+    let Some(plan) = rules.plan(Table::M365Activity) else {
+        return Vec::new();
+    };
+    let hits = plan.evaluate(&mut Batch(&batch)).unwrap();
+    let title = |hit: &sigma::Hits| rules.rules()[hit.rule].sigma.title.clone();
+    hits.iter().map(title).collect()
+}
+
+fn rejected(catalogue: &Catalogue) -> Vec<String> {
+    catalogue.rejected.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_filter_holds_whatever_order_files_come_in() {
+    let (one, two) = (rule(1, ANY), rule(2, ANY));
+    let filter = "title: f\nlogsource: {product: m365}\nfilter:\n    rules:\n        - r1\n    s: {UserId: backup}\n    condition: not s\n";
+    let files = [
+        ("1.yml", one.as_str()),
+        ("f.yml", filter),
+        ("2.yml", two.as_str()),
+    ];
+    for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]] {
+        let mut catalogue = catalogue(&order.map(|at| files[at]));
+        let red = r#"{"Colour":"red","UserId":"ada"}"#;
+        assert_eq!(found(&mut catalogue, red).len(), 2);
+        let left = r#"{"Colour":"red","UserId":"backup"}"#;
+        assert_eq!(found(&mut catalogue, left), ["rule 2"]);
+        assert!(
+            rejected(&catalogue).is_empty(),
+            "{:?}",
+            rejected(&catalogue)
+        );
+    }
+}
+
+#[test]
+fn a_filter_that_cannot_stand_is_told_and_silences_nothing() {
+    let one = rule(1, ANY);
+    for (filter, expected) in [
+        (
+            "title: f\nfilter:\n    rules:\n        - nobody\n    s: {a: b}\n    condition: not s\n",
+            "f.yml:4: no rule is called \"nobody\"",
+        ),
+        (
+            "title: f\nfilter:\n    s: {a|re: '('}\n    condition: not s\n",
+            "f.yml:3: cannot honour field \"a\"",
+        ),
+        (
+            "title: f\nfilter:\n    s: {a: b}\n    condition: not t\n",
+            "f.yml:4: condition names \"t\"",
+        ),
+        (
+            "title: f\nfilter:\n    rules: [7]\n    s: {a: b}\n    condition: not s\n",
+            "f.yml:3: key \"rules\"",
+        ),
+    ] {
+        let mut catalogue = catalogue(&[("f.yml", filter), ("1.yml", &one)]);
+        assert_eq!(found(&mut catalogue, r#"{"Colour":"red"}"#), ["rule 1"]);
+        let said = rejected(&catalogue);
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{said:?}");
+    }
+}
+
+#[test]
+fn documents_of_one_file_are_read_apart() {
+    let text = format!("{}---\n{}---\ntitle: broken\n", rule(1, ANY), rule(2, ANY));
+    let mut several = catalogue(&[("a.yml", &text)]);
+    assert_eq!(
+        found(&mut several, r#"{"Colour":"red"}"#),
+        ["rule 1", "rule 2"]
+    );
+    assert_eq!(rejected(&several).len(), 1);
+    assert!(
+        rejected(&several)[0].starts_with("a.yml:17:"),
+        "{:?}",
+        rejected(&several)
+    );
+    let actions = "action: global\ntitle: g\nlogsource: {product: m365, service: audit}\nlevel: high\n---\n\
+        id: 00000001-0000-4000-8000-000000000000\ndetection: {s: {Colour: red}, condition: s}\n---\n\
+        action: repeat\nid: 00000002-0000-4000-8000-000000000000\ndetection: {s: {Colour: blue}}\n";
+    let mut repeated = catalogue(&[("b.yml", actions)]);
+    assert_eq!(
+        found(&mut repeated, r#"{"Colour":"blue"}"#),
+        ["g"],
+        "{:?}",
+        rejected(&repeated)
+    );
+    assert_eq!(repeated.loaded.len(), 2);
+}
+
+fn correlation(body: &str) -> String {
+    format!("title: c\nid: c1\nname: many\ncorrelation:\n{body}")
+}
+
+#[test]
+fn correlations_are_checked_and_say_that_they_are_not_evaluated() {
+    let one = rule(1, ANY);
+    let count = correlation(
+        "    type: event_count\n    rules: [r1]\n    group-by: [UserId]\n    timespan: 1h\n    condition: {gte: 10, lt: 100}\n",
+    );
+    let chain = "title: d\nname: chain\ncorrelation:\n    type: temporal_ordered\n    rules: [many, r1]\n    group-by: [who]\n    timespan: 2d\n    aliases:\n        who: {many: UserId, r1: UserKey}\n";
+    let mut all = catalogue(&[("d.yml", chain), ("c.yml", &count), ("1.yml", &one)]);
+    assert_eq!(found(&mut all, r#"{"Colour":"red"}"#), ["rule 1"]);
+    assert!(rejected(&all).is_empty(), "{:?}", rejected(&all));
+    assert_eq!(all.correlations.len(), 2);
+    let first = &all.correlations[0];
+    assert_eq!((first.file.as_str(), first.line), ("d.yml", 1));
+    assert_eq!(first.rules[0], Referred::Correlation("c1".to_owned()));
+    assert_eq!(
+        first.rules[1],
+        Referred::Rule("00000001-0000-4000-8000-000000000000".to_owned())
+    );
+    assert_eq!(first.evaluation, Evaluation::CheckedOnly);
+    assert_eq!(first.evaluation.to_string(), "checked, not evaluated yet");
+}
+
+#[test]
+fn correlations_that_cannot_stand_are_refused_with_their_line() {
+    let one = rule(1, ANY);
+    let of = |kind: &str, rules: &str, timespan: &str, rest: &str| {
+        correlation(&format!(
+            "    type: {kind}\n    rules: {rules}\n    group-by: [UserId]\n    timespan: {timespan}\n{rest}"
+        ))
+    };
+    let gte = "    condition: {gte: 3}\n";
+    for (text, expected) in [
+        (
+            of("event_count", "[r9]", "1h", gte),
+            "c.yml:6: no rule is called \"r9\"",
+        ),
+        (
+            of("event_count", "[rule 1]", "1h", gte),
+            "c.yml:6: no rule is called \"rule 1\"",
+        ),
+        (
+            of("event_count", "[many]", "1h", gte),
+            "c.yml:6: correlations c1 and c1 refer to each other",
+        ),
+        (
+            of("event_count", "[]", "1h", gte),
+            "c.yml:6: correlation's rules",
+        ),
+        (
+            of("event_count", "[7]", "1h", gte),
+            "c.yml:6: key \"rules\"",
+        ),
+        (
+            of("event_count", "[r1]", "0m", gte),
+            "c.yml:8: correlation's timespan",
+        ),
+        (
+            of("event_count", "[r1]", "32d", gte),
+            "c.yml:8: correlation's timespan",
+        ),
+        (
+            of("event_count", "[r1]", "1M", gte),
+            "c.yml:8: correlation's timespan",
+        ),
+        (
+            of("event_count", "[r1]", "soon", gte),
+            "c.yml:8: cannot read rule",
+        ),
+        (
+            of("event_count", "[r1]", "99999999999999999999d", gte),
+            "c.yml:8: cannot read rule",
+        ),
+        (of("moon", "[r1]", "1h", gte), "c.yml:5: cannot read rule"),
+        (
+            of("event_count", "[r1]", "1h", ""),
+            "c.yml:1: cannot read rule",
+        ),
+        (
+            of("event_count", "[r1]", "1h", "    condition: {gte: -3}\n"),
+            "c.yml:9: key \"gte\"",
+        ),
+        (
+            of(
+                "event_count",
+                "[r1]",
+                "1h",
+                "    condition: {gt: 5, lt: 6}\n",
+            ),
+            "c.yml:9: correlation's condition cannot stand: no number",
+        ),
+        (
+            of(
+                "event_count",
+                "[r1]",
+                "1h",
+                "    condition: {gte: 5, field: a}\n",
+            ),
+            "c.yml:9: correlation's condition",
+        ),
+        (
+            of("value_count", "[r1]", "1h", gte),
+            "c.yml:9: correlation's condition cannot stand: value_count needs field",
+        ),
+        (
+            of("temporal", "[r1]", "1h", "    aliases: {who: {r2: a}}\n"),
+            "c.yml:9: correlation's aliases",
+        ),
+        (
+            of("temporal", "[r1]", "1h", "    aliases: [x]\n"),
+            "c.yml:9: key \"aliases\"",
+        ),
+    ] {
+        let mut catalogue = catalogue(&[("c.yml", &text), ("1.yml", &one)]);
+        Ruleset::compile(&mut catalogue);
+        let said = rejected(&catalogue);
+        assert!(
+            said.len() == 1 && said[0].starts_with(expected),
+            "{said:?} is not {expected}"
+        );
+        assert!(catalogue.correlations.is_empty() && catalogue.loaded.len() == 1);
+    }
+}
+
+#[test]
+fn correlations_in_a_circle_are_refused() {
+    let link = |name: &str, next: &str| {
+        format!(
+            "title: {name}\nname: {name}\ncorrelation: {{type: temporal, rules: [{next}], group-by: [a], timespan: 1h}}\n"
+        )
+    };
+    let (a, b, c) = (link("a", "b"), link("b", "a"), link("c", "a"));
+    let mut catalogue = catalogue(&[("a.yml", &a), ("b.yml", &b), ("c.yml", &c)]);
+    Ruleset::compile(&mut catalogue);
+    let said = rejected(&catalogue);
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(
+        said.iter()
+            .any(|said| said.starts_with("a.yml:3: correlations a and b")),
+        "{said:?}"
+    );
+    assert!(
+        said.iter()
+            .any(|said| said.starts_with("c.yml:3: no rule is called \"a\"")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn pipelines_change_rules_and_filters_whatever_order_files_come_in() {
+    let text = rule(1, ANY).replace("product: m365, service: audit", "product: other");
+    let pipeline = "name: p\npriority: 10\ntransformations:\n\
+        - {type: field_name_mapping, mapping: {Colour: Paint, Who: UserId}}\n\
+        - {type: change_logsource, product: m365, service: audit}\n";
+    let filter = "title: f\nfilter: {rules: [r1], s: {Who: backup}, condition: not s}\n";
+    let files = [
+        ("1.yml", text.as_str()),
+        ("p.yml", pipeline),
+        ("f.yml", filter),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let mut catalogue = catalogue(&order.map(|at| files[at]));
+        assert_eq!(
+            found(&mut catalogue, r#"{"Paint":"red","UserId":"ada"}"#),
+            ["rule 1"]
+        );
+        assert!(
+            rejected(&catalogue).is_empty(),
+            "{:?}",
+            rejected(&catalogue)
+        );
+        assert!(found(&mut catalogue, r#"{"Paint":"red","UserId":"backup"}"#).is_empty());
+    }
+    let refusing = "name: q\ntransformations:\n- {type: rule_failure, message: no colours}\n";
+    let mut refused = catalogue(&[("q.yml", refusing), ("1.yml", &rule(1, ANY))]);
+    assert!(found(&mut refused, r#"{"Colour":"red"}"#).is_empty());
+    assert_eq!(
+        rejected(&refused),
+        ["1.yml:1: pipeline \"q\" refuses: no colours"]
+    );
+}
+
+#[test]
+fn placeholders_take_their_values_from_the_caller() {
+    let text = rule(1, "    s: {UserId|expand: '%admins%'}\n    condition: s\n");
+    let mut catalogue = catalogue(&[("1.yml", &text)]);
+    let values = vec!["ada".to_owned(), "adm_*".to_owned()];
+    catalogue.placeholders.0.insert("admins".to_owned(), values);
+    assert_eq!(found(&mut catalogue, r#"{"UserId":"adm_7"}"#), ["rule 1"]);
+    assert!(found(&mut catalogue, r#"{"UserId":"eve"}"#).is_empty());
+}
