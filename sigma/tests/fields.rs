@@ -1,4 +1,5 @@
 //! Fields of rules reach the values of records of real shape, whatever style their names and values are written in.
+
 #[path = "corpus/records.rs"]
 #[expect(dead_code, reason = "the tests of public rules use the rest")]
 mod records;

@@ -94,7 +94,7 @@ fn public_rules_on_real_records() {
     assert_eq!(counts.keys().map(String::as_str).collect::<Vec<_>>(), FIND);
 }
 
-/// Rules that find real records, each looked at: every find is what the rule's title says.
+/// The rules that find some of these records.
 const FIND: [&str; 15] = [
     "azure_ad_only_single_factor_auth_required",
     "azure_ad_user_added_to_admin_role",
