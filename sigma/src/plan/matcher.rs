@@ -199,7 +199,7 @@ impl Matcher {
             for (part, order, right, number) in &self.time_parts {
                 if part
                     .of(time_us)
-                    .is_some_and(|left| order.holds(left, *right))
+                    .is_some_and(|left| order.holds(left.into(), *right))
                 {
                     found(*number);
                 }

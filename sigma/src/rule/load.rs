@@ -2,16 +2,16 @@
 //!
 //! A rule that cannot be honoured is rejected with its file, line and reason; the others are loaded (P43).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
 use super::lines::Document;
 use super::{Rule, Source, bounds, lines};
-use crate::correlation::Correlation;
-use crate::filter::Filter;
-use crate::pipeline::Pipeline;
+use crate::correlation::{CORRELATIONS_MAX, Correlation};
+use crate::filter::{self, FILTERS_MAX, Filter};
+use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
 use crate::refusal::Refusal;
 
@@ -68,6 +68,8 @@ pub struct Catalogue {
     pub pipelines: Vec<Pipeline>,
     /// Values for the placeholders of rules; those of pipelines come first.
     pub placeholders: Placeholders,
+    /// What `rejected` says.
+    said: HashSet<String>,
     /// The titles that have an id or label.
     taken: HashMap<(&'static str, String), String>,
     /// Refused rules that a pipeline may bring to a log source that there is.
@@ -91,11 +93,7 @@ pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
             .to_string();
         match read(file) {
             Ok(bytes) => catalogue.add(&name, &bytes),
-            Err(reason) => catalogue.rejected.push(Rejected {
-                file: name,
-                line: None,
-                reason,
-            }),
+            Err(reason) => catalogue.reject(&name, None, reason),
         }
     }
 }
@@ -179,7 +177,10 @@ impl Catalogue {
         for (document, value) in &values {
             if value.get("transformations").is_some() {
                 match Pipeline::of(file, document, value) {
-                    Ok(pipeline) => self.pipelines.push(pipeline),
+                    Ok(pipeline) if self.pipelines.len() < PIPELINES_MAX => {
+                        self.pipelines.push(pipeline);
+                    }
+                    Ok(_) => self.too_many(file, document, "pipelines", PIPELINES_MAX),
                     Err((line, reason)) => self.reject(file, Some(line), reason),
                 }
             } else {
@@ -210,7 +211,10 @@ impl Catalogue {
         for sigma in parsed.correlations {
             let line = title_line(document, &sigma.title);
             match Correlation::new(file, line, document.into(), sigma) {
-                Ok(correlation) => self.correlations.push(correlation),
+                Ok(correlation) if self.correlations.len() < CORRELATIONS_MAX => {
+                    self.correlations.push(correlation);
+                }
+                Ok(_) => self.too_many(file, document, "correlations", CORRELATIONS_MAX),
                 Err(reason) => {
                     let line = document.line_of_refusal(&reason);
                     self.reject(file, Some(line), reason);
@@ -219,6 +223,14 @@ impl Catalogue {
         }
         for sigma in parsed.filters {
             let line = title_line(document, &sigma.title);
+            if self.filters.len() >= FILTERS_MAX {
+                self.too_many(file, document, "filters", FILTERS_MAX);
+                continue;
+            }
+            if filter::wanted(&sigma).len() > filter::RULES_MAX {
+                self.too_many(file, document, "rules of one filter", filter::RULES_MAX);
+                continue;
+            }
             self.filters.push(Filter {
                 file: file.to_owned(),
                 line,
@@ -246,6 +258,14 @@ impl Catalogue {
         }
     }
 
+    fn too_many(&mut self, file: &str, document: &Document<'_>, what: &'static str, limit: usize) {
+        self.reject(
+            file,
+            Some(document.first()),
+            Refusal::TooMany { what, limit },
+        );
+    }
+
     /// Moves a rule to the rejected ones.
     pub fn refuse(&mut self, rule: &Rule, reason: Refusal) {
         self.loaded.retain(|loaded| loaded.id != rule.id);
@@ -260,8 +280,7 @@ impl Catalogue {
             line,
             reason,
         };
-        let said = rejected.to_string();
-        if !self.rejected.iter().any(|known| known.to_string() == said) {
+        if self.said.insert(rejected.to_string()) {
             self.rejected.push(rejected);
         }
     }
