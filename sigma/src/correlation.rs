@@ -2,7 +2,7 @@
 //!
 //! Source: Sigma 2.1.0, "correlation rules".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rsigma_parser::{
     ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode,
@@ -10,7 +10,6 @@ use rsigma_parser::{
 
 use rsigma_parser::value::TimespanUnit;
 
-use crate::filter::is_called;
 use crate::refusal::Refusal;
 use crate::rule::{Rule, Source};
 
@@ -18,7 +17,10 @@ use crate::rule::{Rule, Source};
 pub const TIMESPAN_S_MAX: u64 = 31 * 86_400;
 
 /// Most rules that one correlation refers to.
-pub const RULES_MAX: usize = 256;
+pub const RULES_MAX: usize = 64;
+
+/// Most correlations.
+pub const CORRELATIONS_MAX: usize = 2_000;
 
 /// Most fields in `group-by`.
 pub const GROUP_BY_MAX: usize = 32;
@@ -88,14 +90,6 @@ impl Correlation {
         })
     }
 
-    fn is_called(&self, name: &str) -> bool {
-        let names = [&self.sigma.id, &self.sigma.name];
-        names
-            .into_iter()
-            .flatten()
-            .any(|known| known.eq_ignore_ascii_case(name))
-    }
-
     fn label(&self) -> &str {
         let names = [&self.sigma.id, &self.sigma.name];
         names
@@ -152,11 +146,8 @@ fn check_lists(sigma: &CorrelationRule) -> Result<(), Refusal> {
         ));
     }
     for alias in &sigma.aliases {
-        for rule in sigma
-            .rules
-            .iter()
-            .filter(|rule| !alias.mapping.contains_key(*rule))
-        {
+        let mut rules = sigma.rules.iter();
+        if let Some(rule) = rules.find(|rule| !alias.mapping.contains_key(*rule)) {
             let reason = format!("\"{}\" has no field for rule \"{rule}\"", alias.alias);
             return Err(wrong("aliases", reason));
         }
@@ -239,22 +230,20 @@ pub(crate) fn link(
 ) -> Vec<(Correlation, Refusal)> {
     let mut refused = Vec::new();
     // Whoever refers to a refused one is refused in the next round.
+    let by_rule = names_of_rules(rules);
     loop {
+        let known = names(correlations, by_rule.clone());
         let mut wrong = BTreeMap::new();
-        for at in 0..correlations.len() {
-            match referred(at, correlations, rules) {
-                Ok(found) => correlations[at].rules = found,
+        for (at, correlation) in correlations.iter_mut().enumerate() {
+            match referred(correlation, &known) {
+                Ok(found) => correlation.rules = found,
                 Err(refusal) => {
                     wrong.insert(at, refusal);
                 }
             }
         }
         if wrong.is_empty() {
-            for at in 0..correlations.len() {
-                if let Some(cycle) = cycle(at, correlations) {
-                    wrong.insert(at, Refusal::Cycle { names: cycle });
-                }
-            }
+            wrong = circles(correlations);
         }
         if wrong.is_empty() {
             return refused;
@@ -265,62 +254,86 @@ pub(crate) fn link(
     }
 }
 
-fn referred(
-    at: usize,
-    correlations: &[Correlation],
-    rules: &[Rule],
-) -> Result<Vec<Referred>, Refusal> {
-    let find = |name: &String| {
-        let by_rule = rules
-            .iter()
-            .filter(|rule| has_id_or_name(rule, name))
-            .map(|rule| Referred::Rule(rule.id.clone()));
-        let by_correlation = correlations
-            .iter()
-            .filter(|other| other.is_called(name))
-            .map(|other| Referred::Correlation(other.label().to_owned()));
-        let mut found = by_rule.chain(by_correlation);
-        match (found.next(), found.next()) {
-            (Some(one), None) => Ok(one),
-            (None, _) => Err(Refusal::UnknownRule { name: name.clone() }),
-            (Some(_), Some(_)) => Err(Refusal::Ambiguous { name: name.clone() }),
-        }
-    };
-    correlations[at].sigma.rules.iter().map(find).collect()
-}
+/// What goes by each id or name, in lower case.
+type Names = HashMap<String, Vec<Referred>>;
 
 /// A title is no reference for a correlation, other than for a filter.
-fn has_id_or_name(rule: &Rule, name: &str) -> bool {
-    let is_title = rule.sigma.title.eq_ignore_ascii_case(name);
-    let has_name = |known: &Option<String>| {
-        known
-            .as_ref()
-            .is_some_and(|known| known.eq_ignore_ascii_case(name))
-    };
-    is_called(&rule.sigma, name)
-        && (!is_title || has_name(&rule.sigma.id) || has_name(&rule.sigma.name))
-}
-
-/// The way from a correlation back to itself, if there is one.
-fn cycle(start: usize, correlations: &[Correlation]) -> Option<String> {
-    let mut seen = vec![false; correlations.len()];
-    let mut open = vec![start];
-    while let Some(at) = open.pop() {
-        for referred in &correlations[at].rules {
-            let Referred::Correlation(label) = referred else {
-                continue;
-            };
-            let next = correlations
-                .iter()
-                .position(|other| other.label() == label)?;
-            if next == start {
-                let labels = [start, at].map(|at| correlations[at].label());
-                return Some(labels.join(" and "));
-            }
-            if !std::mem::replace(&mut seen[next], true) {
-                open.push(next);
-            }
+fn names_of_rules(rules: &[Rule]) -> Names {
+    let mut known = Names::new();
+    for rule in rules {
+        let mut own = vec![rule.id.to_lowercase()];
+        own.extend(rule.sigma.name.as_ref().map(|name| name.to_lowercase()));
+        own.dedup();
+        for name in own {
+            let referred = Referred::Rule(rule.id.clone());
+            known.entry(name).or_default().push(referred);
         }
     }
-    None
+    known
+}
+
+fn names(correlations: &[Correlation], mut known: Names) -> Names {
+    for one in correlations {
+        let own = [&one.sigma.id, &one.sigma.name];
+        let mut own: Vec<String> = own
+            .into_iter()
+            .flatten()
+            .map(|name| name.to_lowercase())
+            .collect();
+        own.dedup();
+        for name in own {
+            let referred = Referred::Correlation(one.label().to_owned());
+            known.entry(name).or_default().push(referred);
+        }
+    }
+    known
+}
+
+fn referred(correlation: &Correlation, known: &Names) -> Result<Vec<Referred>, Refusal> {
+    let find = |name: &String| match known.get(&name.to_lowercase()).map(Vec::as_slice) {
+        Some([one]) => Ok(one.clone()),
+        Some([_, ..]) => Err(Refusal::Ambiguous { name: name.clone() }),
+        Some([]) | None => Err(Refusal::UnknownRule { name: name.clone() }),
+    };
+    correlation.sigma.rules.iter().map(find).collect()
+}
+
+/// The correlations that refer to themselves, by way of others or not.
+fn circles(correlations: &[Correlation]) -> BTreeMap<usize, Refusal> {
+    let places: HashMap<&str, usize> = correlations
+        .iter()
+        .enumerate()
+        .map(|(at, correlation)| (correlation.label(), at))
+        .collect();
+    let place = |referred: &Referred| match referred {
+        Referred::Correlation(label) => places.get(label.as_str()).copied(),
+        Referred::Rule(_) => None,
+    };
+    let edges: Vec<Vec<usize>> = correlations
+        .iter()
+        .map(|correlation| correlation.rules.iter().filter_map(place).collect())
+        .collect();
+    let mut left: BTreeSet<usize> = (0..correlations.len()).collect();
+    // Who refers to none that is left, or is referred to by none, is in no circle.
+    loop {
+        let known = left.len();
+        let open = left.clone();
+        left.retain(|at| edges[*at].iter().any(|next| open.contains(next)));
+        let wanted: BTreeSet<usize> = left
+            .iter()
+            .flat_map(|at| edges[*at].iter().copied())
+            .collect();
+        left.retain(|at| wanted.contains(at));
+        if left.len() == known {
+            break;
+        }
+    }
+    let refusal = |at: usize| {
+        let next = edges[at].iter().find(|next| left.contains(next));
+        let labels = [at, *next.unwrap_or(&at)].map(|at| correlations[at].label());
+        Refusal::Cycle {
+            names: labels.join(" and "),
+        }
+    };
+    left.iter().map(|at| (*at, refusal(*at))).collect()
 }

@@ -8,6 +8,12 @@ use rsigma_parser::{
 
 use crate::rule::Source;
 
+/// Most filters.
+pub const FILTERS_MAX: usize = 1_000;
+
+/// Most rules that one filter names.
+pub const RULES_MAX: usize = 256;
+
 /// A filter, and where it stands.
 #[derive(Debug, Clone)]
 pub struct Filter {

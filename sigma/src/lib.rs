@@ -1,11 +1,12 @@
 //! Sigma rules, from their text to the rows that they match.
 //!
 //! ```text
-//! rules/*.yml ─▶ rule ─▶ mapping ─▶ compile ─▶ plan
-//!                                               │ distinct values first, rows only where a value hit
-//! batch or row group ───────────────────────────┴─▶ hits
+//! rules/*.yml ─▶ rule ─▶ filter ─▶ pipeline ─▶ placeholders ─▶ mapping ─▶ compile ─▶ plan
+//!            └─▶ correlation (checked)                                               │ distinct values first,
+//! batch or row group ────────────────────────────────────────────────────────────────┴─▶ hits
 //! ```
 //! `coverage` asks of compiled rules whether they can fire at all.
+//! What was decided where Sigma leaves room is in `DECISIONS.md`.
 //! Pure: no clock, no bus, no lake. It knows Arrow and nothing of `DataFusion`, so it builds and tests in seconds.
 
 pub mod compile;

@@ -16,6 +16,9 @@ use self::conditions::{Conditions, FieldCondition, ItemCondition, RuleCondition}
 use crate::refusal::Refusal;
 use crate::rewrite::{self, Change};
 
+/// Most pipelines.
+pub const PIPELINES_MAX: usize = 100;
+
 /// Most transformations in one pipeline.
 pub const TRANSFORMATIONS_MAX: usize = 1_000;
 
@@ -29,17 +32,17 @@ pub struct Pipeline {
     /// Pipelines with lower ones go first.
     pub priority: i64,
     vars: BTreeMap<String, Vec<String>>,
-    items: Vec<Item>,
+    steps: Vec<Step>,
 }
 
 /// One step of a pipeline, and when it is taken.
 #[derive(Debug, Clone)]
-struct Item {
+struct Step {
     id: Option<String>,
     transformation: Transformation,
-    of_rule: Conditions<RuleCondition>,
-    of_item: Conditions<ItemCondition>,
-    of_field: Conditions<FieldCondition>,
+    for_rule: Conditions<RuleCondition>,
+    for_item: Conditions<ItemCondition>,
+    for_field: Conditions<FieldCondition>,
 }
 
 /// One text or several.
@@ -149,9 +152,9 @@ impl Pipeline {
     /// [`Refusal`] if the pipeline says so, or if what it does to the rule cannot stand.
     pub fn apply(&self, mut rule: SigmaRule) -> Result<SigmaRule, Refusal> {
         let mut state = State::default();
-        for (number, item) in self.items.iter().enumerate() {
+        for (number, item) in self.steps.iter().enumerate() {
             if !item
-                .of_rule
+                .for_rule
                 .hold(|condition| condition.holds(&rule, &state))
             {
                 continue;
@@ -168,7 +171,7 @@ impl Pipeline {
     fn step(
         &self,
         number: usize,
-        item: &Item,
+        item: &Step,
         rule: &mut SigmaRule,
         state: &mut State,
     ) -> Result<bool, Refusal> {
@@ -202,14 +205,14 @@ impl Pipeline {
     fn change_items(
         &self,
         transformation: &Transformation,
-        item: &Item,
+        item: &Step,
         rule: &mut SigmaRule,
         state: &State,
     ) -> Result<bool, Refusal> {
         let mut is_applied = false;
         rewrite::items(&mut rule.detection, &mut |one: DetectionItem| {
-            let is_meant = item.of_item.hold(|condition| condition.holds(&one, state))
-                && item.of_field.hold(|condition| condition.holds(&one));
+            let is_meant = item.for_item.hold(|condition| condition.holds(&one, state))
+                && item.for_field.hold(|condition| condition.holds(&one));
             if !is_meant {
                 return Ok(Change::Keep(one));
             }

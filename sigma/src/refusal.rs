@@ -72,6 +72,14 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// There are more of something than are read.
+    #[error("there are more than {limit} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// A key has letters that look like others.
     #[error("key \"{key}\" has letters that only look like those that it needs")]
     LookAlike {

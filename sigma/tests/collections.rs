@@ -151,105 +151,67 @@ fn correlations_are_checked_and_say_that_they_are_not_evaluated() {
     assert_eq!(first.evaluation.to_string(), "checked, not evaluated yet");
 }
 
+/// A correlation of this type, rules, timespan and what follows is refused with this message.
+#[track_caller]
+fn check_correlation([kind, rules, timespan, rest]: [&str; 4], expected: &str) {
+    let text = correlation(&format!(
+        "    type: {kind}\n    rules: {rules}\n    group-by: [UserId]\n    timespan: {timespan}\n{rest}"
+    ));
+    let mut catalogue = catalogue(&[("c.yml", &text), ("1.yml", &rule(1, ANY))]);
+    Ruleset::compile(&mut catalogue);
+    let said = rejected(&catalogue);
+    let expected = format!("c.yml:{expected}");
+    assert!(
+        said.len() == 1 && said[0].starts_with(&expected),
+        "{said:?} is not {expected}"
+    );
+    assert!(catalogue.correlations.is_empty() && catalogue.loaded.len() == 1);
+}
+
+const GTE: &str = "    condition: {gte: 3}\n";
+
 #[test]
 fn correlations_that_cannot_stand_are_refused_with_their_line() {
-    let one = rule(1, ANY);
-    let of = |kind: &str, rules: &str, timespan: &str, rest: &str| {
-        correlation(&format!(
-            "    type: {kind}\n    rules: {rules}\n    group-by: [UserId]\n    timespan: {timespan}\n{rest}"
-        ))
+    let count = |rules, expected| check_correlation(["event_count", rules, "1h", GTE], expected);
+    count("[r9]", "6: no rule is called \"r9\"");
+    count("[rule 1]", "6: no rule is called \"rule 1\"");
+    count("[many]", "6: correlations c1 and c1 refer to each other");
+    count("[]", "6: correlation's rules");
+    count("[7]", "6: key \"rules\"");
+    let span = |span, expected| check_correlation(["event_count", "[r1]", span, GTE], expected);
+    span("0m", "8: correlation's timespan");
+    span("32d", "8: correlation's timespan");
+    span("1M", "8: correlation's timespan");
+    span("soon", "8: cannot read rule");
+    span("99999999999999999999d", "8: cannot read rule");
+    let rest = |kind, rest: &str, expected| {
+        let line = format!("    {rest}\n");
+        check_correlation([kind, "[r1]", "1h", &line], expected);
     };
-    let gte = "    condition: {gte: 3}\n";
-    for (text, expected) in [
-        (
-            of("event_count", "[r9]", "1h", gte),
-            "c.yml:6: no rule is called \"r9\"",
-        ),
-        (
-            of("event_count", "[rule 1]", "1h", gte),
-            "c.yml:6: no rule is called \"rule 1\"",
-        ),
-        (
-            of("event_count", "[many]", "1h", gte),
-            "c.yml:6: correlations c1 and c1 refer to each other",
-        ),
-        (
-            of("event_count", "[]", "1h", gte),
-            "c.yml:6: correlation's rules",
-        ),
-        (
-            of("event_count", "[7]", "1h", gte),
-            "c.yml:6: key \"rules\"",
-        ),
-        (
-            of("event_count", "[r1]", "0m", gte),
-            "c.yml:8: correlation's timespan",
-        ),
-        (
-            of("event_count", "[r1]", "32d", gte),
-            "c.yml:8: correlation's timespan",
-        ),
-        (
-            of("event_count", "[r1]", "1M", gte),
-            "c.yml:8: correlation's timespan",
-        ),
-        (
-            of("event_count", "[r1]", "soon", gte),
-            "c.yml:8: cannot read rule",
-        ),
-        (
-            of("event_count", "[r1]", "99999999999999999999d", gte),
-            "c.yml:8: cannot read rule",
-        ),
-        (of("moon", "[r1]", "1h", gte), "c.yml:5: cannot read rule"),
-        (
-            of("event_count", "[r1]", "1h", ""),
-            "c.yml:1: cannot read rule",
-        ),
-        (
-            of("event_count", "[r1]", "1h", "    condition: {gte: -3}\n"),
-            "c.yml:9: key \"gte\"",
-        ),
-        (
-            of(
-                "event_count",
-                "[r1]",
-                "1h",
-                "    condition: {gt: 5, lt: 6}\n",
-            ),
-            "c.yml:9: correlation's condition cannot stand: no number",
-        ),
-        (
-            of(
-                "event_count",
-                "[r1]",
-                "1h",
-                "    condition: {gte: 5, field: a}\n",
-            ),
-            "c.yml:9: correlation's condition",
-        ),
-        (
-            of("value_count", "[r1]", "1h", gte),
-            "c.yml:9: correlation's condition cannot stand: value_count needs field",
-        ),
-        (
-            of("temporal", "[r1]", "1h", "    aliases: {who: {r2: a}}\n"),
-            "c.yml:9: correlation's aliases",
-        ),
-        (
-            of("temporal", "[r1]", "1h", "    aliases: [x]\n"),
-            "c.yml:9: key \"aliases\"",
-        ),
-    ] {
-        let mut catalogue = catalogue(&[("c.yml", &text), ("1.yml", &one)]);
-        Ruleset::compile(&mut catalogue);
-        let said = rejected(&catalogue);
-        assert!(
-            said.len() == 1 && said[0].starts_with(expected),
-            "{said:?} is not {expected}"
-        );
-        assert!(catalogue.correlations.is_empty() && catalogue.loaded.len() == 1);
-    }
+    rest("moon", "condition: {gte: 3}", "5: cannot read rule");
+    rest("event_count", "", "1: cannot read rule");
+    rest("event_count", "condition: {gte: -3}", "9: key \"gte\"");
+    rest(
+        "event_count",
+        "condition: {gt: 5, lt: 6}",
+        "9: correlation's condition cannot stand: no number",
+    );
+    rest(
+        "event_count",
+        "condition: {gte: 5, field: a}",
+        "9: correlation's condition",
+    );
+    rest(
+        "value_count",
+        "condition: {gte: 3}",
+        "9: correlation's condition cannot stand: value_count needs field",
+    );
+    rest(
+        "temporal",
+        "aliases: {who: {r2: a}}",
+        "9: correlation's aliases",
+    );
+    rest("temporal", "aliases: [x]", "9: key \"aliases\"");
 }
 
 #[test]

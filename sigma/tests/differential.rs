@@ -6,6 +6,7 @@
 //! - `field: [x, null]` matches an absent field here, there only `field: null` does;
 //! - wildcards keep their meaning with `startswith`, `endswith` and `windash` here, there they lose it;
 //! - `fieldref` compares members of lists here, there whole lists;
+//! - keywords with `all` may stand in different fields of a record here, there in one;
 //! - `base64offset` looks for the characters that cannot vary here, there for one more: it differs on short values.
 
 #![expect(
@@ -190,16 +191,8 @@ fn detection(rng: &mut ChaCha8Rng, name: &str) -> String {
     let mut text = format!("    {name}:\n");
     if rng.random_range(0..8) == 0 {
         let word = KEYWORDS.choose(rng).unwrap();
-        if rng.random() {
-            let other = KEYWORDS.choose(rng).unwrap();
-            writeln!(
-                text,
-                "        '|all':\n            - '{word}'\n            - '{other}'"
-            )
-            .unwrap();
-        } else {
-            writeln!(text, "        - '{word}'").unwrap();
-        }
+        let other = KEYWORDS.choose(rng).unwrap();
+        writeln!(text, "        - '{word}'\n        - '{other}'").unwrap();
         return text;
     }
     let mut used = Vec::new();

@@ -243,7 +243,7 @@ fn relation(natural: Fold, modifiers: &[Modifier]) -> Result<(Relation, bool, bo
     for modifier in modifiers {
         let operators = usize::from(position.is_some()) + usize::from(order.is_some());
         match modifier {
-            Modifier::FieldRef => continue,
+            Modifier::FieldRef => {}
             Modifier::Cased => fold = Fold::Exact,
             Modifier::Neq => is_negated = true,
             Modifier::All => is_all = true,

@@ -209,10 +209,10 @@ fn python_groups(replacement: &str) -> String {
             out.push_str("$$");
             rest = after;
         } else if digits > 0 {
-            out.push_str(&format!("${{{}}}", &after[..digits]));
+            out.extend(["${", &after[..digits], "}"]);
             rest = &after[digits..];
         } else if let Some((name, behind)) = named {
-            out.push_str(&format!("${{{name}}}"));
+            out.extend(["${", name, "}"]);
             rest = behind;
         } else {
             out.push('\\');

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::conditions::{Conditions, OF_FIELD, OF_ITEM, OF_RULE};
-use super::{Item, Pipeline, TRANSFORMATIONS, TRANSFORMATIONS_MAX, Transformation};
+use super::{Pipeline, Step, TRANSFORMATIONS, TRANSFORMATIONS_MAX, Transformation};
 use crate::compile::text::{REGEX_LENGTH_MAX, expression};
 use crate::refusal::Refusal;
 use crate::rule::lines::Document;
@@ -72,7 +72,7 @@ impl Pipeline {
             name: member(value, "name").unwrap_or_else(|| file.to_owned()),
             priority: value.get("priority").and_then(Value::as_i64).unwrap_or(0),
             vars: vars(value).ok_or_else(|| shape("vars"))?,
-            items: items.collect::<Result<_, _>>()?,
+            steps: items.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -115,7 +115,7 @@ fn vars(value: &Value) -> Option<BTreeMap<String, Vec<String>>> {
     vars.as_mapping()?.iter().map(of_one).collect()
 }
 
-fn step_of(step: &Value) -> Result<Item, Refusal> {
+fn step_of(step: &Value) -> Result<Step, Refusal> {
     let shape = |key: &str| Refusal::Shape {
         key: key.to_owned(),
     };
@@ -129,23 +129,23 @@ fn step_of(step: &Value) -> Result<Item, Refusal> {
     }
     let id = member(step, "id");
     members.remove("id");
-    let of_rule = conditions(&mut members, "rule_conditions", "rule_cond", OF_RULE)?;
-    let of_item = conditions(
+    let for_rule = conditions(&mut members, "rule_conditions", "rule_cond", OF_RULE)?;
+    let for_item = conditions(
         &mut members,
         "detection_item_conditions",
         "detection_item_cond",
         OF_ITEM,
     )?;
-    let of_field: Conditions<super::FieldCondition> = conditions(
+    let for_field: Conditions<super::FieldCondition> = conditions(
         &mut members,
         "field_name_conditions",
         "field_name_cond",
         OF_FIELD,
     )?;
-    for pattern in of_field
+    for pattern in for_field
         .members
         .iter()
-        .flat_map(|member| member.expressions())
+        .flat_map(super::FieldCondition::expressions)
     {
         regex(pattern)?;
     }
@@ -154,12 +154,12 @@ fn step_of(step: &Value) -> Result<Item, Refusal> {
     if let Transformation::ReplaceString { regex: pattern, .. } = &transformation {
         regex(pattern)?;
     }
-    Ok(Item {
+    Ok(Step {
         id,
         transformation,
-        of_rule,
-        of_item,
-        of_field,
+        for_rule,
+        for_item,
+        for_field,
     })
 }
 

@@ -208,7 +208,7 @@ impl Matcher {
             for (part, order, right, number) in &self.time_parts {
                 if part
                     .of(time_us)
-                    .is_some_and(|left| order.holds(left, *right))
+                    .is_some_and(|left| order.holds(left.into(), *right))
                 {
                     found(*number);
                 }
@@ -250,7 +250,7 @@ impl Form {
             fold,
             is_whole,
             words: Words::default(),
-            lengths: 1..=0,
+            lengths: 0..=0,
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
             inside: BTreeMap::new(),

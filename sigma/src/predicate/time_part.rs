@@ -1,6 +1,6 @@
 //! Parts of a time that rules compare: Sigma's `minute`, `hour`, `day`, `week`, `month` and `year`.
 //!
-//! Source: Sigma 2.1.0, appendix "modifiers". All times are UTC here, as everywhere in the lake.
+//! Source: Sigma 2.1, appendix "modifiers". All times are UTC here, as everywhere in the lake.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,7 +24,7 @@ pub enum TimePart {
 
 impl TimePart {
     /// This part of a time in microseconds since the Unix epoch.
-    pub(crate) fn of(self, time_us: i64) -> Option<f64> {
+    pub(crate) fn of(self, time_us: i64) -> Option<i32> {
         let time = Timestamp::from_microsecond(time_us).ok()?;
         let time = time.to_zoned(TimeZone::UTC);
         Some(match self {
@@ -44,7 +44,7 @@ mod tests {
     use crate::predicate::Leaf;
 
     #[track_caller]
-    fn check(leaf: Leaf<'_>, expected: [f64; 6]) {
+    fn check(leaf: Leaf<'_>, expected: [i32; 6]) {
         let parts = [
             TimePart::Minute,
             TimePart::Hour,
@@ -64,21 +64,15 @@ mod tests {
     #[test]
     fn takes_times_apart() {
         let text = "2026-11-21T23:59:07.5Z";
-        check(Leaf::Text(text), [59.0, 23.0, 21.0, 47.0, 11.0, 2026.0]);
+        check(Leaf::Text(text), [59, 23, 21, 47, 11, 2026]);
         let offset = "2027-01-01T01:30:00+02:00";
-        check(Leaf::Text(offset), [30.0, 23.0, 31.0, 53.0, 12.0, 2026.0]);
+        check(Leaf::Text(offset), [30, 23, 31, 53, 12, 2026]);
         let american = "8/22/2022 6:07:16 PM";
-        check(Leaf::Text(american), [7.0, 18.0, 22.0, 34.0, 8.0, 2022.0]);
-        check(Leaf::Text("2026-01-04"), [0.0, 0.0, 4.0, 1.0, 1.0, 2026.0]);
-        check(Leaf::Integer(0), [0.0, 0.0, 1.0, 1.0, 1.0, 1970.0]);
-        check(
-            Leaf::Integer(1_795_305_547),
-            [59.0, 23.0, 21.0, 47.0, 11.0, 2026.0],
-        );
-        check(
-            Leaf::Integer(1_795_305_547_000),
-            [59.0, 23.0, 21.0, 47.0, 11.0, 2026.0],
-        );
+        check(Leaf::Text(american), [7, 18, 22, 34, 8, 2022]);
+        check(Leaf::Text("2026-01-04"), [0, 0, 4, 1, 1, 2026]);
+        check(Leaf::Integer(0), [0, 0, 1, 1, 1, 1970]);
+        check(Leaf::Integer(1_795_305_547), [59, 23, 21, 47, 11, 2026]);
+        check(Leaf::Integer(1_795_305_547_000), [59, 23, 21, 47, 11, 2026]);
     }
 
     #[test]

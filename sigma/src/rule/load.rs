@@ -10,10 +10,10 @@ use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
 use super::lines::Document;
 use super::{Rule, Source, bounds, lines};
-use crate::correlation::Correlation;
-use crate::filter::Filter;
+use crate::correlation::{CORRELATIONS_MAX, Correlation};
+use crate::filter::{self, FILTERS_MAX, Filter};
 use crate::mapping::Extension;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
 use crate::refusal::Refusal;
 
@@ -97,11 +97,7 @@ pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
             .to_string();
         match read(file) {
             Ok(bytes) => catalogue.add(&name, &bytes),
-            Err(reason) => catalogue.rejected.push(Rejected {
-                file: name,
-                line: None,
-                reason,
-            }),
+            Err(reason) => catalogue.reject(&name, None, reason),
         }
     }
 }
@@ -193,7 +189,10 @@ impl Catalogue {
         for (document, value) in &values {
             if value.get("transformations").is_some() {
                 match Pipeline::of(file, document, value) {
-                    Ok(pipeline) => self.pipelines.push(pipeline),
+                    Ok(pipeline) if self.pipelines.len() < PIPELINES_MAX => {
+                        self.pipelines.push(pipeline);
+                    }
+                    Ok(_) => self.too_many(file, document, "pipelines", PIPELINES_MAX),
                     Err((line, reason)) => self.reject(file, Some(line), reason),
                 }
             } else {
@@ -224,7 +223,10 @@ impl Catalogue {
         for sigma in parsed.correlations {
             let line = title_line(document, &sigma.title);
             match Correlation::new(file, line, document.into(), sigma) {
-                Ok(correlation) => self.correlations.push(correlation),
+                Ok(correlation) if self.correlations.len() < CORRELATIONS_MAX => {
+                    self.correlations.push(correlation);
+                }
+                Ok(_) => self.too_many(file, document, "correlations", CORRELATIONS_MAX),
                 Err(reason) => {
                     let line = document.line_of_refusal(&reason);
                     self.reject(file, Some(line), reason);
@@ -233,6 +235,14 @@ impl Catalogue {
         }
         for sigma in parsed.filters {
             let line = title_line(document, &sigma.title);
+            if self.filters.len() >= FILTERS_MAX {
+                self.too_many(file, document, "filters", FILTERS_MAX);
+                continue;
+            }
+            if filter::wanted(&sigma).len() > filter::RULES_MAX {
+                self.too_many(file, document, "rules of one filter", filter::RULES_MAX);
+                continue;
+            }
             self.filters.push(Filter {
                 file: file.to_owned(),
                 line,
@@ -259,6 +269,14 @@ impl Catalogue {
                 self.reject(file, Some(line), reason);
             }
         }
+    }
+
+    fn too_many(&mut self, file: &str, document: &Document<'_>, what: &'static str, limit: usize) {
+        self.reject(
+            file,
+            Some(document.first()),
+            Refusal::TooMany { what, limit },
+        );
     }
 
     /// Moves a rule to the rejected ones.
