@@ -8,6 +8,8 @@
 //! Pure: no clock, no bus, no lake. It knows Arrow and nothing of `DataFusion`, so it builds and tests in seconds.
 
 pub mod compile;
+pub mod explain;
+pub mod lint;
 pub mod mapping;
 pub mod plan;
 pub mod predicate;

@@ -47,6 +47,11 @@ impl RecordPath {
         }
     }
 
+    /// The path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+
     /// The longest name on the path: a record without it has nothing there. None if the path has no name.
     pub fn longest_name(&self) -> Option<&str> {
         let names = self.steps.iter().filter_map(|step| match step {
