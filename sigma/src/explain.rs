@@ -402,9 +402,6 @@ mod tests {
         let rule = rule("detection:\n  s:\n    UserId: x\n  condition: s\n");
         let event = event(r#"{"UserId":"a\u001b[2Jb\u202ec\nd"}"#);
         let text = explain(&rule, &event).unwrap().to_string();
-        assert!(
-            text.contains(r#""a\u{1b}[2Jb\u{202e}c\nd""#),
-            "{text}"
-        );
+        assert!(text.contains(r#""a\u{1b}[2Jb\u{202e}c\nd""#), "{text}");
     }
 }

@@ -65,7 +65,7 @@ impl Row {
     pub(super) fn item(&self, item: &DetectionItem) -> Item {
         let modifiers = &item.field.modifiers;
         let values_left_out = item.values.len().saturating_sub(VALUES_MAX);
-        let names = modifiers.iter().map(modifier_name).collect();
+        let names = modifiers.iter().copied().map(modifier_name).collect();
         let Some(name) = &item.field.name else {
             return Item {
                 field: None,
@@ -204,7 +204,7 @@ fn described(means: Means) -> String {
 }
 
 /// A modifier as rules write it.
-fn modifier_name(modifier: &Modifier) -> String {
+fn modifier_name(modifier: Modifier) -> String {
     match serde_json::to_value(modifier) {
         Ok(serde_json::Value::String(name)) => name,
         _ => format!("{modifier:?}").to_lowercase(),

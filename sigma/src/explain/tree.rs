@@ -150,13 +150,20 @@ pub struct Line {
 impl Explanation {
     /// The explanation line by line.
     pub fn lines(&self) -> Vec<Line> {
-        let outcome = if self.holds { "matches" } else { "does not match" };
+        let outcome = if self.holds {
+            "matches"
+        } else {
+            "does not match"
+        };
         let mut lines = vec![Line {
             branches: String::new(),
             holds: Some(self.holds),
             text: format!("{} {} {outcome}", plain(&self.rule), shown(&self.title)),
         }];
-        lines.push(note("   ", format!("asked of table {}", plain(&self.table))));
+        lines.push(note(
+            "   ",
+            format!("asked of table {}", plain(&self.table)),
+        ));
         draw(&self.conditions, "", &mut lines);
         lines
     }
@@ -194,7 +201,11 @@ fn note(branches: &str, text: String) -> Line {
 fn draw(nodes: &[Node], before: &str, lines: &mut Vec<Line>) {
     for (at, node) in nodes.iter().enumerate() {
         let is_last = at + 1 == nodes.len();
-        let (branch, stem) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        let (branch, stem) = if is_last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
         lines.push(Line {
             branches: format!("{before}{branch}"),
             holds: node.holds,
@@ -259,11 +270,16 @@ impl Item {
         } else if self.found.is_empty() {
             stands.push_str("no value");
         } else {
-            let found: Vec<String> = self.found.iter().take(SHOWN_VALUES_MAX).map(found).collect();
+            let found: Vec<String> = self
+                .found
+                .iter()
+                .take(SHOWN_VALUES_MAX)
+                .map(found)
+                .collect();
             stands.push_str(&found.join(", "));
             if self.found.len() > SHOWN_VALUES_MAX {
                 let more = self.found.len() - SHOWN_VALUES_MAX;
-                stands.push_str(&format!(", and {more} more"));
+                stands += &format!(", and {more} more");
             }
         }
         let means = self.values.iter().filter_map(|value| {
