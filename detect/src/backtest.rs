@@ -15,9 +15,9 @@ use lake::{Lake, TableFile};
 use parquet::errors::ParquetError;
 use schemas::tables::Table;
 use schemas::wire::Alert;
+use sigma::Ruleset;
 use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
-use sigma::{Catalogue, Ruleset};
 
 use self::figures::{Report, Tally, Window};
 use crate::alert::Origin;
@@ -112,8 +112,8 @@ fn evaluate_groups(
 pub struct Measurement<'a> {
     /// Days to look at, back from the newest day that the lake has; none for all.
     pub days: Option<u32>,
-    /// Whether each rule is also evaluated alone, to tell what it costs.
-    pub costs: bool,
+    /// For each rule, by its number, a set with no other, to tell what it costs; empty if nobody asks.
+    pub alone: &'a [Ruleset],
     /// When, in microseconds since the Unix epoch, UTC.
     pub now_us: i64,
     /// Processor time that the calling thread has used.
@@ -177,18 +177,13 @@ fn measure_groups(
     tally: Tally,
 ) -> Result<Report, DetectError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let alone = if measurement.costs {
-        rules_alone(rules)
-    } else {
-        Vec::new()
-    };
     let total = work.len();
     let queue = Mutex::new(work);
     let tally = Mutex::new(tally);
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let run = || {
         while let Some(work) = next() {
-            let measured = work.measure(rules, &alone, measurement)?;
+            let measured = work.measure(rules, measurement)?;
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.add(&work.day, measured);
             (measurement.progress)(tally.groups_done(), total);
@@ -209,17 +204,6 @@ fn measure_groups(
         .finish())
 }
 
-/// A set for each rule, with only this rule in it, by the number of the rule.
-fn rules_alone(rules: &Ruleset) -> Vec<Ruleset> {
-    let alone = rules.rules().iter().map(|rule| {
-        Ruleset::compile(&mut Catalogue {
-            loaded: vec![rule.clone()],
-            ..Catalogue::default()
-        })
-    });
-    alone.collect()
-}
-
 /// What came out of one row group.
 struct Measured {
     rows: u64,
@@ -233,7 +217,6 @@ impl Work {
     fn measure(
         &self,
         rules: &Ruleset,
-        alone: &[Ruleset],
         measurement: &Measurement<'_>,
     ) -> Result<Measured, DetectError> {
         let clock = measurement.thread_time;
@@ -247,7 +230,7 @@ impl Work {
         let alerts = evaluation.row_group(self.group.clone())?;
         let together = clock().saturating_sub(start);
         let mut costs = Vec::new();
-        for (number, rule) in alone.iter().enumerate() {
+        for (number, rule) in measurement.alone.iter().enumerate() {
             let Some(plan) = rule.plan(self.table) else {
                 continue;
             };

@@ -48,7 +48,7 @@ impl RecordPath {
     }
 
     /// The path as it was written.
-    pub fn as_str(&self) -> &str {
+    pub fn as_text(&self) -> &str {
         &self.whole
     }
 

@@ -40,6 +40,17 @@ impl Window {
         })
     }
 
+    /// The last days of it, at most so many, in order.
+    pub fn days(&self, most: u32) -> Vec<String> {
+        let (Some(first), Some(last)) = (day_from_text(&self.first), day_from_text(&self.last))
+        else {
+            return Vec::new();
+        };
+        let back = i32::try_from(most.saturating_sub(1)).unwrap_or(i32::MAX);
+        let first = first.max(last.saturating_sub(back));
+        (first..=last).map(day_text).collect()
+    }
+
     /// True for a day inside.
     pub fn has(&self, day: &str) -> bool {
         (self.first.as_str()..=self.last.as_str()).contains(&day)

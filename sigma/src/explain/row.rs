@@ -123,10 +123,10 @@ impl Row {
                     let leaves = Leaves::find(&self.record, std::slice::from_ref(path));
                     let found = told(&leaves, fold);
                     if !found.is_empty() {
-                        return (Standing::Record(path.as_str().to_owned()), found);
+                        return (Standing::Record(path.as_text().to_owned()), found);
                     }
                 }
-                let paths = paths.iter().map(|path| path.as_str().to_owned());
+                let paths = paths.iter().map(|path| path.as_text().to_owned());
                 (Standing::Nowhere(paths.collect()), Vec::new())
             }
         }
