@@ -270,17 +270,16 @@ impl Item {
         } else if self.found.is_empty() {
             stands.push_str("no value");
         } else {
-            let found: Vec<String> = self
+            let mut texts: Vec<String> = self
                 .found
                 .iter()
                 .take(SHOWN_VALUES_MAX)
                 .map(found)
                 .collect();
-            stands.push_str(&found.join(", "));
             if self.found.len() > SHOWN_VALUES_MAX {
-                let more = self.found.len() - SHOWN_VALUES_MAX;
-                stands += &format!(", and {more} more");
+                texts.push(format!("and {} more", self.found.len() - SHOWN_VALUES_MAX));
             }
+            stands.push_str(&texts.join(", "));
         }
         let means = self.values.iter().filter_map(|value| {
             let means = value.means.as_ref()?;
