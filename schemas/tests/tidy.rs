@@ -157,7 +157,6 @@ fn light_crates_do_not_build_datafusion() {
                 "deltalake",
                 "lake",
                 "detect",
-                "parquet",
                 "cli",
             ] {
                 assert!(

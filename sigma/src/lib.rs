@@ -13,6 +13,8 @@ pub mod compile;
 pub mod correlation;
 pub mod coverage;
 pub mod filter;
+pub mod explain;
+pub mod lint;
 pub mod mapping;
 pub mod pipeline;
 pub mod placeholders;

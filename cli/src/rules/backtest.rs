@@ -1,0 +1,394 @@
+//! `vedette rules backtest`: what rules find in the lake by day, account and address, and what each costs.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
+use detect::backtest::figures::{Figures, Report, Window};
+use detect::backtest::{Measurement, evaluate_lake, measure};
+use indicatif::{ProgressBar, ProgressStyle};
+use lake::Lake;
+use schemas::environment::{Clock as _, SystemClock};
+use schemas::severity::Severity;
+use schemas::time::iso_ms;
+use schemas::wire::Alert;
+use serde_json::json;
+use sigma::{Catalogue, Rule, Ruleset};
+
+use super::files::{load, rule_files};
+use crate::audit::Output;
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::run::runtime;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+--days counts back from the newest day that the lake has, because an import may be old. Nothing is published.
+The cost of a rule is the processor time of a plan with this rule alone over the same files; together, rules cost
+far less than the sum, because they share what they ask of a column.
+
+Examples:
+  vedette rules backtest --days 30
+  vedette rules backtest --rule SAAS-M365-00002 --rule SAAS-M365-00003
+  vedette rules backtest --output json | jq -r 'select(.hits > 100) | .label'
+  vedette rules backtest --alerts --output json        every alert, those of Microsoft's products among them";
+
+/// Accounts and addresses that the table of all rules names for each.
+const TOP: usize = 3;
+
+/// Accounts and addresses of one rule that are listed.
+const TOP_OF_ONE: usize = 10;
+
+/// Most days that are drawn in a cell, the last ones.
+const DRAWN_DAYS_MAX: u32 = 31;
+
+/// Heights of a bar.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Evaluates rules over the lake.
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    /// Days to look at, back from the newest day in the lake; without it, all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    days: Option<u32>,
+    /// Label or id of a rule; may be given several times. Without it, all that run.
+    #[arg(long = "rule", value_name = "LABEL")]
+    rules: Vec<String>,
+    /// Do not evaluate each rule alone, which takes longer than all together.
+    #[arg(long)]
+    no_cost: bool,
+    /// List every alert instead of figures of each rule.
+    #[arg(long, conflicts_with_all = ["days", "rules", "no_cost"])]
+    alerts: bool,
+    /// Form of the report.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+impl Backtest {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        runtime()?.block_on(self.evaluate(config))
+    }
+
+    async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
+        let mut catalogue = load(rule_files(&[], &config.detect())?);
+        self.choose(&mut catalogue)?;
+        let rules = Ruleset::compile(&mut catalogue);
+        let lake = Lake::open(&config.lake())
+            .await
+            .context("could not open the lake")?;
+        if self.alerts {
+            return list_alerts(&rules, &lake, self.output).await;
+        }
+        let alone = if self.no_cost {
+            Vec::new()
+        } else {
+            rules.rules().iter().map(alone).collect()
+        };
+        let bar = Arc::new(ProgressBar::new(0));
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} row groups, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        let progress = |done: usize, total: usize| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let measurement = Measurement {
+            days: self.days,
+            alone: &alone,
+            now_us: SystemClock.now_us(),
+            thread_time: || cpu_time::ThreadTime::now().as_duration(),
+            progress: &progress,
+        };
+        let report = measure(&rules, &lake, &measurement).await?;
+        bar.finish_and_clear();
+        let shown = Shown {
+            rules: rules.rules(),
+            report: &report,
+            has_costs: !self.no_cost,
+        };
+        match self.output {
+            Output::Json => shown.json()?,
+            Output::Table => shown.table(self.days)?,
+        }
+        Ok(Verdict::Done)
+    }
+
+    /// Leaves only the rules that were named.
+    fn choose(&self, catalogue: &mut Catalogue) -> anyhow::Result<()> {
+        let is = |rule: &Rule, name: &str| {
+            rule.label.eq_ignore_ascii_case(name) || rule.id.eq_ignore_ascii_case(name)
+        };
+        for name in &self.rules {
+            anyhow::ensure!(
+                catalogue.loaded.iter().any(|rule| is(rule, name)),
+                "there is no rule \"{}\": `vedette rules list` shows the labels of those that run",
+                inert(name)
+            );
+        }
+        if !self.rules.is_empty() {
+            let is_named = |rule: &Rule| self.rules.iter().any(|name| is(rule, name));
+            catalogue.loaded.retain(is_named);
+        }
+        Ok(())
+    }
+}
+
+/// A set with only this rule.
+fn alone(rule: &Rule) -> Ruleset {
+    Ruleset::compile(&mut Catalogue {
+        loaded: vec![rule.clone()],
+        ..Catalogue::default()
+    })
+}
+
+/// A report with the rules that its numbers mean.
+struct Shown<'a> {
+    rules: &'a [Rule],
+    report: &'a Report,
+    has_costs: bool,
+}
+
+impl Shown<'_> {
+    /// Rules with their figures, those that find most first.
+    fn in_order(&self) -> Vec<(&Rule, &Figures)> {
+        let mut order: Vec<_> = self.rules.iter().zip(&self.report.rules).collect();
+        order.sort_by_key(|(_, figures)| std::cmp::Reverse(figures.hits));
+        order
+    }
+
+    fn json(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let top = |entities: &[(String, u64)]| {
+            let top = entities.iter().take(TOP_OF_ONE);
+            top.map(|(name, hits)| json!({"name": name, "hits": hits}))
+                .collect::<Vec<_>>()
+        };
+        for (rule, figures) in self.in_order() {
+            let line = json!({
+                "label": rule.label,
+                "rule_id": rule.id,
+                "title": rule.sigma.title,
+                "severity": rule.severity.as_str(),
+                "table": rule.table.name(),
+                "hits": figures.hits,
+                "by_day": figures.by_day,
+                "users": top(&figures.users),
+                "addresses": top(&figures.addresses),
+                "cost_ms": self.has_costs.then(|| milliseconds(figures.cost)),
+                "first_day": self.report.window.as_ref().map(|window| &window.first),
+                "last_day": self.report.window.as_ref().map(|window| &window.last),
+            });
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn table(&self, days: Option<u32>) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let Some(window) = &self.report.window else {
+            writeln!(
+                out,
+                "the lake has no events of a table that these rules are about"
+            )?;
+            return Ok(());
+        };
+        let order = self.in_order();
+        let mut table = styled(&[
+            "label",
+            "severity",
+            "hits",
+            "by day",
+            "accounts",
+            "addresses",
+            "CPU ms",
+            "title",
+        ]);
+        for (rule, figures) in &order {
+            let cost = if self.has_costs {
+                format!("{:.1}", milliseconds(figures.cost))
+            } else {
+                String::new()
+            };
+            table.add_row([
+                Cell::new(inert(&rule.label)),
+                severity(rule.severity),
+                Cell::new(figures.hits).set_alignment(CellAlignment::Right),
+                Cell::new(bars(figures, window)),
+                Cell::new(top(&figures.users)),
+                Cell::new(top(&figures.addresses)),
+                Cell::new(cost).set_alignment(CellAlignment::Right),
+                Cell::new(inert(&rule.sigma.title)),
+            ]);
+        }
+        writeln!(out, "{table}")?;
+        if let [(_, figures)] = order.as_slice() {
+            details(&mut out, figures)?;
+        }
+        self.totals(&mut out, window, days)
+    }
+
+    fn totals(
+        &self,
+        out: &mut impl Write,
+        window: &Window,
+        days: Option<u32>,
+    ) -> anyhow::Result<()> {
+        let report = self.report;
+        let hits: u64 = report.rules.iter().map(|figures| figures.hits).sum();
+        let span = match days {
+            Some(days) => format!("{days} days back from the newest day in the lake"),
+            None => "all days in the lake".to_owned(),
+        };
+        writeln!(out, "{} to {}: {span}", window.first, window.last)?;
+        writeln!(
+            out,
+            "{hits} hits of {} rules in {} rows, {} files, {} row groups",
+            report.rules.len(),
+            report.rows,
+            report.files,
+            report.row_groups
+        )?;
+        let sum: Duration = report.rules.iter().map(|figures| figures.cost).sum();
+        let each = if self.has_costs {
+            format!("; one by one {:.1} ms", milliseconds(sum))
+        } else {
+            String::new()
+        };
+        writeln!(
+            out,
+            "processor time of all rules together {:.1} ms{each}",
+            milliseconds(report.together)
+        )?;
+        Ok(())
+    }
+}
+
+fn styled(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// Days, accounts and addresses of the one rule that was asked for.
+fn details(out: &mut impl Write, figures: &Figures) -> anyhow::Result<()> {
+    let mut days = styled(&["day", "hits"]);
+    for (day, hits) in &figures.by_day {
+        days.add_row([day.clone(), hits.to_string()]);
+    }
+    writeln!(out, "{days}")?;
+    for (name, entities) in [("account", &figures.users), ("address", &figures.addresses)] {
+        let mut table = styled(&[name, "hits"]);
+        for (entity, hits) in entities.iter().take(TOP_OF_ONE) {
+            table.add_row([inert(entity), hits.to_string()]);
+        }
+        writeln!(out, "{table}")?;
+    }
+    Ok(())
+}
+
+fn severity(severity: Severity) -> Cell {
+    let cell = Cell::new(severity.as_str());
+    match severity.as_str() {
+        "critical" | "high" => cell.fg(Color::Red),
+        "medium" => cell.fg(Color::Yellow),
+        _ => cell,
+    }
+}
+
+fn top(entities: &[(String, u64)]) -> String {
+    let named = entities.iter().take(TOP);
+    let mut lines: Vec<String> = named
+        .map(|(name, hits)| format!("{hits} {}", inert(name)))
+        .collect();
+    if entities.len() > TOP {
+        lines.push(format!("and {} more", entities.len() - TOP));
+    }
+    lines.join("\n")
+}
+
+/// Hits of the last days of a window as bars; a day without any is a blank.
+fn bars(figures: &Figures, window: &Window) -> String {
+    let most = figures.by_day.values().copied().max().unwrap_or(0);
+    let bar = |day: &String| match figures.by_day.get(day) {
+        None | Some(0) => ' ',
+        Some(hits) => {
+            let height = (hits * BARS.len() as u64).div_ceil(most.max(1));
+            BARS[usize::try_from(height).unwrap_or(1).clamp(1, BARS.len()) - 1]
+        }
+    };
+    window.days(DRAWN_DAYS_MAX).iter().map(bar).collect()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+async fn list_alerts(rules: &Ruleset, lake: &Lake, output: Output) -> anyhow::Result<Verdict> {
+    let alerts = evaluate_lake(rules, lake, SystemClock.now_us()).await?;
+    let mut out = std::io::stdout().lock();
+    if output == Output::Json {
+        for alert in alerts.values() {
+            writeln!(out, "{}", line(alert))?;
+        }
+        return Ok(Verdict::Done);
+    }
+    let mut table = styled(&["time", "label", "severity", "user", "title"]);
+    let mut in_order: Vec<&Alert> = alerts.values().collect();
+    in_order.sort_by_key(|alert| alert.first_event_time_us);
+    for alert in in_order {
+        table.add_row([
+            iso_ms(alert.first_event_time_us),
+            alert.label.clone(),
+            alert.severity.clone(),
+            inert(&alert.user),
+            inert(&alert.title),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(out, "{} alerts", alerts.len())?;
+    Ok(Verdict::Done)
+}
+
+fn line(alert: &Alert) -> serde_json::Value {
+    json!({
+        "alert_id": alert.alert_id,
+        "label": alert.label,
+        "severity": alert.severity,
+        "title": alert.title,
+        "user": alert.user,
+        "first_event_time": iso_ms(alert.first_event_time_us),
+        "events": alert.evidence.iter().map(|evidence| &evidence.event_id).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use detect::backtest::figures::{Figures, Window};
+
+    use super::bars;
+
+    #[test]
+    fn each_day_of_the_window_is_a_bar_or_a_blank() {
+        let window = Window {
+            first: "2026-02-27".to_owned(),
+            last: "2026-03-02".to_owned(),
+        };
+        let by_day = [("2026-02-27", 1), ("2026-03-01", 16), ("2026-03-02", 8)];
+        let figures = Figures {
+            by_day: by_day.map(|(day, hits)| (day.to_owned(), hits)).into(),
+            ..Figures::default()
+        };
+        assert_eq!(bars(&figures, &window), "▁ █▄");
+        assert_eq!(bars(&Figures::default(), &window), "    ");
+    }
+}

@@ -1,0 +1,230 @@
+//! `vedette rules explain`: why a rule matches an event, or does not, part by part.
+
+use std::io::{IsTerminal as _, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use detect::subject;
+use ingest::normalise::{Origin, normalise};
+use lake::Lake;
+use schemas::environment::{Clock as _, SystemClock};
+use schemas::limits::RECORD_BYTES_MAX;
+use schemas::tables::Table;
+use schemas::wire::Event;
+use sigma::Rule;
+use sigma::explain::explain;
+use sigma::explain::tree::Explanation;
+
+use super::files::{load, read, rule_files};
+use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
+use crate::audit::Output;
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::run::runtime;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+Every ✓ and ✗ is the engine's own answer: each part of the rule is compiled and asked as the whole is.
+
+Examples:
+  vedette rules explain event.json SAAS-M365-00002
+  vedette rules explain 5c4a0c1e-0000-4000-8000-000000000001 SAAS-M365-00002     an event of the lake, by its id
+  jq .Items[3] export.json | vedette rules explain - rules/my_rule.yml
+  vedette rules explain event.json SAAS-M365-00002 --output json | jq .holds
+
+Exit code 0 whether it matches or not.";
+
+/// Shows part by part why a rule matches an event, or does not.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A file with one JSON record, - for standard input, or the id of an event in the lake.
+    event: String,
+    /// Label or id of a rule that runs, or a rule file.
+    rule: String,
+    /// The table that has the event; without it, the one that the rule is about.
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// Form of the explanation.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+impl Explain {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let rule = find_rule(&self.rule, config)?;
+        let (table, event) = self.find_event(&rule, config)?;
+        if let Some(table) = table.filter(|table| *table != rule.table) {
+            let text = format!(
+                "this event belongs to table {table}, and the rule is about {}: on the stream it is never asked about it",
+                rule.table
+            );
+            writeln!(anstream::stderr(), "{}", paint(DOUBTFUL, &text))?;
+        }
+        let explanation = explain(&rule, &event)
+            .with_context(|| format!("cannot explain with {}", inert(&rule.file)))?;
+        match self.output {
+            Output::Json => {
+                let text = serde_json::to_string(&explanation)?;
+                writeln!(std::io::stdout(), "{text}")?;
+            }
+            Output::Table => write_tree(&mut anstream::stdout().lock(), "", &explanation)?,
+        }
+        Ok(Verdict::Done)
+    }
+
+    /// The event, and the table that it belongs to where that can be told.
+    fn find_event(&self, rule: &Rule, config: &Config) -> anyhow::Result<(Option<Table>, Event)> {
+        let table = self.table.as_deref().map(|name| {
+            Table::of_name(name)
+                .filter(|table| table.is_events())
+                .with_context(|| {
+                    format!(
+                        "there is no table of events \"{}\": `vedette sql` with \\d lists them",
+                        inert(name)
+                    )
+                })
+        });
+        let table = table.transpose()?;
+        let path = Path::new(&self.event);
+        if self.event == "-" || path.exists() {
+            let bytes = if self.event == "-" {
+                standard_input()?
+            } else {
+                read(path, RECORD_BYTES_MAX)
+                    .with_context(|| format!("cannot read {}", path.display()))?
+            };
+            let (told, event) = one_event(&bytes)
+                .with_context(|| format!("cannot read an event from {}", inert(&self.event)))?;
+            return Ok((table.or(told), event));
+        }
+        let table = table.unwrap_or(rule.table);
+        let event = runtime()?.block_on(look_up(&self.event, table, config))?;
+        Ok((Some(table), event))
+    }
+}
+
+fn standard_input() -> anyhow::Result<Vec<u8>> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        writeln!(std::io::stderr(), "one JSON record, then Ctrl-D:")?;
+    }
+    let mut bytes = Vec::new();
+    input
+        .lock()
+        .take(RECORD_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The one record in some bytes, and its table if its content tells it.
+fn one_event(bytes: &[u8]) -> anyhow::Result<(Option<Table>, Event)> {
+    anyhow::ensure!(
+        bytes.len() <= RECORD_BYTES_MAX,
+        "more than {RECORD_BYTES_MAX} bytes: cut one record out of it, for example with jq"
+    );
+    let origin = Origin {
+        tenant_id: None,
+        source: "explain",
+        category: None,
+        ingest_time_us: SystemClock.now_us(),
+    };
+    let mut normalised = normalise(bytes, "explain", &origin);
+    if let Some(letter) = normalised.dead_letters.first() {
+        anyhow::bail!("{}: {}", letter.reason, inert(&letter.detail));
+    }
+    let event = normalised
+        .events
+        .pop()
+        .context("there is no JSON record in it")?;
+    anyhow::ensure!(
+        normalised.events.is_empty(),
+        "there are {} records in it: name a file with one, for example by jq '.[0]' or sed -n 1p",
+        normalised.events.len() + 1
+    );
+    // A record that says too little for its table is believed to be what the rule is about.
+    let table = Table::of_name(&event.table).filter(|table| *table != Table::OtherEvents);
+    Ok((table, event))
+}
+
+/// An event of the lake by its id.
+async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Event> {
+    let lake = Lake::open(&config.lake())
+        .await
+        .context("could not open the lake")?;
+    let query = format!(
+        "SELECT event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = '{}' LIMIT 1",
+        table.name(),
+        id.replace('\'', "''")
+    );
+    let (_, batches) = lake.query_all(&query).await?;
+    let batch = batches
+        .iter()
+        .find(|batch| batch.num_rows() > 0)
+        .with_context(|| {
+            format!(
+                "there is no file \"{0}\", and no event with this id in table {table} of the lake at {1}: \
+                 name a file with one JSON record, another id, or another table with --table",
+                inert(id),
+                config.lake().location
+            )
+        })?;
+    let text = |name: &str| subject::text(batch, name, 0).unwrap_or_default();
+    Ok(Event {
+        event_id: text("event_id"),
+        event_time_us: subject::time(batch, "event_time", 0),
+        ingest_time_us: subject::time(batch, "ingest_time", 0).unwrap_or(0),
+        source: text("source"),
+        category: text("category"),
+        raw: text("raw").into(),
+        ..Event::default()
+    })
+}
+
+/// A rule that runs by its label or id, or the one in a file.
+fn find_rule(name: &str, config: &Config) -> anyhow::Result<Rule> {
+    let path = PathBuf::from(name);
+    let is_file = path.is_file();
+    let paths = if is_file { vec![path] } else { Vec::new() };
+    let catalogue = load(rule_files(&paths, &config.detect())?);
+    let mut found: Vec<&Rule> = catalogue
+        .loaded
+        .iter()
+        .filter(|rule| {
+            is_file || rule.label.eq_ignore_ascii_case(name) || rule.id.eq_ignore_ascii_case(name)
+        })
+        .collect();
+    if let Some(rule) = found.pop() {
+        anyhow::ensure!(
+            found.is_empty(),
+            "{} has {} rules: name one by label or id, with its folder in detect.rules of the configuration",
+            inert(name),
+            found.len() + 1
+        );
+        return Ok(rule.clone());
+    }
+    if let (true, Some(rejected)) = (is_file, catalogue.rejected.first()) {
+        anyhow::bail!("rule is refused: {}", inert(&rejected.to_string()));
+    }
+    anyhow::bail!(
+        "there is no rule \"{}\": `vedette rules list` shows labels; a rule file is named by its path",
+        inert(name)
+    )
+}
+
+/// Writes the tree; what is shown of rule and event is inert already.
+pub(super) fn write_tree(
+    out: &mut impl Write,
+    before: &str,
+    explanation: &Explanation,
+) -> std::io::Result<()> {
+    for line in explanation.lines() {
+        let branches = paint(FAINT, &format!("{before}{}", line.branches));
+        match line.holds {
+            Some(true) => writeln!(out, "{branches}{} {}", paint(GOOD, "✓"), line.text)?,
+            Some(false) => writeln!(out, "{branches}{} {}", paint(BAD, "✗"), line.text)?,
+            None => writeln!(out, "{branches}{}", paint(FAINT, &line.text))?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! `vedette rules lint`: what is wrong with rule files, where, and how to mend it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, Color, ContentArrangement, Table};
+use sigma::lint::{Finding, Level, Linter};
+
+use super::files::rule_files;
+use super::junit::{self, Case, Suite};
+use super::{Format, files};
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+Levels: error (the rule does not run, or is not what it must be), warning (it does not do what its author meant),
+notice (it could be said more simply). Rules with a label of ours must also say what to check first, what they
+cannot see, and bring cases.
+
+Examples:
+  vedette rules lint                          the rules that run
+  vedette rules lint rules/ other/rule.yml
+  vedette rules lint rules/ --output json | jq -r 'select(.level == \"error\") | .file'
+
+Exit code 1 if there is an error.";
+
+/// Checks rule files.
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// Files and folders; without any, the rules that run.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Form of the report.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+impl Lint {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let files = rule_files(&self.paths, &config.detect())?;
+        let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+        let findings = lint(files);
+        let mut out = std::io::stdout().lock();
+        match self.output {
+            Format::Table => {
+                if !findings.is_empty() {
+                    writeln!(out, "{}", table(&findings))?;
+                }
+                writeln!(out, "{}", summary(names.len(), &findings))?;
+            }
+            Format::Json => {
+                for finding in &findings {
+                    writeln!(out, "{}", serde_json::to_string(finding)?)?;
+                }
+            }
+            Format::Junit => {
+                junit::write(&mut out, "vedette rules lint", &suites(&names, &findings))?
+            }
+        }
+        let has_error = findings.iter().any(|finding| finding.level == Level::Error);
+        Ok(if has_error {
+            Verdict::Findings
+        } else {
+            Verdict::Done
+        })
+    }
+}
+
+fn lint(files: Vec<files::RuleFile>) -> Vec<Finding> {
+    let mut linter = Linter::new();
+    for file in files {
+        match file.bytes {
+            Ok(bytes) => linter.file(&file.name, &bytes),
+            Err(cause) => linter.unreadable(&file.name, cause),
+        }
+    }
+    linter.finish()
+}
+
+fn place(finding: &Finding) -> String {
+    match finding.line {
+        Some(line) => format!("{}:{line}", finding.file),
+        None => finding.file.clone(),
+    }
+}
+
+fn table(findings: &[Finding]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["where", "level", "what", "how to mend it"]);
+    for finding in findings {
+        let colour = match finding.level {
+            Level::Error => Color::Red,
+            Level::Warning => Color::Yellow,
+            Level::Notice => Color::Blue,
+        };
+        table.add_row([
+            Cell::new(inert(&place(finding))),
+            Cell::new(finding.level.as_str()).fg(colour),
+            Cell::new(format!("{} [{}]", inert(&finding.what), finding.check)),
+            Cell::new(inert(&finding.fix)),
+        ]);
+    }
+    table
+}
+
+fn summary(files: usize, findings: &[Finding]) -> String {
+    let count = |level| {
+        findings
+            .iter()
+            .filter(|finding| finding.level == level)
+            .count()
+    };
+    format!(
+        "{files} files: {} errors, {} warnings, {} notices",
+        count(Level::Error),
+        count(Level::Warning),
+        count(Level::Notice)
+    )
+}
+
+/// A file is a suite with one test: that it has no errors.
+fn suites(names: &[String], findings: &[Finding]) -> Vec<Suite> {
+    let suite = |name: &String| {
+        let errors: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.file == *name && finding.level == Level::Error)
+            .map(|finding| format!("{}: {}; {}", place(finding), finding.what, finding.fix))
+            .collect();
+        let failure = errors
+            .first()
+            .map(|first| (first.clone(), errors.join("\n")));
+        Suite {
+            name: name.clone(),
+            cases: vec![Case {
+                name: "lint".to_owned(),
+                failure,
+            }],
+        }
+    };
+    names.iter().map(suite).collect()
+}

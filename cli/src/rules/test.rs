@@ -1,0 +1,218 @@
+//! `vedette rules test`: the cases beside each rule, and for each that fails why.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use schemas::wire::Event;
+use serde_json::json;
+use sigma::explain::explain;
+use sigma::rule::{Case, Catalogue, Rule, check_cases};
+
+use super::Format;
+use super::explain::write_tree;
+use super::files::{load, rule_files};
+use super::junit::{self, Suite};
+use super::paint::{BAD, FAINT, GOOD, paint};
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+A rule brings records that it must find and near misses that it must not, under its key \"cases\":
+  cases:
+    - {name: forwards outside, alerts: 1, event: {Operation: New-InboxRule, …}}
+
+Examples:
+  vedette rules test                          the rules that run
+  vedette rules test rules/m365_inbox_rule_forwards.yml
+  vedette rules test rules/ --output junit > cases.xml
+
+Exit code 1 if a case does not come out as it says, or a file is refused.";
+
+/// Runs the cases beside each rule.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Files and folders; without any, the rules that run.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Form of the report.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// What became of the cases of a rule.
+struct RuleOutcome<'a> {
+    rule: &'a Rule,
+    results: Vec<CaseOutcome<'a>>,
+}
+
+/// What became of a case.
+struct CaseOutcome<'a> {
+    name: String,
+    expected: u8,
+    /// The case; none if the rule lacks one.
+    case: Option<&'a Case>,
+    /// What was found instead.
+    failure: Option<String>,
+}
+
+impl Test {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let catalogue = load(rule_files(&self.paths, &config.detect())?);
+        let outcomes: Vec<RuleOutcome<'_>> = catalogue.loaded.iter().filter_map(outcome).collect();
+        match self.output {
+            Format::Table => print(&catalogue, &outcomes)?,
+            Format::Json => print_json(&catalogue, &outcomes)?,
+            Format::Junit => {
+                let suites = suites(&catalogue, &outcomes);
+                junit::write(&mut std::io::stdout().lock(), "vedette rules test", &suites)?;
+            }
+        }
+        let failed = outcomes.iter().flat_map(|outcome| &outcome.results);
+        let is_clean =
+            catalogue.rejected.is_empty() && failed.clone().all(|case| case.failure.is_none());
+        Ok(if is_clean {
+            Verdict::Done
+        } else {
+            Verdict::Findings
+        })
+    }
+}
+
+/// Runs the cases of a rule; none for rules of others, which have none.
+fn outcome(rule: &Rule) -> Option<RuleOutcome<'_>> {
+    let is_ours = rule.sigma.custom_attributes.contains_key("label");
+    if rule.cases.is_empty() && !is_ours {
+        return None;
+    }
+    let mut failures = check_cases(rule);
+    let mut results = Vec::new();
+    for case in &rule.cases {
+        let at = failures
+            .iter()
+            .position(|failure| failure.case == case.name && failure.expected == case.alerts);
+        results.push(CaseOutcome {
+            name: case.name.clone(),
+            expected: case.alerts,
+            case: Some(case),
+            failure: at.map(|at| failures.remove(at).found),
+        });
+    }
+    results.extend(failures.into_iter().map(|failure| CaseOutcome {
+        name: failure.case,
+        expected: failure.expected,
+        case: None,
+        failure: Some(failure.found),
+    }));
+    Some(RuleOutcome { rule, results })
+}
+
+fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let (mut passed, mut failed) = (0, 0);
+    for outcome in outcomes {
+        let failures = outcome.results.iter().filter(|case| case.failure.is_some());
+        let failures: Vec<&CaseOutcome<'_>> = failures.collect();
+        failed += failures.len();
+        passed += outcome.results.len() - failures.len();
+        let mark = if failures.is_empty() {
+            paint(GOOD, "✓")
+        } else {
+            paint(BAD, "✗")
+        };
+        writeln!(
+            out,
+            "{mark} {:<16} {:<52} {}",
+            inert(&outcome.rule.label),
+            inert(&outcome.rule.sigma.title),
+            paint(FAINT, &format!("{} cases", outcome.results.len()))
+        )?;
+        for case in failures {
+            print_failure(&mut out, outcome.rule, case)?;
+        }
+    }
+    for rejected in &catalogue.rejected {
+        writeln!(out, "{} {}", paint(BAD, "✗"), inert(&rejected.to_string()))?;
+    }
+    let without = catalogue.loaded.len() - outcomes.len();
+    writeln!(
+        out,
+        "{} rules: {passed} cases passed, {failed} failed; {} files refused; {without} rules of others have no cases",
+        outcomes.len(),
+        catalogue.rejected.len()
+    )?;
+    Ok(())
+}
+
+fn print_failure(out: &mut impl Write, rule: &Rule, case: &CaseOutcome<'_>) -> anyhow::Result<()> {
+    let found = case.failure.as_deref().unwrap_or_default();
+    writeln!(
+        out,
+        "    {}: case \"{}\" expects {} alerts, {}",
+        inert(&rule.file),
+        inert(&case.name),
+        case.expected,
+        inert(found)
+    )?;
+    let Some(case) = case.case else {
+        return Ok(());
+    };
+    let event = Event {
+        event_id: case.name.clone(),
+        raw: case.event.to_string().into(),
+        ..Event::default()
+    };
+    // A rule that is refused said so above.
+    if let Ok(explanation) = explain(rule, &event) {
+        write_tree(out, "    ", &explanation)?;
+    }
+    Ok(())
+}
+
+fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for outcome in outcomes {
+        for case in &outcome.results {
+            let line = json!({
+                "file": outcome.rule.file,
+                "rule": outcome.rule.label,
+                "case": case.name,
+                "expected": case.expected,
+                "passed": case.failure.is_none(),
+                "found": case.failure,
+            });
+            writeln!(out, "{line}")?;
+        }
+    }
+    for rejected in &catalogue.rejected {
+        let line = json!({"file": rejected.file, "passed": false, "found": rejected.to_string()});
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn suites(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> Vec<Suite> {
+    let of_rule = outcomes.iter().map(|outcome| Suite {
+        name: outcome.rule.file.clone(),
+        cases: outcome
+            .results
+            .iter()
+            .map(|case| junit::Case {
+                name: case.name.clone(),
+                failure: case.failure.as_ref().map(|found| {
+                    let message = format!("expects {} alerts, {found}", case.expected);
+                    (message.clone(), message)
+                }),
+            })
+            .collect(),
+    });
+    let refused = catalogue.rejected.iter().map(|rejected| Suite {
+        name: rejected.file.clone(),
+        cases: vec![junit::Case {
+            name: "loads".to_owned(),
+            failure: Some((rejected.reason.to_string(), rejected.to_string())),
+        }],
+    });
+    of_rule.chain(refused).collect()
+}

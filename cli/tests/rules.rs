@@ -1,0 +1,266 @@
+//! `vedette rules` as a person calls it: what it prints, and its exit codes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test: it fails loudly"
+)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A mailbox forwards, and a rule of Outlook's that does not.
+const EVENTS: &str = r#"{"Id":"fires","CreationTime":"2026-03-01T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"ada@contoso.example","ClientIP":"192.0.2.7","Parameters":[{"Name":"ForwardTo","Value":"smtp:x@mail.example"}]}
+{"Id":"again","CreationTime":"2026-02-27T10:00:00","Operation":"Set-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"ada@contoso.example","ClientIP":"192.0.2.7","Parameters":[{"Name":"RedirectTo","Value":"y@mail.example"}]}
+{"Id":"old","CreationTime":"2026-01-01T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"eve@contoso.example","ClientIP":"192.0.2.9","Parameters":[{"Name":"ForwardTo","Value":"smtp:z@mail.example"}]}
+{"Id":"quiet","CreationTime":"2026-03-01T11:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"eve@contoso.example","Parameters":[{"Name":"MoveToFolder","Value":"Archive"}]}
+"#;
+
+const FORWARDS: &str = "SAAS-M365-00002";
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn call(&self, arguments: &[&str], input: Option<&str>) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vedette"))
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin
+            .write_all(input.unwrap_or_default().as_bytes())
+            .unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    }
+
+    /// Standard output, if the exit code is as expected.
+    #[track_caller]
+    fn rules(&self, code: i32, arguments: &[&str]) -> String {
+        let all: Vec<&str> = std::iter::once("rules")
+            .chain(arguments.iter().copied())
+            .collect();
+        let output = self.call(&all, None);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}\n{text}\n{error}"
+        );
+        // Nothing of a pipe is coloured.
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        text + &error
+    }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect()
+}
+
+fn our_rule(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../detect/rules")
+        .join(file);
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn our_own_rules_have_no_findings_and_pass_their_cases() {
+    let bench = Bench::new();
+    let text = bench.rules(0, &["lint"]);
+    assert!(text.contains("0 errors, 0 warnings"), "{text}");
+    let text = bench.rules(0, &["test"]);
+    assert!(text.contains(" 0 failed; 0 files refused"), "{text}");
+    let text = bench.rules(0, &["coverage"]);
+    assert!(text.contains("T1114.003"), "{text}");
+}
+
+#[test]
+fn a_fault_is_told_with_its_line_and_its_remedy() {
+    let bench = Bench::new();
+    let rule = our_rule("m365_inbox_rule_forwards.yml");
+    bench.write(
+        "m365_inbox_rule_forwards.yml",
+        &rule.replace("level: high", "level: urgent"),
+    );
+    bench.write("m365_second_rule.yml", "a: [");
+    let line = 1 + rule
+        .lines()
+        .position(|line| line.starts_with("level:"))
+        .unwrap();
+    let text = bench.rules(1, &["lint", "."]);
+    assert!(
+        text.contains(&format!("m365_inbox_rule_forwards.yml:{line}")),
+        "{text}"
+    );
+    assert!(
+        text.contains("informational, low, medium, high, critical"),
+        "{text}"
+    );
+    let findings = lines(&bench.rules(1, &["lint", ".", "--output", "json"]));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding["check"] == "key-form" && finding["line"] == line)
+    );
+    let xml = bench.rules(1, &["lint", ".", "--output", "junit"]);
+    assert!(xml.contains("tests=\"2\" failures=\"2\""), "{xml}");
+    let text = bench.rules(4, &["lint", "nowhere"]);
+    assert!(
+        text.contains("name a rule file, or a folder of them"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_case_that_fails_is_explained() {
+    let bench = Bench::new();
+    let rule = our_rule("m365_inbox_rule_forwards.yml");
+    let broken = rule.replacen("alerts: 0", "alerts: 1", 1);
+    bench.write("rule.yml", &broken);
+    let text = bench.rules(1, &["test", "rule.yml"]);
+    assert!(
+        text.contains("case \"turns forwarding off\" expects 1 alerts, found 0"),
+        "{text}"
+    );
+    assert!(text.contains("✓ Operation: \"Set-InboxRule\" ✓"), "{text}");
+    let results = lines(&bench.rules(1, &["test", "rule.yml", "--output", "json"]));
+    let failed = results.iter().filter(|result| result["passed"] == false);
+    assert_eq!((results.len(), failed.count()), (5, 1));
+    let xml = bench.rules(1, &["test", "rule.yml", "--output", "junit"]);
+    assert!(xml.contains("tests=\"5\" failures=\"1\""), "{xml}");
+}
+
+#[test]
+fn coverage_writes_a_layer_for_navigator() {
+    let bench = Bench::new();
+    bench.write("bad.yml", "title: x\n");
+    bench.write(
+        "m365_inbox_rule_forwards.yml",
+        &our_rule("m365_inbox_rule_forwards.yml"),
+    );
+    let text = bench.rules(1, &["coverage", ".", "--navigator", "layer.json"]);
+    assert!(text.contains("1 of 2 rules can fire"), "{text}");
+    let layer = std::fs::read_to_string(bench.folder.path().join("layer.json")).unwrap();
+    let layer: Value = serde_json::from_str(&layer).unwrap();
+    assert_eq!(layer["versions"]["layer"], "4.5");
+    assert_eq!(layer["domain"], "enterprise-attack");
+    assert_eq!(layer["techniques"][0]["techniqueID"], "T1114.003");
+    assert_eq!(layer["techniques"][0]["score"], 1);
+}
+
+/// What `explain` says is what `backtest` finds, for the same events (F13, P43).
+#[test]
+fn explain_and_backtest_agree_on_what_the_lake_holds() {
+    let bench = Bench::new();
+    bench.write("events.ndjson", EVENTS);
+    let imported = bench.call(&["import", "events.ndjson"], None);
+    assert_eq!(imported.status.code(), Some(0), "{imported:?}");
+
+    let all = lines(&bench.rules(0, &["backtest", "--output", "json"]));
+    let of = |lines: &[Value], label: &str| {
+        lines
+            .iter()
+            .find(|line| line["label"] == label)
+            .unwrap()
+            .clone()
+    };
+    let forwards = of(&all, FORWARDS);
+    assert_eq!(forwards["hits"], 3);
+    assert_eq!(forwards["by_day"]["2026-01-01"], 1);
+    assert_eq!(forwards["users"][0]["name"], "ada@contoso.example");
+    assert_eq!(forwards["users"][0]["hits"], 2);
+    assert_eq!(forwards["addresses"][0]["name"], "192.0.2.7");
+    assert!(forwards["cost_ms"].as_f64().unwrap() > 0.0, "{forwards}");
+
+    let recent = lines(&bench.rules(
+        0,
+        &[
+            "backtest", "--days", "3", "--rule", FORWARDS, "--output", "json",
+        ],
+    ));
+    assert_eq!(recent.len(), 1);
+    assert_eq!(
+        (&recent[0]["hits"], &recent[0]["first_day"]),
+        (&2.into(), &"2026-02-27".into())
+    );
+    let text = bench.rules(0, &["backtest", "--days", "1", "--rule", FORWARDS]);
+    assert!(
+        text.contains("2026-03-01 to 2026-03-01: 1 days back from the newest day"),
+        "{text}"
+    );
+    let text = bench.rules(4, &["backtest", "--rule", "SAAS-M365-99999"]);
+    assert!(text.contains("`vedette rules list`"), "{text}");
+    let alerts = lines(&bench.rules(0, &["backtest", "--alerts", "--output", "json"]));
+    assert_eq!(
+        alerts
+            .iter()
+            .filter(|alert| alert["label"] == FORWARDS)
+            .count(),
+        3
+    );
+
+    for (id, holds) in [
+        ("fires", true),
+        ("again", true),
+        ("old", true),
+        ("quiet", false),
+    ] {
+        let text = bench.rules(0, &["explain", id, FORWARDS, "--output", "json"]);
+        assert_eq!(lines(&text)[0]["holds"], holds, "{id}");
+    }
+    let text = bench.rules(4, &["explain", "nobody", FORWARDS]);
+    assert!(
+        text.contains("no event with this id in table m365_activity"),
+        "{text}"
+    );
+    let text = bench.rules(4, &["explain", "x' OR '1'='1", FORWARDS]);
+    assert!(text.contains("no event with this id"), "{text}");
+}
+
+#[test]
+fn explain_reads_files_and_standard_input() {
+    let bench = Bench::new();
+    let first = EVENTS.lines().next().unwrap();
+    bench.write("event.json", first);
+    let text = bench.rules(0, &["explain", "event.json", FORWARDS]);
+    assert!(text.contains("✓ SAAS-M365-00002"), "{text}");
+    assert!(
+        text.contains("column forward_to: \"smtp:x@mail.example\""),
+        "{text}"
+    );
+    let output = bench.call(&["rules", "explain", "-", FORWARDS], Some(first));
+    assert_eq!(text, String::from_utf8(output.stdout).unwrap());
+    bench.write("events.ndjson", EVENTS);
+    let text = bench.rules(4, &["explain", "events.ndjson", FORWARDS]);
+    assert!(text.contains("there are 4 records in it"), "{text}");
+    bench.write("rule.yml", &our_rule("m365_inbox_rule_forwards.yml"));
+    let text = bench.rules(0, &["explain", "event.json", "rule.yml"]);
+    assert!(text.contains("✓ SAAS-M365-00002"), "{text}");
+    // A rule about another source: the engine would never ask it about this event.
+    let text = bench.rules(0, &["explain", "event.json", "SAAS-M365-00010"]);
+    assert!(text.contains("belongs to table m365_activity"), "{text}");
+}

@@ -1,0 +1,212 @@
+//! The event of an explanation: one row that parts of a rule are asked about, and what it has in a field.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use rsigma_parser::{DetectionItem, Modifier, SigmaRule, SigmaValue};
+use schemas::tables::{Kind, Table};
+use schemas::wire::Event;
+
+use super::tree::{Found, Item, Standing, Value, shown};
+use super::{Answers, ExplainError, VALUES_MAX};
+use crate::mapping::{self, Mapping, Means, Place};
+use crate::plan::Plan;
+use crate::plan::chunk::Batch;
+use crate::predicate::Fold;
+use crate::record::Leaves;
+
+/// Most values of a field of the event that are told.
+const FOUND_MAX: usize = 64;
+
+/// An event as the one row that rules are asked about.
+pub(super) struct Row {
+    table: Table,
+    batch: RecordBatch,
+    record: serde_json::Value,
+}
+
+impl Row {
+    pub(super) fn new(table: Table, event: &Event) -> Result<Self, ArrowError> {
+        Ok(Self {
+            table,
+            batch: columns::event_batch(table, std::slice::from_ref(event))?,
+            record: serde_json::from_slice(&event.raw).unwrap_or_default(),
+        })
+    }
+
+    fn mapping(&self) -> Mapping {
+        Mapping::Lake(self.table)
+    }
+
+    /// Evaluates the rules together; the one with the number `whole` must not be refused.
+    pub(super) fn ask(&self, rules: &[SigmaRule], whole: usize) -> Result<Answers, ExplainError> {
+        let (plan, refused) = Plan::new(self.mapping(), rules.iter().enumerate());
+        let mut answers = Answers {
+            matched: BTreeSet::new(),
+            refused: BTreeSet::new(),
+        };
+        for (number, reason) in refused {
+            if number == whole {
+                return Err(reason.into());
+            }
+            answers.refused.insert(number);
+        }
+        for hits in plan.evaluate(&mut Batch(&self.batch))? {
+            answers.matched.insert(hits.rule);
+        }
+        Ok(answers)
+    }
+
+    /// An item with what the event has where the mapping finds its field.
+    pub(super) fn item(&self, item: &DetectionItem) -> Item {
+        let modifiers = &item.field.modifiers;
+        let values_left_out = item.values.len().saturating_sub(VALUES_MAX);
+        let names = modifiers.iter().copied().map(modifier_name).collect();
+        let Some(name) = &item.field.name else {
+            return Item {
+                field: None,
+                modifiers: names,
+                values: written(&item.values, |_| None),
+                values_left_out,
+                standing: Standing::Anywhere,
+                found: Vec::new(),
+            };
+        };
+        let field = self.mapping().field(name);
+        let fold = if modifiers.contains(&Modifier::Cased) {
+            Fold::Exact
+        } else {
+            field.fold
+        };
+        let (standing, found) = self.look(&field.place, fold);
+        let means = |value: &SigmaValue| {
+            if modifiers.contains(&Modifier::FieldRef) {
+                return Some(self.other_field(&value.to_string()));
+            }
+            let word = value.to_string().to_lowercase();
+            let meaning = field.meanings.iter().find(|meaning| meaning.word == word)?;
+            // As in compilation: a word has its meaning only where it stands alone.
+            modifiers.is_empty().then(|| described(meaning.means))
+        };
+        Item {
+            field: Some(name.clone()),
+            modifiers: names,
+            values: written(&item.values, means),
+            values_left_out,
+            standing,
+            found,
+        }
+    }
+
+    /// Where the other field of a comparison stands, and what is there.
+    fn other_field(&self, name: &str) -> String {
+        let field = self.mapping().field(name);
+        let (standing, found) = self.look(&field.place, field.fold);
+        if found.is_empty() {
+            return format!("{standing}: no value");
+        }
+        let found: Vec<String> = found.iter().map(|found| shown(&found.value)).collect();
+        format!("{standing}: {}", found.join(", "))
+    }
+
+    /// Where a place is in this event, and the values there.
+    fn look(&self, place: &Place, fold: Fold) -> (Standing, Vec<Found>) {
+        match place {
+            Place::Anywhere => (Standing::Anywhere, Vec::new()),
+            Place::Column(name) => (Standing::Column(name.clone()), self.column(name, fold)),
+            Place::Raw(paths) => {
+                for path in paths {
+                    let leaves = Leaves::find(&self.record, std::slice::from_ref(path));
+                    let found = told(&leaves, fold);
+                    if !found.is_empty() {
+                        return (Standing::Record(path.as_text().to_owned()), found);
+                    }
+                }
+                let paths = paths.iter().map(|path| path.as_text().to_owned());
+                (Standing::Nowhere(paths.collect()), Vec::new())
+            }
+        }
+    }
+
+    fn column(&self, name: &str, fold: Fold) -> Vec<Found> {
+        let Some(text) = cell(&self.batch, name) else {
+            return Vec::new();
+        };
+        let is_list = mapping::kind(self.mapping(), name) == Kind::Json;
+        let leaves = if is_list {
+            Leaves::of_json(&text)
+        } else {
+            Leaves::of_text(&text)
+        };
+        told(&leaves, fold)
+    }
+}
+
+/// The text of a column of the one row, as rules see it; none if it is null or absent.
+fn cell(batch: &RecordBatch, name: &str) -> Option<String> {
+    let array = batch.column_by_name(name)?;
+    if array.is_null(0) {
+        return None;
+    }
+    if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
+        return Some(schemas::time::iso_ms(times.value(0)));
+    }
+    let texts = cast(array, &DataType::Utf8).ok()?;
+    let texts = texts.as_string_opt::<i32>()?;
+    texts.is_valid(0).then(|| texts.value(0).to_owned())
+}
+
+fn told(leaves: &Leaves, fold: Fold) -> Vec<Found> {
+    leaves
+        .as_leaves()
+        .iter()
+        .take(FOUND_MAX)
+        .map(|leaf| {
+            let value = leaf.text().into_owned();
+            let form = fold.apply(&value).into_owned();
+            let differs = fold == Fold::Operation && form != value.to_lowercase();
+            Found {
+                compared_as: differs.then_some(form),
+                value,
+            }
+        })
+        .collect()
+}
+
+pub(super) fn written(
+    values: &[SigmaValue],
+    means: impl Fn(&SigmaValue) -> Option<String>,
+) -> Vec<Value> {
+    values
+        .iter()
+        .take(VALUES_MAX)
+        .map(|value| Value {
+            value: value.to_string(),
+            holds: None,
+            means: means(value),
+        })
+        .collect()
+}
+
+fn described(means: Means) -> String {
+    let list = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| shown(word)).collect();
+        words.join(" or ")
+    };
+    match means {
+        Means::OneOf(words) => list(words),
+        Means::NoneOf(words) => format!("anything but {}, also no value", list(words)),
+    }
+}
+
+/// A modifier as rules write it.
+fn modifier_name(modifier: Modifier) -> String {
+    match serde_json::to_value(modifier) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => format!("{modifier:?}").to_lowercase(),
+    }
+}

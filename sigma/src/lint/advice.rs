@@ -1,0 +1,64 @@
+//! Where in the text a refusal comes from, and how to mend it.
+
+use crate::refusal::Refusal;
+
+/// The line that a refusal speaks of, by the word that it quotes.
+pub(super) fn line(reason: &Refusal, text: &str) -> Option<usize> {
+    let word = match reason {
+        Refusal::Modifiers { modifiers } => format!("|{modifiers}"),
+        Refusal::Value { value } => value.clone(),
+        Refusal::UnknownDetection { .. } | Refusal::ConditionTooLarge { .. } => {
+            "condition:".to_owned()
+        }
+        Refusal::LogSource { .. } => "logsource:".to_owned(),
+        Refusal::Key { key, .. } => format!("{key}:"),
+        Refusal::Regex { .. } | Refusal::RegexTooLong { .. } => "|re".to_owned(),
+        Refusal::NoId => "title:".to_owned(),
+        Refusal::Unsupported { what } if what == "timeframe" => "timeframe:".to_owned(),
+        _ => "detection:".to_owned(),
+    };
+    let mut lines = text.lines();
+    let found = lines.position(|line| !word.is_empty() && line.contains(&word));
+    let fallback = || text.lines().position(|line| line.starts_with("detection:"));
+    found.or_else(fallback).map(|line| line + 1)
+}
+
+/// What to do about a refusal.
+pub(super) fn fix(reason: &Refusal) -> &'static str {
+    match reason {
+        Refusal::FileTooLarge { .. } => "split the file: one rule a file",
+        Refusal::NotUtf8 => "save the file as UTF-8",
+        Refusal::Unreadable { .. } => "check that the file is there and may be read",
+        Refusal::Yaml { .. } => {
+            "mend the YAML: indent with blanks, quote values that begin with a sign, give each key once"
+        }
+        Refusal::NotARule { .. } => {
+            "a rule needs title, logsource with product or category, and detection with condition"
+        }
+        Refusal::Modifiers { .. } => {
+            "take one of the modifiers away; |all needs at least two values"
+        }
+        Refusal::Value { .. } => {
+            "write a value that the modifiers can use: text for contains, a number for lt and gt, a network for cidr"
+        }
+        Refusal::Regex { .. } => {
+            "look-around and back references are not evaluated; write the expression without them"
+        }
+        Refusal::RegexTooLong { .. } => "split the expression into several values of a list",
+        Refusal::UnknownDetection { .. } => {
+            "name a detection that stands beside the condition; names are compared letter by letter"
+        }
+        Refusal::ConditionTooLarge { .. } => {
+            "name detections alike and ask for them with \"1 of name_*\""
+        }
+        Refusal::LogSource { .. } => {
+            "use product azure or m365 with a service such as signinlogs, auditlogs, activitylogs, riskdetection, audit"
+        }
+        Refusal::Key { .. } => {
+            "label is a number; blind_spots and check_first are lists of text; cases are {name, alerts, event}"
+        }
+        Refusal::NoId => "add id: with a new random UUID (version 4)",
+        Refusal::Duplicate { .. } => "give one of the two rules a new one",
+        _ => "leave it out, or say the same with parts of Sigma that are evaluated",
+    }
+}
