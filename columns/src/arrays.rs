@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::arrow::file_schema;
-use schemas::tables::{Column, Kind, Table};
+use schemas::tables::{Column, Kind, RAW, Table};
 
 use super::{Cell, Row};
 use crate::values::Reading;
@@ -26,7 +26,12 @@ pub fn record_batch(table: Table, rows: &[&Row]) -> Result<RecordBatch, ArrowErr
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let mut builder = ColumnBuilder::new(column, rows.len());
+            let bytes = if column.name == RAW.name {
+                rows.iter().map(|row| text_bytes(&row.cells[at])).sum()
+            } else {
+                rows.len() * TEXT_BYTES
+            };
+            let mut builder = ColumnBuilder::new(column, rows.len(), bytes);
             for row in rows {
                 builder.append(&Reading::of(&row.cells[at]));
             }
@@ -34,6 +39,16 @@ pub fn record_batch(table: Table, rows: &[&Row]) -> Result<RecordBatch, ArrowErr
         })
         .collect();
     RecordBatch::try_new(file_schema(table), arrays)
+}
+
+/// Bytes of text for which each row has room at first.
+pub(crate) const TEXT_BYTES: usize = 16;
+
+fn text_bytes(cell: &Cell) -> usize {
+    match cell {
+        Cell::Text(text) => text.len(),
+        _ => 0,
+    }
 }
 
 /// A column that is being filled, row by row.
@@ -54,14 +69,14 @@ enum Values {
 }
 
 impl ColumnBuilder {
-    /// A column with room for `rows`.
-    pub(crate) fn new(column: &Column, rows: usize) -> Self {
+    /// A column with room for `rows`, and for `bytes` of text.
+    pub(crate) fn new(column: &Column, rows: usize, bytes: usize) -> Self {
         let values = match column.kind {
             Kind::Category => {
                 Values::Category(StringDictionaryBuilder::with_capacity(rows, 64, 1024))
             }
             Kind::Text | Kind::Ip | Kind::Json => {
-                Values::Text(StringBuilder::with_capacity(rows, rows * 16))
+                Values::Text(StringBuilder::with_capacity(rows, bytes))
             }
             Kind::Integer => Values::Integer(Int64Builder::with_capacity(rows)),
             Kind::Number => Values::Number(Float64Builder::with_capacity(rows)),

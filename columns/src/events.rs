@@ -7,11 +7,11 @@ use arrow::record_batch::RecordBatch;
 use schemas::arrow::file_schema;
 use schemas::dead_letter::Reason;
 use schemas::ids;
-use schemas::tables::{Kind, Table};
+use schemas::tables::{ENVELOPE, Kind, RAW, Table};
 use schemas::wire::Event;
 use serde_json::Value;
 
-use crate::arrays::ColumnBuilder;
+use crate::arrays::{ColumnBuilder, TEXT_BYTES};
 use crate::paths::Finder;
 use crate::shape::Shape;
 use crate::values::Reading;
@@ -49,7 +49,14 @@ pub fn event_batch(table: Table, events: &[Event]) -> Result<RecordBatch, ArrowE
     let mut builders: Vec<ColumnBuilder> = shape
         .columns
         .iter()
-        .map(|column| ColumnBuilder::new(column, events.len()))
+        .map(|column| {
+            let bytes = if column.name == RAW.name {
+                events.iter().map(|event| event.raw.len()).sum()
+            } else {
+                events.len() * TEXT_BYTES
+            };
+            ColumnBuilder::new(column, events.len(), bytes)
+        })
         .collect();
     let mut finder = Finder::default();
     for event in events {
@@ -84,7 +91,7 @@ fn readings(
             "event time {time} µs is before 1970 or in the future"
         ));
     }
-    let envelope = schemas::tables::ENVELOPE.len();
+    let envelope = ENVELOPE.len();
     for (at, column) in shape.paths.columns().iter().enumerate() {
         let reading = finder.read(raw, at, column).unwrap_or_else(|_| {
             if !matches!(column.kind, Kind::Ip) {

@@ -1,4 +1,4 @@
-//! What a layout of the lake's files costs: `layout EVENTS.ndjson TABLE FOLDER`, as a Markdown table.
+//! What a layout of the lake's files costs: `layout EVENTS.ndjson TABLE FOLDER [NAME]`, as a Markdown table.
 //!
 //! Each line differs from the first in what its name says. Processor time of one thread, the least of three runs.
 #![expect(
@@ -90,8 +90,8 @@ impl Layout {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [events, table, folder] = arguments.as_slice() else {
-        return Err("usage: layout EVENTS.ndjson TABLE FOLDER".into());
+    let [events, table, folder, ..] = arguments.as_slice() else {
+        return Err("usage: layout EVENTS.ndjson TABLE FOLDER [NAME]".into());
     };
     let table = Table::of_name(table).ok_or("no such table")?;
     let rows = rows(Path::new(events), table)?;
@@ -106,8 +106,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("|---|---|---|---|---|---|---|");
     let file = Path::new(folder).join("layout.parquet");
+    let wanted = std::env::args().nth(4).unwrap_or_default();
     for (name, layout) in layouts() {
+        if !name.contains(&wanted) {
+            continue;
+        }
         line(&name, &layout, table, &rows, json, &file)?;
+    }
+    let Some((_, layout)) = layouts().into_iter().nth(1) else {
+        return Ok(());
+    };
+    let (_, metadata) = encode(&layout, table, &batches(table, &rows, TIME)?)?;
+    println!("\n| column | bytes a record |\n|---|---|");
+    for (at, column) in table.columns().iter().enumerate() {
+        let groups = metadata.row_groups().iter();
+        let bytes: i64 = groups.map(|group| group.column(at).compressed_size()).sum();
+        println!(
+            "| {} | {:.2} |",
+            column.name,
+            bytes as f64 / rows.len() as f64
+        );
     }
     Ok(fs::remove_file(file)?)
 }
@@ -280,7 +298,7 @@ fn rows(path: &Path, table: Table) -> Result<Vec<Row>, Box<dyn Error>> {
             category: "Audit.General".into(),
             position: format!("content-{}#{}", rows.len() / 400, rows.len() % 400),
             problems: Vec::new(),
-            raw: bytes.slice_ref(line),
+            raw: line.to_vec().into(),
         };
         rows.push(event_row(table, &event).map_err(|reason| format!("{reason:?}"))?);
     }
