@@ -11,9 +11,10 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use schemas::arrow::file_schema;
-use schemas::tables::{Column, Kind, Table};
+use schemas::tables::{Column, Kind, RAW, Table};
 
 use super::{Cell, Row};
+use crate::values::Reading;
 
 /// The rows as a batch of the table's file schema.
 ///
@@ -24,77 +25,103 @@ pub fn record_batch(table: Table, rows: &[&Row]) -> Result<RecordBatch, ArrowErr
         .columns()
         .iter()
         .enumerate()
-        .map(|(at, column)| array(column, rows.iter().map(|row| &row.cells[at]), rows.len()))
+        .map(|(at, column)| {
+            let bytes = if column.name == RAW.name {
+                rows.iter().map(|row| text_bytes(&row.cells[at])).sum()
+            } else {
+                rows.len() * TEXT_BYTES
+            };
+            let mut builder = ColumnBuilder::new(column, rows.len(), bytes);
+            for row in rows {
+                builder.append(&Reading::of(&row.cells[at]));
+            }
+            builder.finish()
+        })
         .collect();
     RecordBatch::try_new(file_schema(table), arrays)
 }
 
-fn array<'a>(column: &Column, cells: impl Iterator<Item = &'a Cell>, rows: usize) -> ArrayRef {
-    match column.kind {
-        Kind::Category => {
-            let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-            for cell in cells {
-                builder.append_option(text(cell, column.required));
-            }
-            Arc::new(builder.finish())
-        }
-        Kind::Text | Kind::Ip | Kind::Json => {
-            let mut builder = StringBuilder::with_capacity(rows, rows * 16);
-            for cell in cells {
-                builder.append_option(text(cell, column.required));
-            }
-            Arc::new(builder.finish())
-        }
-        Kind::Integer => {
-            let mut builder = Int64Builder::with_capacity(rows);
-            builder.extend(cells.map(|cell| match cell {
-                Cell::Integer(value) => Some(*value),
-                _ => column.required.then_some(0),
-            }));
-            Arc::new(builder.finish())
-        }
-        Kind::Number => {
-            let mut builder = Float64Builder::with_capacity(rows);
-            builder.extend(cells.map(|cell| match cell {
-                Cell::Number(value) => Some(*value),
-                _ => column.required.then_some(0.0),
-            }));
-            Arc::new(builder.finish())
-        }
-        Kind::Boolean => {
-            let mut builder = BooleanBuilder::with_capacity(rows);
-            builder.extend(cells.map(|cell| match cell {
-                Cell::Boolean(value) => Some(*value),
-                _ => column.required.then_some(false),
-            }));
-            Arc::new(builder.finish())
-        }
-        Kind::Time => {
-            let mut builder = TimestampMicrosecondBuilder::with_capacity(rows);
-            builder.extend(cells.map(|cell| match cell {
-                Cell::Time(value) => Some(*value),
-                _ => column.required.then_some(0),
-            }));
-            Arc::new(builder.finish().with_timezone("UTC"))
-        }
-        Kind::Bytes => {
-            let mut builder = BinaryBuilder::with_capacity(rows, rows * 64);
-            for cell in cells {
-                match cell {
-                    Cell::Bytes(bytes) => builder.append_value(bytes),
-                    _ if column.required => builder.append_value([]),
-                    _ => builder.append_null(),
-                }
-            }
-            Arc::new(builder.finish())
-        }
+/// Bytes of text for which each row has room at first.
+pub(crate) const TEXT_BYTES: usize = 16;
+
+fn text_bytes(cell: &Cell) -> usize {
+    match cell {
+        Cell::Text(text) => text.len(),
+        _ => 0,
     }
 }
 
-fn text(cell: &Cell, required: bool) -> Option<&str> {
-    match cell {
-        Cell::Text(text) => Some(text),
-        _ => required.then_some(""),
+/// A column that is being filled, row by row.
+pub(crate) struct ColumnBuilder {
+    values: Values,
+    /// Every row has a value: where it lacks, an empty one stands.
+    required: bool,
+}
+
+enum Values {
+    Category(StringDictionaryBuilder<Int32Type>),
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Boolean(BooleanBuilder),
+    Time(TimestampMicrosecondBuilder),
+    Bytes(BinaryBuilder),
+}
+
+impl ColumnBuilder {
+    /// A column with room for `rows`, and for `bytes` of text.
+    pub(crate) fn new(column: &Column, rows: usize, bytes: usize) -> Self {
+        let values = match column.kind {
+            Kind::Category => {
+                Values::Category(StringDictionaryBuilder::with_capacity(rows, 64, 1024))
+            }
+            Kind::Text | Kind::Ip | Kind::Json => {
+                Values::Text(StringBuilder::with_capacity(rows, bytes))
+            }
+            Kind::Integer => Values::Integer(Int64Builder::with_capacity(rows)),
+            Kind::Number => Values::Number(Float64Builder::with_capacity(rows)),
+            Kind::Boolean => Values::Boolean(BooleanBuilder::with_capacity(rows)),
+            Kind::Time => Values::Time(TimestampMicrosecondBuilder::with_capacity(rows)),
+            Kind::Bytes => Values::Bytes(BinaryBuilder::with_capacity(rows, rows * 64)),
+        };
+        Self {
+            values,
+            required: column.required,
+        }
+    }
+
+    /// Adds a row; what is not of the column's kind counts as nothing.
+    pub(crate) fn append(&mut self, reading: &Reading<'_>) {
+        let required = self.required;
+        match (&mut self.values, reading) {
+            (Values::Category(values), Reading::Text(text)) => values.append_value(text),
+            (Values::Category(values), _) => values.append_option(required.then_some("")),
+            (Values::Text(values), Reading::Text(text)) => values.append_value(text),
+            (Values::Text(values), _) => values.append_option(required.then_some("")),
+            (Values::Integer(values), Reading::Integer(value)) => values.append_value(*value),
+            (Values::Integer(values), _) => values.append_option(required.then_some(0)),
+            (Values::Number(values), Reading::Number(value)) => values.append_value(*value),
+            (Values::Number(values), _) => values.append_option(required.then_some(0.0)),
+            (Values::Boolean(values), Reading::Boolean(value)) => values.append_value(*value),
+            (Values::Boolean(values), _) => values.append_option(required.then_some(false)),
+            (Values::Time(values), Reading::Time(value)) => values.append_value(*value),
+            (Values::Time(values), _) => values.append_option(required.then_some(0)),
+            (Values::Bytes(values), Reading::Bytes(bytes)) => values.append_value(bytes),
+            (Values::Bytes(values), _) => values.append_option(required.then_some([])),
+        }
+    }
+
+    /// The column as an array.
+    pub(crate) fn finish(self) -> ArrayRef {
+        match self.values {
+            Values::Category(mut values) => Arc::new(values.finish()),
+            Values::Text(mut values) => Arc::new(values.finish()),
+            Values::Integer(mut values) => Arc::new(values.finish()),
+            Values::Number(mut values) => Arc::new(values.finish()),
+            Values::Boolean(mut values) => Arc::new(values.finish()),
+            Values::Time(mut values) => Arc::new(values.finish().with_timezone("UTC")),
+            Values::Bytes(mut values) => Arc::new(values.finish()),
+        }
     }
 }
 

@@ -5,21 +5,22 @@
 //! Pure: nothing here waits, and nothing that a tenant can send makes it fail.
 
 mod arrays;
+mod events;
+mod json;
+mod paths;
+mod shape;
 mod values;
 
-use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use schemas::dead_letter::Reason;
 use schemas::ids;
 use schemas::limits::FUTURE_TOLERANCE_US;
-use schemas::path;
-use schemas::tables::{Column, Kind, Table};
-use schemas::wire::Event;
-use serde_json::Value;
+use schemas::tables::Table;
+
+use shape::Shape;
 
 pub use arrays::{cell_at, record_batch};
-pub use values::read;
+pub use events::{event_batch, event_row};
+pub use shape::{compared_columns, position_of};
 
 /// Microseconds of a day.
 pub const DAY_US: i64 = 24 * 3600 * 1_000_000;
@@ -95,8 +96,7 @@ impl Row {
     ) -> Self {
         let believed = event_time_us.filter(|time| is_believable(*time, ingest_time_us));
         let kept_under = believed.unwrap_or(ingest_time_us);
-        let identity = position_of(table, table.identity()).and_then(|at| cells.get(at));
-        let identity = match identity {
+        let identity = match cells.get(Shape::of(table).identity) {
             Some(Cell::Text(text)) => identity_of(text),
             _ => 0,
         };
@@ -115,7 +115,8 @@ impl Row {
 
     /// Hash of the columns that make a difference; 0 stands for "not known" and is never returned.
     pub fn content(&self, table: Table) -> u64 {
-        content_of(compared_columns(table).iter().map(|at| &self.cells[*at]))
+        let compared = &Shape::of(table).compared;
+        content_of(compared.iter().map(|at| &self.cells[*at]))
     }
 
     /// About how many bytes it holds.
@@ -175,39 +176,6 @@ fn halves(hash: u128) -> [u64; 2] {
     [hash as u64, (hash >> 64) as u64]
 }
 
-/// Columns whose difference under a known identity is news, by their place in the table.
-///
-/// Not compared: what says only how and when the record came to us, and the raw JSON, in which
-/// Microsoft reorders fields. Alerts may be raised again by a replay at another time.
-pub fn compared_columns(table: Table) -> Vec<usize> {
-    let columns = table.columns();
-    let compared: Vec<&str> = match table {
-        Table::Alerts => vec!["alert_state", "alert_severity", "title", "label"],
-        Table::Coverage => vec!["coverage_state"],
-        // The identities of these are hashes of their whole content.
-        Table::Revisions | Table::Signals | Table::Actions | Table::DeadLetters => Vec::new(),
-        events => {
-            let mut names = vec!["event_time"];
-            names.extend(events.record_columns().iter().map(|column| column.name));
-            names
-        }
-    };
-    columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| compared.contains(&column.name))
-        .map(|(at, _)| at)
-        .collect()
-}
-
-/// Where a column stands in its table.
-pub fn position_of(table: Table, name: &str) -> Option<usize> {
-    table
-        .columns()
-        .iter()
-        .position(|column| column.name == name)
-}
-
 /// The day of a time, in days since the Unix epoch.
 pub fn day_of(time_us: i64) -> i32 {
     let time_us = time_us.clamp(0, TIME_MAX_US);
@@ -230,92 +198,12 @@ fn is_believable(event_time_us: i64, ingest_time_us: i64) -> bool {
     event_time_us >= 0 && event_time_us <= ingest_time_us.saturating_add(FUTURE_TOLERANCE_US)
 }
 
-/// The row of an event.
-///
-/// # Errors
-/// [`Reason::NotUtf8`] if its bytes cannot be kept as text.
-pub fn event_row(table: Table, event: &Event) -> Result<Row, Reason> {
-    let raw = std::str::from_utf8(&event.raw).map_err(|_| Reason::NotUtf8)?;
-    Ok(text_row(table, event, raw))
-}
-
-/// What the lake would keep of these events in `table`, in order, whatever their bytes are.
-///
-/// Shape: exactly the columns of [`schemas::arrow::file_schema`], one row for each event.
-///
-/// # Errors
-/// [`ArrowError`] never for a table that records of sources go to.
-pub fn event_batch(table: Table, events: &[Event]) -> Result<RecordBatch, ArrowError> {
-    let rows: Vec<Row> = events
-        .iter()
-        .map(|event| text_row(table, event, &String::from_utf8_lossy(&event.raw)))
-        .collect();
-    record_batch(table, &rows.iter().collect::<Vec<_>>())
-}
-
-fn text_row(table: Table, event: &Event, raw: &str) -> Row {
-    let mut problems = event.problems.clone();
-    let record: Value = serde_json::from_str(raw).unwrap_or_else(|error| {
-        problems.push(format!("raw is not JSON: {error}"));
-        Value::Null
-    });
-    let event_time = event.event_time_us.map_or(Cell::Null, Cell::time);
-    if let Some(time) = event.event_time_us
-        && !is_believable(time, event.ingest_time_us)
-    {
-        problems.push(format!(
-            "event time {time} µs is before 1970 or in the future"
-        ));
-    }
-    let record_cells: Vec<Cell> = table
-        .record_columns()
-        .iter()
-        .map(|column| record_cell(column, &record, &mut problems))
-        .collect();
-    let event_id = if event.event_id.is_empty() {
-        problems.push("came without an id".to_owned());
-        ids::of_content(&record)
-    } else {
-        event.event_id.clone()
-    };
-    let mut cells = vec![
-        Cell::Text(event_id),
-        event_time,
-        ingest_time(event.ingest_time_us),
-        Cell::Text(event.source.clone()),
-        Cell::some_text(&event.category),
-        Cell::some_text(&event.position),
-        Cell::some_text(&problems.join("; ")),
-    ];
-    cells.extend(record_cells);
-    cells.push(Cell::Text(raw.to_owned()));
-    Row::new(
-        table,
-        &event.tenant_id,
-        event.event_time_us,
-        event.ingest_time_us,
-        cells,
-    )
-}
-
 /// A required time; one that nobody can print reads as 1970.
 pub fn ingest_time(time_us: i64) -> Cell {
     match Cell::time(time_us) {
         Cell::Null => Cell::Time(0),
         time => time,
     }
-}
-
-fn record_cell(column: &Column, record: &Value, problems: &mut Vec<String>) -> Cell {
-    let Some(found) = path::find_first(record, column.paths) else {
-        return Cell::Null;
-    };
-    read(column.kind, &found).unwrap_or_else(|| {
-        if !matches!(column.kind, Kind::Ip) {
-            problems.push(format!("cannot read {}", column.name));
-        }
-        Cell::Null
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use schemas::wire::Event;
 
 use super::{Cell, DAY_US, cell_at, day_from_text, day_text, event_row, position_of, record_batch};
 
+mod differential;
+mod oracle;
+
 const NOON_US: i64 = 20_000 * DAY_US + DAY_US / 2;
 
 fn event(raw: &str) -> Event {

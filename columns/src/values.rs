@@ -1,61 +1,137 @@
 //! The forms in which Microsoft writes the values of a column.
 
+use std::borrow::Cow;
+
 use schemas::tables::Kind;
-use schemas::{ip, path, time};
-use serde_json::Value;
+use schemas::{ip, time};
 
 use super::Cell;
+use crate::json::{self, View, write_json};
 
-/// The value as a cell of its kind; none if it cannot be one.
+/// What one column of one record holds, before it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reading<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    Time(i64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Reading<'a> {
+    /// A time, or null if readers could not print it.
+    fn time(time_us: i64) -> Self {
+        match Cell::time(time_us) {
+            Cell::Time(time_us) => Self::Time(time_us),
+            _ => Self::Null,
+        }
+    }
+
+    /// What a cell holds.
+    pub(crate) fn of(cell: &'a Cell) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Cell::Integer(value) => Self::Integer(*value),
+            Cell::Number(value) => Self::Number(*value),
+            Cell::Boolean(value) => Self::Boolean(*value),
+            Cell::Time(value) => Self::Time(*value),
+            Cell::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
+
+    /// The cell that keeps it.
+    pub(crate) fn into_cell(self) -> Cell {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Text(text) => Cell::Text(text.into_owned()),
+            Self::Integer(value) => Cell::Integer(value),
+            Self::Number(value) => Cell::Number(value),
+            Self::Boolean(value) => Cell::Boolean(value),
+            Self::Time(value) => Cell::Time(value),
+            Self::Bytes(bytes) => Cell::Bytes(bytes.to_vec().into()),
+        }
+    }
+}
+
+/// The value at `at` as its kind; none if it cannot be one.
 ///
-/// A JSON null, and for numbers, times and booleans an empty string, is a null cell: Microsoft writes both for "nothing".
-pub fn read(kind: Kind, value: &Value) -> Option<Cell> {
-    if value.is_null() {
-        return Some(Cell::Null);
+/// A JSON null, and for numbers, times and booleans an empty string, is null: Microsoft writes both for "nothing".
+pub(crate) fn read(kind: Kind, view: View<'_>, at: u32) -> Option<Reading<'_>> {
+    if view.kind(at) == json::Kind::Null {
+        return Some(Reading::Null);
     }
     match kind {
-        Kind::Category | Kind::Text | Kind::Json => {
-            path::text(value).map(|text| Cell::Text(text.into_owned()))
-        }
-        Kind::Ip => ip::host(&path::text(value)?).map(Cell::Text),
-        Kind::Integer => scalar(value, integer_of_number, |text| {
-            integer(text).map(Cell::Integer)
+        Kind::Category | Kind::Text | Kind::Json => Some(Reading::Text(text(view, at))),
+        Kind::Ip => ip::host(&text(view, at)).map(|host| Reading::Text(host.into())),
+        Kind::Integer => scalar(view, at, whole_number, |text| {
+            integer(text).map(Reading::Integer)
         }),
         Kind::Number => scalar(
-            value,
-            |number| number.as_f64().map(Cell::Number),
+            view,
+            at,
+            |view, at| view.number(at)?.as_f64().map(Reading::Number),
             |text| {
                 text.parse()
                     .ok()
                     .filter(|number: &f64| number.is_finite())
-                    .map(Cell::Number)
+                    .map(Reading::Number)
             },
         ),
-        Kind::Boolean => boolean(value),
-        Kind::Time => scalar(value, |_| None, |text| time::parse_us(text).map(Cell::time)),
+        Kind::Boolean => boolean(view, at),
+        Kind::Time => scalar(
+            view,
+            at,
+            |_, _| None,
+            |text| time::parse_us(text).map(Reading::time),
+        ),
         // No record holds bytes: JSON has none.
         Kind::Bytes => None,
     }
 }
 
-fn scalar(
-    value: &Value,
-    of_number: impl Fn(&serde_json::Number) -> Option<Cell>,
-    of_text: impl Fn(&str) -> Option<Cell>,
-) -> Option<Cell> {
-    match value {
-        Value::Number(number) => of_number(number),
-        Value::String(text) if text.trim().is_empty() => Some(Cell::Null),
-        Value::String(text) => of_text(text.trim()),
-        _ => None,
+/// A string as it is, a scalar as JSON writes it, a list or object as JSON text.
+fn text(view: View<'_>, at: u32) -> Cow<'_, str> {
+    match view.kind(at) {
+        json::Kind::True | json::Kind::False | json::Kind::Whole => Cow::Borrowed(view.written(at)),
+        json::Kind::Plain | json::Kind::Escaped => view.string(at).unwrap_or_default(),
+        json::Kind::Null | json::Kind::Number | json::Kind::Array | json::Kind::Object => {
+            let mut text = String::new();
+            write_json(view, at, &mut text);
+            Cow::Owned(text)
+        }
     }
 }
 
-fn integer_of_number(number: &serde_json::Number) -> Option<Cell> {
+fn scalar<'a>(
+    view: View<'a>,
+    at: u32,
+    of_number: impl Fn(View<'a>, u32) -> Option<Reading<'a>>,
+    of_text: impl Fn(&str) -> Option<Reading<'a>>,
+) -> Option<Reading<'a>> {
+    match view.kind(at) {
+        json::Kind::Whole | json::Kind::Number => of_number(view, at),
+        _ => {
+            let text = view.string(at)?;
+            match text.trim() {
+                "" => Some(Reading::Null),
+                text => of_text(text),
+            }
+        }
+    }
+}
+
+fn whole_number(view: View<'_>, at: u32) -> Option<Reading<'_>> {
+    if view.kind(at) == json::Kind::Whole {
+        return view.written(at).parse().ok().map(Reading::Integer);
+    }
+    let number = view.number(at)?;
     number
         .as_i64()
         .or_else(|| number.as_f64().and_then(whole))
-        .map(Cell::Integer)
+        .map(Reading::Integer)
 }
 
 /// A whole number in any of the forms seen: `20`, `1e9`, `1156492.00`.
@@ -76,34 +152,39 @@ fn whole(number: f64) -> Option<i64> {
     Some(number as i64)
 }
 
-fn boolean(value: &Value) -> Option<Cell> {
-    let is_true = match value {
-        Value::Bool(is_true) => *is_true,
-        Value::Number(number) => match number.as_i64() {
+fn boolean(view: View<'_>, at: u32) -> Option<Reading<'_>> {
+    let is_true = match view.kind(at) {
+        json::Kind::True => true,
+        json::Kind::False => false,
+        json::Kind::Whole | json::Kind::Number => match view.number(at)?.as_i64() {
             Some(0) => false,
             Some(1) => true,
             _ => return None,
         },
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "" => return Some(Cell::Null),
+        _ => match view.string(at)?.trim().to_ascii_lowercase().as_str() {
+            "" => return Some(Reading::Null),
             "true" | "1" | "yes" => true,
             "false" | "0" | "no" => false,
             _ => return None,
         },
-        _ => return None,
     };
-    Some(Cell::Boolean(is_true))
+    Some(Reading::Boolean(is_true))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, read};
+    use super::{Cell, Reading, read};
+    use crate::json::{View, scan};
     use schemas::tables::Kind;
     use serde_json::{Value, json};
 
     fn check(kind: Kind, cases: &[(Value, Option<Cell>)]) {
         for (value, expected) in cases {
-            assert_eq!(read(kind, value), *expected, "{value}");
+            let text = value.to_string();
+            let mut nodes = Vec::new();
+            scan(&text, &mut nodes).unwrap();
+            let found = read(kind, View::new(&text, &nodes), 0).map(Reading::into_cell);
+            assert_eq!(found, *expected, "{value}");
         }
     }
 

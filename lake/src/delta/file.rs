@@ -14,10 +14,11 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use schemas::arrow::file_schema;
 use schemas::ids;
-use schemas::tables::Table;
+use schemas::tables::{RAW, Table};
 
 use super::DataFile;
 use crate::disk::Disk;
@@ -25,6 +26,8 @@ use crate::error::LakeError;
 use columns::{Cell, Row, cell_at, compared_columns, day_text, identity_of, position_of};
 
 /// Rows of a row group: inside one, all batches share a column's dictionary.
+///
+/// How this and what follows was chosen is in `benches/LAYOUT.md`.
 const ROW_GROUP_ROWS: usize = 131_072;
 
 /// Largest dictionary of a column, in bytes; a larger one makes the column fall back to plain pages.
@@ -110,11 +113,7 @@ fn encode(
     batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<(Vec<u8>, u64), LakeError> {
     let failed = |cause| LakeError::Parquet { table, cause };
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(failed)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
-        .build();
+    let properties = properties(table).map_err(failed)?;
     let mut writer =
         ArrowWriter::try_new(Vec::new(), file_schema(table), Some(properties)).map_err(failed)?;
     let mut rows = 0;
@@ -124,6 +123,23 @@ fn encode(
         writer.write(&batch).map_err(failed)?;
     }
     Ok((writer.into_inner().map_err(failed)?, rows))
+}
+
+/// How the files of a table are written.
+fn properties(table: Table) -> Result<WriterProperties, ParquetError> {
+    let raw = ColumnPath::from(RAW.name);
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        // Its bounds would be two records in every page, and nobody asks for them.
+        .set_column_statistics_enabled(raw.clone(), EnabledStatistics::None);
+    // What is unique in the table makes a dictionary that is given up when it is full.
+    let unique = [raw, ColumnPath::from(table.identity())];
+    let builder = unique.into_iter().fold(builder, |builder, column| {
+        builder.set_column_dictionary_enabled(column, false)
+    });
+    Ok(builder.build())
 }
 
 fn open(table: Table, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, LakeError> {
