@@ -152,13 +152,7 @@ fn crates_name_only_whom_they_may() {
 fn light_crates_do_not_build_datafusion() {
     for name in LIGHT {
         for section in ["dependencies]", "dev-dependencies]"] {
-            for heavy in [
-                "datafusion",
-                "deltalake",
-                "lake",
-                "detect",
-                "cli",
-            ] {
+            for heavy in ["datafusion", "deltalake", "lake", "detect", "cli"] {
                 assert!(
                     !dependencies(name, section).contains(heavy),
                     "{name} names {heavy}: its tests would build DataFusion"

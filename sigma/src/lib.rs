@@ -12,8 +12,8 @@
 pub mod compile;
 pub mod correlation;
 pub mod coverage;
-pub mod filter;
 pub mod explain;
+pub mod filter;
 pub mod lint;
 pub mod mapping;
 pub mod pipeline;

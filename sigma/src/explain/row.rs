@@ -13,7 +13,7 @@ use schemas::wire::Event;
 
 use super::tree::{Found, Item, Standing, Value, shown};
 use super::{Answers, ExplainError, VALUES_MAX};
-use crate::mapping::{self, Mapping, Means, Place};
+use crate::mapping::{self, Ask, Clause, Mapping, Meaning, Place};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 use crate::predicate::Fold;
@@ -87,10 +87,12 @@ impl Row {
             if modifiers.contains(&Modifier::FieldRef) {
                 return Some(self.other_field(&value.to_string()));
             }
-            let word = value.to_string().to_lowercase();
-            let meaning = field.meanings.iter().find(|meaning| meaning.word == word)?;
-            // As in compilation: a word has its meaning only where it stands alone.
-            modifiers.is_empty().then(|| described(meaning.means))
+            let meaning = field.meaning(&value.to_string())?;
+            // As in compilation: a word has its meaning only where it stands alone or is looked for.
+            modifiers
+                .iter()
+                .all(|modifier| matches!(modifier, Modifier::Contains | Modifier::All))
+                .then(|| described(meaning))
         };
         Item {
             field: Some(name.clone()),
@@ -192,14 +194,27 @@ pub(super) fn written(
         .collect()
 }
 
-fn described(means: Means) -> String {
-    let list = |words: &[&str]| {
+/// What a word means beside itself.
+fn described(meaning: &Meaning) -> String {
+    let clauses: Vec<String> = meaning.clauses.iter().map(described_clause).collect();
+    format!("itself, or {}", clauses.join(" and "))
+}
+
+fn described_clause(clause: &Clause) -> String {
+    let list = |words: &[String]| {
         let words: Vec<String> = words.iter().map(|word| shown(word)).collect();
         words.join(" or ")
     };
-    match means {
-        Means::OneOf(words) => list(words),
-        Means::NoneOf(words) => format!("anything but {}, also no value", list(words)),
+    let said = match &clause.ask {
+        Ask::OneOf(words) => list(words),
+        Ask::NoneOf(words) => format!("anything but {}, also no value", list(words)),
+        Ask::Contains(words) => format!("something with {}", list(words)),
+        Ask::StartsWith(start) => format!("something that starts with {}", shown(start)),
+        Ask::Present => "any value".to_owned(),
+    };
+    match &clause.field {
+        Some(field) => format!("{field}: {said}"),
+        None => said,
     }
 }
 
