@@ -28,8 +28,8 @@ use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 --days counts back from the newest day that the lake has, because an import may be old. Nothing is published.
-The cost of a rule is the processor time of a plan with this rule alone over the same files; together, rules cost
-far less than the sum, because they share what they ask of a column.
+The cost of a rule is the processor time of a plan with this rule alone over the same files. The cost of all
+together has the reading of hits and the making of alerts in it besides.
 
 Examples:
   vedette rules backtest --days 30

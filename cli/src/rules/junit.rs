@@ -1,4 +1,4 @@
-//! Test results as JUnit XML, which build servers show.
+//! Test results as XML in the form of `JUnit`, which build servers show.
 
 use std::io::{self, Write};
 

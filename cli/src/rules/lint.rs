@@ -57,7 +57,8 @@ impl Lint {
                 }
             }
             Format::Junit => {
-                junit::write(&mut out, "vedette rules lint", &suites(&names, &findings))?
+                let suites = suites(&names, &findings);
+                junit::write(&mut out, "vedette rules lint", &suites)?;
             }
         }
         let has_error = findings.iter().any(|finding| finding.level == Level::Error);
