@@ -161,7 +161,7 @@ fn layouts() -> Vec<(String, Layout)> {
     found
 }
 
-fn changed(name: String, layout: &Layout, change: impl Fn(&mut Layout)) -> (String, Layout) {
+fn changed(name: &str, layout: &Layout, change: impl Fn(&mut Layout)) -> (String, Layout) {
     let mut layout = layout.clone();
     change(&mut layout);
     (format!("plain, {name}"), layout)
@@ -171,21 +171,23 @@ fn of_sizes(plain: &Layout) -> Vec<(String, Layout)> {
     let mut found = Vec::new();
     for level in [3, 5, 9] {
         let name = format!("raw zstd {level}");
-        found.push(changed(name, plain, |layout| layout.raw_level = level));
+        found.push(changed(&name, plain, |layout| layout.raw_level = level));
     }
-    let name = "columns zstd 3".to_owned();
+    let name = "columns zstd 3";
     found.push(changed(name, plain, |layout| layout.level = 3));
     for bytes in [64 << 10, 256 << 10, 4 << 20, 16 << 20] {
         let name = format!("raw pages of {} KiB", bytes >> 10);
-        found.push(changed(name, plain, |layout| layout.raw_page_bytes = bytes));
+        found.push(changed(&name, plain, |layout| {
+            layout.raw_page_bytes = bytes
+        }));
     }
     for rows in [32_768, 65_536, 262_144] {
         let name = format!("row groups of {rows}");
-        found.push(changed(name, plain, |layout| layout.row_group_rows = rows));
+        found.push(changed(&name, plain, |layout| layout.row_group_rows = rows));
     }
     for bytes in [1 << 20, 16 << 20] {
         let name = format!("dictionaries up to {} MiB", bytes >> 20);
-        found.push(changed(name, plain, |layout| {
+        found.push(changed(&name, plain, |layout| {
             layout.dictionary_bytes = bytes;
         }));
     }
@@ -199,11 +201,11 @@ fn of_kinds(plain: &Layout) -> Vec<(String, Layout)> {
         ("no", EnabledStatistics::None),
     ] {
         let name = format!("{name} statistics");
-        found.push(changed(name, plain, |layout| {
-            layout.statistics = statistics
+        found.push(changed(&name, plain, |layout| {
+            layout.statistics = statistics;
         }));
     }
-    let name = "bloom filter of the identity".to_owned();
+    let name = "bloom filter of the identity";
     found.push(changed(name, plain, |layout| layout.bloom = true));
     for order in [
         &["operation", "operation_name", "event_time"][..],
@@ -211,18 +213,18 @@ fn of_kinds(plain: &Layout) -> Vec<(String, Layout)> {
         &["event_id"][..],
     ] {
         let name = format!("by {}", order[0]);
-        found.push(changed(name, plain, |layout| layout.order = order));
+        found.push(changed(&name, plain, |layout| layout.order = order));
     }
     for encoding in [
         Encoding::DELTA_BYTE_ARRAY,
         Encoding::DELTA_LENGTH_BYTE_ARRAY,
     ] {
         let name = format!("ids and raw as {encoding}");
-        found.push(changed(name, plain, |layout| {
+        found.push(changed(&name, plain, |layout| {
             layout.plain_encoding = encoding;
         }));
     }
-    let name = "times as DELTA_BINARY_PACKED".to_owned();
+    let name = "times as DELTA_BINARY_PACKED";
     found.push(changed(name, plain, |layout| {
         layout.times = Some(Encoding::DELTA_BINARY_PACKED);
     }));
