@@ -178,7 +178,7 @@ fn of_sizes(plain: &Layout) -> Vec<(String, Layout)> {
     for bytes in [64 << 10, 256 << 10, 4 << 20, 16 << 20] {
         let name = format!("raw pages of {} KiB", bytes >> 10);
         found.push(changed(&name, plain, |layout| {
-            layout.raw_page_bytes = bytes
+            layout.raw_page_bytes = bytes;
         }));
     }
     for rows in [32_768, 65_536, 262_144] {
