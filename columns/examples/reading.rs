@@ -1,7 +1,7 @@
 //! What it costs to read records into columns: `reading EVENTS.ndjson`, in processor time of one thread.
 #![expect(
     clippy::print_stdout,
-    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
     reason = "a program that a person runs"
 )]
 

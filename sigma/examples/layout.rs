@@ -3,7 +3,7 @@
 //! Each line differs from the first in what its name says. Processor time of one thread, the least of three runs.
 #![expect(
     clippy::print_stdout,
-    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
     reason = "a program that a person runs"
 )]
 
@@ -17,7 +17,7 @@ use arrow::record_batch::RecordBatch;
 use columns::{Cell, Row, event_row, position_of, record_batch};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use schemas::arrow::file_schema;
@@ -156,104 +156,78 @@ fn layouts() -> Vec<(String, Layout)> {
         ("as it was".to_owned(), base),
         ("raw and ids plain: *plain*".to_owned(), plain.clone()),
     ];
-    let mut add = |name: String, layout: Layout| found.push((name, layout));
+    found.extend(of_sizes(&plain));
+    found.extend(of_kinds(&plain));
+    found
+}
+
+fn changed(name: &str, layout: &Layout, change: impl Fn(&mut Layout)) -> (String, Layout) {
+    let mut layout = layout.clone();
+    change(&mut layout);
+    (format!("plain, {name}"), layout)
+}
+
+fn of_sizes(plain: &Layout) -> Vec<(String, Layout)> {
+    let mut found = Vec::new();
     for level in [3, 5, 9] {
-        let raw_level = level;
-        add(
-            format!("plain, raw zstd {level}"),
-            Layout {
-                raw_level,
-                ..plain.clone()
-            },
-        );
+        let name = format!("raw zstd {level}");
+        found.push(changed(&name, plain, |layout| layout.raw_level = level));
     }
-    add(
-        "plain, columns zstd 3".into(),
-        Layout {
-            level: 3,
-            ..plain.clone()
-        },
-    );
-    for raw_page_bytes in [64 << 10, 256 << 10, 4 << 20, 16 << 20] {
-        add(
-            format!("plain, raw pages of {} KiB", raw_page_bytes >> 10),
-            Layout {
-                raw_page_bytes,
-                ..plain.clone()
-            },
-        );
+    let name = "columns zstd 3";
+    found.push(changed(name, plain, |layout| layout.level = 3));
+    for bytes in [64 << 10, 256 << 10, 4 << 20, 16 << 20] {
+        let name = format!("raw pages of {} KiB", bytes >> 10);
+        found.push(changed(&name, plain, |layout| {
+            layout.raw_page_bytes = bytes;
+        }));
     }
-    for row_group_rows in [32_768, 65_536, 262_144] {
-        add(
-            format!("plain, row groups of {row_group_rows}"),
-            Layout {
-                row_group_rows,
-                ..plain.clone()
-            },
-        );
+    for rows in [32_768, 65_536, 262_144] {
+        let name = format!("row groups of {rows}");
+        found.push(changed(&name, plain, |layout| layout.row_group_rows = rows));
     }
-    for dictionary_bytes in [1 << 20, 16 << 20] {
-        add(
-            format!("plain, dictionaries up to {} MiB", dictionary_bytes >> 20),
-            Layout {
-                dictionary_bytes,
-                ..plain.clone()
-            },
-        );
+    for bytes in [1 << 20, 16 << 20] {
+        let name = format!("dictionaries up to {} MiB", bytes >> 20);
+        found.push(changed(&name, plain, |layout| {
+            layout.dictionary_bytes = bytes;
+        }));
     }
+    found
+}
+
+fn of_kinds(plain: &Layout) -> Vec<(String, Layout)> {
+    let mut found = Vec::new();
     for (name, statistics) in [
         ("chunk", EnabledStatistics::Chunk),
         ("no", EnabledStatistics::None),
     ] {
-        add(
-            format!("plain, {name} statistics"),
-            Layout {
-                statistics,
-                ..plain.clone()
-            },
-        );
+        let name = format!("{name} statistics");
+        found.push(changed(&name, plain, |layout| {
+            layout.statistics = statistics;
+        }));
     }
-    add(
-        "plain, bloom filter of the identity".into(),
-        Layout {
-            bloom: true,
-            ..plain.clone()
-        },
-    );
+    let name = "bloom filter of the identity";
+    found.push(changed(name, plain, |layout| layout.bloom = true));
     for order in [
         &["operation", "operation_name", "event_time"][..],
         &["user_id", "user_principal_name", "event_time"][..],
         &["event_id"][..],
     ] {
-        add(
-            format!("plain, by {}", order[0]),
-            Layout {
-                order,
-                ..plain.clone()
-            },
-        );
+        let name = format!("by {}", order[0]);
+        found.push(changed(&name, plain, |layout| layout.order = order));
     }
-    add(
-        "plain, ids as DELTA_BYTE_ARRAY".into(),
-        Layout {
-            plain_encoding: Encoding::DELTA_BYTE_ARRAY,
-            ..plain.clone()
-        },
-    );
-    add(
-        "plain, lengths apart (DELTA_LENGTH)".into(),
-        Layout {
-            plain_encoding: Encoding::DELTA_LENGTH_BYTE_ARRAY,
-            ..plain.clone()
-        },
-    );
-    add(
-        "plain, times as DELTA_BINARY_PACKED".into(),
-        Layout {
-            times: Some(Encoding::DELTA_BINARY_PACKED),
-            ..plain
-        },
-    );
+    for encoding in [
+        Encoding::DELTA_BYTE_ARRAY,
+        Encoding::DELTA_LENGTH_BYTE_ARRAY,
+    ] {
+        let name = format!("ids and raw as {encoding}");
+        found.push(changed(&name, plain, |layout| {
+            layout.plain_encoding = encoding;
+        }));
+    }
+    let name = "times as DELTA_BINARY_PACKED";
+    found.push(changed(name, plain, |layout| {
+        layout.times = Some(Encoding::DELTA_BINARY_PACKED);
+    }));
     found
 }
 
@@ -293,7 +267,7 @@ fn rows(path: &Path, table: Table) -> Result<Vec<Row>, Box<dyn Error>> {
             table: table.name().into(),
             event_id: text(&["Id", "id"]),
             event_time_us: time,
-            ingest_time_us: time.unwrap_or_default() + 60_000_000 + rows.len() as i64 % 7,
+            ingest_time_us: time.unwrap_or_default() + 60_000_000,
             source: "management_activity".into(),
             category: "Audit.General".into(),
             position: format!("content-{}#{}", rows.len() / 400, rows.len() % 400),
@@ -361,9 +335,9 @@ fn line(
     let of_raw: i64 = metadata
         .row_groups()
         .iter()
-        .flat_map(|group| group.columns())
+        .flat_map(RowGroupMetaData::columns)
         .filter(|column| column.column_path().string() == "raw")
-        .map(|column| column.compressed_size())
+        .map(ColumnChunkMetaData::compressed_size)
         .sum();
     let is_text = |kind| matches!(kind, Kind::Category | Kind::Text | Kind::Ip | Kind::Json);
     let columns = table.columns();
