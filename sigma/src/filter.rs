@@ -131,6 +131,8 @@ fn renamed(condition: &ConditionExpr, prefix: &str) -> ConditionExpr {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{add, applies};
     use crate::compile::detection::Builder;
     use crate::mapping::Mapping;
@@ -186,7 +188,7 @@ mod tests {
             ));
             let mut rule = parsed.rules[0].clone();
             add(&parsed.filters[0], 0, &mut rule);
-            let mut builder = Builder::new(Mapping::Raw);
+            let mut builder = Builder::new(Mapping::Raw, &Arc::default());
             let formula = builder.rule(&rule).unwrap();
             let mut used = std::collections::BTreeSet::new();
             formula.visit_tests(&mut |test| {

@@ -142,10 +142,9 @@ impl Backtest {
 
 /// A set with only this rule.
 fn alone(rule: &Rule) -> Ruleset {
-    Ruleset::compile(&mut Catalogue {
-        loaded: vec![rule.clone()],
-        ..Catalogue::default()
-    })
+    let mut alone = Catalogue::default();
+    alone.loaded.push(rule.clone());
+    Ruleset::compile(&mut alone)
 }
 
 /// A report with the rules that its numbers mean.

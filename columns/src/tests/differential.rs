@@ -1,4 +1,8 @@
 //! The one-pass reading beside the old one, over real records and over hostile ones.
+#![expect(
+    clippy::print_stdout,
+    reason = "test code: seeds and counts are printed"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
