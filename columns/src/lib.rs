@@ -182,9 +182,10 @@ pub fn day_of(time_us: i64) -> i32 {
     i32::try_from(time_us / DAY_US).unwrap_or(i32::MAX)
 }
 
-/// A day as `YYYY-MM-DD`.
+/// A day as `YYYY-MM-DD`, from the year 1 to 9999.
 pub fn day_text(day: i32) -> String {
-    schemas::time::day(i64::from(day) * DAY_US)
+    let time_us = i64::from(day).saturating_mul(DAY_US);
+    schemas::time::day(time_us.clamp(TIME_MIN_US, TIME_MAX_US))
 }
 
 /// A day written as `YYYY-MM-DD`, in days since the Unix epoch.

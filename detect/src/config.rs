@@ -1,5 +1,6 @@
 //! What detect evaluates, and how.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -10,21 +11,27 @@ use serde::{Deserialize, Serialize};
 pub struct DetectConfig {
     /// Folders of further rules, beside those that come with the binary.
     pub rules: Vec<PathBuf>,
+    /// Files that add names of log sources and fields to ours (YAML, one table each source); later ones come first.
+    pub mappings: Vec<PathBuf>,
     /// Whether the rules that come with the binary are evaluated.
     pub builtin_rules: bool,
     /// Whether a rule that is refused stops detect; otherwise it is logged and left out.
     pub strict: bool,
     /// Name of the consumer group.
     pub group: String,
+    /// Values for `%name%` in rules with the modifier `expand`.
+    pub placeholders: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for DetectConfig {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            mappings: Vec::new(),
             builtin_rules: true,
             strict: false,
             group: "detect".to_owned(),
+            placeholders: BTreeMap::new(),
         }
     }
 }

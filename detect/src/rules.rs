@@ -1,6 +1,13 @@
 //! The rules that come with the binary: one file each in `rules/`, with its cases.
 
-use sigma::Catalogue;
+use std::fs;
+
+use sigma::mapping::Extension;
+use sigma::placeholders::Placeholders;
+use sigma::rule::Rejected;
+use sigma::{Catalogue, Refusal};
+
+use crate::config::DetectConfig;
 
 /// The files of `rules/`, as they were when the binary was built.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -10,11 +17,38 @@ pub fn builtin_files() -> impl Iterator<Item = (&'static str, &'static str)> {
     BUILTIN.iter().copied()
 }
 
+/// No rules yet, and the names and values that a configuration gives to rules; a file that cannot be read is refused.
+pub fn empty(config: &DetectConfig) -> Catalogue {
+    let mut extension = Extension::default();
+    let mut rejected = Vec::new();
+    for path in &config.mappings {
+        let file = path.display().to_string();
+        let read = fs::read_to_string(path).map_err(|cause| Rejected {
+            file: file.clone(),
+            line: None,
+            reason: Refusal::Unreadable { cause },
+        });
+        match read.and_then(|text| Extension::parse(&file, &text)) {
+            Ok(found) => extension.join(found),
+            Err(refused) => rejected.push(refused),
+        }
+    }
+    let mut catalogue = Catalogue::extended(extension);
+    catalogue.placeholders = Placeholders(config.placeholders.clone());
+    catalogue.rejected = rejected;
+    catalogue
+}
+
 /// The rules that come with the binary.
 pub fn builtin() -> Catalogue {
     let mut catalogue = Catalogue::default();
+    add_builtin(&mut catalogue);
+    catalogue
+}
+
+/// Adds the rules that come with the binary.
+pub fn add_builtin(catalogue: &mut Catalogue) {
     for (file, text) in builtin_files() {
         catalogue.add(file, text.as_bytes());
     }
-    catalogue
 }

@@ -32,7 +32,7 @@ use crate::alert::Origin;
 use crate::config::DetectConfig;
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, tables};
-use crate::rules::builtin;
+use crate::rules::{add_builtin, empty};
 
 /// Most announcements taken at once; they are small, their files are read one at a time.
 const ANNOUNCEMENTS_MAX: usize = 64;
@@ -45,11 +45,10 @@ const PUBLISHED_MAX: usize = 100_000;
 
 /// The rules that a configuration names, with what was refused.
 pub fn catalogue(config: &DetectConfig) -> Catalogue {
-    let mut catalogue = if config.builtin_rules {
-        builtin()
-    } else {
-        Catalogue::default()
-    };
+    let mut catalogue = empty(config);
+    if config.builtin_rules {
+        add_builtin(&mut catalogue);
+    }
     for folder in &config.rules {
         load_folder(&mut catalogue, folder);
     }

@@ -13,11 +13,12 @@ mod keys;
 mod tags;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use self::document::{Document, documents};
-use crate::mapping::Mapping;
+use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::refusal::Refusal;
 use crate::rule::load::FILE_BYTES_MAX;
@@ -87,7 +88,7 @@ impl Linter {
             findings: Vec::new(),
         };
         for refused in &self.catalogue.rejected[rejected..] {
-            notes.refused(refused.line, &refused.reason, text);
+            notes.refused(refused.line, &refused.reason);
         }
         notes.file_name();
         // What is too large to load is too large to look into.
@@ -101,7 +102,7 @@ impl Linter {
         }
         notes.prefer_exact();
         for rule in &self.catalogue.loaded[loaded..] {
-            compile(rule, text, &mut notes);
+            compile(rule, &self.catalogue.extension, &mut notes);
             detections::check(rule, text, &mut notes);
         }
         self.findings.append(&mut notes.findings);
@@ -113,7 +114,7 @@ impl Linter {
             file: name,
             findings: Vec::new(),
         };
-        notes.refused(None, &Refusal::Unreadable { cause }, "");
+        notes.refused(None, &Refusal::Unreadable { cause });
         self.findings.append(&mut notes.findings);
     }
 
@@ -157,7 +158,7 @@ impl Notes<'_> {
         });
     }
 
-    fn refused(&mut self, line: Option<usize>, reason: &Refusal, text: &str) {
+    fn refused(&mut self, line: Option<usize>, reason: &Refusal) {
         let mut what = reason.to_string();
         let mut cause = std::error::Error::source(reason);
         while let Some(inner) = cause {
@@ -165,7 +166,6 @@ impl Notes<'_> {
             what.push_str(inner.to_string().lines().last().unwrap_or_default().trim());
             cause = inner.source();
         }
-        let line = line.or_else(|| advice::line(reason, text));
         self.add((Level::Error, "refused"), line, what, advice::fix(reason));
     }
 
@@ -204,10 +204,10 @@ impl Notes<'_> {
 }
 
 /// Whether the engine takes the rule.
-fn compile(rule: &Rule, text: &str, notes: &mut Notes<'_>) {
-    let (_, refused) = Plan::new(Mapping::Lake(rule.table), [(0, &rule.sigma)]);
+fn compile(rule: &Rule, extension: &Arc<Extension>, notes: &mut Notes<'_>) {
+    let (_, refused) = Plan::extended(Mapping::Lake(rule.table), extension, [(0, &rule.sigma)]);
     for (_, reason) in refused {
-        notes.refused(None, &reason, text);
+        notes.refused(rule.source.line_of_refusal(&reason), &reason);
     }
 }
 

@@ -75,7 +75,7 @@ impl Backtest {
     }
 
     async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let mut catalogue = load(rule_files(&[], &config.detect())?);
+        let mut catalogue = load(rule_files(&[], &config.detect())?, &config.detect());
         self.choose(&mut catalogue)?;
         let rules = Ruleset::compile(&mut catalogue);
         let lake = Lake::open(&config.lake())
@@ -87,7 +87,8 @@ impl Backtest {
         let alone = if self.no_cost {
             Vec::new()
         } else {
-            rules.rules().iter().map(alone).collect()
+            let rules = rules.rules().iter();
+            rules.map(|rule| alone(rule, &catalogue)).collect()
         };
         let bar = Arc::new(ProgressBar::new(0));
         if let Ok(style) =
@@ -140,9 +141,10 @@ impl Backtest {
     }
 }
 
-/// A set with only this rule.
-fn alone(rule: &Rule) -> Ruleset {
+/// A set with only this rule, as it was made ready among all: filters, pipelines and placeholders are in it already.
+fn alone(rule: &Rule, catalogue: &Catalogue) -> Ruleset {
     let mut alone = Catalogue::default();
+    alone.extension = Arc::clone(&catalogue.extension);
     alone.loaded.push(rule.clone());
     Ruleset::compile(&mut alone)
 }

@@ -9,8 +9,10 @@ use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, Color, ContentArrangement, Table};
 use serde_json::json;
-use sigma::Rule;
+use sigma::coverage::navigator::{self, Attack};
+use sigma::coverage::{Verdict as CanFire, verdict};
 use sigma::rule::Rejected;
+use sigma::{Catalogue, Rule};
 
 use super::files::{load, rule_files};
 use crate::audit::Output;
@@ -21,7 +23,7 @@ use crate::sql::inert;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   vedette rules coverage                              the rules that run
-  vedette rules coverage rules/ --output json | jq 'select(.can_fire | not)'
+  vedette rules coverage rules/ --output json | jq 'select(.can_fire == \"no\")'
   vedette rules coverage --navigator layer.json       open it with ATT&CK Navigator: \"Open Existing Layer\"
 
 Exit code 1 if a rule cannot fire.";
@@ -40,31 +42,59 @@ pub(crate) struct Coverage {
     output: Output,
 }
 
-/// A rule, and why it cannot fire.
+/// Whether a rule can fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Can {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Can {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A rule, whether it can fire, and why not.
 struct Standing {
     name: String,
     title: String,
     table: String,
     techniques: Vec<String>,
-    /// None if it can fire.
-    cannot: Option<String>,
+    can: Can,
+    why_not: Option<String>,
 }
 
 impl Coverage {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let catalogue = load(rule_files(&self.paths, &config.detect())?);
-        let loaded = catalogue.loaded.iter().map(of_rule);
+        let catalogue = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let loaded = catalogue
+            .loaded
+            .iter()
+            .map(|rule| of_rule(rule, &catalogue));
         let standings: Vec<Standing> = loaded
             .chain(catalogue.rejected.iter().map(of_rejected))
             .collect();
         let techniques = techniques(&standings);
         if let Some(path) = &self.navigator {
-            let layer = serde_json::to_string_pretty(&layer(&techniques))?;
-            std::fs::write(path, layer)
+            let can = catalogue.loaded.iter().zip(&standings);
+            let rules = can.filter(|(_, standing)| standing.can != Can::No);
+            let layer = navigator::layer(
+                "vedette",
+                "Techniques that rules cover; the score is the number of rules",
+                Attack::V19,
+                rules.map(|(rule, _)| rule),
+            );
+            std::fs::write(path, serde_json::to_string_pretty(&layer)?)
                 .with_context(|| format!("cannot write the layer to {}", path.display()))?;
         }
         print(&standings, &techniques, self.output)?;
-        let all_can = standings.iter().all(|standing| standing.cannot.is_none());
+        let all_can = standings.iter().all(|standing| standing.can != Can::No);
         Ok(if all_can {
             Verdict::Done
         } else {
@@ -73,13 +103,20 @@ impl Coverage {
     }
 }
 
-fn of_rule(rule: &Rule) -> Standing {
+fn of_rule(rule: &Rule, catalogue: &Catalogue) -> Standing {
+    // What a lake has seen is not asked: an attack that never happened has left no values.
+    let (can, why_not) = match verdict(rule, &catalogue.extension, &|_, _| None) {
+        CanFire::CanFire => (Can::Yes, None),
+        CanFire::Cannot(reason) => (Can::No, Some(reason.to_string())),
+        CanFire::Unknown(reason) => (Can::Unknown, Some(reason.to_string())),
+    };
     Standing {
         name: rule.label.clone(),
         title: rule.sigma.title.clone(),
         table: rule.table.name().to_owned(),
         techniques: rule.techniques.clone(),
-        cannot: None,
+        can,
+        why_not,
     }
 }
 
@@ -89,17 +126,15 @@ fn of_rejected(rejected: &Rejected) -> Standing {
         title: String::new(),
         table: String::new(),
         techniques: Vec::new(),
-        cannot: Some(rejected.to_string()),
+        can: Can::No,
+        why_not: Some(rejected.to_string()),
     }
 }
 
 /// For each technique the rules that can fire for it.
 fn techniques(standings: &[Standing]) -> BTreeMap<&str, Vec<&str>> {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for standing in standings
-        .iter()
-        .filter(|standing| standing.cannot.is_none())
-    {
+    for standing in standings.iter().filter(|standing| standing.can != Can::No) {
         for technique in &standing.techniques {
             found.entry(technique).or_default().push(&standing.name);
         }
@@ -120,8 +155,8 @@ fn print(
                 "title": standing.title,
                 "table": standing.table,
                 "techniques": standing.techniques,
-                "can_fire": standing.cannot.is_none(),
-                "why_not": standing.cannot,
+                "can_fire": standing.can.word(),
+                "why_not": standing.why_not,
             });
             writeln!(out, "{line}")?;
         }
@@ -139,22 +174,22 @@ fn print(
             "title, or why it cannot fire",
         ]);
     for standing in standings {
-        let can = match standing.cannot {
-            None => Cell::new("yes").fg(Color::Green),
-            Some(_) => Cell::new("no").fg(Color::Red),
+        let color = match standing.can {
+            Can::Yes => Color::Green,
+            Can::No => Color::Red,
+            Can::Unknown => Color::Yellow,
         };
+        let can = Cell::new(standing.can.word()).fg(color);
         table.add_row([
             Cell::new(inert(&standing.name)),
             can,
             Cell::new(&standing.table),
             Cell::new(inert(&standing.techniques.join(" "))),
-            Cell::new(inert(standing.cannot.as_ref().unwrap_or(&standing.title))),
+            Cell::new(inert(standing.why_not.as_ref().unwrap_or(&standing.title))),
         ]);
     }
     writeln!(out, "{table}")?;
-    let can = standings
-        .iter()
-        .filter(|standing| standing.cannot.is_none());
+    let can = standings.iter().filter(|standing| standing.can == Can::Yes);
     writeln!(
         out,
         "{} of {} rules can fire; {} techniques: {}",
@@ -164,31 +199,4 @@ fn print(
         inert(&techniques.keys().copied().collect::<Vec<_>>().join(" "))
     )?;
     Ok(())
-}
-
-/// A layer whose score is the number of rules.
-///
-/// Source: ATT&CK Navigator, layer file format 4.5.
-fn layer(techniques: &BTreeMap<&str, Vec<&str>>) -> serde_json::Value {
-    let most = techniques.values().map(Vec::len).max().unwrap_or(1);
-    let listed: Vec<_> = techniques
-        .iter()
-        .map(|(technique, rules)| {
-            json!({
-                "techniqueID": technique,
-                "score": rules.len(),
-                "comment": rules.join(", "),
-                "enabled": true,
-                "showSubtechniques": true,
-            })
-        })
-        .collect();
-    json!({
-        "name": "vedette",
-        "description": "Techniques that rules of vedette cover; the score is the number of rules",
-        "domain": "enterprise-attack",
-        "versions": {"navigator": "5.2.0", "layer": "4.5"},
-        "techniques": listed,
-        "gradient": {"colors": ["#e8f4ff", "#0b5cad"], "minValue": 0, "maxValue": most},
-    })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use detect::DetectConfig;
-use detect::rules::builtin_files;
+use detect::rules::{builtin_files, empty};
 use sigma::rule::load::{FILE_BYTES_MAX, FILES_MAX};
 use sigma::rule::{Catalogue, Rejected};
 use sigma::{Refusal, Ruleset};
@@ -92,8 +92,8 @@ pub(super) fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
 }
 
 /// The rules in some files, with what was refused, by the loader or by the compiler.
-pub(super) fn load(files: Vec<RuleFile>) -> Catalogue {
-    let mut catalogue = Catalogue::default();
+pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> Catalogue {
+    let mut catalogue = empty(config);
     for file in files {
         match file.bytes {
             Ok(bytes) => catalogue.add(&file.name, &bytes),

@@ -7,7 +7,7 @@ use clap::Args;
 use schemas::wire::Event;
 use serde_json::json;
 use sigma::explain::explain;
-use sigma::rule::{Case, Catalogue, Rule, check_cases};
+use sigma::rule::{Case, Catalogue, Rule, check_cases_with};
 
 use super::Format;
 use super::explain::write_tree;
@@ -59,8 +59,12 @@ struct CaseOutcome<'a> {
 
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let catalogue = load(rule_files(&self.paths, &config.detect())?);
-        let outcomes: Vec<RuleOutcome<'_>> = catalogue.loaded.iter().filter_map(outcome).collect();
+        let catalogue = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let outcomes: Vec<RuleOutcome<'_>> = catalogue
+            .loaded
+            .iter()
+            .filter_map(|rule| outcome(rule, &catalogue))
+            .collect();
         match self.output {
             Format::Table => print(&catalogue, &outcomes)?,
             Format::Json => print_json(&catalogue, &outcomes)?,
@@ -81,12 +85,12 @@ impl Test {
 }
 
 /// Runs the cases of a rule; none for rules of others, which have none.
-fn outcome(rule: &Rule) -> Option<RuleOutcome<'_>> {
+fn outcome<'a>(rule: &'a Rule, catalogue: &Catalogue) -> Option<RuleOutcome<'a>> {
     let is_ours = rule.sigma.custom_attributes.contains_key("label");
     if rule.cases.is_empty() && !is_ours {
         return None;
     }
-    let mut failures = check_cases(rule);
+    let mut failures = check_cases_with(rule, &catalogue.extension);
     let mut results = Vec::new();
     for case in &rule.cases {
         let at = failures

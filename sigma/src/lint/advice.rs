@@ -1,31 +1,11 @@
-//! Where in the text a refusal comes from, and how to mend it.
+//! How to mend what was refused.
 
 use crate::refusal::Refusal;
-
-/// The line that a refusal speaks of, by the word that it quotes.
-pub(super) fn line(reason: &Refusal, text: &str) -> Option<usize> {
-    let word = match reason {
-        Refusal::Modifiers { modifiers } => format!("|{modifiers}"),
-        Refusal::Value { value } => value.clone(),
-        Refusal::UnknownDetection { .. } | Refusal::ConditionTooLarge { .. } => {
-            "condition:".to_owned()
-        }
-        Refusal::LogSource { .. } => "logsource:".to_owned(),
-        Refusal::Key { key, .. } => format!("{key}:"),
-        Refusal::Regex { .. } | Refusal::RegexTooLong { .. } => "|re".to_owned(),
-        Refusal::NoId => "title:".to_owned(),
-        Refusal::Unsupported { what } if what == "timeframe" => "timeframe:".to_owned(),
-        _ => "detection:".to_owned(),
-    };
-    let mut lines = text.lines();
-    let found = lines.position(|line| !word.is_empty() && line.contains(&word));
-    let fallback = || text.lines().position(|line| line.starts_with("detection:"));
-    found.or_else(fallback).map(|line| line + 1)
-}
 
 /// What to do about a refusal.
 pub(super) fn fix(reason: &Refusal) -> &'static str {
     match reason {
+        Refusal::Item { cause, .. } => fix(cause),
         Refusal::FileTooLarge { .. } => "split the file: one rule a file",
         Refusal::NotUtf8 => "save the file as UTF-8",
         Refusal::Unreadable { .. } => "check that the file is there and may be read",
