@@ -97,7 +97,6 @@ impl Linter {
                 keys::check(&document, &mut notes);
                 tags::check(&document, &mut notes);
                 title(&document, &mut self.titles, &mut notes);
-                detections::check_names(&document, &mut notes);
             }
         }
         notes.prefer_exact();

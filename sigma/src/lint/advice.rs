@@ -24,6 +24,9 @@ pub(super) fn fix(reason: &Refusal) -> &'static str {
         Refusal::Regex { .. } => {
             "look-around and back references are not evaluated; write the expression without them"
         }
+        Refusal::LookAlike { .. } => {
+            "type the name again: one of its letters is of another alphabet"
+        }
         Refusal::RegexTooLong { .. } => "split the expression into several values of a list",
         Refusal::UnknownDetection { .. } => {
             "name a detection that stands beside the condition; names are compared letter by letter"

@@ -6,7 +6,6 @@ use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Modifier, SelectorPattern, SigmaValue,
     detection_name_matches,
 };
-use serde_yaml_ng::Value;
 
 use super::Level::{Notice, Warning};
 use super::Notes;
@@ -15,42 +14,6 @@ use crate::rule::Rule;
 
 /// Most values of a list that are compared with each other.
 const COMPARED_MAX: usize = 256;
-
-/// Looks at names of detections and fields as they are written.
-pub(super) fn check_names(document: &Document<'_>, notes: &mut Notes<'_>) {
-    let Some(detections) = document.value.get("detection").and_then(Value::as_mapping) else {
-        return;
-    };
-    let mut names = Vec::new();
-    for (name, detection) in detections {
-        let Some(name) = name.as_str() else { continue };
-        names.push((name, name));
-        fields(detection, &mut |field| names.push((name, field)));
-    }
-    for (detection, name) in names {
-        let name = name.split('|').next().unwrap_or(name);
-        if let Some(foreign) = name.chars().find(|character| !character.is_ascii()) {
-            notes.add(
-                (Warning, "name-letters"),
-                document.line_with(&["detection", detection], name),
-                format!(
-                    "name \"{}\" has U+{:04X}, which may only look like a letter of a field's name",
-                    name.escape_debug(),
-                    u32::from(foreign)
-                ),
-                "type the name again",
-            );
-        }
-    }
-}
-
-fn fields<'a>(detection: &'a Value, found: &mut dyn FnMut(&'a str)) {
-    match detection {
-        Value::Mapping(members) => members.keys().filter_map(Value::as_str).for_each(found),
-        Value::Sequence(items) => items.iter().for_each(|item| fields(item, found)),
-        _ => {}
-    }
-}
 
 /// Looks at the detections of a rule that was loaded.
 pub(super) fn check(rule: &Rule, text: &str, notes: &mut Notes<'_>) {

@@ -207,7 +207,7 @@ fn finds_faults_of_detections() {
     check(
         "        Operation: New-InboxRule\n",
         "        \u{41e}peration: New-InboxRule\n",
-        (Warning, "name-letters", Some(18)),
+        (Error, "refused", Some(18)),
     );
     check(
         "service: exchange",
