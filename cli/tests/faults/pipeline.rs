@@ -225,7 +225,7 @@ impl Pipeline {
 
     /// The alerts of a batch evaluation of the lake.
     pub(crate) fn backtest(&self) -> Vec<Value> {
-        self.lines(&["rules", "backtest", "--output", "json"])
+        self.lines(&["rules", "backtest", "--alerts", "--output", "json"])
     }
 
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
