@@ -56,6 +56,8 @@ enum Home {
 struct Field {
     name: String,
     kind: Kind,
+    /// The numbers of its tests.
+    tests: Vec<usize>,
     matcher: Matcher,
 }
 
@@ -127,6 +129,7 @@ impl Plan {
         }
         let field = |(name, questions): (String, Vec<(usize, Question)>)| Field {
             kind: mapping::kind(mapping, &name),
+            tests: questions.iter().map(|(number, _)| *number).collect(),
             matcher: matcher_of(&questions),
             name,
         };

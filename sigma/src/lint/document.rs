@@ -2,6 +2,8 @@
 
 use serde_yaml_ng::Value;
 
+use crate::rule::lines;
+
 /// One document of a file.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
@@ -13,33 +15,17 @@ pub(super) struct Document<'a> {
 
 /// The documents of a file that are YAML; the others were refused already.
 pub(super) fn documents(text: &str) -> Vec<Document<'_>> {
-    let mut found = Vec::new();
-    let (mut start, mut lines_before, mut line, mut at) = (0, 0, 0, 0);
-    for piece in text.split_inclusive('\n') {
-        if is_separator(piece) {
-            found.push((&text[start..at], lines_before));
-            start = at + piece.len();
-            lines_before = line + 1;
-        }
-        at += piece.len();
-        line += 1;
-    }
-    found.push((&text[start..], lines_before));
-    found
+    lines::documents(text)
         .into_iter()
-        .filter_map(|(text, lines_before)| {
+        .filter_map(|lines::Document { line, text }| {
             let value: Value = serde_yaml_ng::from_str(text).ok()?;
             value.is_mapping().then_some(Document {
                 value,
                 text,
-                lines_before,
+                lines_before: line - 1,
             })
         })
         .collect()
-}
-
-fn is_separator(line: &str) -> bool {
-    line.trim_end() == "---" || line.starts_with("--- ")
 }
 
 impl Document<'_> {

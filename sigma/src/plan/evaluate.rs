@@ -73,16 +73,14 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
         let tests = plan.homes.len();
         let mut outlooks = vec![Outlook::Maybe; tests];
         let mut known = Vec::with_capacity(plan.columns.len());
-        for (at, field) in plan.columns.iter().enumerate() {
+        for field in &plan.columns {
             let Some(distinct) = chunk.distinct(&field.name)? else {
                 known.push(None);
                 continue;
             };
             let hits = ask_values(&distinct.values, field.kind, &field.matcher);
-            let of_column =
-                |test: usize| matches!(plan.homes[test], Home::Column(home) if home == at);
-            for test in (0..tests).filter(|test| of_column(*test)) {
-                outlooks[test] = Outlook::Never;
+            for test in &field.tests {
+                outlooks[*test] = Outlook::Never;
             }
             settle(&mut outlooks, &distinct, &hits, field);
             known.push(Some(Known {
@@ -140,12 +138,8 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
         let Some(known) = &self.known[at] else {
             return Ok(());
         };
-        let needed = |test: usize| {
-            self.needed[test] && matches!(self.plan.homes[test], Home::Column(home) if home == at)
-        };
-        let tests: Vec<usize> = (0..self.needed.len())
-            .filter(|test| needed(*test))
-            .collect();
+        let of_column = field.tests.iter().copied();
+        let tests: Vec<usize> = of_column.filter(|test| self.needed[*test]).collect();
         let dictionary = array.as_dictionary_opt::<Int32Type>();
         let values = dictionary.and_then(|dictionary| dictionary.values().as_string_opt::<i32>());
         let found = if let Some(values) = values {
@@ -261,14 +255,8 @@ fn rows_of_some(
 ) -> Vec<(usize, Rows)> {
     let dictionary = array.as_dictionary::<Int32Type>();
     let keys = dictionary.keys();
-    let mut place = vec![u8::MAX; all_tests];
-    for (at, test) in (0_u8..).zip(tests) {
-        place[*test] = at;
-    }
-    let bit = |test: usize| match place[test] {
-        u8::MAX => 0_u64,
-        at => 1 << at,
-    };
+    let mut bits = Bits::new(all_tests, tests, keys.len());
+    let bit = |test: usize| bits.place[test].map_or(0_u64, |at| 1 << at);
     let mut masks = vec![0_u64; dictionary.values().len()];
     for (key, test) in hits {
         masks[*key as usize] |= bit(*test as usize);
@@ -279,7 +267,6 @@ fn rows_of_some(
         .iter()
         .fold(0, |mask, test| mask | bit(*test));
     let values = dictionary.values();
-    let mut bits = Bits::new(all_tests, tests, keys.len());
     for (row, key) in keys.values().iter().enumerate() {
         // A key outside the dictionary cannot come from a well-formed file; it answers as null.
         let mask = match usize::try_from(*key).ok().filter(|_| keys.is_valid(row)) {
