@@ -1,24 +1,25 @@
 //! Detection over newline-delimited events: all rules, one thread, counts per rule and processor time.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, BufRead};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use sigma::Plan;
 use sigma::mapping::Mapping;
+use sigma::plan::RAW;
 use sigma::plan::chunk::Batch;
 
 use crate::cpu::thread_time;
-use crate::kit::{BATCH_ROWS, BenchError, Columns, fields, file_error, load, schema};
+use crate::events;
+use crate::kit::{BenchError, fields, file_error, load};
+use crate::store::Store;
 
 /// What a run found and what it cost.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Events read.
-    pub events: usize,
+    pub events: u64,
     /// Rules evaluated.
     pub rules: usize,
     /// Distinct tests that they share.
@@ -29,22 +30,25 @@ pub struct Report {
     pub refused: BTreeMap<String, String>,
     /// Matches of each rule that has any, by the name of its file.
     pub counts: BTreeMap<String, usize>,
-    /// Processor time for reading JSON and building columns.
-    pub read: Duration,
     /// Processor time for evaluating all rules over the columns.
     pub evaluate: Duration,
+    /// Processor time for writing the files, if any.
+    pub write: Duration,
+    /// Processor time for everything.
+    pub all: Duration,
+    /// Bytes written.
+    pub stored: u64,
 }
 
-/// Evaluates every rule of the folder `rules` over the events of the file `events`.
+/// Evaluates every rule of the folder `rules` over the events of the file `path`, and stores them if a folder is given.
 ///
 /// # Errors
-/// [`BenchError`] if a file cannot be read or an event is not JSON.
-pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
+/// [`BenchError`] if a file cannot be read or written, or an event is not JSON.
+pub fn run(path: &Path, rules: &Path, folder: Option<&Path>) -> Result<Report, BenchError> {
     let rules = load(rules)?;
-    let fields = fields(&rules);
-    let schema = schema(&fields);
+    let names = fields(&rules);
     let mut report = Report {
-        columns: fields.len(),
+        columns: names.len(),
         ..Report::default()
     };
     let numbered = rules.iter().map(|(_, rule)| rule).enumerate();
@@ -55,45 +59,28 @@ pub fn run(events: &Path, rules: &Path) -> Result<Report, BenchError> {
     }
     report.rules = plan.rules();
     report.tests = plan.tests();
-    let paths: Vec<Vec<&str>> = fields
-        .iter()
-        .map(|field| field.split('.').collect())
-        .collect();
-    let file = fs::File::open(events).map_err(|cause| file_error(events, cause))?;
-    let mut lines = io::BufReader::with_capacity(1 << 20, file).lines();
-    loop {
-        let start = now(events)?;
-        let mut columns = Columns::new(paths.len());
-        for line in lines.by_ref().take(BATCH_ROWS) {
-            let line = line.map_err(|cause| file_error(events, cause))?;
-            report.events += 1;
-            let event: Value = serde_json::from_str(&line).map_err(|cause| BenchError::Event {
-                line: report.events,
-                cause,
-            })?;
-            columns.push(&event, &line, &paths);
-        }
-        let rows = columns.rows;
-        let batch = columns
-            .finish(&schema)
-            .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
-        let middle = now(events)?;
+    let now = || thread_time().map_err(|cause| file_error(path, cause));
+    let mut files = folder.map(Store::create).transpose()?;
+    let has_raw = files.is_some() || plan.columns().contains(&RAW);
+    report.events = events::read(path, names, has_raw, |name, batch| {
+        let start = now()?;
         let found = plan
-            .evaluate(&mut Batch(&batch))
-            .map_err(|cause| BenchError::Evaluate(Box::new(cause)))?;
+            .evaluate(&mut Batch(batch))
+            .map_err(BenchError::evaluate)?;
         for hits in found {
             *report.counts.entry(rules[hits.rule].0.clone()).or_default() += hits.rows.len();
         }
-        report.read += middle.saturating_sub(start);
-        report.evaluate += now(events)?.saturating_sub(middle);
-        if rows < BATCH_ROWS {
-            return Ok(report);
+        let middle = now()?;
+        if let Some(files) = &mut files {
+            files.write(name, batch)?;
         }
-    }
-}
-
-fn now(events: &Path) -> Result<Duration, BenchError> {
-    thread_time().map_err(|cause| file_error(events, cause))
+        report.evaluate += middle.saturating_sub(start);
+        report.write += now()?.saturating_sub(middle);
+        Ok(())
+    })?;
+    report.stored = files.map(Store::close).transpose()?.unwrap_or_default();
+    report.all = now()?;
+    Ok(report)
 }
 
 /// The report as JSON for a person or a script.
@@ -106,7 +93,9 @@ pub fn to_json(report: &Report) -> Value {
         "columns": report.columns,
         "matches": report.counts.values().sum::<usize>(),
         "counts": report.counts,
-        "cpu_s_read": report.read.as_secs_f64(),
+        "stored_bytes": report.stored,
         "cpu_s_evaluate": report.evaluate.as_secs_f64(),
+        "cpu_s_write": report.write.as_secs_f64(),
+        "cpu_s": report.all.as_secs_f64(),
     })
 }

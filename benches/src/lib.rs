@@ -2,6 +2,9 @@
 
 pub mod cpu;
 pub mod detection;
+mod events;
+mod flat;
 pub mod ingestion;
 pub mod kit;
+pub mod store;
 pub mod stored;

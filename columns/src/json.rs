@@ -8,19 +8,19 @@ mod write;
 
 use std::borrow::Cow;
 
-pub(crate) use scan::scan;
+pub use scan::scan;
 pub(crate) use write::{write_folded, write_json};
 
 /// Deepest nesting of lists and objects, as in `serde_json`.
-pub(crate) const DEPTH_MAX: usize = 127;
+pub const DEPTH_MAX: usize = 127;
 
 /// Why a text is no JSON; `serde_json` says where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub struct Malformed;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// `null`.
     Null,
     /// `true`.
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 
 /// A value, or the key of a member, by where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Node {
+pub struct Node {
     /// First byte; of strings, the one after the quote.
     start: u32,
     /// Byte after the last; of strings, the closing quote. Not set for lists and objects.
@@ -55,14 +55,14 @@ pub(crate) struct Node {
 
 /// A text and its nodes: the root first, each key before its value, each value before the next.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct View<'a> {
+pub struct View<'a> {
     text: &'a str,
     nodes: &'a [Node],
 }
 
 impl<'a> View<'a> {
     /// The nodes that [`scan`] made of the text.
-    pub(crate) fn new(text: &'a str, nodes: &'a [Node]) -> Self {
+    pub fn new(text: &'a str, nodes: &'a [Node]) -> Self {
         Self { text, nodes }
     }
 
@@ -70,12 +70,13 @@ impl<'a> View<'a> {
         self.nodes[at as usize]
     }
 
-    pub(crate) fn kind(self, at: u32) -> Kind {
+    /// What the value is.
+    pub fn kind(self, at: u32) -> Kind {
         self.node(at).kind
     }
 
     /// A scalar as written; a string without its quotes.
-    pub(crate) fn written(self, at: u32) -> &'a str {
+    pub fn written(self, at: u32) -> &'a str {
         let node = self.node(at);
         self.text
             .get(node.start as usize..node.end as usize)
@@ -91,7 +92,7 @@ impl<'a> View<'a> {
     }
 
     /// The text of a string; none of anything else.
-    pub(crate) fn string(self, at: u32) -> Option<Cow<'a, str>> {
+    pub fn string(self, at: u32) -> Option<Cow<'a, str>> {
         match self.kind(at) {
             Kind::Plain => Some(Cow::Borrowed(self.written(at))),
             Kind::Escaped => serde_json::from_str(self.quoted(at)).ok().map(Cow::Owned),
@@ -99,8 +100,21 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A string as it is, a scalar as JSON writes it, a list or object as JSON text.
+    pub fn text(self, at: u32) -> Cow<'a, str> {
+        match self.kind(at) {
+            Kind::True | Kind::False | Kind::Whole => Cow::Borrowed(self.written(at)),
+            Kind::Plain | Kind::Escaped => self.string(at).unwrap_or_default(),
+            Kind::Null | Kind::Number | Kind::Array | Kind::Object => {
+                let mut text = String::new();
+                write_json(self, at, &mut text);
+                Cow::Owned(text)
+            }
+        }
+    }
+
     /// A number; none of anything else.
-    pub(crate) fn number(self, at: u32) -> Option<serde_json::Number> {
+    pub fn number(self, at: u32) -> Option<serde_json::Number> {
         match self.kind(at) {
             Kind::Whole | Kind::Number => serde_json::from_str(self.written(at)).ok(),
             _ => None,
@@ -108,7 +122,7 @@ impl<'a> View<'a> {
     }
 
     /// The members of an object as key and value, in the order of the text; none of anything else.
-    pub(crate) fn members(self, at: u32) -> impl Iterator<Item = (u32, u32)> + 'a {
+    pub fn members(self, at: u32) -> impl Iterator<Item = (u32, u32)> + 'a {
         let node = self.node(at);
         let end = if node.kind == Kind::Object {
             node.next
@@ -127,7 +141,7 @@ impl<'a> View<'a> {
     }
 
     /// The items of a list, in order; none of anything else.
-    pub(crate) fn items(self, at: u32) -> impl Iterator<Item = u32> + 'a {
+    pub fn items(self, at: u32) -> impl Iterator<Item = u32> + 'a {
         let node = self.node(at);
         let end = if node.kind == Kind::Array {
             node.next

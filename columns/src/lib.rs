@@ -6,7 +6,7 @@
 
 mod arrays;
 mod events;
-mod json;
+pub mod json;
 mod paths;
 mod shape;
 mod values;

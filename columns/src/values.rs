@@ -6,7 +6,7 @@ use schemas::tables::Kind;
 use schemas::{ip, time};
 
 use super::Cell;
-use crate::json::{self, View, write_json};
+use crate::json::{self, View};
 
 /// What one column of one record holds, before it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,8 +64,8 @@ pub(crate) fn read(kind: Kind, view: View<'_>, at: u32) -> Option<Reading<'_>> {
         return Some(Reading::Null);
     }
     match kind {
-        Kind::Category | Kind::Text | Kind::Json => Some(Reading::Text(text(view, at))),
-        Kind::Ip => ip::host(&text(view, at)).map(|host| Reading::Text(host.into())),
+        Kind::Category | Kind::Text | Kind::Json => Some(Reading::Text(view.text(at))),
+        Kind::Ip => ip::host(&view.text(at)).map(|host| Reading::Text(host.into())),
         Kind::Integer => scalar(view, at, whole_number, |text| {
             integer(text).map(Reading::Integer)
         }),
@@ -89,19 +89,6 @@ pub(crate) fn read(kind: Kind, view: View<'_>, at: u32) -> Option<Reading<'_>> {
         ),
         // No record holds bytes: JSON has none.
         Kind::Bytes => None,
-    }
-}
-
-/// A string as it is, a scalar as JSON writes it, a list or object as JSON text.
-fn text(view: View<'_>, at: u32) -> Cow<'_, str> {
-    match view.kind(at) {
-        json::Kind::True | json::Kind::False | json::Kind::Whole => Cow::Borrowed(view.written(at)),
-        json::Kind::Plain | json::Kind::Escaped => view.string(at).unwrap_or_default(),
-        json::Kind::Null | json::Kind::Number | json::Kind::Array | json::Kind::Object => {
-            let mut text = String::new();
-            write_json(view, at, &mut text);
-            Cow::Owned(text)
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `benches/run` measures, one part at a time.
 //!
-//! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON;
+//! `bench detect EVENTS.ndjson RULES_FOLDER` prints counts per rule and processor seconds as JSON, and with a FOLDER
+//! after it stores the events there at the same time;
 //! `bench store EVENTS.ndjson RULES_FOLDER FOLDER` stores them and prints the bytes;
 //! `bench stored FOLDER RULES_FOLDER THREADS` prints counts per rule over what is stored;
 //! `bench ingest EVENTS.ndjson BROKERS` and `bench produce EVENTS.ndjson BROKERS` print how many were acknowledged.
@@ -11,18 +12,19 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
-use benches::{detection, ingestion, stored};
+use benches::{detection, ingestion, store, stored};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["detect", events, rules] => detect(Path::new(events), Path::new(rules)),
+        ["detect", events, rules] => detect(Path::new(events), Path::new(rules), None),
+        ["detect", events, rules, folder] => detect(Path::new(events), Path::new(rules), Some(Path::new(folder))),
         ["store", events, rules, folder] => store(Path::new(events), Path::new(rules), Path::new(folder)),
         ["stored", folder, rules, threads] => detect_stored(Path::new(folder), Path::new(rules), threads),
         ["ingest", events, brokers] => acknowledged(ingestion::import(Path::new(events), brokers)),
         ["produce", events, brokers] => acknowledged(ingestion::produce(Path::new(events), brokers)),
-        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER | bench store EVENTS.ndjson RULES_FOLDER FOLDER | bench stored FOLDER RULES_FOLDER THREADS | bench ingest|produce EVENTS.ndjson BROKERS".into()),
+        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER [FOLDER] | bench store EVENTS.ndjson RULES_FOLDER FOLDER | bench stored FOLDER RULES_FOLDER THREADS | bench ingest|produce EVENTS.ndjson BROKERS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,14 +37,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn detect(events: &Path, rules: &Path) -> Result<(), Box<dyn Error>> {
-    let report = detection::run(events, rules)?;
+fn detect(events: &Path, rules: &Path, folder: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let report = detection::run(events, rules, folder)?;
     writeln!(stdout(), "{:#}", detection::to_json(&report))?;
     Ok(())
 }
 
 fn store(events: &Path, rules: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
-    writeln!(stdout(), "{}", stored::store(events, rules, folder)?)?;
+    writeln!(stdout(), "{}", store::store(events, rules, folder)?)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ const FLOAT_BYTES_MAX: usize = 300;
 ///
 /// # Errors
 /// [`Malformed`] if it is not JSON, nests deeper than [`DEPTH_MAX`], or has a number that no float holds.
-pub(crate) fn scan(text: &str, nodes: &mut Vec<Node>) -> Result<(), Malformed> {
+pub fn scan(text: &str, nodes: &mut Vec<Node>) -> Result<(), Malformed> {
     nodes.clear();
     if u32::try_from(text.len()).is_err() {
         return Err(Malformed);
