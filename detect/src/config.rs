@@ -15,8 +15,11 @@ pub struct DetectConfig {
     pub mappings: Vec<PathBuf>,
     /// Whether the rules that come with the binary are evaluated.
     pub builtin_rules: bool,
-    /// Whether a rule that is refused stops detect; otherwise it is logged and left out.
+    /// Whether a rule that is refused stops detect, or keeps changed rules from being taken; otherwise it is logged
+    /// and left out.
     pub strict: bool,
+    /// Milliseconds between looks at the files of rules and mappings, so that changed ones are loaded; 0 for never.
+    pub reload_ms: u64,
     /// Name of the consumer group.
     pub group: String,
     /// Values for `%name%` in rules with the modifier `expand`.
@@ -30,6 +33,7 @@ impl Default for DetectConfig {
             mappings: Vec::new(),
             builtin_rules: true,
             strict: false,
+            reload_ms: 5_000,
             group: "detect".to_owned(),
             placeholders: BTreeMap::new(),
         }

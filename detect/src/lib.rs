@@ -17,6 +17,7 @@ pub mod matches;
 pub mod rules;
 pub mod stage;
 pub mod subject;
+mod watch;
 
 pub use crate::config::DetectConfig;
 pub use crate::error::DetectError;

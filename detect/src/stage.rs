@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Bus, Consumer, Delivery, Message, Position};
 use lake::{Lake, LakeConfig, LakeError};
@@ -33,6 +33,7 @@ use crate::config::DetectConfig;
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, tables};
 use crate::rules::{add_builtin, empty};
+use crate::watch::{Files, Watch};
 
 /// Most announcements taken at once; they are small, their files are read one at a time.
 const ANNOUNCEMENTS_MAX: usize = 64;
@@ -65,14 +66,16 @@ pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
     for rejected in &catalogue.rejected {
         tracing::warn!(%rejected, "rule was refused");
     }
-    metrics::gauge!("detect_rules", "state" => "loaded").set(float(rules.rules().len()));
     metrics::gauge!("detect_rules", "state" => "rejected").set(float(catalogue.rejected.len()));
     match catalogue.rejected.first() {
         Some(first) if config.strict => Err(DetectError::Refused {
             count: catalogue.rejected.len(),
             first: first.to_string(),
         }),
-        _ => Ok(rules),
+        _ => {
+            metrics::gauge!("detect_rules", "state" => "loaded").set(float(rules.rules().len()));
+            Ok(rules)
+        }
     }
 }
 
@@ -95,18 +98,23 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), DetectError> {
+    let files = Files::of(&config);
     let rules = Arc::new(ruleset(&config)?);
     tracing::info!(rules = rules.rules().len(), "detect started");
     let lake = Lake::open(&lake).await?;
     let mut consumer = bus.subscribe(&config.group, &[Topic::Batches]).await?;
     let mut stage = Stage {
         rules,
+        watch: Watch::new(files),
+        looked: Instant::now(),
+        config,
         bus,
         lake,
         clock,
         published: Published::default(),
     };
     while !stop.is_cancelled() {
+        stage.reload().await?;
         let polled = tokio::select! {
             () = stop.cancelled() => break,
             polled = consumer.next(ANNOUNCEMENTS_MAX, WAIT_MAX) => polled,
@@ -146,6 +154,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 struct Stage {
     rules: Arc<Ruleset>,
+    config: DetectConfig,
+    watch: Watch,
+    /// When the files of rules were last looked at.
+    looked: Instant,
     bus: Bus,
     lake: Lake,
     clock: Arc<dyn Clock>,
@@ -153,6 +165,32 @@ struct Stage {
 }
 
 impl Stage {
+    /// Takes changed rules, compiled aside; those that run go on until then, and where strictness refuses the new.
+    async fn reload(&mut self) -> Result<(), DetectError> {
+        let every = Duration::from_millis(self.config.reload_ms);
+        if every.is_zero() || self.looked.elapsed() < every {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let config = self.config.clone();
+        if !self.watch.is_due(aside(move || Files::of(&config)).await?) {
+            return Ok(());
+        }
+        let config = self.config.clone();
+        match aside(move || ruleset(&config)).await? {
+            Ok(rules) => {
+                tracing::info!(rules = rules.rules().len(), "rules were loaded again");
+                metrics::counter!("detect_reloads_total", "result" => "taken").increment(1);
+                self.rules = Arc::new(rules);
+            }
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "changed rules were not taken; those from before go on");
+                metrics::counter!("detect_reloads_total", "result" => "refused").increment(1);
+            }
+        }
+        Ok(())
+    }
+
     /// Publishes the alerts of all announcements, then commits; stops between announcements when told to.
     async fn take(
         &mut self,
@@ -227,8 +265,7 @@ impl Stage {
         let now_us = self.clock.now_us();
         let origin = origin(table, file, version);
         metrics::counter!("detect_rows_total").increment(file.rows);
-        // Evaluation is computing, not waiting: it must not hold up the tasks of others.
-        let alerts = tokio::task::spawn_blocking(move || {
+        aside(move || {
             let evaluation = Evaluation {
                 rules: &rules,
                 table,
@@ -241,8 +278,8 @@ impl Stage {
                     cause,
                 })
                 .and_then(|file| evaluation.file(&file))
-        });
-        alerts.await.map_err(|_| DetectError::Interrupted)?
+        })
+        .await?
     }
 
     async fn publish(&mut self, alerts: Vec<Alert>) -> Result<(), DetectError> {
@@ -269,6 +306,14 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// Computes where it does not hold up the tasks of others.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, DetectError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| DetectError::Interrupted)
 }
 
 async fn commit(

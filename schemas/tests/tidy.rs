@@ -67,6 +67,7 @@ const ROOT: &[&str] = &[
     "columns",
     "deploy",
     "detect",
+    "fuzz",
     "ingest",
     "lake",
     "microsoft",

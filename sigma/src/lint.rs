@@ -21,7 +21,7 @@ use self::document::{Document, documents};
 use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::refusal::Refusal;
-use crate::rule::load::FILE_BYTES_MAX;
+use crate::rule::files::FILE_BYTES_MAX;
 use crate::rule::{Catalogue, Rule};
 
 /// How bad a finding is.

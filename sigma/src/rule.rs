@@ -3,6 +3,7 @@
 pub mod attack;
 pub(crate) mod bounds;
 pub mod cases;
+pub mod files;
 pub(crate) mod lines;
 pub mod load;
 mod resolve;

@@ -15,8 +15,9 @@ use schemas::wire::Event;
 use sigma::Rule;
 use sigma::explain::explain;
 use sigma::explain::tree::Explanation;
+use sigma::rule::files::read;
 
-use super::files::{load, read, rule_files};
+use super::files::{load, rule_files};
 use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
 use crate::audit::Output;
 use crate::config::Config;

@@ -13,7 +13,7 @@ use crate::predicate::Fold;
 use crate::record::RecordPath;
 use crate::refusal::Refusal;
 use crate::rule::Rejected;
-use crate::rule::load::FILE_BYTES_MAX;
+use crate::rule::files::FILE_BYTES_MAX;
 
 /// Longest path, in bytes.
 const PATH_BYTES_MAX: usize = 512;

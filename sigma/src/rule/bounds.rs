@@ -2,8 +2,8 @@
 
 use serde_yaml_ng::Value;
 
+use super::files::FILE_BYTES_MAX;
 use super::lines::Document;
-use super::load::FILE_BYTES_MAX;
 use crate::refusal::Refusal;
 
 /// Longest condition, in bytes.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
+use super::files::{FILE_BYTES_MAX, Listing, read};
 use super::lines::Document;
 use super::{Rule, Source, bounds, lines};
 use crate::correlation::{CORRELATIONS_MAX, Correlation};
@@ -16,15 +17,6 @@ use crate::mapping::Extension;
 use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
 use crate::refusal::Refusal;
-
-/// Largest file of rules, in bytes: the largest public one has 30 kB.
-pub const FILE_BYTES_MAX: usize = 256 * 1024;
-
-/// Most rules in a folder, files in its subfolders included.
-pub const FILES_MAX: usize = 20_000;
-
-/// Deepest folder below the one that is configured.
-const FOLDER_DEPTH_MAX: usize = 16;
 
 /// A file or rule that was refused.
 #[derive(Debug)]
@@ -82,72 +74,19 @@ pub struct Catalogue {
 
 /// Adds the rules of a folder and its subfolders to those in `catalogue`.
 pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
-    let mut files = Vec::new();
-    list(folder, 0, &mut files, catalogue);
-    files.sort();
-    if files.len() > FILES_MAX {
-        let reason = Refusal::TooManyFiles { limit: FILES_MAX };
-        catalogue.reject(&folder.display().to_string(), None, reason);
-    }
-    for file in files.iter().take(FILES_MAX) {
+    let listing = Listing::of(folder);
+    catalogue.rejected.extend(listing.rejected);
+    for file in listing.files {
         let name = file
             .strip_prefix(folder)
-            .unwrap_or(file)
+            .ok()
+            .filter(|name| !name.as_os_str().is_empty())
+            .unwrap_or(&file)
             .display()
             .to_string();
-        match read(file) {
+        match read(&file, FILE_BYTES_MAX) {
             Ok(bytes) => catalogue.add(&name, &bytes),
-            Err(reason) => catalogue.reject(&name, None, reason),
-        }
-    }
-}
-
-/// Reads at most one byte more than is allowed, so that a large file costs nothing.
-fn read(file: &Path) -> Result<Vec<u8>, Refusal> {
-    use std::io::Read;
-    let unreadable = |cause| Refusal::Unreadable { cause };
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    opened
-        .take(FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    Ok(bytes)
-}
-
-fn list(
-    folder: &Path,
-    depth: usize,
-    files: &mut Vec<std::path::PathBuf>,
-    catalogue: &mut Catalogue,
-) {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(cause) => {
-            let file = folder.display().to_string();
-            let reason = Refusal::Unreadable { cause };
-            return catalogue.rejected.push(Rejected {
-                file,
-                line: None,
-                reason,
-            });
-        }
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        let is_rule = path
-            .extension()
-            .is_some_and(|extension| extension == "yml" || extension == "yaml");
-        if kind.is_dir() && depth == FOLDER_DEPTH_MAX {
-            let reason = Refusal::TooManyFiles { limit: FILES_MAX };
-            catalogue.reject(&path.display().to_string(), None, reason);
-        } else if kind.is_dir() {
-            list(&path, depth + 1, files, catalogue);
-        } else if is_rule && !kind.is_dir() && files.len() <= FILES_MAX {
-            files.push(path);
+            Err(cause) => catalogue.reject(&name, None, Refusal::Unreadable { cause }),
         }
     }
 }
