@@ -11,6 +11,7 @@ use std::thread;
 
 use parquet::errors::ParquetError;
 use sigma::mapping::Mapping;
+use sigma::plan::chunk::Chunk;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
 use sigma::{Hits, Plan};
 
@@ -77,5 +78,7 @@ fn groups(folder: &Path) -> Result<Vec<RowGroup>, BenchError> {
                 .row_groups(),
         );
     }
+    // The largest are taken first, so that no thread ends long after the other.
+    groups.sort_by_key(Chunk::rows);
     Ok(groups)
 }

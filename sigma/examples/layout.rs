@@ -357,7 +357,7 @@ fn line(
     let scan = least(|| {
         for mut group in ParquetFile::open(File::open(file)?)?.row_groups() {
             for name in &texts {
-                black_box(group.column(name, None)?);
+                black_box(group.column(name)?);
             }
         }
         Ok(())

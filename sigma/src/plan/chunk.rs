@@ -9,6 +9,9 @@ use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+/// What is done with the columns of some rows, in the order in which they were asked for.
+pub type Take<'a, E> = dyn FnMut(&[ArrayRef]) -> Result<(), E> + 'a;
+
 /// Some rows of a table.
 ///
 /// Implemented by a batch in memory, and by a row group of a Parquet file, which reads no more than is asked for.
@@ -25,15 +28,23 @@ pub trait Chunk {
     /// If the column cannot be read.
     fn distinct(&mut self, column: &str) -> Result<Option<Distinct>, Self::Error>;
 
-    /// The values of a column in the rows whose bit is set, in order; in all rows if none are named.
+    /// The values of a column in all rows.
     ///
     /// # Errors
     /// If the column cannot be read.
-    fn column(
+    fn column(&mut self, column: &str) -> Result<ArrayRef, Self::Error>;
+
+    /// Gives `take` the values of some columns in the rows whose bit is set, in all rows if none are named: in order,
+    /// and perhaps some rows at a time, so that long values are never in memory together.
+    ///
+    /// # Errors
+    /// If a column cannot be read, and whatever `take` returns.
+    fn visit(
         &mut self,
-        column: &str,
+        columns: &[&str],
         rows: Option<&BooleanBuffer>,
-    ) -> Result<ArrayRef, Self::Error>;
+        take: &mut Take<'_, Self::Error>,
+    ) -> Result<(), Self::Error>;
 }
 
 /// The distinct values of a column: at least those that its rows have.
@@ -81,18 +92,27 @@ impl Chunk for Batch<'_> {
         })
     }
 
-    fn column(
-        &mut self,
-        column: &str,
-        rows: Option<&BooleanBuffer>,
-    ) -> Result<ArrayRef, ArrowError> {
-        let array = match self.0.column_by_name(column) {
+    fn column(&mut self, column: &str) -> Result<ArrayRef, ArrowError> {
+        Ok(match self.0.column_by_name(column) {
             Some(array) => array.clone(),
             None => new_null_array(&DataType::Utf8, self.0.num_rows()),
-        };
-        match rows {
-            None => Ok(array),
-            Some(rows) => filter(&array, &BooleanArray::new(rows.clone(), None)),
-        }
+        })
+    }
+
+    fn visit(
+        &mut self,
+        columns: &[&str],
+        rows: Option<&BooleanBuffer>,
+        take: &mut Take<'_, ArrowError>,
+    ) -> Result<(), ArrowError> {
+        let wanted = rows.map(|rows| BooleanArray::new(rows.clone(), None));
+        let arrays = columns.iter().map(|column| {
+            let array = self.column(column)?;
+            match &wanted {
+                None => Ok(array),
+                Some(wanted) => filter(&array, wanted),
+            }
+        });
+        take(&arrays.collect::<Result<Vec<_>, _>>()?)
     }
 }

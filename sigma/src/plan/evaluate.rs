@@ -134,7 +134,7 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
     /// Finds the rows of all needed tests of a column whose distinct values were asked.
     fn locate(&mut self, at: usize) -> Result<(), C::Error> {
         let field = &self.plan.columns[at];
-        let array = self.chunk.column(&field.name, None)?;
+        let array = self.chunk.column(&field.name)?;
         let Some(known) = &self.known[at] else {
             return Ok(());
         };
@@ -169,15 +169,20 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
         let Some(todo) = sparse.todo(candidates, self.rows) else {
             return Ok(sparse.answer(test));
         };
-        let column = Column::new(
-            &self.chunk.column(&field.name, todo.selection())?,
-            field.kind,
-        )?;
-        for (position, row) in todo.rows().enumerate() {
-            column.ask(position, &field.matcher, &mut |test| {
-                sparse.set(test, row, self.rows);
-            });
-        }
+        let mut asked = todo.rows();
+        let all_rows = self.rows;
+        self.chunk
+            .visit(&[&field.name], todo.selection(), &mut |arrays| {
+                for array in arrays {
+                    let column = Column::new(array, field.kind)?;
+                    for (position, row) in (0..column.len()).zip(asked.by_ref()) {
+                        column.ask(position, &field.matcher, &mut |test| {
+                            sparse.set(test, row, all_rows);
+                        });
+                    }
+                }
+                Ok(())
+            })?;
         sparse.done(&todo);
         Ok(sparse.answer(test))
     }
@@ -188,12 +193,20 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
             return Ok(self.records.answer(test));
         };
         let records = &self.plan.records;
-        let rows = records.rows(|name| self.chunk.column(name, todo.selection()))?;
-        for (position, row) in todo.rows().enumerate() {
-            records.ask(&rows, position, &mut |test| {
-                self.records.set(test, row, self.rows);
-            });
-        }
+        let columns: Vec<&str> = records.columns().collect();
+        let mut asked = todo.rows();
+        let (answers, all_rows) = (&mut self.records, self.rows);
+        self.chunk
+            .visit(&columns, todo.selection(), &mut |arrays| {
+                let rows = records.rows(arrays)?;
+                let count = arrays.first().map_or(0, Array::len);
+                for (position, row) in (0..count).zip(asked.by_ref()) {
+                    records.ask(&rows, position, &mut |test| {
+                        answers.set(test, row, all_rows);
+                    });
+                }
+                Ok(())
+            })?;
         self.records.done(&todo);
         Ok(self.records.answer(test))
     }

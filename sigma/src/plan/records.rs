@@ -119,24 +119,24 @@ impl Records {
             .chain(raw)
     }
 
-    /// Brings the columns of some rows into a form that can be asked; `column` reads one.
+    /// Brings the columns of some rows, those of [`Self::columns`] in that order, into a form that can be asked.
     ///
     /// # Errors
-    /// Whatever `column` returns.
-    pub(super) fn rows<E: From<ArrowError>>(
-        &self,
-        mut column: impl FnMut(&str) -> Result<ArrayRef, E>,
-    ) -> Result<RecordRows<'_>, E> {
+    /// [`ArrowError`] if a column is of a type that is no text.
+    pub(super) fn rows(&self, arrays: &[ArrayRef]) -> Result<RecordRows<'_>, ArrowError> {
         let mut rows = RecordRows {
             raw: None,
             columns: HashMap::new(),
         };
-        if self.columns().any(|name| name == RAW) {
-            rows.raw = Some(Column::new(&column(RAW)?, Kind::Text)?);
-        }
-        for (name, kind) in &self.columns {
-            rows.columns
-                .insert(name, Column::new(&column(name)?, *kind)?);
+        let kinds = self.columns.iter().map(|(_, kind)| *kind);
+        let all_kinds = kinds.chain([Kind::Text]);
+        for ((name, kind), array) in self.columns().zip(all_kinds).zip(arrays) {
+            let column = Column::new(array, kind)?;
+            if name == RAW {
+                rows.raw = Some(column);
+            } else {
+                rows.columns.insert(name, column);
+            }
         }
         Ok(rows)
     }

@@ -21,12 +21,15 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageReader as _};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
 
-use super::{Chunk, Distinct};
+use super::{Chunk, Distinct, Take};
+
+/// Rows whose values are visited together: some megabytes of raw records.
+const PART_ROWS: usize = 2_048;
 
 /// A Parquet file; cheap to share between threads.
 #[derive(Debug, Clone)]
@@ -49,7 +52,9 @@ impl ParquetFile {
             file: Arc::new(file),
             bytes,
         };
-        let written = ArrowReaderMetadata::load(&source, ArrowReaderOptions::new())?;
+        // Where pages start, so that those without a wanted row are skipped.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let written = ArrowReaderMetadata::load(&source, options)?;
         let fields: Vec<Field> = written
             .schema()
             .fields()
@@ -119,24 +124,32 @@ impl RowGroup {
         self.batch(&self.file.written, None, rows)
     }
 
+    fn reader(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        rows: Option<&BooleanBuffer>,
+    ) -> ParquetRecordBatchReaderBuilder<Source> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            self.file.source.clone(),
+            metadata.clone(),
+        )
+        .with_row_groups(vec![self.at]);
+        match rows {
+            Some(rows) => builder.with_row_selection(selection(rows)),
+            None => builder,
+        }
+    }
+
     fn batch(
         &self,
         metadata: &ArrowReaderMetadata,
         column: Option<usize>,
         rows: Option<&BooleanBuffer>,
     ) -> Result<RecordBatch, ParquetError> {
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            self.file.source.clone(),
-            metadata.clone(),
-        )
-        .with_row_groups(vec![self.at])
-        .with_batch_size(self.rows);
+        let mut builder = self.reader(metadata, rows).with_batch_size(self.rows);
         if let Some(column) = column {
             let mask = ProjectionMask::leaves(builder.parquet_schema(), [column]);
             builder = builder.with_projection(mask);
-        }
-        if let Some(rows) = rows {
-            builder = builder.with_row_selection(selection(rows));
         }
         let reader = builder.build()?;
         let schema = reader.schema();
@@ -203,14 +216,9 @@ impl Chunk for RowGroup {
         }))
     }
 
-    fn column(
-        &mut self,
-        column: &str,
-        rows: Option<&BooleanBuffer>,
-    ) -> Result<ArrayRef, ParquetError> {
+    fn column(&mut self, column: &str) -> Result<ArrayRef, ParquetError> {
         let Some(leaf) = self.leaf(column) else {
-            let length = rows.map_or(self.rows, BooleanBuffer::count_set_bits);
-            return Ok(new_null_array(&DataType::Utf8, length));
+            return Ok(new_null_array(&DataType::Utf8, self.rows));
         };
         // Read as a dictionary only what is one: to build another costs more than plain text.
         let metadata = if is_all_dictionary(self.chunk(leaf)) {
@@ -218,9 +226,38 @@ impl Chunk for RowGroup {
         } else {
             &self.file.written
         };
-        Ok(Arc::clone(
-            self.batch(metadata, Some(leaf), rows)?.column(0),
-        ))
+        let batch = self.batch(metadata, Some(leaf), None)?;
+        Ok(Arc::clone(batch.column(0)))
+    }
+
+    fn visit(
+        &mut self,
+        columns: &[&str],
+        rows: Option<&BooleanBuffer>,
+        take: &mut Take<'_, ParquetError>,
+    ) -> Result<(), ParquetError> {
+        let leaves: Vec<usize> = columns.iter().filter_map(|name| self.leaf(name)).collect();
+        if leaves.is_empty() {
+            let count = rows.map_or(self.rows, BooleanBuffer::count_set_bits);
+            let absent = new_null_array(&DataType::Utf8, count);
+            return take(&vec![absent; columns.len()]);
+        }
+        let builder = self.reader(&self.file.written, rows);
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves);
+        let reader = builder
+            .with_projection(mask)
+            .with_batch_size(PART_ROWS)
+            .build()?;
+        for batch in reader {
+            let batch = batch?;
+            let absent = || new_null_array(&DataType::Utf8, batch.num_rows());
+            let arrays: Vec<ArrayRef> = columns
+                .iter()
+                .map(|name| batch.column_by_name(name).cloned().unwrap_or_else(absent))
+                .collect();
+            take(&arrays)?;
+        }
+        Ok(())
     }
 }
 
