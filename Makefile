@@ -1,5 +1,5 @@
 # The two commands a newcomer needs are `make demo` and `make test`; `make help` lists the rest.
-.PHONY: help demo build test faults bench kafka
+.PHONY: help demo build test faults fuzz bench kafka
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -26,6 +26,9 @@ faults: ## SIGKILL every stage and the broker at random moments; SEEDS=10 rounds
 	@deploy/kafka/kafka fetch
 	@cargo build --locked -p cli
 	@FAULT_SEEDS=$(or $(SEEDS),1) cargo test --locked -p cli --test faults -- --nocapture --test-threads=1
+
+fuzz: ## hostile rules and hostile events, made by a fuzzer; MINUTES=10 for each of the two
+	@fuzz/run $(or $(MINUTES),10)
 
 bench: ## measure against the rivals, in one run, as ratios of CPU time
 	@benches/run

@@ -54,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for rule in rules.rules() {
         check_cases(rule);
-        drop(explain(rule, &EVENTS[0]));
+        drop(explain(rule, &catalogue.extension, &EVENTS[0]));
     }
     for rejected in &catalogue.rejected {
         assert!(!rejected.to_string().is_empty());

@@ -3,5 +3,5 @@
 pub mod detection;
 pub mod item;
 mod meaning;
-mod modifiers;
+pub(crate) mod modifiers;
 pub mod text;

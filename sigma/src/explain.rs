@@ -9,6 +9,7 @@ mod row;
 pub mod tree;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use rsigma_parser::{
@@ -19,6 +20,7 @@ use schemas::wire::Event;
 
 use self::row::{Row, written};
 use self::tree::{Explanation, Item, Node, Part, Standing};
+use crate::mapping::Extension;
 use crate::refusal::Refusal;
 use crate::rule::Rule;
 
@@ -39,12 +41,16 @@ pub enum ExplainError {
     Row(#[from] ArrowError),
 }
 
-/// What `rule` makes of `event`, a row of the rule's table.
+/// What `rule` makes of `event`, a row of the rule's table; names of `extension` come before our own.
 ///
 /// # Errors
 /// [`ExplainError`] if the rule is refused, or the event makes no row.
-pub fn explain(rule: &Rule, event: &Event) -> Result<Explanation, ExplainError> {
-    let row = Row::new(rule.table, event)?;
+pub fn explain(
+    rule: &Rule,
+    extension: &Arc<Extension>,
+    event: &Event,
+) -> Result<Explanation, ExplainError> {
+    let row = Row::new(rule.table, event, extension)?;
     let mut asked = Asked::new(&rule.sigma);
     let whole = asked.add(rule.sigma.clone());
     let conditions = &rule.sigma.detection.conditions;
@@ -344,9 +350,12 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use schemas::wire::Event;
 
     use super::explain;
+    use crate::mapping::Extension;
     use crate::rule::{Catalogue, Rule};
 
     fn rule(detection: &str) -> Rule {
@@ -376,7 +385,7 @@ mod tests {
         let event = event(
             r#"{"Operation":"New-InboxRule.","UserId":"eve@own.example","Parameters":[{"Name":"SubjectContainsWords","Value":"Invoice"}]}"#,
         );
-        let text = explain(&rule, &event).unwrap().to_string();
+        let text = explain(&rule, &Arc::default(), &event).unwrap().to_string();
         let expected = "\
 ✗ SAAS-M365-00007 \"Try\" does not match
    asked of table m365_activity
@@ -396,12 +405,29 @@ mod tests {
         assert_eq!(text, expected, "{text}");
     }
 
+    #[test]
+    fn a_users_names_are_explained_as_they_are_asked() {
+        let rule = rule("detection:\n  s:\n    Postbox: x\n  condition: s\n");
+        let event = event(r#"{"MailboxOwnerUPN":"x"}"#);
+        let mapping =
+            "m365_activity:\n  fields:\n    - names: [Postbox]\n      paths: [MailboxOwnerUPN]\n";
+        let extension = Extension::parse("mine.yml", mapping).unwrap();
+        let plain = explain(&rule, &Arc::default(), &event).unwrap();
+        assert!(!plain.holds);
+        let extended = explain(&rule, &Arc::new(extension), &event).unwrap();
+        assert!(extended.holds, "{extended}");
+        assert!(
+            extended.to_string().contains("MailboxOwnerUPN"),
+            "{extended}"
+        );
+    }
+
     /// Text of tenants must not act on a terminal (F13).
     #[test]
     fn shows_what_an_event_contains_without_obeying_it() {
         let rule = rule("detection:\n  s:\n    UserId: x\n  condition: s\n");
         let event = event(r#"{"UserId":"a\u001b[2Jb\u202ec\nd"}"#);
-        let text = explain(&rule, &event).unwrap().to_string();
+        let text = explain(&rule, &Arc::default(), &event).unwrap().to_string();
         assert!(text.contains(r#""a\u{1b}[2Jb\u{202e}c\nd""#), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -15,6 +16,7 @@ use schemas::wire::Event;
 use sigma::Rule;
 use sigma::explain::explain;
 use sigma::explain::tree::Explanation;
+use sigma::mapping::Extension;
 use sigma::rule::files::read;
 
 use super::files::{load, rule_files};
@@ -53,7 +55,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let rule = find_rule(&self.rule, config)?;
+        let (rule, extension) = find_rule(&self.rule, config)?;
         let (table, event) = self.find_event(&rule, config)?;
         if let Some(table) = table.filter(|table| *table != rule.table) {
             let text = format!(
@@ -62,7 +64,7 @@ impl Explain {
             );
             writeln!(anstream::stderr(), "{}", paint(DOUBTFUL, &text))?;
         }
-        let explanation = explain(&rule, &event)
+        let explanation = explain(&rule, &extension, &event)
             .with_context(|| format!("cannot explain with {}", inert(&rule.file)))?;
         match self.output {
             Output::Json => {
@@ -183,7 +185,7 @@ async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Even
 }
 
 /// A rule that runs by its label or id, or the one in a file.
-fn find_rule(name: &str, config: &Config) -> anyhow::Result<Rule> {
+fn find_rule(name: &str, config: &Config) -> anyhow::Result<(Rule, Arc<Extension>)> {
     let path = PathBuf::from(name);
     let is_file = path.is_file();
     let paths = if is_file { vec![path] } else { Vec::new() };
@@ -202,7 +204,7 @@ fn find_rule(name: &str, config: &Config) -> anyhow::Result<Rule> {
             inert(name),
             found.len() + 1
         );
-        return Ok(rule.clone());
+        return Ok((rule.clone(), Arc::clone(&catalogue.extension)));
     }
     if let (true, Some(rejected)) = (is_file, catalogue.rejected.first()) {
         anyhow::bail!("rule is refused: {}", inert(&rejected.to_string()));

@@ -133,7 +133,7 @@ fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<
             paint(FAINT, &format!("{} cases", outcome.results.len()))
         )?;
         for case in failures {
-            print_failure(&mut out, outcome.rule, case)?;
+            print_failure(&mut out, catalogue, outcome.rule, case)?;
         }
     }
     for rejected in &catalogue.rejected {
@@ -149,7 +149,12 @@ fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<
     Ok(())
 }
 
-fn print_failure(out: &mut impl Write, rule: &Rule, case: &CaseOutcome<'_>) -> anyhow::Result<()> {
+fn print_failure(
+    out: &mut impl Write,
+    catalogue: &Catalogue,
+    rule: &Rule,
+    case: &CaseOutcome<'_>,
+) -> anyhow::Result<()> {
     let found = case.failure.as_deref().unwrap_or_default();
     writeln!(
         out,
@@ -168,7 +173,7 @@ fn print_failure(out: &mut impl Write, rule: &Rule, case: &CaseOutcome<'_>) -> a
         ..Event::default()
     };
     // A rule that is refused said so above.
-    if let Ok(explanation) = explain(rule, &event) {
+    if let Ok(explanation) = explain(rule, &catalogue.extension, &event) {
         write_tree(out, "    ", &explanation)?;
     }
     Ok(())

@@ -144,8 +144,11 @@ fn time_part(modifier: Modifier) -> Option<TimePart> {
 }
 
 /// A modifier as rules write it.
-fn name(modifier: Modifier) -> String {
-    format!("{modifier:?}").to_lowercase()
+pub(crate) fn name(modifier: Modifier) -> String {
+    match serde_json::to_value(modifier) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => format!("{modifier:?}").to_lowercase(),
+    }
 }
 
 /// Modifiers as rules write them.

@@ -1,6 +1,7 @@
 //! The event of an explanation: one row that parts of a rule are asked about, and what it has in a field.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
@@ -13,7 +14,8 @@ use schemas::wire::Event;
 
 use super::tree::{Found, Item, Standing, Value, shown};
 use super::{Answers, ExplainError, VALUES_MAX};
-use crate::mapping::{self, Ask, Clause, Mapping, Meaning, Place};
+use crate::compile::modifiers;
+use crate::mapping::{self, Ask, Clause, Extension, Mapping, Meaning, Place};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 use crate::predicate::Fold;
@@ -27,14 +29,20 @@ pub(super) struct Row {
     table: Table,
     batch: RecordBatch,
     record: serde_json::Value,
+    extension: Arc<Extension>,
 }
 
 impl Row {
-    pub(super) fn new(table: Table, event: &Event) -> Result<Self, ArrowError> {
+    pub(super) fn new(
+        table: Table,
+        event: &Event,
+        extension: &Arc<Extension>,
+    ) -> Result<Self, ArrowError> {
         Ok(Self {
             table,
             batch: columns::event_batch(table, std::slice::from_ref(event))?,
             record: serde_json::from_slice(&event.raw).unwrap_or_default(),
+            extension: Arc::clone(extension),
         })
     }
 
@@ -44,7 +52,8 @@ impl Row {
 
     /// Evaluates the rules together; the one with the number `whole` must not be refused.
     pub(super) fn ask(&self, rules: &[SigmaRule], whole: usize) -> Result<Answers, ExplainError> {
-        let (plan, refused) = Plan::new(self.mapping(), rules.iter().enumerate());
+        let (plan, refused) =
+            Plan::extended(self.mapping(), &self.extension, rules.iter().enumerate());
         let mut answers = Answers {
             matched: BTreeSet::new(),
             refused: BTreeSet::new(),
@@ -63,9 +72,9 @@ impl Row {
 
     /// An item with what the event has where the mapping finds its field.
     pub(super) fn item(&self, item: &DetectionItem) -> Item {
-        let modifiers = &item.field.modifiers;
+        let asked = &item.field.modifiers;
         let values_left_out = item.values.len().saturating_sub(VALUES_MAX);
-        let names = modifiers.iter().copied().map(modifier_name).collect();
+        let names = asked.iter().copied().map(modifiers::name).collect();
         let Some(name) = &item.field.name else {
             return Item {
                 field: None,
@@ -76,20 +85,20 @@ impl Row {
                 found: Vec::new(),
             };
         };
-        let field = self.mapping().field(name);
-        let fold = if modifiers.contains(&Modifier::Cased) {
+        let field = self.mapping().field_with(&self.extension, name);
+        let fold = if asked.contains(&Modifier::Cased) {
             Fold::Exact
         } else {
             field.fold
         };
         let (standing, found) = self.look(&field.place, fold);
         let means = |value: &SigmaValue| {
-            if modifiers.contains(&Modifier::FieldRef) {
+            if asked.contains(&Modifier::FieldRef) {
                 return Some(self.other_field(&value.to_string()));
             }
             let meaning = field.meaning(&value.to_string())?;
             // As in compilation: a word has its meaning only where it stands alone or is looked for.
-            modifiers
+            asked
                 .iter()
                 .all(|modifier| matches!(modifier, Modifier::Contains | Modifier::All))
                 .then(|| described(meaning))
@@ -106,7 +115,7 @@ impl Row {
 
     /// Where the other field of a comparison stands, and what is there.
     fn other_field(&self, name: &str) -> String {
-        let field = self.mapping().field(name);
+        let field = self.mapping().field_with(&self.extension, name);
         let (standing, found) = self.look(&field.place, field.fold);
         if found.is_empty() {
             return format!("{standing}: no value");
@@ -215,13 +224,5 @@ fn described_clause(clause: &Clause) -> String {
     match &clause.field {
         Some(field) => format!("{field}: {said}"),
         None => said,
-    }
-}
-
-/// A modifier as rules write it.
-fn modifier_name(modifier: Modifier) -> String {
-    match serde_json::to_value(modifier) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{modifier:?}").to_lowercase(),
     }
 }
