@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringBuilder, StringDictionaryBuilder};
+use arrow::array::{ArrayRef, StringDictionaryBuilder, StringViewBuilder};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -31,7 +32,8 @@ impl Step {
         let of_length = self.members.get(name.len())?;
         of_length
             .iter()
-            .find(|(known, _)| known == name)
+            // Most names of the same length differ in their first letter.
+            .find(|(known, _)| known.as_bytes().first() == name.as_bytes().first() && known == name)
             .map(|(_, step)| *step)
     }
 }
@@ -56,15 +58,25 @@ impl Fields {
         Self { names, steps }
     }
 
-    /// One column of text for each field, and the record as received if it `has_raw`.
-    pub(crate) fn schema(&self, has_raw: bool) -> SchemaRef {
+    /// Empty columns of text, one for each field, and one for the record as received if it `has_raw`.
+    pub(crate) fn columns(&self, has_raw: bool) -> Columns {
         let text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let fields = self
             .names
             .iter()
             .map(|name| Field::new(name, text.clone(), true));
-        let raw = has_raw.then(|| Field::new(sigma::plan::RAW, DataType::Utf8, true));
-        Arc::new(Schema::new(fields.chain(raw).collect::<Vec<_>>()))
+        let raw = has_raw.then(|| Field::new(sigma::plan::RAW, DataType::Utf8View, true));
+        let column = |_: &String| Column {
+            values: StringDictionaryBuilder::new(),
+            rows: 0,
+        };
+        Columns {
+            schema: Arc::new(Schema::new(fields.chain(raw).collect::<Vec<_>>())),
+            fields: self.names.iter().map(column).collect(),
+            raw: has_raw.then(StringViewBuilder::new),
+            block: None,
+            rows: 0,
+        }
     }
 
     /// Gives the values of a record's fields to `found`, in the order of the text, lists member by member.
@@ -114,7 +126,7 @@ impl Fields {
 /// A record's values by field, and room to find them again and again.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    fields: Fields,
+    fields: Arc<Fields>,
     nodes: Vec<Node>,
 }
 
@@ -122,7 +134,7 @@ pub(crate) struct Reader {
 pub(crate) type Values<'a> = Vec<(usize, Cow<'a, str>)>;
 
 impl Reader {
-    pub(crate) fn new(fields: Fields) -> Self {
+    pub(crate) fn new(fields: Arc<Fields>) -> Self {
         Self {
             fields,
             nodes: Vec::new(),
@@ -158,7 +170,9 @@ impl Reader {
 pub(crate) struct Columns {
     schema: SchemaRef,
     fields: Vec<Column>,
-    raw: Option<StringBuilder>,
+    raw: Option<StringViewBuilder>,
+    /// The number of the block that records are in now, in the column of records.
+    block: Option<u32>,
     pub(crate) rows: usize,
 }
 
@@ -176,21 +190,14 @@ impl Column {
 }
 
 impl Columns {
-    pub(crate) fn new(schema: SchemaRef, fields: usize, rows: usize) -> Self {
-        let column = || Column {
-            values: StringDictionaryBuilder::new(),
-            rows: 0,
-        };
-        Self {
-            raw: (schema.fields().len() > fields)
-                .then(|| StringBuilder::with_capacity(rows, rows * 2048)),
-            fields: (0..fields).map(|_| column()).collect(),
-            schema,
-            rows: 0,
-        }
-    }
-
-    pub(crate) fn push(&mut self, values: &Values<'_>, line: &str) {
+    /// Adds the values of a record that has `length` bytes from `start` of `block`, which is not copied.
+    pub(crate) fn push(
+        &mut self,
+        values: &Values<'_>,
+        block: &Buffer,
+        start: usize,
+        length: usize,
+    ) -> Result<(), ArrowError> {
         for (field, text) in values {
             let column = &mut self.fields[*field];
             column.pad(self.rows);
@@ -198,9 +205,15 @@ impl Columns {
             column.rows += 1;
         }
         if let Some(raw) = &mut self.raw {
-            raw.append_value(line);
+            let block = *self
+                .block
+                .get_or_insert_with(|| raw.append_block(block.clone()));
+            let too_long = |_| ArrowError::OffsetOverflowError(start + length);
+            let start = u32::try_from(start).map_err(too_long)?;
+            raw.try_append_view(block, start, u32::try_from(length).map_err(too_long)?)?;
         }
         self.rows += 1;
+        Ok(())
     }
 
     /// The rows as a batch; no rows are left.
@@ -212,13 +225,9 @@ impl Columns {
             arrays.push(Arc::new(column.values.finish()));
         }
         if let Some(raw) = &mut self.raw {
-            let full = std::mem::replace(
-                raw,
-                StringBuilder::with_capacity(self.rows, raw.values_slice().len() * 9 / 8),
-            )
-            .finish();
-            arrays.push(Arc::new(full));
+            arrays.push(Arc::new(raw.finish()));
         }
+        self.block = None;
         self.rows = 0;
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
     }
@@ -226,12 +235,14 @@ impl Columns {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Fields, Reader};
 
     #[test]
     fn reads_the_value_at_exactly_a_path() {
         let names = ["a", "a.b", "l.x", "l.y.z", "n", "s"].map(str::to_owned);
-        let mut reader = Reader::new(Fields::new(names.to_vec()));
+        let mut reader = Reader::new(Arc::new(Fields::new(names.to_vec())));
         let line = r#"{"A":0,"a":{"b":1.50,"c":2},"l":[{"x":"1","y":{"z":true}},7,{"x":null},{"x":[2]}],"n":null,"s":"\u0041"}"#;
         let values = reader.read(line).unwrap();
         let found: Vec<(usize, &str)> = values.iter().map(|(at, text)| (*at, &**text)).collect();
