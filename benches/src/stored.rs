@@ -2,7 +2,7 @@
 //!
 //! All rules are asked of all files, as they are of all tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,7 +11,6 @@ use std::thread;
 
 use parquet::errors::ParquetError;
 use sigma::mapping::Mapping;
-use sigma::plan::chunk::Chunk;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
 use sigma::{Hits, Plan};
 
@@ -33,7 +32,12 @@ pub fn detect(
         rules.iter().map(|(_, rule)| rule).enumerate(),
     );
     let groups = Mutex::new(groups(folder)?);
-    let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let next = || {
+        groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
     let work = || -> Result<Vec<Hits>, ParquetError> {
         let mut found = Vec::new();
         while let Some(mut group) = next() {
@@ -64,8 +68,8 @@ pub fn detect(
     writeln!(out, "{report:#}").map_err(|cause| file_error(folder, cause))
 }
 
-fn groups(folder: &Path) -> Result<Vec<RowGroup>, BenchError> {
-    let mut groups = Vec::new();
+fn groups(folder: &Path) -> Result<VecDeque<RowGroup>, BenchError> {
+    let mut groups: Vec<(usize, RowGroup)> = Vec::new();
     for entry in fs::read_dir(folder)
         .map_err(|cause| file_error(folder, cause))?
         .flatten()
@@ -75,10 +79,11 @@ fn groups(folder: &Path) -> Result<Vec<RowGroup>, BenchError> {
         groups.extend(
             ParquetFile::open(file)
                 .map_err(BenchError::evaluate)?
-                .row_groups(),
+                .row_groups()
+                .enumerate(),
         );
     }
-    // The largest are taken first, so that no thread ends long after the other.
-    groups.sort_by_key(Chunk::rows);
-    Ok(groups)
+    // One of each file first, as in a backtest: the dearest must not be left for the end.
+    groups.sort_by_key(|(turn, _)| *turn);
+    Ok(groups.into_iter().map(|(_, group)| group).collect())
 }

@@ -4,7 +4,7 @@
 
 pub mod figures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -51,16 +51,11 @@ pub async fn evaluate_table(
     now_us: i64,
     alerts: &mut BTreeMap<String, Alert>,
 ) -> Result<(), DetectError> {
-    let mut groups = Vec::new();
-    for file in lake.files(table).await? {
-        let opened = lake.open_file(table, &file.path)?;
-        let parquet = ParquetFile::open(opened).map_err(|cause| failed(table, cause))?;
-        let origin = origin(table, &file);
-        groups.extend(parquet.row_groups().map(|group| (origin.clone(), group)));
-    }
+    let work = row_groups(lake, table, &lake.files(table).await?)?;
+    let evaluate = |work: Work| work.evaluation(rules, now_us).row_group(work.open(lake)?);
     // Evaluation is computing, not waiting: it must not hold up the tasks of others.
-    let found = tokio::task::block_in_place(|| evaluate_groups(rules, table, groups, now_us))?;
-    for alert in found {
+    let found = tokio::task::block_in_place(|| on_all_cores(work, evaluate))?;
+    for alert in found.into_iter().flatten() {
         let first = alerts
             .entry(alert.alert_id.clone())
             .or_insert_with(|| alert.clone());
@@ -71,41 +66,85 @@ pub async fn evaluate_table(
     Ok(())
 }
 
-/// Evaluates row groups on all cores.
-fn evaluate_groups(
-    rules: &Ruleset,
+/// A row group to evaluate, opened only then: a lake has more files than a process may hold open.
+struct Work {
     table: Table,
-    groups: Vec<(Origin, RowGroup)>,
-    now_us: i64,
-) -> Result<Vec<Alert>, DetectError> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let queue = Mutex::new(groups);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let work = || {
-        let mut alerts = Vec::new();
-        while let Some((origin, group)) = next() {
-            let evaluation = Evaluation {
-                rules,
-                table,
-                origin: &origin,
-                now_us,
-            };
-            alerts.extend(evaluation.row_group(group)?);
+    day: String,
+    origin: Origin,
+    /// Its place in the file.
+    at: usize,
+    /// Its place among those of the table.
+    turn: usize,
+}
+
+impl Work {
+    fn open(&self, lake: &Lake) -> Result<RowGroup, DetectError> {
+        let file = open(lake, self.table, &self.origin.file)?;
+        let group = file.row_groups().nth(self.at);
+        group.ok_or_else(|| {
+            let message = format!("{} has lost row group {}", self.origin.file, self.at);
+            failed(self.table, ParquetError::General(message))
+        })
+    }
+
+    fn evaluation<'a>(&'a self, rules: &'a Ruleset, now_us: i64) -> Evaluation<'a> {
+        Evaluation {
+            rules,
+            table: self.table,
+            origin: &self.origin,
+            now_us,
         }
-        Ok(alerts)
+    }
+}
+
+/// The row groups of some files of a table.
+fn row_groups(lake: &Lake, table: Table, files: &[TableFile]) -> Result<Vec<Work>, DetectError> {
+    let mut work = Vec::new();
+    for file in files {
+        let groups = open(lake, table, &file.path)?.row_groups().count();
+        for at in 0..groups {
+            work.push(Work {
+                table,
+                day: file.day.clone(),
+                origin: origin(table, file),
+                at,
+                turn: work.len(),
+            });
+        }
+    }
+    Ok(work)
+}
+
+fn open(lake: &Lake, table: Table, path: &str) -> Result<ParquetFile, DetectError> {
+    ParquetFile::open(lake.open_file(table, path)?).map_err(|cause| failed(table, cause))
+}
+
+/// Does all work, each thread taking the next that is left.
+fn on_all_cores<T: Send>(
+    mut work: Vec<Work>,
+    each: impl Fn(Work) -> Result<T, DetectError> + Sync,
+) -> Result<Vec<T>, DetectError> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    // One of each table first: tables differ in what they cost, and the dearest must not be left for the end.
+    work.sort_by_key(|work| work.turn);
+    let queue = Mutex::new(VecDeque::from(work));
+    let next = || {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front()
     };
-    let found: Vec<Result<Vec<Alert>, DetectError>> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+    let run = || std::iter::from_fn(next).map(&each).collect();
+    let done: Vec<Result<Vec<T>, DetectError>> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().unwrap_or(Err(DetectError::Interrupted)))
             .collect()
     });
-    let mut alerts = Vec::new();
-    for some in found {
-        alerts.extend(some?);
+    let mut all = Vec::new();
+    for some in done {
+        all.extend(some?);
     }
-    Ok(alerts)
+    Ok(all)
 }
 
 /// What a measured backtest looks at, and what it tells meanwhile.
@@ -135,69 +174,32 @@ pub async fn measure(
 ) -> Result<Report, DetectError> {
     let mut tables: Vec<Table> = rules.tables().collect();
     tables.push(Table::Revisions);
-    let mut files = Vec::new();
+    let mut files: Vec<(Table, Vec<TableFile>)> = Vec::new();
     for table in tables {
-        let of_table = lake.files(table).await?;
-        files.extend(of_table.into_iter().map(|file| (table, file)));
+        files.push((table, lake.files(table).await?));
     }
-    let days = files.iter().map(|(_, file)| file.day.as_str());
-    let window = Window::of(days, measurement.days);
-    files.retain(|(_, file)| window.as_ref().is_some_and(|window| window.has(&file.day)));
+    let all_files = || files.iter().flat_map(|(_, files)| files);
+    let window = Window::of(all_files().map(|file| file.day.as_str()), measurement.days);
+    for (_, files) in &mut files {
+        files.retain(|file| window.as_ref().is_some_and(|window| window.has(&file.day)));
+    }
     let mut work = Vec::new();
-    for (table, file) in &files {
-        let opened = lake.open_file(*table, &file.path)?;
-        let parquet = ParquetFile::open(opened).map_err(|cause| failed(*table, cause))?;
-        let origin = origin(*table, file);
-        work.extend(parquet.row_groups().map(|group| Work {
-            table: *table,
-            day: file.day.clone(),
-            origin: origin.clone(),
-            group,
-        }));
+    for (table, files) in &files {
+        work.extend(row_groups(lake, *table, files)?);
     }
     let mut tally = Tally::new(rules, window);
-    tally.report.files = files.len();
+    tally.report.files = files.iter().map(|(_, files)| files.len()).sum();
     tally.report.row_groups = work.len();
-    tokio::task::block_in_place(|| measure_groups(rules, work, measurement, tally))
-}
-
-/// A row group to evaluate.
-struct Work {
-    table: Table,
-    day: String,
-    origin: Origin,
-    group: RowGroup,
-}
-
-/// Evaluates row groups on all cores: all rules together, then each alone.
-fn measure_groups(
-    rules: &Ruleset,
-    work: Vec<Work>,
-    measurement: &Measurement<'_>,
-    tally: Tally,
-) -> Result<Report, DetectError> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let total = work.len();
-    let queue = Mutex::new(work);
     let tally = Mutex::new(tally);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let run = || {
-        while let Some(work) = next() {
-            let measured = work.measure(rules, measurement)?;
-            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            tally.add(&work.day, measured);
-            (measurement.progress)(tally.groups_done(), total);
-        }
+    let each = |work: Work| {
+        let measured = work.measure(rules, lake, measurement)?;
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(&work.day, measured);
+        (measurement.progress)(tally.groups_done(), total);
         Ok(())
     };
-    let ended: Vec<Result<(), DetectError>> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or(Err(DetectError::Interrupted)))
-            .collect()
-    });
-    ended.into_iter().collect::<Result<(), DetectError>>()?;
+    tokio::task::block_in_place(|| on_all_cores(work, each))?;
     Ok(tally
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
@@ -217,17 +219,15 @@ impl Work {
     fn measure(
         &self,
         rules: &Ruleset,
+        lake: &Lake,
         measurement: &Measurement<'_>,
     ) -> Result<Measured, DetectError> {
         let clock = measurement.thread_time;
-        let evaluation = Evaluation {
-            rules,
-            table: self.table,
-            origin: &self.origin,
-            now_us: measurement.now_us,
-        };
+        let group = self.open(lake)?;
         let start = clock();
-        let alerts = evaluation.row_group(self.group.clone())?;
+        let alerts = self
+            .evaluation(rules, measurement.now_us)
+            .row_group(group.clone())?;
         let together = clock().saturating_sub(start);
         let mut costs = Vec::new();
         for (number, rule) in measurement.alone.iter().enumerate() {
@@ -235,12 +235,12 @@ impl Work {
                 continue;
             };
             let start = clock();
-            plan.evaluate(&mut self.group.clone())
+            plan.evaluate(&mut group.clone())
                 .map_err(|cause| failed(self.table, cause))?;
             costs.push((number, clock().saturating_sub(start)));
         }
         Ok(Measured {
-            rows: self.group.rows() as u64,
+            rows: group.rows() as u64,
             alerts,
             together,
             alone: costs,
