@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::Stage;
-use crate::{audit, demo, import, lag, rules, run, simulate, sql};
+use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +56,9 @@ enum Command {
     /// Look at rules: list them, or evaluate them over the whole lake.
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Run the rule of an alert again over the very files and rows that the alert names.
+    #[command(after_help = reproduce::EXAMPLES)]
+    Reproduce(reproduce::Reproduce),
     /// Show how many messages each stage has yet to finish with.
     Lag,
     /// Look at cases and actions, and verify the audit chain.
@@ -96,6 +99,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Demo(demo) => demo.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Rules(rules) => rules.run(&config()?),
+        Command::Reproduce(reproduce) => reproduce.run(&config()?),
         Command::Lag => lag::run(&config()?),
         Command::Audit(audit) => audit.run(&config()?),
         Command::Config { what } => show(what, &config()?),

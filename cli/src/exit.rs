@@ -3,7 +3,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | done, and something was found: dead letters in an import, a broken audit chain |
+//! | 1 | done, and something was found: dead letters in an import, a broken audit chain, an alert that does not come out again |
 //! | 2 | wrong usage (also clap's own) |
 //! | 3 | the configuration cannot be used |
 //! | 4 | something needed could not be reached |

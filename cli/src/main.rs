@@ -10,6 +10,7 @@ mod health;
 mod import;
 mod lag;
 mod memory;
+mod reproduce;
 mod rules;
 mod run;
 mod simulate;

@@ -7,13 +7,15 @@ mod files;
 mod junit;
 mod lint;
 mod list;
-mod paint;
+pub(crate) mod paint;
 mod test;
 
 use clap::{Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::exit::Verdict;
+
+pub(crate) use self::explain::write_tree;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -175,8 +175,8 @@ fn union(hits: &[Hits], rows: usize) -> BooleanBuffer {
     union.finish()
 }
 
-/// The event that a revision is new content of.
-fn event(batch: &RecordBatch, row: usize) -> Event {
+/// The event in a row; of a revision, what it is new content of.
+pub(crate) fn event(batch: &RecordBatch, row: usize) -> Event {
     let text = |name: &str| subject::text(batch, name, row);
     Event {
         event_id: text("event_id").unwrap_or_default(),

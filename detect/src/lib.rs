@@ -5,7 +5,7 @@
 //!                one announcement at a time; while it is evaluated no other is read
 //! ```
 //! The engine is the crate `sigma`; here its hits become alerts, on the stream and over all that the lake holds.
-//! Everything but [`stage`] and [`backtest`] is pure: a rule, a batch and a place in the lake give the same alerts always.
+//! Everything but [`stage`], [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
 
 pub mod alert;
 pub mod backtest;
@@ -14,6 +14,7 @@ pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
 pub mod matches;
+pub mod reproduce;
 pub mod rules;
 pub mod stage;
 pub mod subject;

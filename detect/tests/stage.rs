@@ -11,6 +11,7 @@ use bus::config::LogConfig;
 use bus::{Bus, BusConfig, Message};
 use detect::backtest::evaluate_lake;
 use detect::matches::RuleConditions;
+use detect::reproduce::{Found, reproduce};
 use detect::subject::text;
 use detect::{DetectConfig, stage};
 use lake::{Lake, LakeConfig};
@@ -18,7 +19,7 @@ use prost::Message as _;
 use schemas::environment::SystemClock;
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::{Alert, Batch, BatchFile, Event};
+use schemas::wire::{Alert, Batch, BatchFile, Event, Evidence};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -188,12 +189,49 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
         .await
         .unwrap();
     assert_eq!(ids(&alerts), batch.into_keys().collect());
+    for alert in &alerts {
+        comes_out_again(&lake, alert).await;
+    }
     for rule in rules.rules() {
         let raised = alerts.iter().filter(|alert| alert.label == rule.label);
         let events: BTreeSet<String> = raised
             .map(|alert| alert.evidence[0].event_id.clone())
             .collect();
         assert_eq!(matched(&lake, &rule.label).await, events, "{}", rule.label);
+    }
+}
+
+/// An alert comes out of its row again, in its file or moved; not without its rule, and not without its row.
+async fn comes_out_again(lake: &LakeConfig, alert: &Alert) {
+    let lake = Lake::open(lake).await.unwrap();
+    let rules = sigma::Ruleset::compile(&mut detect::rules::builtin());
+    let none = sigma::Ruleset::default();
+    let proof = &alert.evidence[0];
+    let moved = Evidence {
+        file: "tenant_id=7f3c/day=2026-09-14/gone.parquet".to_owned(),
+        ..proof.clone()
+    };
+    let lost = Evidence {
+        event_id: "nobody's".to_owned(),
+        ..proof.clone()
+    };
+    let is_graph = proof.table == Table::GraphAlerts.name();
+    for (rules, evidence, found, is_again) in [
+        (&rules, proof, Found::InFile, true),
+        (&rules, &moved, Found::Moved, true),
+        (&rules, &lost, Found::Nowhere, false),
+        // Microsoft's alerts need no rule.
+        (&none, proof, Found::InFile, is_graph),
+    ] {
+        let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
+        let all = reproduce(rules, &lake, names, vec![evidence.clone()], 1).await;
+        let all = all.unwrap();
+        assert_eq!(
+            (all[0].found, all[0].alert.is_some()),
+            (found, is_again),
+            "{}",
+            alert.label
+        );
     }
 }
 

@@ -216,7 +216,7 @@ fn find_rule(name: &str, config: &Config) -> anyhow::Result<(Rule, Arc<Extension
 }
 
 /// Writes the tree; what is shown of rule and event is inert already.
-pub(super) fn write_tree(
+pub(crate) fn write_tree(
     out: &mut impl Write,
     before: &str,
     explanation: &Explanation,

@@ -3,18 +3,18 @@
 use anstyle::{AnsiColor, Style};
 
 /// What is as it should be.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 
 /// What is wrong.
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 
 /// What deserves a look.
-pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 
 /// What surrounds the point.
-pub(super) const FAINT: Style = Style::new().dimmed();
+pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// The text in a style.
-pub(super) fn paint(style: Style, text: &str) -> String {
+pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

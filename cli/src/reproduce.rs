@@ -1,0 +1,226 @@
+//! `vedette reproduce`: an alert's rule again over the very files and rows that the alert names.
+
+use std::io::Write;
+
+use anyhow::Context as _;
+use clap::Args;
+use detect::reproduce::{Found, Reproduction, reproduce};
+use detect::stage::catalogue;
+use detect::subject::text;
+use lake::Lake;
+use schemas::environment::{Clock as _, SystemClock};
+use schemas::wire::Evidence;
+use serde_json::{Value, json};
+use sigma::explain::explain;
+use sigma::{Catalogue, Ruleset};
+
+use crate::audit::Output;
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::rules::paint::{BAD, GOOD, paint};
+use crate::rules::write_tree;
+use crate::run::runtime;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  vedette sql \"SELECT alert_id, label, title FROM alerts\"
+  vedette reproduce f4993d4c3ffe6fbc30aca27b0beb49c3
+  vedette reproduce f4993d4c                    the start of an id that no other alert has
+
+Exit code 1: the alert does not come out again, because its rule has changed or its rows are gone.";
+
+/// Fewest characters of an alert's id.
+const PREFIX_MIN: usize = 6;
+
+/// Runs the rule of an alert again over the rows that it names.
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// The alert's id, or its first characters.
+    alert: String,
+    /// Form of what is told.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// What the lake has of an alert.
+struct Stored {
+    alert_id: String,
+    tenant_id: String,
+    label: String,
+    rule_id: String,
+    title: String,
+    evidence: Vec<Evidence>,
+}
+
+impl Reproduce {
+    pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
+        let mut catalogue = catalogue(&config.detect());
+        let rules = Ruleset::compile(&mut catalogue);
+        let (alert, all) = runtime()?.block_on(async {
+            let lake = Lake::open(&config.lake())
+                .await
+                .context("could not open the lake")?;
+            let mut alert = find(&lake, &self.alert).await?;
+            let evidence = std::mem::take(&mut alert.evidence);
+            let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
+            let all = reproduce(&rules, &lake, names, evidence, SystemClock.now_us()).await?;
+            anyhow::Ok((alert, all))
+        })?;
+        let mut out = anstream::stdout().lock();
+        match self.output {
+            Output::Json => write_json(&mut out, &alert, &all)?,
+            Output::Table => write_table(&mut out, &catalogue, &alert, &all)?,
+        }
+        let is_again = !all.is_empty() && all.iter().all(|one| one.alert.is_some());
+        Ok(if is_again {
+            Verdict::Done
+        } else {
+            Verdict::Findings
+        })
+    }
+}
+
+/// The one alert whose id starts so.
+async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
+    let is_hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+    anyhow::ensure!(
+        is_hex && prefix.len() >= PREFIX_MIN,
+        "\"{}\" is not the id of an alert, nor {PREFIX_MIN} characters of its start: `vedette sql \"SELECT alert_id, title FROM alerts\"` lists them",
+        inert(prefix)
+    );
+    let query = format!(
+        "SELECT alert_id, tenant_id, label, rule_id, title, evidence FROM alerts \
+         WHERE starts_with(alert_id, '{}') ORDER BY detected_time",
+        prefix.to_ascii_lowercase()
+    );
+    let (_, batches) = lake.query_all(&query).await?;
+    let mut found: Vec<Stored> = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
+            let stored = Stored {
+                alert_id: cell("alert_id"),
+                tenant_id: cell("tenant_id"),
+                label: cell("label"),
+                rule_id: cell("rule_id"),
+                title: cell("title"),
+                evidence: evidence(&cell("evidence")),
+            };
+            // Later versions of an alert follow its first.
+            found.retain(|earlier| earlier.alert_id != stored.alert_id);
+            found.push(stored);
+        }
+    }
+    let first = found.pop().with_context(|| {
+        format!("no alert in the lake has an id that starts with {prefix}: `vedette sql \"SELECT alert_id, title FROM alerts\"` lists them")
+    })?;
+    anyhow::ensure!(
+        found.is_empty(),
+        "{} alerts have ids that start with {prefix}, for example {}: write more of it",
+        found.len() + 1,
+        first.alert_id
+    );
+    Ok(first)
+}
+
+/// The evidence of an alert as the lake writes it.
+fn evidence(text: &str) -> Vec<Evidence> {
+    let listed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    listed
+        .iter()
+        .map(|value| Evidence {
+            table: word(value, "table"),
+            event_id: word(value, "event_id"),
+            file: word(value, "file"),
+            row: value["row"].as_u64().unwrap_or_default(),
+            version: value["version"].as_i64().unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn told(found: Found) -> &'static str {
+    match found {
+        Found::InFile => "in the file and row that the alert names",
+        Found::Moved => "moved by compaction, found by the id of its event",
+        Found::Nowhere => "no longer in the lake",
+    }
+}
+
+fn write_json(out: &mut impl Write, alert: &Stored, all: &[Reproduction]) -> anyhow::Result<()> {
+    for one in all {
+        let line = json!({
+            "alert_id": alert.alert_id,
+            "label": alert.label,
+            "table": one.evidence.table,
+            "event_id": one.evidence.event_id,
+            "file": one.evidence.file,
+            "row": one.evidence.row,
+            "version": one.evidence.version,
+            "found": match one.found {
+                Found::InFile => "in_file",
+                Found::Moved => "moved",
+                Found::Nowhere => "nowhere",
+            },
+            "reproduced": one.alert.is_some(),
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn write_mark(out: &mut impl Write, is_good: bool, text: &str) -> std::io::Result<()> {
+    let mark = if is_good {
+        paint(GOOD, "✓")
+    } else {
+        paint(BAD, "✗")
+    };
+    writeln!(out, "  {mark} {text}")
+}
+
+fn write_table(
+    out: &mut impl Write,
+    catalogue: &Catalogue,
+    alert: &Stored,
+    all: &[Reproduction],
+) -> anyhow::Result<()> {
+    writeln!(out, "alert {}", inert(&alert.alert_id))?;
+    writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
+    let rule = catalogue
+        .loaded
+        .iter()
+        .find(|rule| rule.id == alert.rule_id);
+    for one in all {
+        let evidence = &one.evidence;
+        writeln!(
+            out,
+            "\nevent {} of {}\n  {} row {} (version {})",
+            inert(&evidence.event_id),
+            inert(&evidence.table),
+            inert(&evidence.file),
+            evidence.row,
+            evidence.version
+        )?;
+        write_mark(out, one.found == Found::InFile, told(one.found))?;
+        let is_again = one.alert.is_some();
+        let said = match (is_again, one.event.is_some(), rule.is_some()) {
+            (true, _, _) => "the same alert comes out of it again",
+            (false, false, _) => "nothing can come out of it",
+            (false, true, true) => "the rule as it is now does not match it",
+            (false, true, false) => "no rule that runs has the alert's id",
+        };
+        write_mark(out, is_again, said)?;
+        if let (Some(rule), Some(event)) = (rule, &one.event) {
+            let explanation = explain(rule, &catalogue.extension, event)?;
+            write_tree(out, "  ", &explanation)?;
+        }
+    }
+    if all.is_empty() {
+        writeln!(
+            out,
+            "it names no evidence, so there is nothing to run a rule over"
+        )?;
+    }
+    Ok(())
+}

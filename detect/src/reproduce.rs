@@ -1,0 +1,152 @@
+//! An alert once more: its rule over the very rows that it names.
+//!
+//! An alert's id is a hash of its causes, so the same rule over the same row must give it again. Where compaction has
+//! replaced the file, the row is found by the id of its event.
+
+use std::io::ErrorKind;
+
+use arrow::array::BooleanBufferBuilder;
+use arrow::record_batch::RecordBatch;
+use lake::{Lake, LakeError};
+use schemas::tables::Table;
+use schemas::wire::{Alert, Event, Evidence};
+use sigma::Ruleset;
+use sigma::plan::chunk::Chunk as _;
+use sigma::plan::chunk::row_group::ParquetFile;
+
+use crate::alert::Origin;
+use crate::error::DetectError;
+use crate::evaluate::{Evaluation, event};
+use crate::subject::text;
+
+/// Where the row of an evidence was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// In the file and row that the alert names.
+    InFile,
+    /// Elsewhere in the table, by the id of its event: compaction has moved it.
+    Moved,
+    /// Nowhere: the lake no longer has it.
+    Nowhere,
+}
+
+/// What became of one evidence of an alert.
+#[derive(Debug)]
+pub struct Reproduction {
+    /// The evidence as the alert has it.
+    pub evidence: Evidence,
+    /// Where its row was found.
+    pub found: Found,
+    /// The event in that row.
+    pub event: Option<Event>,
+    /// The alert of the same id that the rules raise from it now.
+    pub alert: Option<Alert>,
+}
+
+/// The alert `alert_id` of a tenant again, by each of its evidences.
+///
+/// # Errors
+/// [`DetectError::Lake`] or [`DetectError::Evaluate`] if a file or table cannot be read.
+pub async fn reproduce(
+    rules: &Ruleset,
+    lake: &Lake,
+    (alert_id, tenant_id): (&str, &str),
+    evidence: Vec<Evidence>,
+    now_us: i64,
+) -> Result<Vec<Reproduction>, DetectError> {
+    let mut all = Vec::new();
+    for evidence in evidence {
+        let Some(table) = Table::of_name(&evidence.table) else {
+            all.push(nowhere(evidence));
+            continue;
+        };
+        let (found, row) = match in_file(lake, table, &evidence)? {
+            Some(row) => (Found::InFile, Some(row)),
+            None => (Found::Moved, in_table(lake, table, &evidence).await?),
+        };
+        let Some(row) = row else {
+            all.push(nowhere(evidence));
+            continue;
+        };
+        let origin = Origin {
+            table: table.name().to_owned(),
+            tenant_id: tenant_id.to_owned(),
+            file: evidence.file.clone(),
+            version: evidence.version,
+        };
+        let evaluation = Evaluation {
+            rules,
+            table,
+            origin: &origin,
+            now_us,
+        };
+        let alerts = evaluation.batch(&row)?;
+        all.push(Reproduction {
+            found,
+            event: Some(event(&row, 0)),
+            alert: alerts.into_iter().find(|alert| alert.alert_id == alert_id),
+            evidence,
+        });
+    }
+    Ok(all)
+}
+
+fn nowhere(evidence: Evidence) -> Reproduction {
+    Reproduction {
+        evidence,
+        found: Found::Nowhere,
+        event: None,
+        alert: None,
+    }
+}
+
+/// The row that the evidence names; none if the file is gone, or has another event there.
+fn in_file(
+    lake: &Lake,
+    table: Table,
+    evidence: &Evidence,
+) -> Result<Option<RecordBatch>, DetectError> {
+    let opened = match lake.open_file(table, &evidence.file) {
+        Err(LakeError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        opened => opened?,
+    };
+    let failed = |cause| DetectError::Evaluate {
+        table: table.name(),
+        cause,
+    };
+    let file = ParquetFile::open(opened).map_err(failed)?;
+    for group in file.row_groups() {
+        let place = evidence.row.checked_sub(group.first_row());
+        let Some(row) = place
+            .and_then(|row| usize::try_from(row).ok())
+            .filter(|row| *row < group.rows())
+        else {
+            continue;
+        };
+        let mut wanted = BooleanBufferBuilder::new(group.rows());
+        wanted.append_n(group.rows(), false);
+        wanted.set_bit(row, true);
+        let batch = group.read(Some(&wanted.finish())).map_err(failed)?;
+        let is_it = text(&batch, table.identity(), 0).is_some_and(|id| id == evidence.event_id)
+            || text(&batch, "event_id", 0).is_some_and(|id| id == evidence.event_id);
+        return Ok(is_it.then_some(batch));
+    }
+    Ok(None)
+}
+
+/// The row of the evidence's event, wherever it stands now.
+async fn in_table(
+    lake: &Lake,
+    table: Table,
+    evidence: &Evidence,
+) -> Result<Option<RecordBatch>, DetectError> {
+    let query = format!(
+        "SELECT * FROM {} WHERE event_id = '{}' LIMIT 1",
+        table.name(),
+        evidence.event_id.replace('\'', "''")
+    );
+    let (_, batches) = lake.query_all(&query).await?;
+    Ok(batches.into_iter().find(|batch| batch.num_rows() > 0))
+}
