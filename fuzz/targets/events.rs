@@ -54,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((first, record)) = bytes.split_first() else {
         return;
     };
-    let tables: Vec<Table> = Table::ALL.into_iter().filter(|table| table.is_events()).collect();
+    let tables: Vec<Table> = Table::ALL.iter().copied().filter(|table| table.is_events()).collect();
     let table = tables[usize::from(*first) % tables.len()];
     let event = Event {
         event_id: if first & 0x80 == 0 { "e1".to_owned() } else { String::new() },
