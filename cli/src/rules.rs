@@ -4,6 +4,7 @@ mod backtest;
 mod coverage;
 mod explain;
 mod files;
+mod impact;
 mod junit;
 mod lint;
 mod list;
@@ -25,6 +26,7 @@ Examples:
   vedette rules explain event.json SAAS-M365-00002    why it matches, or why not
   vedette rules coverage --navigator layer.json
   vedette rules backtest --days 30                    what each rule finds in the lake, and what it costs
+  vedette rules impact /tmp/base/rules                what a change of rules would have done to the alerts
 
 Without PATH, commands look at the rules that run: those of the binary and the folders of detect.rules.";
 
@@ -49,6 +51,9 @@ pub(crate) enum Rules {
     /// Evaluate rules over the lake: hits by day, accounts and addresses, and what each rule costs.
     #[command(after_help = backtest::EXAMPLES)]
     Backtest(backtest::Backtest),
+    /// Compare the rules with others over the lake: alerts gained and lost, cases, cost.
+    #[command(after_help = impact::EXAMPLES)]
+    Impact(impact::Impact),
 }
 
 /// Form of a report that machines of a build read too.
@@ -72,6 +77,7 @@ impl Rules {
             Self::Explain(explain) => explain.run(config),
             Self::Coverage(coverage) => coverage.run(config),
             Self::Backtest(backtest) => backtest.run(config),
+            Self::Impact(impact) => impact.run(config),
         }
     }
 }

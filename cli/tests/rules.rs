@@ -264,3 +264,80 @@ fn explain_reads_files_and_standard_input() {
     let text = bench.rules(0, &["explain", "event.json", "SAAS-M365-00010"]);
     assert!(text.contains("belongs to table m365_activity"), "{text}");
 }
+
+#[test]
+fn impact_tells_what_a_change_gives_and_takes() {
+    let bench = Bench::new();
+    bench.write("events.ndjson", EVENTS);
+    bench.call(&["import", "events.ndjson"], None);
+    let ours =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../detect/rules/m365_inbox_rule_forwards.yml");
+    let ours = std::fs::read_to_string(ours).unwrap();
+    let narrower = ours.replace("            - New-InboxRule\n", "");
+    assert_ne!(narrower, ours);
+    bench.write("base.yml", &narrower);
+
+    let found = lines(&bench.rules(0, &["impact", "base.yml", "--output", "json"]));
+    assert_eq!(
+        found.len(),
+        1,
+        "other rules of the binary count as unchanged"
+    );
+    let figures = (&found[0]["change"], &found[0]["before"], &found[0]["after"]);
+    assert_eq!(figures, (&"changed".into(), &1.into(), &3.into()));
+    assert_eq!(found[0]["gained"].as_array().unwrap().len(), 2);
+    let text = bench.rules(0, &["impact", "base.yml"]);
+    assert!(
+        text.contains("| changed | 1 | 3 | 2 | 0 | 5 pass |"),
+        "{text}"
+    );
+    assert!(text.contains(r"- eve\@contoso.example"), "{text}");
+
+    // The other way round the rule loses what its cases ask for.
+    bench.write("ours.yml", &ours);
+    let text = bench.rules(1, &["impact", "ours.yml", "--new", "base.yml"]);
+    assert!(text.contains("| changed | 3 | 1 | 0 | 2 | **"), "{text}");
+    let text = bench.rules(0, &["impact", "ours.yml", "--new", "ours.yml"]);
+    assert_eq!(text, "No rule differs.\n");
+    let text = bench.rules(4, &["impact", "nowhere"]);
+    assert!(text.contains("nowhere"), "{text}");
+}
+
+#[test]
+fn an_alert_is_reproduced_by_the_start_of_its_id() {
+    let bench = Bench::new();
+    bench.write("events.ndjson", EVENTS);
+    bench.call(&["import", "events.ndjson"], None);
+    let query = format!("SELECT alert_id FROM alerts WHERE label = '{FORWARDS}'");
+    let asked = bench.call(&["sql", "--output", "json", &query], None);
+    let found = lines(&String::from_utf8(asked.stdout).unwrap());
+    let id = found[0]["alert_id"].as_str().unwrap();
+    let told = bench.call(&["reproduce", &id[..8]], None);
+    let text = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("the same alert comes out of it again"),
+        "{text}"
+    );
+    assert!(text.contains("column forward_to"), "{text}");
+    bench.write("vedette.toml", "[detect]\nbuiltin_rules = false\n");
+    let told = bench.call(
+        &[
+            "reproduce",
+            id,
+            "--config",
+            "vedette.toml",
+            "--output",
+            "json",
+        ],
+        None,
+    );
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    let line = lines(&String::from_utf8(told.stdout).unwrap()).remove(0);
+    assert_eq!(
+        (&line["found"], &line["reproduced"]),
+        (&"in_file".into(), &false.into())
+    );
+    let told = bench.call(&["reproduce", "000000"], None);
+    assert_eq!(told.status.code(), Some(4));
+}

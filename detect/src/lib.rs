@@ -13,6 +13,7 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
+pub mod impact;
 pub mod matches;
 pub mod reproduce;
 pub mod rules;

@@ -19,7 +19,7 @@ use schemas::wire::Alert;
 use serde_json::json;
 use sigma::{Catalogue, Rule, Ruleset};
 
-use super::files::{load, rule_files};
+use super::files::{load, only, rule_files};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -88,7 +88,9 @@ impl Backtest {
             Vec::new()
         } else {
             let rules = rules.rules().iter();
-            rules.map(|rule| alone(rule, &catalogue)).collect()
+            rules
+                .map(|rule| only(&catalogue, std::iter::once(rule)))
+                .collect()
         };
         let bar = Arc::new(ProgressBar::new(0));
         if let Ok(style) =
@@ -139,14 +141,6 @@ impl Backtest {
         }
         Ok(())
     }
-}
-
-/// A set with only this rule, as it was made ready among all: filters, pipelines and placeholders are in it already.
-fn alone(rule: &Rule, catalogue: &Catalogue) -> Ruleset {
-    let mut alone = Catalogue::default();
-    alone.extension = Arc::clone(&catalogue.extension);
-    alone.loaded.push(rule.clone());
-    Ruleset::compile(&mut alone)
 }
 
 /// A report with the rules that its numbers mean.

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::bail;
 use detect::DetectConfig;
 use detect::rules::{builtin_files, empty};
 use sigma::rule::files::{FILE_BYTES_MAX, Listing, read};
 use sigma::rule::{Catalogue, Rejected};
-use sigma::{Refusal, Ruleset};
+use sigma::{Refusal, Rule, Ruleset};
 
 /// A rule file.
 #[derive(Debug)]
@@ -67,4 +68,12 @@ pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> Catalogue {
     }
     Ruleset::compile(&mut catalogue);
     catalogue
+}
+
+/// A set of only these rules, as they were made ready among all: filters, pipelines and placeholders are in them already.
+pub(super) fn only<'a>(catalogue: &Catalogue, rules: impl Iterator<Item = &'a Rule>) -> Ruleset {
+    let mut only = Catalogue::default();
+    only.extension = Arc::clone(&catalogue.extension);
+    only.loaded.extend(rules.cloned());
+    Ruleset::compile(&mut only)
 }
