@@ -1,7 +1,8 @@
 //! What one distinct value costs, by the kind of question and by how many rules ask.
 //!
-//! `cargo bench -p benches --bench matchers`. The price of a value is meant to stay the same from ten rules to a thousand:
-//! for words, prefixes, suffixes, parts and expressions it should; networks and numbers are compared one by one.
+//! `cargo bench -p benches --bench matchers`. A value costs about the same whether ten words, prefixes, suffixes or parts
+//! are asked for or a thousand; expressions run together and cost more by and by, networks and numbers are compared one
+//! by one.
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
