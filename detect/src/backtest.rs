@@ -83,7 +83,7 @@ impl Work {
         let group = file.row_groups().nth(self.at);
         group.ok_or_else(|| {
             let message = format!("{} has lost row group {}", self.origin.file, self.at);
-            failed(self.table, ParquetError::General(message))
+            DetectError::evaluate(self.table, ParquetError::General(message))
         })
     }
 
@@ -116,7 +116,8 @@ fn row_groups(lake: &Lake, table: Table, files: &[TableFile]) -> Result<Vec<Work
 }
 
 fn open(lake: &Lake, table: Table, path: &str) -> Result<ParquetFile, DetectError> {
-    ParquetFile::open(lake.open_file(table, path)?).map_err(|cause| failed(table, cause))
+    ParquetFile::open(lake.open_file(table, path)?)
+        .map_err(|cause| DetectError::evaluate(table, cause))
 }
 
 /// Does all work, each thread taking the next that is left.
@@ -236,7 +237,7 @@ impl Work {
             };
             let start = clock();
             plan.evaluate(&mut group.clone())
-                .map_err(|cause| failed(self.table, cause))?;
+                .map_err(|cause| DetectError::evaluate(self.table, cause))?;
             costs.push((number, clock().saturating_sub(start)));
         }
         Ok(Measured {
@@ -254,12 +255,5 @@ fn origin(table: Table, file: &TableFile) -> Origin {
         tenant_id: file.tenant_id.clone(),
         file: file.path.clone(),
         version: file.version,
-    }
-}
-
-fn failed(table: Table, cause: ParquetError) -> DetectError {
-    DetectError::Evaluate {
-        table: table.name(),
-        cause,
     }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong in detect, and what happens then.
 
+use parquet::errors::ParquetError;
 use schemas::fate::Fate;
+use schemas::tables::Table;
 
 /// What can go wrong while detect runs.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +20,7 @@ pub enum DetectError {
         table: &'static str,
         /// Why.
         #[source]
-        cause: parquet::errors::ParquetError,
+        cause: ParquetError,
     },
     /// A message on the topic is not of its type.
     #[error("cannot decode batch announcement at offset {offset}")]
@@ -43,6 +45,14 @@ pub enum DetectError {
 }
 
 impl DetectError {
+    /// Rows of `table` could not be read or evaluated.
+    pub(crate) fn evaluate(table: Table, cause: ParquetError) -> Self {
+        Self::Evaluate {
+            table: table.name(),
+            cause,
+        }
+    }
+
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {

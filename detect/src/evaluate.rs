@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
-use parquet::errors::ParquetError;
 use schemas::tables::Table;
 use schemas::wire::{Alert, Event};
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
@@ -64,7 +63,9 @@ impl Evaluation<'_> {
         let first_row = group.first_row();
         // Every row of these is looked at.
         if matches!(self.table, Table::GraphAlerts | Table::Revisions) {
-            let batch = group.read(None).map_err(|cause| self.failed(cause))?;
+            let batch = group
+                .read(None)
+                .map_err(|cause| DetectError::evaluate(self.table, cause))?;
             let places: Vec<u64> = (first_row..).take(batch.num_rows()).collect();
             return self.rows(&batch, &places);
         }
@@ -73,14 +74,14 @@ impl Evaluation<'_> {
         };
         let mut hits = plan
             .evaluate(&mut group)
-            .map_err(|cause| self.failed(cause))?;
+            .map_err(|cause| DetectError::evaluate(self.table, cause))?;
         if hits.is_empty() {
             return Ok(Vec::new());
         }
         let wanted = union(&hits, group.rows());
         let batch = group
             .read(Some(&wanted))
-            .map_err(|cause| self.failed(cause))?;
+            .map_err(|cause| DetectError::evaluate(self.table, cause))?;
         let rows: Vec<usize> = wanted.set_indices().collect();
         for hit in &mut hits {
             for row in &mut hit.rows {
@@ -116,7 +117,7 @@ impl Evaluation<'_> {
         };
         let hits = plan
             .evaluate(&mut Batch(batch))
-            .map_err(|cause| self.failed(cause.into()))?;
+            .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
         alerts.extend(self.alerts(batch, places, &hits));
         Ok(alerts)
     }
@@ -149,19 +150,12 @@ impl Evaluation<'_> {
         }
         let mut alerts = Vec::new();
         for (table, (events, places)) in by_table {
-            let rows =
-                columns::event_batch(table, &events).map_err(|cause| self.failed(cause.into()))?;
+            let rows = columns::event_batch(table, &events)
+                .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
             let evaluation = Evaluation { table, ..*self };
             alerts.extend(evaluation.rows(&rows, &places)?);
         }
         Ok(alerts)
-    }
-
-    fn failed(&self, cause: ParquetError) -> DetectError {
-        DetectError::Evaluate {
-            table: self.table.name(),
-            cause,
-        }
     }
 }
 

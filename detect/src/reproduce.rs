@@ -112,10 +112,7 @@ fn in_file(
         }
         opened => opened?,
     };
-    let failed = |cause| DetectError::Evaluate {
-        table: table.name(),
-        cause,
-    };
+    let failed = |cause| DetectError::evaluate(table, cause);
     let file = ParquetFile::open(opened).map_err(failed)?;
     for group in file.row_groups() {
         let place = evidence.row.checked_sub(group.first_row());

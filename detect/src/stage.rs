@@ -273,10 +273,7 @@ impl Stage {
                 now_us,
             };
             ParquetFile::open(opened)
-                .map_err(|cause| DetectError::Evaluate {
-                    table: table.name(),
-                    cause,
-                })
+                .map_err(|cause| DetectError::evaluate(table, cause))
                 .and_then(|file| evaluation.file(&file))
         })
         .await?

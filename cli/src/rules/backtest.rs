@@ -75,9 +75,11 @@ impl Backtest {
     }
 
     async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let mut catalogue = load(rule_files(&[], &config.detect())?, &config.detect());
-        self.choose(&mut catalogue)?;
-        let rules = Ruleset::compile(&mut catalogue);
+        let (mut catalogue, mut rules) = load(rule_files(&[], &config.detect())?, &config.detect());
+        if !self.rules.is_empty() {
+            self.choose(&mut catalogue)?;
+            rules = Ruleset::compile(&mut catalogue);
+        }
         let lake = Lake::open(&config.lake())
             .await
             .context("could not open the lake")?;
@@ -135,10 +137,8 @@ impl Backtest {
                 inert(name)
             );
         }
-        if !self.rules.is_empty() {
-            let is_named = |rule: &Rule| self.rules.iter().any(|name| is(rule, name));
-            catalogue.loaded.retain(is_named);
-        }
+        let is_named = |rule: &Rule| self.rules.iter().any(|name| is(rule, name));
+        catalogue.loaded.retain(is_named);
         Ok(())
     }
 }

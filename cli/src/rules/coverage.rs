@@ -72,7 +72,7 @@ struct Standing {
 
 impl Coverage {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let catalogue = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let (catalogue, _) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
         let loaded = catalogue
             .loaded
             .iter()

@@ -189,7 +189,7 @@ fn find_rule(name: &str, config: &Config) -> anyhow::Result<(Rule, Arc<Extension
     let path = PathBuf::from(name);
     let is_file = path.is_file();
     let paths = if is_file { vec![path] } else { Vec::new() };
-    let catalogue = load(rule_files(&paths, &config.detect())?, &config.detect());
+    let (catalogue, _) = load(rule_files(&paths, &config.detect())?, &config.detect());
     let mut found: Vec<&Rule> = catalogue
         .loaded
         .iter()

@@ -53,8 +53,8 @@ pub(super) fn rule_files(
     Ok(files)
 }
 
-/// The rules in some files, with what was refused, by the loader or by the compiler.
-pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> Catalogue {
+/// The rules in some files as they are written, with what the loader or the compiler refused, and compiled.
+pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> (Catalogue, Ruleset) {
     let mut catalogue = empty(config);
     for file in files {
         match file.bytes {
@@ -66,8 +66,8 @@ pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> Catalogue {
             }),
         }
     }
-    Ruleset::compile(&mut catalogue);
-    catalogue
+    let rules = Ruleset::compile(&mut catalogue);
+    (catalogue, rules)
 }
 
 /// A set of only these rules, as they were made ready among all: filters, pipelines and placeholders are in them already.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use detect::DetectConfig;
 use detect::backtest::{Measurement, evaluate_lake, measure};
 use detect::impact::{Change, Difference, changes, differences};
 use lake::Lake;
@@ -67,12 +68,9 @@ struct Side {
 impl Impact {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
         let detect = config.detect();
-        let mut after = load(rule_files(&self.new, &detect)?, &detect);
-        let mut before = load(self.base_files(config)?, &detect);
-        let changed = changes(
-            &Ruleset::compile(&mut before),
-            &Ruleset::compile(&mut after),
-        );
+        let (after, new_rules) = load(rule_files(&self.new, &detect)?, &detect);
+        let (before, old_rules) = load(self.base_files(&detect)?, &detect);
+        let changed = changes(&old_rules, &new_rules);
         let olds = only(
             &before,
             changed.iter().filter_map(|change| change.before.as_ref()),
@@ -106,33 +104,18 @@ impl Impact {
         })
     }
 
-    /// The files of the base, and those of the binary that it does not have.
-    fn base_files(&self, config: &Config) -> anyhow::Result<Vec<RuleFile>> {
-        let detect = config.detect();
-        let base = rule_files(std::slice::from_ref(&self.base), &detect)?;
-        if !self.new.is_empty() {
-            return Ok(base);
+    /// The files of the base, and behind them those of the binary: a rule whose id is taken is refused, so only those
+    /// count that the base does not have.
+    fn base_files(&self, detect: &DetectConfig) -> anyhow::Result<Vec<RuleFile>> {
+        let mut files = rule_files(std::slice::from_ref(&self.base), detect)?;
+        if self.new.is_empty() {
+            let builtin = DetectConfig {
+                rules: Vec::new(),
+                ..detect.clone()
+            };
+            files.extend(rule_files(&[], &builtin)?);
         }
-        let has = load(
-            rule_files(std::slice::from_ref(&self.base), &detect)?,
-            &detect,
-        );
-        let builtin = detect::DetectConfig {
-            rules: Vec::new(),
-            ..detect.clone()
-        };
-        let is_known = |file: &RuleFile| {
-            let bytes = file.bytes.as_deref().unwrap_or_default();
-            let mut one = Catalogue::default();
-            one.add(&file.name, bytes);
-            let ids = one.loaded.iter().map(|rule| &rule.id);
-            ids.into_iter()
-                .any(|id| has.loaded.iter().any(|rule| rule.id == *id))
-        };
-        let mut all = rule_files(&[], &builtin)?;
-        all.retain(|file| !is_known(file));
-        all.extend(base);
-        Ok(all)
+        Ok(files)
     }
 }
 

@@ -59,7 +59,7 @@ struct CaseOutcome<'a> {
 
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let catalogue = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let (catalogue, _) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
         let outcomes: Vec<RuleOutcome<'_>> = catalogue
             .loaded
             .iter()
