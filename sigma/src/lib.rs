@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! rules/*.yml ─▶ rule ─▶ filter ─▶ pipeline ─▶ placeholders ─▶ mapping ─▶ compile ─▶ plan
-//!            └─▶ correlation (checked)                                               │ distinct values first,
-//! batch or row group ────────────────────────────────────────────────────────────────┴─▶ hits
+//!                                                                                    │ distinct values first,
+//! batch or row group ────────────────────────────────────────────────────────────────┴─▶ hits ─▶ signals
+//!                                                       correlation: windows of event time ◀───────┘
 //! ```
 //! `coverage` asks of compiled rules whether they can fire at all.
 //! What was decided where Sigma leaves room is in `DECISIONS.md`.
@@ -13,6 +14,7 @@ pub mod compile;
 pub mod correlation;
 pub mod coverage;
 pub mod explain;
+pub mod fields;
 pub mod filter;
 pub mod lint;
 pub mod mapping;
@@ -25,7 +27,9 @@ pub mod refusal;
 mod rewrite;
 pub mod rule;
 pub mod ruleset;
+pub mod statement;
 
+pub use crate::correlation::Correlator;
 pub use crate::plan::{Hits, Plan};
 pub use crate::refusal::Refusal;
 pub use crate::rule::{Catalogue, Rule};

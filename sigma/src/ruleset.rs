@@ -1,20 +1,40 @@
-//! The rules of every table, compiled.
+//! The rules of every table, compiled, and the correlations over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schemas::tables::Table;
 
+use crate::correlation::{Correlation, Correlations, custom};
+use crate::fields::Fields;
 use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::refusal::Refusal;
 use crate::rule::{Catalogue, Rule};
+use crate::statement::Statement;
 
-/// Rules, compiled once for each table that they are about.
+/// Rules, compiled once for each table that they are about, and the correlations over their matches.
 #[derive(Debug, Default)]
 pub struct Ruleset {
     rules: Vec<Rule>,
     plans: BTreeMap<Table, Plan>,
+    over_time: Arc<Correlations>,
+    correlations: Vec<Correlation>,
+    /// What alerts of correlations say, by their ids.
+    statements: HashMap<String, Statement>,
+    /// What correlations ask of the matches of rules, by the numbers of the rules.
+    counted: HashMap<usize, Counted>,
+}
+
+/// A rule whose matches are counted by a correlation.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// What its signals are of.
+    pub signal: Arc<str>,
+    /// What they must tell.
+    pub fields: Fields,
+    /// True if a match by itself is no alert.
+    pub is_silent: bool,
 }
 
 impl Ruleset {
@@ -31,7 +51,43 @@ impl Ruleset {
             rules = catalogue.resolve();
             (plans, _) = self::plans(&rules, &catalogue.extension);
         }
-        Self { rules, plans }
+        Self::new(
+            rules,
+            plans,
+            catalogue.correlations.clone(),
+            &catalogue.extension,
+        )
+    }
+
+    /// One rule, without the correlations that refer to it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it cannot be compiled.
+    pub fn alone(rule: &Rule, extension: &Arc<Extension>) -> Result<Self, Refusal> {
+        let rules = vec![rule.clone()];
+        let (plans, refused) = plans(&rules, extension);
+        match refused.into_iter().next() {
+            Some((_, refusal)) => Err(refusal),
+            None => Ok(Self::new(rules, plans, Vec::new(), extension)),
+        }
+    }
+
+    fn new(
+        rules: Vec<Rule>,
+        plans: BTreeMap<Table, Plan>,
+        correlations: Vec<Correlation>,
+        extension: &Extension,
+    ) -> Self {
+        let over_time = Arc::new(over_time(&rules, &correlations));
+        let statements = statements(&rules, &correlations);
+        Self {
+            counted: counted(&rules, &over_time, extension),
+            rules,
+            plans,
+            over_time,
+            correlations,
+            statements,
+        }
     }
 
     /// The rules, in the order of the numbers in [`crate::Hits`].
@@ -47,6 +103,36 @@ impl Ruleset {
     /// The tables that rules are about.
     pub fn tables(&self) -> impl Iterator<Item = Table> + '_ {
         self.plans.keys().copied()
+    }
+
+    /// The correlations as they are written.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
+    }
+
+    /// The correlations as they are evaluated, those that rules ask of their own matches among them.
+    pub fn over_time(&self) -> &Arc<Correlations> {
+        &self.over_time
+    }
+
+    /// What an alert of a correlation says; none if there is no such correlation.
+    pub fn statement(&self, correlation: &str) -> Option<&Statement> {
+        self.statements.get(correlation)
+    }
+
+    /// How the matches of the rule with this number are counted; none if no correlation refers to it.
+    pub fn counted(&self, rule: usize) -> Option<&Counted> {
+        self.counted.get(&rule)
+    }
+
+    /// True if matches of the rule with this number are alerts by themselves.
+    pub fn alerts(&self, rule: usize) -> bool {
+        let is_counted_only = self.rules.get(rule).is_some_and(|rule| rule.only_counted);
+        !is_counted_only
+            && self
+                .counted
+                .get(&rule)
+                .is_none_or(|counted| !counted.is_silent)
     }
 }
 
@@ -70,4 +156,69 @@ fn plans(
         all_refused.extend(refused);
     }
     (plans, all_refused)
+}
+
+/// Every correlation, and what each silences: what others count alerts by itself only where one of them says so.
+fn over_time(rules: &[Rule], correlations: &[Correlation]) -> Correlations {
+    let mut definitions: Vec<_> = rules
+        .iter()
+        .filter_map(|rule| rule.over_time.clone())
+        .collect();
+    let mut counted: BTreeMap<Arc<str>, bool> = BTreeMap::new();
+    for correlation in correlations {
+        // What cannot stand was refused when it was read.
+        let Ok(definition) = correlation.definition() else {
+            continue;
+        };
+        for member in &definition.members {
+            *counted.entry(Arc::clone(&member.id)).or_default() |= correlation.sigma.generate;
+        }
+        definitions.push(definition);
+    }
+    let with_own_test: BTreeSet<Arc<str>> = rules
+        .iter()
+        .filter(|rule| rule.over_time.is_some())
+        .map(|rule| custom::match_id(&rule.id))
+        .collect();
+    let silent = counted
+        .into_iter()
+        .filter_map(|(id, generates)| (!generates).then_some(id));
+    Correlations::new(definitions, silent.chain(with_own_test).collect())
+}
+
+fn statements(rules: &[Rule], correlations: &[Correlation]) -> HashMap<String, Statement> {
+    let of_rules = rules
+        .iter()
+        .filter(|rule| rule.over_time.is_some())
+        .map(Rule::statement);
+    let all = of_rules.chain(correlations.iter().map(Correlation::statement));
+    all.map(|statement| (statement.id.clone(), statement))
+        .collect()
+}
+
+fn counted(
+    rules: &[Rule],
+    over_time: &Correlations,
+    extension: &Extension,
+) -> HashMap<usize, Counted> {
+    let mut counted = HashMap::new();
+    for (number, rule) in rules.iter().enumerate() {
+        let signal = match rule.over_time {
+            Some(_) => custom::match_id(&rule.id),
+            None => rule.id.as_str().into(),
+        };
+        if let Some(names) = over_time.fields(&signal) {
+            let fields = Fields::new(Mapping::Lake(rule.table), extension, &names);
+            let is_silent = over_time.is_silent(&signal);
+            counted.insert(
+                number,
+                Counted {
+                    signal,
+                    fields,
+                    is_silent,
+                },
+            );
+        }
+    }
+    counted
 }

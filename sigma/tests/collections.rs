@@ -4,7 +4,7 @@
 
 use schemas::tables::Table;
 use schemas::wire::Event;
-use sigma::correlation::{Evaluation, Referred};
+use sigma::correlation::Referred;
 use sigma::plan::chunk::Batch;
 use sigma::{Catalogue, Ruleset};
 
@@ -130,7 +130,7 @@ fn correlation(body: &str) -> String {
 }
 
 #[test]
-fn correlations_are_checked_and_say_that_they_are_not_evaluated() {
+fn correlations_find_what_they_refer_to_in_other_files() {
     let one = rule(1, ANY);
     let count = correlation(
         "    type: event_count\n    rules: [r1]\n    group-by: [UserId]\n    timespan: 1h\n    condition: {gte: 10, lt: 100}\n",
@@ -147,8 +147,6 @@ fn correlations_are_checked_and_say_that_they_are_not_evaluated() {
         first.rules[1],
         Referred::Rule("00000001-0000-4000-8000-000000000000".to_owned())
     );
-    assert_eq!(first.evaluation, Evaluation::CheckedOnly);
-    assert_eq!(first.evaluation.to_string(), "checked, not evaluated yet");
 }
 
 /// A correlation of this type, rules, timespan and what follows is refused with this message.

@@ -1,14 +1,26 @@
-//! Runs the cases beside a rule: what must alert, and what must not.
+//! Runs the cases beside a rule or correlation: what must alert, and what must not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rsigma_parser::Timespan;
 use schemas::tables::Table;
 use schemas::wire::Event;
+use serde_json::Value;
 
-use super::{Case, Rule};
+use super::{Case, CaseEvent, Rule};
+use crate::correlation::signal::{Evidence, Signal, Subject};
+use crate::correlation::{Correlation, Correlator, matched};
 use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
+use crate::ruleset::Ruleset;
+
+/// When cases over time begin: a Monday at nine, so that half a day fits into one period.
+const BEGIN_US: i64 = 1_767_603_600_000_000;
+
+/// Most repetitions of a record.
+const TIMES_MAX: u32 = 10_000;
 
 /// A case that did not come out as it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,40 +45,78 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
 
 /// As [`check_cases`], with a user's names of fields before our own.
 pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFailure> {
-    let mut failures: Vec<CaseFailure> = rule
-        .cases
+    if rule.over_time.is_none() {
+        return check(&rule.file, &rule.cases, |case| {
+            alerts(rule, case, extension)
+        });
+    }
+    match Ruleset::alone(rule, extension) {
+        Ok(rules) => check(&rule.file, &rule.cases, |case| {
+            alerts_over_time(&rules, &rule.id, case, rule.table)
+        }),
+        Err(reason) => check(&rule.file, &rule.cases, |_| Err(reason.to_string())),
+    }
+}
+
+/// Runs all cases of a correlation, with the rules that it refers to; empty if all came out as they say.
+pub fn check_correlation(correlation: &Correlation, rules: &Ruleset) -> Vec<CaseFailure> {
+    let definitions = rules.over_time().definitions();
+    let first = first_rule(definitions, &correlation.id);
+    let table = rules
+        .rules()
         .iter()
-        .filter_map(|case| {
-            let found = alerts(rule, case, extension);
-            let is_right = found
-                .as_ref()
-                .is_ok_and(|found| *found == usize::from(case.alerts));
-            let found = found.map_or_else(|reason| reason, |found| format!("found {found}"));
-            (!is_right).then(|| failure(rule, &case.name, case.alerts, found))
-        })
-        .collect();
-    for expected in [1, 0] {
-        if !rule.cases.iter().any(|case| case.alerts == expected) {
-            failures.push(failure(rule, "any", expected, "no case says so".to_owned()));
+        .find(|rule| Some(rule.id.as_str()) == first)
+        .map(|rule| rule.table);
+    check(&correlation.file, &correlation.cases, |case| match table {
+        Some(table) => alerts_over_time(rules, &correlation.id, case, table),
+        None => Err("it was refused".to_owned()),
+    })
+}
+
+/// The rule that a correlation names first, by way of others.
+fn first_rule<'a>(definitions: &'a [crate::correlation::Definition], id: &str) -> Option<&'a str> {
+    let mut first: Option<&str> = None;
+    // Each is after those that it refers to.
+    for definition in definitions.iter().rev() {
+        if *definition.id == *id || first == Some(&*definition.id) {
+            let member = &definition.members.first()?.id;
+            first = Some(crate::correlation::custom::rule_of_match(member));
+        }
+    }
+    first
+}
+
+fn check(
+    file: &str,
+    cases: &[Case],
+    run: impl Fn(&Case) -> Result<usize, String>,
+) -> Vec<CaseFailure> {
+    let failure = |case: &str, expected, found| CaseFailure {
+        file: file.to_owned(),
+        case: case.to_owned(),
+        expected,
+        found,
+    };
+    let mut failures = Vec::new();
+    for case in cases {
+        let found = match run(case) {
+            Ok(found) if found == usize::from(case.alerts) => continue,
+            Ok(found) => format!("found {found}"),
+            Err(reason) => reason,
+        };
+        failures.push(failure(&case.name, case.alerts, found));
+    }
+    let says = |alerts: bool| cases.iter().any(|case| (case.alerts > 0) == alerts);
+    for (expected, is_said) in [(1, says(true)), (0, says(false))] {
+        if !is_said {
+            failures.push(failure("any", expected, "no case says so".to_owned()));
         }
     }
     failures
 }
 
-fn failure(rule: &Rule, case: &str, expected: u8, found: String) -> CaseFailure {
-    CaseFailure {
-        file: rule.file.clone(),
-        case: case.to_owned(),
-        expected,
-        found,
-    }
-}
-
 fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize, String> {
-    let table = match &case.table {
-        Some(name) => Table::of_name(name).ok_or_else(|| format!("no table \"{name}\""))?,
-        None => rule.table,
-    };
+    let table = table_of(case.table.as_deref(), rule.table)?;
     if table != rule.table {
         return Ok(0);
     }
@@ -85,4 +135,115 @@ fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize,
         .evaluate(&mut Batch(&batch))
         .map_err(|reason| reason.to_string())?;
     Ok(hits.iter().map(|hit| hit.rows.len()).sum())
+}
+
+fn table_of(name: Option<&str>, otherwise: Table) -> Result<Table, String> {
+    match name {
+        Some(name) => Table::of_name(name).ok_or_else(|| format!("no table \"{name}\"")),
+        None => Ok(otherwise),
+    }
+}
+
+/// The outcomes of what goes by `id`, when all records of the case are there.
+fn alerts_over_time(rules: &Ruleset, id: &str, case: &Case, table: Table) -> Result<usize, String> {
+    let mut by_table: BTreeMap<Table, Vec<Event>> = BTreeMap::new();
+    let single = [CaseEvent {
+        table: case.table.clone(),
+        event: case.event.clone(),
+        at: None,
+        times: None,
+        every: None,
+    }];
+    let all = if case.events.is_empty() {
+        &single[..]
+    } else {
+        &case.events
+    };
+    for (number, one) in all.iter().enumerate() {
+        let table = table_of(one.table.as_deref(), table)?;
+        by_table
+            .entry(table)
+            .or_default()
+            .extend(repeated(one, number)?);
+    }
+    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    for (table, events) in by_table {
+        let signals = signals(rules, table, &events).map_err(|reason| reason.to_string())?;
+        correlator.add(signals);
+    }
+    let found = correlator.found();
+    Ok(found
+        .iter()
+        .filter(|found| *found.correlation == *id)
+        .count())
+}
+
+fn repeated(one: &CaseEvent, number: usize) -> Result<Vec<Event>, String> {
+    let us = |span: &Option<String>| -> Result<i64, String> {
+        let Some(text) = span else { return Ok(0) };
+        let span = Timespan::parse(text).map_err(|reason| reason.to_string())?;
+        let seconds = i64::try_from(span.seconds).unwrap_or(i64::MAX);
+        Ok(seconds.saturating_mul(1_000_000))
+    };
+    let (at_us, every_us) = (us(&one.at)?, us(&one.every)?);
+    let times = one.times.unwrap_or(1);
+    if !(1..=TIMES_MAX).contains(&times) {
+        return Err(format!("times is not between 1 and {TIMES_MAX}"));
+    }
+    let event = |turn: u32| Event {
+        event_id: format!("{number}/{turn}"),
+        tenant_id: "cases".to_owned(),
+        event_time_us: Some(
+            BEGIN_US
+                .saturating_add(at_us)
+                .saturating_add(every_us.saturating_mul(i64::from(turn - 1))),
+        ),
+        ingest_time_us: BEGIN_US,
+        source: "cases".to_owned(),
+        raw: numbered(&one.event, turn).to_string().into(),
+        ..Event::default()
+    };
+    Ok((1..=times).map(event).collect())
+}
+
+/// The record with `{n}` in its texts replaced by a number.
+fn numbered(value: &Value, number: u32) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace("{n}", &number.to_string())),
+        Value::Array(items) => items.iter().map(|item| numbered(item, number)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), numbered(value, number)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+fn signals(
+    rules: &Ruleset,
+    table: Table,
+    events: &[Event],
+) -> Result<Vec<Signal>, arrow::error::ArrowError> {
+    let Some(plan) = rules.plan(table) else {
+        return Ok(Vec::new());
+    };
+    let batch = columns::event_batch(table, events)?;
+    let tenant: Arc<str> = "cases".into();
+    let mut signals = Vec::new();
+    for hit in plan.evaluate(&mut Batch(&batch))? {
+        let Some(counted) = rules.counted(hit.rule) else {
+            continue;
+        };
+        for row in hit.rows {
+            let evidence = Evidence {
+                table: table.name().into(),
+                ..Evidence::default()
+            };
+            let subject = Subject::default();
+            signals.push(matched::signal(
+                counted, &batch, row, &tenant, subject, evidence,
+            ));
+        }
+    }
+    Ok(signals)
 }

@@ -58,7 +58,7 @@ pub struct Catalogue {
     pub extension: Arc<Extension>,
     /// Conditions that are added to rules.
     pub filters: Vec<Filter>,
-    /// Rules about rules: checked, not evaluated yet.
+    /// Rules about rules.
     pub correlations: Vec<Correlation>,
     /// What changes rules before they are compiled, by priority.
     pub pipelines: Vec<Pipeline>,
@@ -161,7 +161,9 @@ impl Catalogue {
         }
         for sigma in parsed.correlations {
             let line = title_line(document, &sigma.title);
-            match Correlation::new(file, line, document.into(), sigma) {
+            let added = Correlation::new(file, line, document.into(), sigma)
+                .and_then(|correlation| self.distinct_correlation(correlation));
+            match added {
                 Ok(correlation) if self.correlations.len() < CORRELATIONS_MAX => {
                     self.correlations.push(correlation);
                 }
@@ -239,12 +241,34 @@ impl Catalogue {
 
     /// The rule, if no other has its id or label.
     pub(crate) fn distinct(&mut self, mut rule: Rule) -> Result<Rule, Refusal> {
+        let has_own_label = rule.sigma.custom_attributes.contains_key("label");
+        self.take(&rule.id, &mut rule.label, has_own_label, &rule.sigma.title)?;
+        Ok(rule)
+    }
+
+    fn distinct_correlation(&mut self, mut one: Correlation) -> Result<Correlation, Refusal> {
+        let has_own_label = one.sigma.custom_attributes.contains_key("label");
+        // Names are looked for by their users, who are told of two of them; ids must be one's own.
+        let Some(id) = one.sigma.id.clone() else {
+            return Ok(one);
+        };
+        self.take(&id, &mut one.label, has_own_label, &one.sigma.title)?;
+        Ok(one)
+    }
+
+    fn take(
+        &mut self,
+        id: &str,
+        label: &mut String,
+        has_own_label: bool,
+        title: &str,
+    ) -> Result<(), Refusal> {
         let key = |what: &'static str, value: &str| (what, value.to_ascii_lowercase());
         // Public ids may begin alike; a label that was made of the beginning takes the whole id then.
-        if rule.has_made_label() && self.taken.contains_key(&key("label", &rule.label)) {
-            rule.label = format!("SIGMA-{}", rule.id);
+        if !has_own_label && self.taken.contains_key(&key("label", label)) {
+            *label = format!("SIGMA-{id}");
         }
-        let keys = [key("id", &rule.id), key("label", &rule.label)];
+        let keys = [key("id", id), key("label", label)];
         for (what, value) in &keys {
             if let Some(title) = self.taken.get(&(*what, value.clone())) {
                 let (value, title) = (value.clone(), title.clone());
@@ -252,9 +276,9 @@ impl Catalogue {
             }
         }
         for key in keys {
-            self.taken.insert(key, rule.sigma.title.clone());
+            self.taken.insert(key, title.to_owned());
         }
-        Ok(rule)
+        Ok(())
     }
 }
 

@@ -1,0 +1,147 @@
+//! What a correlation found, and how that differs from what it found before.
+
+use std::sync::Arc;
+
+use super::evaluate::{EVIDENCE_MAX, Outcome};
+use super::signal::{Evidence, Signal, Subject};
+
+/// An outcome with the correlation and the group that it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Hash of tenant, correlation, group and window.
+    pub id: String,
+    /// Id of the correlation.
+    pub correlation: Arc<str>,
+    /// The tenant.
+    pub tenant_id: Arc<str>,
+    /// Names and values of what tells the group, in the order of the correlation.
+    pub group: Vec<(Arc<str>, Arc<str>)>,
+    /// True if signals come in the order of the rules, so that the last one tells whom it is about.
+    pub is_ordered: bool,
+    /// What was found.
+    pub outcome: Outcome,
+}
+
+/// How an outcome differs from what was told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It was not told before.
+    Raised,
+    /// It is told again, with other words.
+    Amended,
+    /// It does not hold any more: something came that was missing.
+    Withdrawn,
+}
+
+impl Kind {
+    /// The state of its alert.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Amended => "amended",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// A change of what is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// How it differs.
+    pub kind: Kind,
+    /// What was told before, if anything.
+    pub before: Option<Found>,
+    /// What is told now; of a withdrawal what was told last.
+    pub found: Found,
+}
+
+impl Found {
+    /// The group as JSON, one text for each group.
+    pub fn group_key(&self) -> String {
+        key_text(&self.group)
+    }
+
+    /// When the first of its events was accepted, in microseconds since the Unix epoch, UTC.
+    pub fn accepted_time_us(&self) -> i64 {
+        let signals = self.outcome.signals.iter();
+        signals
+            .map(|signal| signal.accepted_time_us)
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Its records, each once, at most [`EVIDENCE_MAX`].
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let mut all: Vec<Evidence> = Vec::new();
+        let records = self
+            .outcome
+            .signals
+            .iter()
+            .flat_map(|signal| &signal.evidence);
+        for record in records {
+            let is_known =
+                |known: &Evidence| known.table == record.table && known.event_id == record.event_id;
+            if all.len() < EVIDENCE_MAX && !all.iter().any(is_known) {
+                all.push(record.clone());
+            }
+        }
+        all
+    }
+
+    /// Who and what it is about: what all of its signals say that say anything.
+    ///
+    /// Where they differ and come in an order, what the last one says: there the attacker arrived.
+    pub fn subject(&self) -> Subject {
+        let one = |part: fn(&Subject) -> &Arc<str>| {
+            let signals = self.outcome.signals.iter();
+            let mut said = signals
+                .map(|signal| part(&signal.subject))
+                .filter(|text| !text.is_empty());
+            let Some(first) = said.next() else {
+                return Arc::default();
+            };
+            if said.all(|other| other.to_lowercase() == first.to_lowercase()) {
+                return Arc::clone(first);
+            }
+            match self.outcome.signals.last() {
+                Some(last) if self.is_ordered => Arc::clone(part(&last.subject)),
+                _ => Arc::default(),
+            }
+        };
+        Subject {
+            user: one(|subject| &subject.user),
+            user_id: one(|subject| &subject.user_id),
+            ip: one(|subject| &subject.ip),
+            session_id: one(|subject| &subject.session_id),
+        }
+    }
+
+    /// What a correlation sees that refers to this one: a signal at the time at which it first held.
+    pub(super) fn as_signal(&self) -> Signal {
+        Signal {
+            id: u128::from_str_radix(&self.id, 16).unwrap_or_default(),
+            tenant_id: Arc::clone(&self.tenant_id),
+            rule_id: Arc::clone(&self.correlation),
+            time_us: self.outcome.fired_us,
+            accepted_time_us: self.accepted_time_us(),
+            fields: self.group.clone().into(),
+            subject: self.subject(),
+            evidence: self.evidence().into(),
+        }
+    }
+}
+
+/// Names and values as a JSON object, in their order.
+pub(super) fn key_text(group: &[(Arc<str>, Arc<str>)]) -> String {
+    let mut text = String::from("{");
+    for (name, value) in group {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&serde_json::Value::from(&**name).to_string());
+        text.push(':');
+        text.push_str(&serde_json::Value::from(&**value).to_string());
+    }
+    text.push('}');
+    text
+}

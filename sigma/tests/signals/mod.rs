@@ -1,0 +1,63 @@
+//! Events with times, as signals of the rules that match them.
+
+use std::sync::Arc;
+
+use schemas::tables::Table;
+use schemas::wire::Event;
+use serde_json::Value;
+use sigma::correlation::signal::{Evidence, Signal, Subject};
+use sigma::correlation::{Correlator, matched};
+use sigma::mapping::Extension;
+use sigma::plan::chunk::Batch;
+use sigma::{Catalogue, Ruleset};
+
+/// Rules over records of any shape: every field is a path of the raw record.
+pub(crate) fn ruleset(text: &str) -> Ruleset {
+    let names = "other_events:\n    logsources:\n        - {products: [test], services: [all]}\n";
+    let mut catalogue = Catalogue::extended(Extension::parse("names.yml", names).unwrap());
+    catalogue.add("rules.yml", text.as_bytes());
+    let rules = Ruleset::compile(&mut catalogue);
+    assert!(catalogue.rejected.is_empty(), "{}", catalogue.rejected[0]);
+    rules
+}
+
+/// The signals of events at these seconds since the Unix epoch; an event's id is its place.
+pub(crate) fn signals(rules: &Ruleset, events: &[(i64, Value)]) -> Vec<Signal> {
+    let tenant: Arc<str> = "t".into();
+    let events: Vec<Event> = events
+        .iter()
+        .enumerate()
+        .map(|(at, (seconds, event))| Event {
+            event_id: format!("{at:06}"),
+            event_time_us: Some(seconds * 1_000_000),
+            raw: event.to_string().into(),
+            ..Event::default()
+        })
+        .collect();
+    let batch = columns::event_batch(Table::OtherEvents, &events).unwrap();
+    let Some(plan) = rules.plan(Table::OtherEvents) else {
+        return Vec::new();
+    };
+    let mut signals = Vec::new();
+    for hit in plan.evaluate(&mut Batch(&batch)).unwrap() {
+        let Some(counted) = rules.counted(hit.rule) else {
+            continue;
+        };
+        let evidence = |table: &str| Evidence {
+            table: table.into(),
+            ..Evidence::default()
+        };
+        signals.extend(hit.rows.iter().map(|row| {
+            let evidence = evidence("other_events");
+            matched::signal(counted, &batch, *row, &tenant, Subject::default(), evidence)
+        }));
+    }
+    signals
+}
+
+/// All of them at once.
+pub(crate) fn correlated(rules: &Ruleset, signals: Vec<Signal>) -> Correlator {
+    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    correlator.add(signals);
+    correlator
+}
