@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use clap::Args;
 use detect::reproduce::{Found, Reproduction, reproduce};
 use detect::stage::catalogue;
-use detect::subject::text;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::Evidence;
 use serde_json::{Value, json};
 use sigma::explain::explain;
+use sigma::fields::text;
 use sigma::{Catalogue, Ruleset};
 
 use crate::audit::Output;

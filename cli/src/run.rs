@@ -65,7 +65,7 @@ impl Stage {
         match self {
             Self::Ingest => Vec::new(),
             Self::Lake => lake::stage::topics(),
-            Self::Detect => vec![Topic::Batches],
+            Self::Detect => vec![Topic::Batches, Topic::Signals],
             Self::Respond => vec![Topic::Alerts],
         }
     }

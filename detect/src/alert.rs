@@ -3,6 +3,8 @@
 use schemas::ids;
 use schemas::wire::{Alert, Evidence};
 use sigma::Rule;
+use sigma::correlation::{Found, Kind};
+use sigma::statement::Statement;
 
 /// Category of the alerts of our rules.
 pub const CATEGORY: &str = "Platform";
@@ -46,14 +48,6 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
     Alert {
         alert_id: ids::alert(&origin.tenant_id, &rule.id, &subject.event_id, 0),
         tenant_id: origin.tenant_id.clone(),
-        label: rule.label.clone(),
-        rule_id: rule.id.clone(),
-        title: rule.sigma.title.clone(),
-        description: rule.description(),
-        severity: rule.severity.as_str().to_owned(),
-        category: CATEGORY.to_owned(),
-        techniques: rule.techniques.clone(),
-        tactics: rule.tactics.clone(),
         user: subject.user.clone(),
         user_id: subject.user_id.clone(),
         ip: subject.ip.clone(),
@@ -64,8 +58,53 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
         accepted_time_us: subject.ingest_time_us,
         detected_time_us: now_us,
         evidence: vec![evidence(subject, origin, row)],
-        state: "raised".to_owned(),
-        url: String::new(),
+        event_count: 1,
+        state: Kind::Raised.as_str().to_owned(),
+        ..saying(rule.statement())
+    }
+}
+
+/// The alert of what a correlation found, in a state.
+pub fn of_found(found: &Found, statement: Statement, state: Kind, now_us: i64) -> Alert {
+    let subject = found.subject();
+    let evidence = found.evidence().into_iter().map(|record| Evidence {
+        table: record.table.to_string(),
+        event_id: record.event_id.to_string(),
+        file: record.file.to_string(),
+        row: record.row,
+        version: record.version,
+    });
+    Alert {
+        alert_id: found.id.clone(),
+        tenant_id: found.tenant_id.to_string(),
+        user: subject.user.to_lowercase(),
+        user_id: subject.user_id.to_string(),
+        ip: subject.ip.to_string(),
+        session_id: subject.session_id.to_string(),
+        group_key: found.group_key(),
+        first_event_time_us: found.outcome.first_us,
+        last_event_time_us: found.outcome.last_us,
+        accepted_time_us: found.accepted_time_us(),
+        detected_time_us: now_us,
+        evidence: evidence.collect(),
+        event_count: found.outcome.count,
+        state: state.as_str().to_owned(),
+        ..saying(statement)
+    }
+}
+
+/// What every alert of a rule or correlation says.
+fn saying(statement: Statement) -> Alert {
+    Alert {
+        label: statement.label,
+        rule_id: statement.id,
+        title: statement.title,
+        description: statement.description,
+        severity: statement.severity.as_str().to_owned(),
+        category: CATEGORY.to_owned(),
+        techniques: statement.techniques,
+        tactics: statement.tactics,
+        ..Alert::default()
     }
 }
 

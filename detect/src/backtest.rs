@@ -6,6 +6,7 @@ pub mod figures;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::thread;
@@ -15,16 +16,18 @@ use lake::{Lake, TableFile};
 use parquet::errors::ParquetError;
 use schemas::tables::Table;
 use schemas::wire::Alert;
-use sigma::Ruleset;
+use sigma::correlation::{Kind, Signal};
 use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
+use sigma::{Correlator, Ruleset};
 
 use self::figures::{Report, Tally, Window};
-use crate::alert::Origin;
+use crate::alert::{self, Origin};
 use crate::error::DetectError;
-use crate::evaluate::{Evaluation, tables};
+use crate::evaluate::{Evaluation, Findings, tables};
 
-/// The alerts of every row of every table, by alert id; of several versions of one alert, the first accepted.
+/// The alerts of every row of every table, and of all correlations over them, by alert id; of several versions of one
+/// alert, the first accepted.
 ///
 /// # Errors
 /// [`DetectError::Lake`] or [`DetectError::Evaluate`] if a table cannot be read.
@@ -33,37 +36,49 @@ pub async fn evaluate_lake(
     lake: &Lake,
     now_us: i64,
 ) -> Result<BTreeMap<String, Alert>, DetectError> {
-    let mut alerts = BTreeMap::new();
+    let mut alerts: BTreeMap<String, Alert> = BTreeMap::new();
+    let mut signals = Vec::new();
     for table in tables(rules) {
-        evaluate_table(rules, lake, table, now_us, &mut alerts).await?;
+        let work = row_groups(lake, table, &lake.files(table).await?)?;
+        let evaluate = |work: Work| work.evaluation(rules, now_us).row_group(work.open(lake)?);
+        // Evaluation is computing, not waiting: it must not hold up the tasks of others.
+        let found = tokio::task::block_in_place(|| on_all_cores(work, evaluate))?;
+        for findings in found {
+            signals.extend(findings.signals);
+            for alert in findings.alerts {
+                let first = alerts
+                    .entry(alert.alert_id.clone())
+                    .or_insert_with(|| alert.clone());
+                if alert.accepted_time_us < first.accepted_time_us {
+                    *first = alert;
+                }
+            }
+        }
     }
+    let correlated = tokio::task::block_in_place(|| correlated(rules, signals, now_us));
+    alerts.extend(
+        correlated
+            .into_iter()
+            .map(|alert| (alert.alert_id.clone(), alert)),
+    );
     Ok(alerts)
 }
 
-/// Adds the alerts of every row of `table` to `alerts`.
-///
-/// # Errors
-/// As [`evaluate_lake`].
-pub async fn evaluate_table(
-    rules: &Ruleset,
-    lake: &Lake,
-    table: Table,
-    now_us: i64,
-    alerts: &mut BTreeMap<String, Alert>,
-) -> Result<(), DetectError> {
-    let work = row_groups(lake, table, &lake.files(table).await?)?;
-    let evaluate = |work: Work| work.evaluation(rules, now_us).row_group(work.open(lake)?);
-    // Evaluation is computing, not waiting: it must not hold up the tasks of others.
-    let found = tokio::task::block_in_place(|| on_all_cores(work, evaluate))?;
-    for alert in found.into_iter().flatten() {
-        let first = alerts
-            .entry(alert.alert_id.clone())
-            .or_insert_with(|| alert.clone());
-        if alert.accepted_time_us < first.accepted_time_us {
-            *first = alert;
+/// The alerts of all correlations over all signals that there are.
+pub fn correlated(rules: &Ruleset, mut signals: Vec<Signal>, now_us: i64) -> Vec<Alert> {
+    // Of an event that is stored again the first accepted counts, as on the stream.
+    signals.sort_by_key(|signal| (signal.id, signal.accepted_time_us));
+    signals.dedup_by_key(|signal| signal.id);
+    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), now_us);
+    correlator.add(signals);
+    let alerts = correlator.found().into_iter().filter_map(|found| {
+        if rules.over_time().is_silent(&found.correlation) {
+            return None;
         }
-    }
-    Ok(())
+        let statement = rules.statement(&found.correlation)?.clone();
+        Some(alert::of_found(&found, statement, Kind::Raised, now_us))
+    });
+    alerts.collect()
 }
 
 /// A row group to evaluate, opened only then: a lake has more files than a process may hold open.
@@ -196,21 +211,24 @@ pub async fn measure(
     let each = |work: Work| {
         let measured = work.measure(rules, lake, measurement)?;
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.add(&work.day, measured);
+        let signals = tally.add(&work.day, measured);
         (measurement.progress)(tally.groups_done(), total);
-        Ok(())
+        Ok(signals)
     };
-    tokio::task::block_in_place(|| on_all_cores(work, each))?;
-    Ok(tally
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .finish())
+    let signals = tokio::task::block_in_place(|| on_all_cores(work, each))?;
+    let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let start = (measurement.thread_time)();
+    let signals = signals.into_iter().flatten().collect();
+    let alerts = tokio::task::block_in_place(|| correlated(rules, signals, measurement.now_us));
+    let together = (measurement.thread_time)().saturating_sub(start);
+    tally.add_correlated(&alerts, together);
+    Ok(tally.finish())
 }
 
 /// What came out of one row group.
 struct Measured {
     rows: u64,
-    alerts: Vec<Alert>,
+    findings: Findings,
     together: Duration,
     /// Cost of each rule alone, by its number.
     alone: Vec<(usize, Duration)>,
@@ -226,7 +244,7 @@ impl Work {
         let clock = measurement.thread_time;
         let group = self.open(lake)?;
         let start = clock();
-        let alerts = self
+        let findings = self
             .evaluation(rules, measurement.now_us)
             .row_group(group.clone())?;
         let together = clock().saturating_sub(start);
@@ -242,7 +260,7 @@ impl Work {
         }
         Ok(Measured {
             rows: group.rows() as u64,
-            alerts,
+            findings,
             together,
             alone: costs,
         })

@@ -1,17 +1,21 @@
-//! What the rules find in a file or a batch, as alerts.
+//! What the rules find in a file or a batch, as alerts and as signals that correlations count.
 //!
 //! Pure but for reading the file: the same rules and rows give the same alerts always.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 use schemas::tables::Table;
 use schemas::wire::{Alert, Event};
+use sigma::correlation::signal::{Evidence, Subject};
+use sigma::correlation::{Signal, matched};
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
 use sigma::plan::chunk::{Batch, Chunk as _};
-use sigma::{Hits, Ruleset};
+use sigma::ruleset::Counted;
+use sigma::{Hits, Ruleset, fields};
 
 use crate::alert::{self, Origin};
 use crate::error::DetectError;
@@ -42,24 +46,41 @@ pub struct Evaluation<'a> {
     pub now_us: i64,
 }
 
+/// What rules find.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Alerts, in the order of row groups, rules and rows.
+    pub alerts: Vec<Alert>,
+    /// Matches that correlations count.
+    pub signals: Vec<Signal>,
+}
+
+impl Findings {
+    /// Adds others.
+    pub fn extend(&mut self, others: Self) {
+        self.alerts.extend(others.alerts);
+        self.signals.extend(others.signals);
+    }
+}
+
 impl Evaluation<'_> {
-    /// The alerts of all rows of a file, in the order of row groups, rules and rows.
+    /// What is found in all rows of a file.
     ///
     /// # Errors
     /// [`DetectError::Evaluate`] if the file cannot be read.
-    pub fn file(&self, file: &ParquetFile) -> Result<Vec<Alert>, DetectError> {
-        let mut alerts = Vec::new();
+    pub fn file(&self, file: &ParquetFile) -> Result<Findings, DetectError> {
+        let mut findings = Findings::default();
         for group in file.row_groups() {
-            alerts.extend(self.row_group(group)?);
+            findings.extend(self.row_group(group)?);
         }
-        Ok(alerts)
+        Ok(findings)
     }
 
-    /// The alerts of a row group, in the order of rules and rows; reads only rows that a rule matched.
+    /// What is found in a row group; reads only rows that a rule matched.
     ///
     /// # Errors
     /// [`DetectError::Evaluate`] if the file cannot be read.
-    pub fn row_group(&self, mut group: RowGroup) -> Result<Vec<Alert>, DetectError> {
+    pub fn row_group(&self, mut group: RowGroup) -> Result<Findings, DetectError> {
         let first_row = group.first_row();
         // Every row of these is looked at.
         if matches!(self.table, Table::GraphAlerts | Table::Revisions) {
@@ -70,13 +91,13 @@ impl Evaluation<'_> {
             return self.rows(&batch, &places);
         }
         let Some(plan) = self.rules.plan(self.table) else {
-            return Ok(Vec::new());
+            return Ok(Findings::default());
         };
         let mut hits = plan
             .evaluate(&mut group)
             .map_err(|cause| DetectError::evaluate(self.table, cause))?;
         if hits.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Findings::default());
         }
         let wanted = union(&hits, group.rows());
         let batch = group
@@ -89,56 +110,91 @@ impl Evaluation<'_> {
             }
         }
         let places: Vec<u64> = rows.iter().map(|row| first_row + *row as u64).collect();
-        Ok(self.alerts(&batch, &places, &hits))
+        Ok(self.findings(&batch, &places, &hits))
     }
 
-    /// The alerts of a batch in memory, in the order of rules and rows.
+    /// What is found in a batch in memory.
     ///
     /// # Errors
     /// [`DetectError::Evaluate`] if the batch is not of the table's schema.
-    pub fn batch(&self, batch: &RecordBatch) -> Result<Vec<Alert>, DetectError> {
+    pub fn batch(&self, batch: &RecordBatch) -> Result<Findings, DetectError> {
         let places: Vec<u64> = (0..batch.num_rows() as u64).collect();
         self.rows(batch, &places)
     }
 
     /// `places[n]` is where row `n` of the batch stands in its file.
-    fn rows(&self, batch: &RecordBatch, places: &[u64]) -> Result<Vec<Alert>, DetectError> {
+    fn rows(&self, batch: &RecordBatch, places: &[u64]) -> Result<Findings, DetectError> {
         if self.table == Table::Revisions {
             return self.revisions(batch, places);
         }
-        let mut alerts = Vec::new();
+        let mut findings = Findings::default();
         if self.table == Table::GraphAlerts {
-            alerts.extend(places.iter().enumerate().filter_map(|(row, place)| {
+            let alerts = places.iter().enumerate().filter_map(|(row, place)| {
                 graph_alert::of_row(batch, row, *place, self.origin, self.now_us)
-            }));
+            });
+            findings.alerts.extend(alerts);
         }
         let Some(plan) = self.rules.plan(self.table) else {
-            return Ok(alerts);
+            return Ok(findings);
         };
         let hits = plan
             .evaluate(&mut Batch(batch))
             .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
-        alerts.extend(self.alerts(batch, places, &hits));
-        Ok(alerts)
+        findings.extend(self.findings(batch, places, &hits));
+        Ok(findings)
     }
 
-    fn alerts(&self, batch: &RecordBatch, places: &[u64], hits: &[Hits]) -> Vec<Alert> {
-        let mut alerts = Vec::new();
+    fn findings(&self, batch: &RecordBatch, places: &[u64], hits: &[Hits]) -> Findings {
+        let mut findings = Findings::default();
         for hit in hits {
             let rule = &self.rules.rules()[hit.rule];
-            alerts.extend(hit.rows.iter().map(|row| {
+            let counted = self.rules.counted(hit.rule);
+            for row in &hit.rows {
                 let subject = subject::of_row(self.table, batch, *row);
-                alert::of_match(rule, &subject, self.origin, places[*row], self.now_us)
-            }));
+                let place = places[*row];
+                if let Some(counted) = counted {
+                    let signal = self.signal(counted, batch, *row, place, &subject);
+                    findings.signals.push(signal);
+                }
+                if self.rules.alerts(hit.rule) {
+                    let alert = alert::of_match(rule, &subject, self.origin, place, self.now_us);
+                    findings.alerts.push(alert);
+                }
+            }
         }
-        alerts
+        findings
+    }
+
+    fn signal(
+        &self,
+        counted: &Counted,
+        batch: &RecordBatch,
+        row: usize,
+        place: u64,
+        subject: &alert::Subject,
+    ) -> Signal {
+        let evidence = Evidence {
+            table: self.origin.table.as_str().into(),
+            event_id: Arc::default(),
+            file: self.origin.file.as_str().into(),
+            row: place,
+            version: self.origin.version,
+        };
+        let subject = Subject {
+            user: subject.user.as_str().into(),
+            user_id: subject.user_id.as_str().into(),
+            ip: subject.ip.as_str().into(),
+            session_id: subject.session_id.as_str().into(),
+        };
+        let tenant_id = self.origin.tenant_id.as_str().into();
+        matched::signal(counted, batch, row, &tenant_id, subject, evidence)
     }
 
     /// New content of known events: evaluated as what it is new content of.
-    fn revisions(&self, batch: &RecordBatch, places: &[u64]) -> Result<Vec<Alert>, DetectError> {
+    fn revisions(&self, batch: &RecordBatch, places: &[u64]) -> Result<Findings, DetectError> {
         let mut by_table: BTreeMap<Table, (Vec<Event>, Vec<u64>)> = BTreeMap::new();
         for (row, place) in places.iter().enumerate() {
-            let Some(table) = subject::text(batch, "event_table", row)
+            let Some(table) = fields::text(batch, "event_table", row)
                 .and_then(|name| Table::of_name(&name))
                 .filter(|table| table.is_events())
             else {
@@ -148,14 +204,14 @@ impl Evaluation<'_> {
             events.push(event(batch, row));
             places.push(*place);
         }
-        let mut alerts = Vec::new();
+        let mut findings = Findings::default();
         for (table, (events, places)) in by_table {
             let rows = columns::event_batch(table, &events)
                 .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
             let evaluation = Evaluation { table, ..*self };
-            alerts.extend(evaluation.rows(&rows, &places)?);
+            findings.extend(evaluation.rows(&rows, &places)?);
         }
-        Ok(alerts)
+        Ok(findings)
     }
 }
 
@@ -171,11 +227,11 @@ fn union(hits: &[Hits], rows: usize) -> BooleanBuffer {
 
 /// The event in a row; of a revision, what it is new content of.
 pub(crate) fn event(batch: &RecordBatch, row: usize) -> Event {
-    let text = |name: &str| subject::text(batch, name, row);
+    let text = |name: &str| fields::text(batch, name, row);
     Event {
         event_id: text("event_id").unwrap_or_default(),
-        event_time_us: subject::time(batch, "event_time", row),
-        ingest_time_us: subject::time(batch, "ingest_time", row).unwrap_or(0),
+        event_time_us: fields::time(batch, "event_time", row),
+        ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
         source: text("source").unwrap_or_default(),
         category: text("category").unwrap_or_default(),
         raw: text("raw").unwrap_or_default().into(),

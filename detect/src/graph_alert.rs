@@ -10,10 +10,10 @@ use schemas::severity::Severity;
 use schemas::wire::Alert;
 use schemas::{ids, time};
 use serde_json::Value;
+use sigma::fields;
 use sigma::rule::attack;
 
 use crate::alert::{Origin, Subject, evidence};
-use crate::subject;
 
 /// Most members of an alert's evidence that are looked at for the account and the address.
 const EVIDENCE_MAX: usize = 1_000;
@@ -31,7 +31,7 @@ pub fn of_row(
     origin: &Origin,
     now_us: i64,
 ) -> Option<Alert> {
-    let raw: Value = serde_json::from_str(&subject::text(batch, "raw", row)?).ok()?;
+    let raw: Value = serde_json::from_str(&fields::text(batch, "raw", row)?).ok()?;
     let text = |name: &str| {
         path::find(&raw, name)
             .and_then(|value| path::text(&value).map(std::borrow::Cow::into_owned))
@@ -81,6 +81,7 @@ pub fn of_row(
         evidence: vec![evidence(&found, origin, place)],
         state: "raised".to_owned(),
         url: text("alertWebUrl"),
+        event_count: 1,
     })
 }
 
@@ -108,9 +109,9 @@ fn kebab(words: &str) -> String {
 /// The account, address and session in the alert's evidence; the first of each that is told.
 fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
     let mut found = Subject {
-        event_id: subject::text(batch, "event_id", row).unwrap_or_default(),
-        event_time_us: subject::time(batch, "event_time", row),
-        ingest_time_us: subject::time(batch, "ingest_time", row).unwrap_or(0),
+        event_id: fields::text(batch, "event_id", row).unwrap_or_default(),
+        event_time_us: fields::time(batch, "event_time", row),
+        ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
         ..Subject::default()
     };
     let members = raw.get("evidence").and_then(Value::as_array);

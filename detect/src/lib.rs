@@ -1,22 +1,26 @@
 //! Sigma rules over every batch of the lake.
 //!
 //! ```text
-//! [batches] ─▶ open the announced files ─▶ evaluate ─▶ [alerts] ─▶ commit
-//!                one announcement at a time; while it is evaluated no other is read
+//! [batches] ─▶ open the announced files ─▶ evaluate ─┬─▶ [alerts]
+//!                one announcement at a time           └─▶ [signals] ─▶ count: correlations ─▶ [alerts]
+//!                                                                        ▲ after a restart: the lake's table
 //! ```
 //! The engine is the crate `sigma`; here its hits become alerts, on the stream and over all that the lake holds.
-//! Everything but [`stage`], [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
+//! Everything but [`stage`], `count`, [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
 
 pub mod alert;
 pub mod backtest;
 pub mod config;
+mod count;
 pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
 pub mod impact;
+mod lateness;
 pub mod matches;
 pub mod reproduce;
 pub mod rules;
+pub mod signal;
 pub mod stage;
 pub mod subject;
 mod watch;

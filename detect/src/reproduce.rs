@@ -11,13 +11,13 @@ use lake::{Lake, LakeError};
 use schemas::tables::Table;
 use schemas::wire::{Alert, Event, Evidence};
 use sigma::Ruleset;
+use sigma::fields::text;
 use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::ParquetFile;
 
 use crate::alert::Origin;
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, event};
-use crate::subject::text;
 
 /// Where the row of an evidence was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub async fn reproduce(
             origin: &origin,
             now_us,
         };
-        let alerts = evaluation.batch(&row)?;
+        let alerts = evaluation.batch(&row)?.alerts;
         all.push(Reproduction {
             found,
             event: Some(event(&row, 0)),

@@ -1,8 +1,9 @@
 //! The loop: announced files in, alerts out.
 //!
 //! ```text
-//! [batches] ─▶ next, up to 64 ─▶ read the file ─▶ evaluate ─▶ publish [alerts] ─▶ … ─▶ commit
+//! [batches] ─▶ next, up to 500 ─▶ read the file ─▶ evaluate ─▶ publish [alerts], [signals] ─▶ … ─▶ commit
 //!               one file in memory at a time; nothing is read ahead, and nothing is dropped here
+//! [signals] ─▶ next ─▶ count ─▶ publish [alerts] ─▶ commit
 //! ```
 //! Delivery: at least once. A crash between publish and commit publishes the same alerts again, under the same
 //! ids. A file that compaction has replaced and that is gone from the disk is counted and logged, not waited for:
@@ -14,7 +15,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, Consumer, Delivery, Message, Position};
+use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use lake::{Lake, LakeConfig, LakeError};
 use prost::Message as _;
 use schemas::environment::Clock;
@@ -30,13 +31,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alert::Origin;
 use crate::config::DetectConfig;
+use crate::count::Count;
 use crate::error::DetectError;
-use crate::evaluate::{Evaluation, tables};
+use crate::evaluate::{Evaluation, Findings, tables};
 use crate::rules::{add_builtin, empty};
+use crate::signal::to_wire;
 use crate::watch::{Files, Watch};
 
-/// Most announcements taken at once; they are small, their files are read one at a time.
-const ANNOUNCEMENTS_MAX: usize = 64;
+/// Most announcements and signals taken at once; they are small, files are read one at a time.
+const TAKEN_MAX: usize = 500;
 
 /// Longest wait for an announcement, so that a stop is seen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
@@ -102,7 +105,9 @@ pub async fn run(
     let rules = Arc::new(ruleset(&config)?);
     tracing::info!(rules = rules.rules().len(), "detect started");
     let lake = Lake::open(&lake).await?;
-    let mut consumer = bus.subscribe(&config.group, &[Topic::Batches]).await?;
+    let mut consumer = bus
+        .subscribe(&config.group, &[Topic::Batches, Topic::Signals])
+        .await?;
     let mut stage = Stage {
         rules,
         watch: Watch::new(files),
@@ -112,15 +117,17 @@ pub async fn run(
         lake,
         clock,
         published: Published::default(),
+        count: None,
     };
     while !stop.is_cancelled() {
         stage.reload().await?;
+        stage.advance(&stop).await?;
         let polled = tokio::select! {
             () = stop.cancelled() => break,
-            polled = consumer.next(ANNOUNCEMENTS_MAX, WAIT_MAX) => polled,
+            polled = consumer.next(TAKEN_MAX, WAIT_MAX) => polled,
         };
         match polled {
-            Ok(polled) => stage.take(&mut consumer, polled.records, &stop).await?,
+            Ok(polled) => stage.take(&mut consumer, polled, &stop).await?,
             Err(error) => obey(error.into(), &stop).await?,
         }
     }
@@ -162,6 +169,8 @@ struct Stage {
     lake: Lake,
     clock: Arc<dyn Clock>,
     published: Published,
+    /// The correlations; none before signals are ours, and after something failed half way.
+    count: Option<Count>,
 }
 
 impl Stage {
@@ -182,6 +191,7 @@ impl Stage {
                 tracing::info!(rules = rules.rules().len(), "rules were loaded again");
                 metrics::counter!("detect_reloads_total", "result" => "taken").increment(1);
                 self.rules = Arc::new(rules);
+                self.count = None;
             }
             Err(error) => {
                 tracing::error!(error = %chain(&error), "changed rules were not taken; those from before go on");
@@ -191,15 +201,49 @@ impl Stage {
         Ok(())
     }
 
-    /// Publishes the alerts of all announcements, then commits; stops between announcements when told to.
+    /// Tells what has become certain by the time.
+    async fn advance(&mut self, stop: &CancellationToken) -> Result<(), DetectError> {
+        let now_us = self.clock.now_us();
+        let alerts = match &mut self.count {
+            Some(count) => count.advance(now_us),
+            None => return Ok(()),
+        };
+        while let Err(error) = self.tell(&alerts).await {
+            obey(error, stop).await?;
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the alerts of all announcements and signals, then commits; stops between them when told to.
     async fn take(
         &mut self,
         consumer: &mut Consumer,
-        records: Vec<Delivery>,
+        polled: Polled,
         stop: &CancellationToken,
     ) -> Result<(), DetectError> {
-        let mut done: BTreeMap<i32, Position> = BTreeMap::new();
-        for record in records {
+        let is_signals = |(topic, _): &(Topic, i32)| *topic == Topic::Signals;
+        if polled
+            .assigned
+            .iter()
+            .chain(&polled.revoked)
+            .any(is_signals)
+        {
+            // Somebody else may have counted since.
+            self.count = None;
+        }
+        let (signals, announcements): (Vec<Delivery>, Vec<Delivery>) = polled
+            .records
+            .into_iter()
+            .partition(|record| record.topic == Topic::Signals);
+        let mut done: BTreeMap<(Topic, i32), Position> = BTreeMap::new();
+        let is_counted = self.count_all(&signals, stop).await?;
+        if let (true, Some(last)) = (is_counted, signals.last()) {
+            done.insert((last.topic, last.partition), last.after());
+        }
+        for record in announcements {
             while let Err(error) = self.handle(&record).await {
                 if error.fate() == Fate::DeadLetter {
                     leave_out(&error);
@@ -210,17 +254,59 @@ impl Stage {
                     return commit(consumer, &done).await;
                 }
             }
-            let position = Position {
-                topic: record.topic,
-                partition: record.partition,
-                next_offset: record.offset + 1,
-            };
-            done.insert(record.partition, position);
+            done.insert((record.topic, record.partition), record.after());
             if stop.is_cancelled() {
                 break;
             }
         }
         commit(consumer, &done).await
+    }
+
+    /// Counts signals and publishes what they change; false if stopped before it was done.
+    async fn count_all(
+        &mut self,
+        signals: &[Delivery],
+        stop: &CancellationToken,
+    ) -> Result<bool, DetectError> {
+        while !signals.is_empty() {
+            match self.count_once(signals, stop).await {
+                Ok(is_done) => return Ok(is_done),
+                Err(error) => {
+                    // What was counted and not told is counted again from what the lake has.
+                    self.count = None;
+                    obey(error, stop).await?;
+                }
+            }
+            if stop.is_cancelled() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn count_once(
+        &mut self,
+        signals: &[Delivery],
+        stop: &CancellationToken,
+    ) -> Result<bool, DetectError> {
+        let mut count = match self.count.take() {
+            Some(count) => count,
+            None => {
+                let rules = Arc::clone(&self.rules);
+                let bus = (&self.bus, self.config.group.as_str());
+                let recalled =
+                    Count::recall(rules, bus, &self.lake, &self.clock, TAKEN_MAX, stop).await?;
+                let Some((count, certain)) = recalled else {
+                    return Ok(false);
+                };
+                self.tell(&certain).await?;
+                count
+            }
+        };
+        let alerts = count.take(signals, &self.lake, &self.clock).await?;
+        self.tell(&alerts).await?;
+        self.count = Some(count);
+        Ok(true)
     }
 
     async fn handle(&mut self, record: &Delivery) -> Result<(), DetectError> {
@@ -244,7 +330,7 @@ impl Stage {
         }
         for file in &batch.files {
             match self.evaluate(table, file, batch.version).await {
-                Ok(alerts) => self.publish(alerts).await?,
+                Ok(findings) => self.publish(findings).await?,
                 Err(error) if error.fate() == Fate::DeadLetter => leave_out(&error),
                 Err(error) => return Err(error),
             }
@@ -257,9 +343,9 @@ impl Stage {
         table: Table,
         file: &BatchFile,
         version: i64,
-    ) -> Result<Vec<Alert>, DetectError> {
+    ) -> Result<Findings, DetectError> {
         let Some(opened) = open(&self.lake, table, file)? else {
-            return Ok(Vec::new());
+            return Ok(Findings::default());
         };
         let rules = Arc::clone(&self.rules);
         let now_us = self.clock.now_us();
@@ -279,27 +365,38 @@ impl Stage {
         .await?
     }
 
-    async fn publish(&mut self, alerts: Vec<Alert>) -> Result<(), DetectError> {
+    async fn publish(&mut self, findings: Findings) -> Result<(), DetectError> {
+        let now_us = self.clock.now_us();
+        for part in findings.signals.chunks(PUBLISH_RECORDS_MAX) {
+            let messages = part.iter().map(|signal| {
+                let signal = to_wire(signal, now_us);
+                Message::of(signal.signal_id.clone(), &signal)
+            });
+            self.bus.publish(Topic::Signals, messages.collect()).await?;
+            metrics::counter!("detect_signals_total").increment(part.len() as u64);
+        }
         // The first version of an alert speaks for all, within a file too.
         let mut seen = HashSet::new();
-        let fresh: Vec<Alert> = alerts
+        let fresh: Vec<Alert> = findings
+            .alerts
             .into_iter()
             .filter(|alert| !self.published.contains(&alert.alert_id))
             .filter(|alert| seen.insert(alert.alert_id.clone()))
             .collect();
-        for part in fresh.chunks(PUBLISH_RECORDS_MAX) {
+        self.tell(&fresh).await?;
+        for alert in &fresh {
+            self.published.insert(&alert.alert_id);
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, alerts: &[Alert]) -> Result<(), DetectError> {
+        for part in alerts.chunks(PUBLISH_RECORDS_MAX) {
             let messages = part
                 .iter()
-                .map(|alert| Message {
-                    key: alert.alert_id.clone(),
-                    payload: alert.encode_to_vec(),
-                })
-                .collect();
-            self.bus.publish(Topic::Alerts, messages).await?;
-            for alert in part {
-                self.published.insert(&alert.alert_id);
-                measure(alert);
-            }
+                .map(|alert| Message::of(alert.alert_id.clone(), alert));
+            self.bus.publish(Topic::Alerts, messages.collect()).await?;
+            part.iter().for_each(measure);
         }
         Ok(())
     }
@@ -315,7 +412,7 @@ async fn aside<T: Send + 'static>(
 
 async fn commit(
     consumer: &mut Consumer,
-    done: &BTreeMap<i32, Position>,
+    done: &BTreeMap<(Topic, i32), Position>,
 ) -> Result<(), DetectError> {
     let positions: Vec<Position> = done.values().copied().collect();
     if positions.is_empty() {

@@ -1,18 +1,16 @@
 //! Who and what an event is about, read from its row.
 
-use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use schemas::path;
 use schemas::tables::Table;
 use serde_json::Value;
+use sigma::fields;
 
 use crate::alert::Subject;
 
 /// The subject of row `row` of a batch of `table`.
 pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
-    let text = |name: &str| text(batch, name, row).unwrap_or_default();
+    let text = |name: &str| fields::text(batch, name, row).unwrap_or_default();
     let raw: Value = serde_json::from_str(&text("raw")).unwrap_or(Value::Null);
     let find = |paths: &[&str]| {
         path::find_first(&raw, paths)
@@ -36,31 +34,13 @@ pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
     };
     Subject {
         event_id: text("event_id"),
-        event_time_us: time(batch, "event_time", row),
-        ingest_time_us: time(batch, "ingest_time", row).unwrap_or(0),
+        event_time_us: fields::time(batch, "event_time", row),
+        ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
         user: user.to_lowercase(),
         user_id,
         ip: text("ip_address"),
         session_id: text("session_id"),
     }
-}
-
-/// The text of a column in a row; none if it is null or there is no such column.
-pub fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
-    let column = batch.column_by_name(name)?;
-    if column.is_null(row) {
-        return None;
-    }
-    let one = cast(&column.slice(row, 1), &DataType::Utf8).ok()?;
-    let one = one.as_string_opt::<i32>()?;
-    one.is_valid(0).then(|| one.value(0).to_owned())
-}
-
-/// The time of a column in a row, in microseconds since the Unix epoch, UTC.
-pub fn time(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
-    let column = batch.column_by_name(name)?;
-    let times = column.as_primitive_opt::<TimestampMicrosecondType>()?;
-    times.is_valid(row).then(|| times.value(row))
 }
 
 /// A text that has the form of an object id.

@@ -59,7 +59,7 @@ fn of_batch(table: Table, batch: &RecordBatch, now_us: i64) -> Vec<Alert> {
         origin: &origin(table),
         now_us,
     };
-    evaluation.batch(batch).unwrap()
+    evaluation.batch(batch).unwrap().alerts
 }
 
 /// S72, P61: an alert says who, where from, and which row of which file proves it.

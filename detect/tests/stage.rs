@@ -12,7 +12,6 @@ use bus::{Bus, BusConfig, Message};
 use detect::backtest::evaluate_lake;
 use detect::matches::RuleConditions;
 use detect::reproduce::{Found, reproduce};
-use detect::subject::text;
 use detect::{DetectConfig, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
@@ -21,6 +20,7 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Batch, BatchFile, Event, Evidence};
 use serde_json::{Value, json};
+use sigma::fields::text;
 use tokio_util::sync::CancellationToken;
 
 /// Longest that anything here may take on a busy machine.

@@ -5,8 +5,8 @@
 use schemas::dead_letter::{Letter, Reason};
 use schemas::ids;
 use schemas::tables::Table;
-use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter};
-use serde_json::{Value, json};
+use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Signal};
+use serde_json::{Map, Value, json};
 
 use columns::{Cell, Row, ingest_time};
 
@@ -52,6 +52,7 @@ impl Derived for Alert {
             })
             .collect();
         let cells = vec![
+            Cell::Text(ids::alert_version(self)),
             text(&self.alert_id),
             some_time(self.first_event_time_us),
             some_time(self.accepted_time_us),
@@ -69,6 +70,7 @@ impl Derived for Alert {
             Cell::some_text(&self.ip),
             Cell::some_text(&self.session_id),
             Cell::some_text(&self.group_key),
+            count(self.event_count),
             text(&self.state),
             Cell::some_text(&self.url),
             Cell::Text(Value::Array(evidence).to_string()),
@@ -82,6 +84,39 @@ impl Derived for Alert {
             cells,
         )
     }
+}
+
+/// A signal, and its place on the topic.
+pub(crate) fn signal(signal: &Signal, arrival: i64) -> Row {
+    let fields: Map<String, Value> = signal
+        .fields
+        .iter()
+        .map(|field| (field.name.clone(), Value::from(field.value.as_str())))
+        .collect();
+    let cells = vec![
+        text(&signal.signal_id),
+        Cell::time(signal.event_time_us),
+        ingest_time(signal.accepted_time_us),
+        text(&signal.rule_id),
+        text(&signal.event_table),
+        text(&signal.event_id),
+        Cell::Text(Value::Object(fields).to_string()),
+        Cell::some_text(&signal.user),
+        Cell::some_text(&signal.user_id),
+        Cell::some_text(&signal.ip),
+        Cell::some_text(&signal.session_id),
+        text(&signal.file),
+        count(signal.row),
+        Cell::Integer(signal.version),
+        Cell::Integer(arrival),
+    ];
+    Row::new(
+        Table::Signals,
+        &signal.tenant_id,
+        Some(signal.event_time_us),
+        signal.accepted_time_us,
+        cells,
+    )
 }
 
 impl Derived for AuditRecord {
@@ -220,11 +255,11 @@ impl std::fmt::Display for Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Derived, Place, lost, unreadable};
+    use super::{Derived, Place, lost, signal, unreadable};
     use columns::{Cell, position_of, record_batch};
     use schemas::dead_letter::Reason;
     use schemas::tables::Table;
-    use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Evidence};
+    use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Evidence, Signal};
 
     const PLACE: Place<'static> = Place {
         tenant_id: "unknown",
@@ -242,6 +277,7 @@ mod tests {
         };
         for (table, row) in [
             (Table::Alerts, alert.row()),
+            (Table::Signals, signal(&Signal::default(), 7)),
             (Table::Actions, AuditRecord::default().row()),
             (Table::DeadLetters, DeadLetter::default().row()),
             (Table::Coverage, Coverage::default().row()),

@@ -11,15 +11,17 @@ use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::common::collect;
 use schemas::tables::Table;
+use schemas::topics::Topic;
 use tokio::sync::Mutex;
 
 use crate::config::LakeConfig;
-use crate::delta::{LiveTable, Snapshot, file};
+use crate::delta::{LiveTable, Partition, Snapshot, file};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
 use crate::sql;
 use crate::sql::matches::Conditions;
 use crate::sql::views::VIEWS;
+use crate::stage::home;
 
 /// A data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +146,22 @@ impl Lake {
     /// As [`Self::count`].
     pub async fn version(&self, table: Table) -> Result<Option<i64>, LakeError> {
         Ok(self.snapshot(table).await?.version)
+    }
+
+    /// Offset after the last message of a partition that a table has; 0 before the first.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub async fn position(&self, topic: Topic, partition: i32) -> Result<i64, LakeError> {
+        let home = home(topic).and_then(|table| self.tables.get(&table));
+        let Some(live) = home else {
+            return Ok(0);
+        };
+        let mut live = live.lock().await;
+        live.refresh().await?;
+        let partition = Partition { topic, partition };
+        let position = live.transaction(&partition.position_id()).await?;
+        Ok(position.unwrap_or(0))
     }
 
     /// Names of the tables and views that a query can name, with their columns, in order.

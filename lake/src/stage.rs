@@ -61,6 +61,7 @@ pub fn topics() -> Vec<Topic> {
     topics.extend([
         Topic::DeadLetters,
         Topic::Coverage,
+        Topic::Signals,
         Topic::Alerts,
         Topic::Audit,
     ]);
@@ -73,6 +74,7 @@ pub(crate) fn home(topic: Topic) -> Option<Table> {
         Topic::Events(table) => Some(table),
         Topic::DeadLetters => Some(Table::DeadLetters),
         Topic::Coverage => Some(Table::Coverage),
+        Topic::Signals => Some(Table::Signals),
         Topic::Alerts => Some(Table::Alerts),
         Topic::Audit => Some(Table::Actions),
         Topic::Batches | Topic::Cases => None,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::wire::Alert;
+
 /// 128 bits of BLAKE3 over length-prefixed parts, so that ("ab","c") and ("a","bc") differ.
 pub fn hash(parts: &[&[u8]]) -> u128 {
     let mut hasher = blake3::Hasher::new();
@@ -28,6 +30,26 @@ pub fn alert(tenant_id: &str, rule_id: &str, group_key: &str, window_start_us: i
         group_key.as_bytes(),
         &window_start_us.to_le_bytes(),
     ])
+}
+
+/// Identity of a version of an alert: what is told again under the same id, with another state or other events.
+pub fn alert_version(alert: &Alert) -> String {
+    if alert.state == "raised" && alert.event_count <= 1 {
+        return alert.alert_id.clone();
+    }
+    let mut parts: Vec<&[u8]> = vec![
+        b"version",
+        alert.alert_id.as_bytes(),
+        alert.state.as_bytes(),
+    ];
+    let figures = [
+        alert.first_event_time_us.to_le_bytes(),
+        alert.last_event_time_us.to_le_bytes(),
+        alert.event_count.to_le_bytes(),
+    ];
+    parts.extend(figures.iter().map(<[u8; 8]>::as_slice));
+    parts.extend(alert.evidence.iter().map(|event| event.event_id.as_bytes()));
+    hex(&parts)
 }
 
 /// Identity of a record that has none: "sha:" and the hash of its canonical JSON (P2).

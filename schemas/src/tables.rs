@@ -39,7 +39,7 @@ pub enum Table {
     Revisions,
     /// Rule matches that correlations are computed from.
     Signals,
-    /// Alerts, as published.
+    /// Alerts, as published: one row for each version (alert id, state, events).
     Alerts,
     /// Entries of the audit chain.
     Actions,
@@ -229,7 +229,7 @@ impl Table {
         match self {
             Self::Revisions => "revision_id",
             Self::Signals => "signal_id",
-            Self::Alerts => "alert_id",
+            Self::Alerts => "version_id",
             Self::Actions => "audit_id",
             Self::DeadLetters => "dead_letter_id",
             Self::Coverage => "coverage_id",

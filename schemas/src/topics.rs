@@ -16,6 +16,8 @@ pub enum Topic {
     Coverage,
     /// [`crate::wire::Batch`], keyed by table; written by lake.
     Batches,
+    /// [`crate::wire::Signal`], keyed by signal id; written by detect, and counted by it in this order.
+    Signals,
     /// [`crate::wire::Alert`], keyed by alert id; written by detect.
     Alerts,
     /// [`crate::wire::Case`], keyed by case id; written by respond.
@@ -32,6 +34,7 @@ impl Topic {
             Self::DeadLetters,
             Self::Coverage,
             Self::Batches,
+            Self::Signals,
             Self::Alerts,
             Self::Cases,
             Self::Audit,
@@ -46,6 +49,7 @@ impl Topic {
             Self::DeadLetters => "dead-letters".to_owned(),
             Self::Coverage => "coverage".to_owned(),
             Self::Batches => "batches".to_owned(),
+            Self::Signals => "signals".to_owned(),
             Self::Alerts => "alerts".to_owned(),
             Self::Cases => "cases".to_owned(),
             Self::Audit => "audit".to_owned(),
@@ -64,6 +68,7 @@ impl Topic {
             Self::DeadLetters
             | Self::Coverage
             | Self::Batches
+            | Self::Signals
             | Self::Alerts
             | Self::Cases
             | Self::Audit => 1,

@@ -115,6 +115,16 @@ impl Ruleset {
         &self.over_time
     }
 
+    /// What alerts of each rule say, in the order of their numbers, and then those of each correlation.
+    pub fn statements(&self) -> Vec<Statement> {
+        let correlations = self.correlations.iter().map(Correlation::statement);
+        self.rules
+            .iter()
+            .map(Rule::statement)
+            .chain(correlations)
+            .collect()
+    }
+
     /// What an alert of a correlation says; none if there is no such correlation.
     pub fn statement(&self, correlation: &str) -> Option<&Statement> {
         self.statements.get(correlation)

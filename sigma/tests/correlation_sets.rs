@@ -243,7 +243,7 @@ fn late_signals_duplicates_and_restarts_change_nothing_in_the_end() {
             receiver.take(correlator.advance(now_us));
             receiver.take(correlator.add(chunk.iter().map(|(_, signal)| signal.clone())));
             if chance.random_bool(0.1) {
-                correlator.forget(now_us - 9 * 24 * HOUR_S * 1_000_000);
+                correlator.forget(now_us, 73 * HOUR_S * 1_000_000);
             }
             done += some;
         }

@@ -1,5 +1,6 @@
 //! `vedette rules backtest`: what rules find in the lake by day, account and address, and what each costs.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,9 @@ use schemas::severity::Severity;
 use schemas::time::iso_ms;
 use schemas::wire::Alert;
 use serde_json::json;
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::correlation::custom::rule_of_match;
+use sigma::statement::Statement;
+use sigma::{Catalogue, Ruleset};
 
 use super::files::{load, only, rule_files};
 use crate::audit::Output;
@@ -77,7 +80,7 @@ impl Backtest {
     async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
         let (mut catalogue, mut rules) = load(rule_files(&[], &config.detect())?, &config.detect());
         if !self.rules.is_empty() {
-            self.choose(&mut catalogue)?;
+            self.choose(&mut catalogue, &rules)?;
             rules = Ruleset::compile(&mut catalogue);
         }
         let lake = Lake::open(&config.lake())
@@ -114,7 +117,8 @@ impl Backtest {
         let report = measure(&rules, &lake, &measurement).await?;
         bar.finish_and_clear();
         let shown = Shown {
-            rules: rules.rules(),
+            statements: rules.statements(),
+            tables: rules.rules().iter().map(|rule| rule.table).collect(),
             report: &report,
             has_costs: !self.no_cost,
         };
@@ -125,35 +129,50 @@ impl Backtest {
         Ok(Verdict::Done)
     }
 
-    /// Leaves only the rules that were named.
-    fn choose(&self, catalogue: &mut Catalogue) -> anyhow::Result<()> {
-        let is = |rule: &Rule, name: &str| {
-            rule.label.eq_ignore_ascii_case(name) || rule.id.eq_ignore_ascii_case(name)
-        };
+    /// Leaves only the rules and correlations that were named, and what they count.
+    fn choose(&self, catalogue: &mut Catalogue, rules: &Ruleset) -> anyhow::Result<()> {
+        let mut wanted: HashSet<String> = HashSet::new();
+        let statements = rules.statements();
         for name in &self.rules {
-            anyhow::ensure!(
-                catalogue.loaded.iter().any(|rule| is(rule, name)),
-                "there is no rule \"{}\": `vedette rules list` shows the labels of those that run",
-                inert(name)
-            );
+            let is = |statement: &&Statement| {
+                statement.label.eq_ignore_ascii_case(name)
+                    || statement.id.eq_ignore_ascii_case(name)
+            };
+            let found = statements.iter().find(is).with_context(|| {
+                let name = inert(name);
+                format!("there is no rule \"{name}\": `vedette rules list` shows the labels of those that run")
+            })?;
+            wanted.insert(found.id.clone());
         }
-        let is_named = |rule: &Rule| self.rules.iter().any(|name| is(rule, name));
-        catalogue.loaded.retain(is_named);
+        // Each is after those that it counts.
+        for definition in rules.over_time().definitions().iter().rev() {
+            if wanted.contains(&*definition.id) {
+                let members = definition.members.iter();
+                wanted.extend(members.map(|member| rule_of_match(&member.id).to_owned()));
+            }
+        }
+        catalogue.loaded.retain(|rule| wanted.contains(&rule.id));
+        catalogue
+            .correlations
+            .retain(|one| wanted.contains(&one.id));
         Ok(())
     }
 }
 
 /// A report with the rules that its numbers mean.
 struct Shown<'a> {
-    rules: &'a [Rule],
+    /// Those of rules, and then those of correlations.
+    statements: Vec<Statement>,
+    /// Those of the rules.
+    tables: Vec<schemas::tables::Table>,
     report: &'a Report,
     has_costs: bool,
 }
 
 impl Shown<'_> {
     /// Rules with their figures, those that find most first.
-    fn in_order(&self) -> Vec<(&Rule, &Figures)> {
-        let mut order: Vec<_> = self.rules.iter().zip(&self.report.rules).collect();
+    fn in_order(&self) -> Vec<(&Statement, &Figures)> {
+        let mut order: Vec<_> = self.statements.iter().zip(&self.report.rules).collect();
         order.sort_by_key(|(_, figures)| std::cmp::Reverse(figures.hits));
         order
     }
@@ -165,13 +184,18 @@ impl Shown<'_> {
             top.map(|(name, hits)| json!({"name": name, "hits": hits}))
                 .collect::<Vec<_>>()
         };
+        let table = |rule: &Statement| {
+            let mut rules = self.statements.iter().zip(&self.tables);
+            let found = rules.find(|(known, _)| known.id == rule.id);
+            found.map_or(schemas::tables::Table::Signals, |(_, table)| *table)
+        };
         for (rule, figures) in self.in_order() {
             let line = json!({
                 "label": rule.label,
                 "rule_id": rule.id,
-                "title": rule.sigma.title,
+                "title": rule.title,
                 "severity": rule.severity.as_str(),
-                "table": rule.table.name(),
+                "table": table(rule).name(),
                 "hits": figures.hits,
                 "by_day": figures.by_day,
                 "users": top(&figures.users),
@@ -219,7 +243,7 @@ impl Shown<'_> {
                 Cell::new(top(&figures.users)),
                 Cell::new(top(&figures.addresses)),
                 Cell::new(cost).set_alignment(CellAlignment::Right),
-                Cell::new(inert(&rule.sigma.title)),
+                Cell::new(inert(&rule.title)),
             ]);
         }
         writeln!(out, "{table}")?;
@@ -362,6 +386,7 @@ fn line(alert: &Alert) -> serde_json::Value {
         "title": alert.title,
         "user": alert.user,
         "first_event_time": iso_ms(alert.first_event_time_us),
+        "event_count": alert.event_count,
         "events": alert.evidence.iter().map(|evidence| &evidence.event_id).collect::<Vec<_>>(),
     })
 }

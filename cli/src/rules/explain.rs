@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use detect::subject;
 use ingest::normalise::{Origin, normalise};
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
@@ -16,6 +15,7 @@ use schemas::wire::Event;
 use sigma::Rule;
 use sigma::explain::explain;
 use sigma::explain::tree::Explanation;
+use sigma::fields;
 use sigma::mapping::Extension;
 use sigma::rule::files::read;
 
@@ -172,11 +172,11 @@ async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Even
                 config.lake().location
             )
         })?;
-    let text = |name: &str| subject::text(batch, name, 0).unwrap_or_default();
+    let text = |name: &str| fields::text(batch, name, 0).unwrap_or_default();
     Ok(Event {
         event_id: text("event_id"),
-        event_time_us: subject::time(batch, "event_time", 0),
-        ingest_time_us: subject::time(batch, "ingest_time", 0).unwrap_or(0),
+        event_time_us: fields::time(batch, "event_time", 0),
+        ingest_time_us: fields::time(batch, "ingest_time", 0).unwrap_or(0),
         source: text("source"),
         category: text("category"),
         raw: text("raw").into(),

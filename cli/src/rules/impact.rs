@@ -1,6 +1,6 @@
 //! `vedette rules impact`: what a change of rules would have done to the alerts over the lake, for who reviews it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,7 +123,8 @@ async fn evaluate(rules: &Ruleset, lake: &Lake) -> anyhow::Result<Side> {
     let now_us = SystemClock.now_us();
     let mut alerts = evaluate_lake(rules, lake, now_us).await?;
     // Microsoft's alerts are no rule's.
-    alerts.retain(|_, alert| rules.rules().iter().any(|rule| rule.id == alert.rule_id));
+    let ids: HashSet<String> = rules.statements().into_iter().map(|one| one.id).collect();
+    alerts.retain(|_, alert| ids.contains(&alert.rule_id));
     let measurement = Measurement {
         days: None,
         alone: &[],

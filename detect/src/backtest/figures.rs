@@ -6,6 +6,7 @@ use std::time::Duration;
 use columns::{day_from_text, day_text, identity_of};
 use schemas::wire::Alert;
 use sigma::Ruleset;
+use sigma::correlation::Signal;
 
 use super::Measured;
 
@@ -70,14 +71,14 @@ pub struct Report {
     pub rows: u64,
     /// Processor time of all rules together, alerts made of their hits.
     pub together: Duration,
-    /// For each rule, by its number in the rule set.
+    /// For each rule and correlation, in the order of [`Ruleset::statements`].
     pub rules: Vec<Figures>,
 }
 
 /// What a rule came to.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
-    /// Distinct events that it found.
+    /// Distinct events that it found; of what counts over time, its alerts.
     pub hits: u64,
     /// Those of each day.
     pub by_day: BTreeMap<String, u64>,
@@ -93,6 +94,7 @@ pub struct Figures {
 pub(super) struct Tally {
     pub(super) report: Report,
     by_id: HashMap<String, usize>,
+    silent: HashSet<String>,
     users: Vec<HashMap<String, u64>>,
     addresses: Vec<HashMap<String, u64>>,
     /// Hashes of alert ids: an event that is stored twice, or revised, counts once. 16 bytes a hit.
@@ -102,8 +104,9 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(rules: &Ruleset, window: Option<Window>) -> Self {
-        let count = rules.rules().len();
-        let by_id = rules.rules().iter().enumerate();
+        let statements = rules.statements();
+        let count = statements.len();
+        let by_id = statements.into_iter().enumerate();
         Self {
             report: Report {
                 window,
@@ -114,7 +117,14 @@ impl Tally {
                 rules: vec![Figures::default(); count],
             },
             by_id: by_id
-                .map(|(number, rule)| (rule.id.clone(), number))
+                .map(|(number, statement)| (statement.id, number))
+                .collect(),
+            silent: rules
+                .rules()
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| !rules.alerts(*number))
+                .map(|(_, rule)| rule.id.clone())
                 .collect(),
             users: vec![HashMap::new(); count],
             addresses: vec![HashMap::new(); count],
@@ -127,16 +137,39 @@ impl Tally {
         self.groups_done
     }
 
-    /// Adds a row group of a file of `day`.
-    pub(super) fn add(&mut self, day: &str, measured: Measured) {
+    /// Adds a row group of a file of `day`; gives back what correlations count.
+    pub(super) fn add(&mut self, day: &str, measured: Measured) -> Vec<Signal> {
         self.groups_done += 1;
         self.report.rows += measured.rows;
         self.report.together += measured.together;
         for (number, cost) in measured.alone {
             self.report.rules[number].cost += cost;
         }
-        for alert in &measured.alerts {
+        for alert in &measured.findings.alerts {
             self.add_alert(day, alert);
+        }
+        // A rule that only others count has hits all the same.
+        for signal in &measured.findings.signals {
+            let alert = Alert {
+                alert_id: format!("{:032x}", signal.id),
+                rule_id: signal.rule_id.to_string(),
+                first_event_time_us: signal.time_us,
+                user: signal.subject.user.to_string(),
+                ip: signal.subject.ip.to_string(),
+                ..Alert::default()
+            };
+            if self.silent.contains(&alert.rule_id) {
+                self.add_alert(day, &alert);
+            }
+        }
+        measured.findings.signals
+    }
+
+    /// Adds the alerts of correlations.
+    pub(super) fn add_correlated(&mut self, alerts: &[Alert], together: Duration) {
+        self.report.together += together;
+        for alert in alerts {
+            self.add_alert("", alert);
         }
     }
 
@@ -191,6 +224,7 @@ mod tests {
     use sigma::Ruleset;
 
     use super::{Measured, Tally, Window};
+    use crate::evaluate::Findings;
     use crate::rules::builtin;
 
     #[test]
@@ -236,7 +270,10 @@ mod tests {
                 "1970-01-09",
                 Measured {
                     rows: 5,
-                    alerts,
+                    findings: Findings {
+                        alerts,
+                        signals: Vec::new(),
+                    },
                     together: Duration::from_millis(2),
                     alone: vec![(1, Duration::from_millis(1))],
                 },

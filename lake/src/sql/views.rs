@@ -84,12 +84,23 @@ const GRAPH_ALERTS_CURRENT: &str = "SELECT * EXCEPT (newest) FROM (
         ORDER BY last_update_time DESC NULLS LAST, event_time DESC NULLS LAST, ingest_time DESC, event_id DESC
     ) AS newest FROM graph_alerts) WHERE newest = 1";
 
+/// What each alert says now; those that do not hold any more are in it, as withdrawn.
+const ALERTS_CURRENT: &str = "SELECT * EXCEPT (newest) FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY tenant_id, alert_id ORDER BY detected_time DESC, event_count DESC, version_id
+    ) AS newest FROM alerts) WHERE newest = 1";
+
 /// Every view.
 pub(crate) const VIEWS: &[View] = &[
     View {
         name: "graph_alerts_current",
         tables: &[Table::GraphAlerts],
         sql: GRAPH_ALERTS_CURRENT,
+    },
+    View {
+        name: "alerts_current",
+        tables: &[Table::Alerts],
+        sql: ALERTS_CURRENT,
     },
     View {
         name: "SigninLogs",

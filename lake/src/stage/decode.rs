@@ -7,10 +7,10 @@ use prost::Message;
 use schemas::dead_letter::Reason;
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event};
+use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event, Signal};
 
 use crate::delta::Partition;
-use crate::derived::{Derived, Place, unreadable};
+use crate::derived::{self, Derived, Place, unreadable};
 use columns::{Row, event_row};
 
 /// A message, decoded.
@@ -43,21 +43,25 @@ pub(super) fn decode(deliveries: Vec<Delivery>, now_us: i64) -> Vec<Decoded> {
 fn rows(delivery: &Delivery, now_us: i64) -> Vec<(Table, Row)> {
     match delivery.topic {
         Topic::Events(table) => event(delivery, table, now_us),
-        Topic::DeadLetters => derived::<DeadLetter>(delivery, Table::DeadLetters, now_us),
-        Topic::Coverage => derived::<Coverage>(delivery, Table::Coverage, now_us),
-        Topic::Alerts => derived::<Alert>(delivery, Table::Alerts, now_us),
-        Topic::Audit => derived::<AuditRecord>(delivery, Table::Actions, now_us),
+        Topic::DeadLetters => derived(delivery, Table::DeadLetters, now_us, DeadLetter::row),
+        Topic::Coverage => derived(delivery, Table::Coverage, now_us, Coverage::row),
+        Topic::Signals => derived(delivery, Table::Signals, now_us, |signal: &Signal| {
+            derived::signal(signal, delivery.offset)
+        }),
+        Topic::Alerts => derived(delivery, Table::Alerts, now_us, Alert::row),
+        Topic::Audit => derived(delivery, Table::Actions, now_us, AuditRecord::row),
         Topic::Batches | Topic::Cases => Vec::new(),
     }
 }
 
-fn derived<T: Message + Derived + Default>(
+fn derived<T: Message + Default>(
     delivery: &Delivery,
     table: Table,
     now_us: i64,
+    row: impl Fn(&T) -> Row,
 ) -> Vec<(Table, Row)> {
     match T::decode(delivery.payload.as_slice()) {
-        Ok(message) => vec![(table, message.row())],
+        Ok(message) => vec![(table, row(&message))],
         Err(error) => set_aside(
             delivery,
             "unknown",

@@ -25,11 +25,24 @@ pub(super) const SIGNALS: &[Column] = &[
     envelope("rule_id", Kind::Category, true),
     envelope("event_table", Kind::Category, true),
     envelope("event_id", Kind::Text, true),
-    envelope("group_key", Kind::Text, false),
+    // Names and values of the fields that correlations ask for, as a JSON object.
+    envelope("fields", Kind::Json, false),
+    envelope("user_principal_name", Kind::Category, false),
+    envelope("user_id", Kind::Category, false),
+    envelope("ip_address", Kind::Ip, false),
+    envelope("session_id", Kind::Text, false),
+    // Where the event stood when the rule matched.
+    envelope("event_file", Kind::Category, true),
+    envelope("event_row", Kind::Integer, true),
+    envelope("event_version", Kind::Integer, true),
+    // Place among all signals: they are counted in this order.
+    envelope("arrival", Kind::Integer, true),
 ];
 
 #[rustfmt::skip]
 pub(super) const ALERTS: &[Column] = &[
+    // The alert's id, or a hash of what this version of it says: one row for each.
+    envelope("version_id", Kind::Text, true),
     envelope("alert_id", Kind::Text, true),
     // The earliest event's time.
     envelope("event_time", Kind::Time, false),
@@ -48,6 +61,7 @@ pub(super) const ALERTS: &[Column] = &[
     envelope("ip_address", Kind::Ip, false),
     envelope("session_id", Kind::Text, false),
     envelope("group_key", Kind::Text, false),
+    envelope("event_count", Kind::Integer, false),
     envelope("alert_state", Kind::Category, true),
     envelope("url", Kind::Text, false),
     // The events with their files and rows, as a JSON list.

@@ -129,11 +129,14 @@ impl Correlator {
         all
     }
 
-    /// Lets go of signals of before `before_us`; who adds older ones later brings their neighbours along first.
-    pub fn forget(&mut self, before_us: i64) {
+    /// Lets go of signals that none can join any more which is late by at most `lateness_us`.
+    ///
+    /// Who adds one that is later yet brings its neighbours along first: see [`Definition::memory_us`].
+    pub fn forget(&mut self, now_us: i64, lateness_us: i64) {
         let definitions = self.correlations.definitions();
         self.groups.retain(|key, group| {
             let definition = &definitions[key.definition];
+            let before_us = now_us.saturating_sub(definition.memory_us(lateness_us));
             // What was ever seen says what is new; thinned, it is little.
             if !matches!(definition.test, Test::FirstSeen { .. }) {
                 group.points.retain(|point| point.time_us >= before_us);

@@ -91,6 +91,7 @@ impl<'a> Counter<'a> {
             Test::Ordered(wanted) => {
                 self.chain.is_whole(start_us) && wanted.as_ref().is_none_or(expression)
             }
+            Test::Any => true,
             Test::Absent | Test::FirstSeen { .. } | Test::Travel(_) => false,
         }
     }

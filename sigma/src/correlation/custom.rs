@@ -1,8 +1,9 @@
-//! Our own keys of a detection rule that look at more than one record: `first_seen` and `travel`.
+//! Our own keys of a detection rule that look at more than one record: `first_seen`, `travel` and `suppress`.
 //!
 //! ```yaml
 //! first_seen: {field: Country, by: [UserId], within: 30d, learn: 3d}   # null is never new (P46)
 //! travel: {by: [UserId], latitude: PATH, longitude: PATH, kmh: 900, km: 500, within: 24h}
+//! suppress: {by: [UserId], for: 1h}      # matches of an hour are one alert with their number (P50)
 //! ```
 //! To other engines such a rule is an ordinary one.
 
@@ -43,41 +44,71 @@ struct Journey {
     within: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suppress {
+    by: Vec<String>,
+    r#for: String,
+}
+
 /// What a rule asks of its matches over time, if anything.
 ///
 /// # Errors
 /// [`Refusal`] that names the key which is wrong.
 pub(crate) fn definition(id: &str, sigma: &SigmaRule) -> Result<Option<Definition>, Refusal> {
-    let first_seen: Option<FirstSeen> = key(&sigma.custom_attributes, "first_seen")?;
-    let travel: Option<Journey> = key(&sigma.custom_attributes, "travel")?;
-    match (first_seen, travel) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(wrong("travel", "it cannot stand beside first_seen")),
-        (Some(wanted), None) => {
-            let span_us = span("first_seen", &wanted.within)?;
-            let learn_us = match &wanted.learn {
-                Some(learn) => span("first_seen", learn)?,
-                None => 0,
-            };
-            if learn_us > span_us {
-                return Err(wrong("first_seen", "learn is longer than within"));
-            }
-            let test = Test::FirstSeen { learn_us };
-            built(id, "first_seen", &wanted.by, &[wanted.field], span_us, test).map(Some)
+    let keys = &sigma.custom_attributes;
+    let first_seen = key::<FirstSeen>(keys, "first_seen")?.map(|wanted| wanted.definition(id));
+    let travel = key::<Journey>(keys, "travel")?.map(|wanted| wanted.definition(id));
+    let suppress = key::<Suppress>(keys, "suppress")?.map(|wanted| wanted.definition(id));
+    let mut all = [first_seen, travel, suppress].into_iter().flatten();
+    match (all.next(), all.next()) {
+        (_, Some(_)) => {
+            let reason = "only one of them can stand in a rule";
+            Err(wrong("first_seen, travel or suppress", reason))
         }
-        (None, Some(wanted)) => {
-            let is_number = |number: f64| number.is_finite() && number > 0.0;
-            if !is_number(wanted.kmh) || !is_number(wanted.km) {
-                return Err(wrong("travel", "kmh and km must be more than 0"));
-            }
-            let span_us = span("travel", &wanted.within)?;
-            let test = Test::Travel(Travel {
-                kmh: wanted.kmh,
-                km: wanted.km,
-            });
-            let place = [wanted.latitude, wanted.longitude];
-            built(id, "travel", &wanted.by, &place, span_us, test).map(Some)
+        (one, None) => one.transpose(),
+    }
+}
+
+impl FirstSeen {
+    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+        let span_us = span("first_seen", &self.within)?;
+        let learn_us = match &self.learn {
+            Some(learn) => span("first_seen", learn)?,
+            None => 0,
+        };
+        if learn_us > span_us {
+            return Err(wrong("first_seen", "learn is longer than within"));
         }
+        let test = Test::FirstSeen { learn_us };
+        built(id, "first_seen", &self.by, &[self.field], span_us, test)
+    }
+}
+
+impl Journey {
+    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+        let is_number = |number: f64| number.is_finite() && number > 0.0;
+        if !is_number(self.kmh) || !is_number(self.km) {
+            return Err(wrong("travel", "kmh and km must be more than 0"));
+        }
+        let span_us = span("travel", &self.within)?;
+        let test = Test::Travel(Travel {
+            kmh: self.kmh,
+            km: self.km,
+        });
+        let place = [self.latitude, self.longitude];
+        built(id, "travel", &self.by, &place, span_us, test)
+    }
+}
+
+impl Suppress {
+    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+        let span_us = span("suppress", &self.r#for)?;
+        let one = built(id, "suppress", &self.by, &[], span_us, Test::Any)?;
+        Ok(Definition {
+            window: Window::Tumbling,
+            ..one
+        })
     }
 }
 

@@ -78,6 +78,8 @@ pub enum Test {
     },
     /// Two places too far apart for the time between.
     Travel(Travel),
+    /// Any signal, those without a group together: many matches are one alert.
+    Any,
 }
 
 /// What counts as impossible.
@@ -155,6 +157,15 @@ impl Definition {
         days.max(1).saturating_mul(DAY_US)
     }
 
+    /// How far back signals decide about one that is late by `lateness_us`, in microseconds.
+    pub fn memory_us(&self, lateness_us: i64) -> i64 {
+        let reach_us = self
+            .period_us()
+            .saturating_add(self.span_us)
+            .saturating_mul(2);
+        lateness_us.saturating_add(reach_us)
+    }
+
     /// Start of the period that a time is in.
     pub(crate) fn period_of(&self, time_us: i64) -> i64 {
         let period_us = self.period_us();
@@ -165,7 +176,7 @@ impl Definition {
     pub(crate) fn needs_value(&self) -> bool {
         !matches!(
             self.test,
-            Test::Count(_) | Test::Together(_) | Test::Ordered(_) | Test::Absent
+            Test::Count(_) | Test::Together(_) | Test::Ordered(_) | Test::Absent | Test::Any
         )
     }
 }

@@ -28,7 +28,6 @@ pub fn signal(
             b"signal",
             tenant_id.as_bytes(),
             counted.signal.as_bytes(),
-            evidence.table.as_bytes(),
             event_id.as_bytes(),
         ]),
         tenant_id: Arc::clone(tenant_id),

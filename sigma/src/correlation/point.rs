@@ -53,10 +53,12 @@ pub(crate) fn place(
     signal: &Arc<Signal>,
 ) -> Option<(Vec<Arc<str>>, Point)> {
     let names = &definition.members.get(member)?.group;
-    let group: Vec<Arc<str>> = names
-        .iter()
-        .map(|name| signal.field(name).map(folded))
-        .collect::<Option<_>>()?;
+    let of_name = |name: &Arc<str>| match signal.field(name) {
+        // Nothing is hidden because a record lacks the name of a group.
+        None if definition.test == Test::Any => Some(Arc::default()),
+        found => found.map(folded),
+    };
+    let group: Vec<Arc<str>> = names.iter().map(of_name).collect::<Option<_>>()?;
     let point = Point {
         time_us: signal.time_us,
         member,

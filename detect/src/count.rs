@@ -1,0 +1,318 @@
+//! Correlations on the stream: signals in the order of their arrival, what they change as alerts.
+//!
+//! The state is what the lake has: after a restart the signals that were handled before are read from there, and those
+//! that come again are handled again, with the same alerts. What is late by more than memory reaches back brings the
+//! signals of its time along from the lake, so that lateness never changes an outcome (P16, P53).
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, Delivery};
+use futures::TryStreamExt as _;
+use lake::Lake;
+use prost::Message as _;
+use schemas::environment::Clock;
+use schemas::topics::Topic;
+use schemas::wire::{self, Alert};
+use sigma::correlation::definition::Test;
+use sigma::correlation::{Change, Signal};
+use sigma::{Correlator, Ruleset};
+use tokio_util::sync::CancellationToken;
+
+use crate::alert;
+use crate::error::DetectError;
+use crate::lateness::Lateness;
+use crate::signal::Words;
+
+/// Most signals between two looks at what can be forgotten.
+const SWEEP_EVERY: usize = 100_000;
+
+/// How long we wait for the lake to have what was handled before.
+const LAKE_WAIT: Duration = Duration::from_millis(300);
+
+/// The correlations of a process.
+pub(crate) struct Count {
+    rules: Arc<Ruleset>,
+    correlator: Correlator,
+    words: Words,
+    lateness: Lateness,
+    since_sweep: usize,
+    /// Offset before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
+    /// what was told of a part must be taken back by the rest.
+    alone_before: i64,
+}
+
+impl Count {
+    /// The state after the signals that this group has committed; none if stopped while the lake is waited for.
+    ///
+    /// # Errors
+    /// [`DetectError`] if bus or lake cannot be read.
+    pub(crate) async fn recall(
+        rules: Arc<Ruleset>,
+        (bus, group): (&Bus, &str),
+        lake: &Lake,
+        clock: &Arc<dyn Clock>,
+        taken_max: usize,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Self, Vec<Alert>)>, DetectError> {
+        let committed = bus.committed(group, Topic::Signals).await?;
+        let done = committed
+            .iter()
+            .map(|position| position.next_offset)
+            .max()
+            .unwrap_or(0);
+        let mut count = Self {
+            correlator: Correlator::new(Arc::clone(rules.over_time()), i64::MIN),
+            rules,
+            words: Words::default(),
+            lateness: Lateness::default(),
+            since_sweep: 0,
+            alone_before: done.saturating_add(i64::try_from(taken_max).unwrap_or(i64::MAX)),
+        };
+        if count.rules.over_time().is_empty() {
+            return Ok(Some((count, Vec::new())));
+        }
+        while lake.position(Topic::Signals, 0).await? < done {
+            tracing::info!(
+                done,
+                "waiting for the lake to have the signals that were counted before"
+            );
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = tokio::time::sleep(LAKE_WAIT) => {}
+            }
+        }
+        let now_us = clock.now_us();
+        let signals = count.remembered(lake, done, now_us).await?;
+        tracing::info!(signals = signals.len(), "signals were read from the lake");
+        count.correlator.add(signals);
+        // An absence may have become certain while nobody looked.
+        let certain = count.advance(now_us);
+        let told = count.told(lake).await?;
+        let fresh = certain
+            .into_iter()
+            .filter(|alert| !told.contains(&alert.alert_id));
+        Ok(Some((count, fresh.collect())))
+    }
+
+    /// The alerts that signals change, in the order of their arrival; `records` are of the topic of signals.
+    ///
+    /// # Errors
+    /// [`DetectError::Lake`] if late signals need others that cannot be read.
+    pub(crate) async fn take(
+        &mut self,
+        records: &[Delivery],
+        lake: &Lake,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Vec<Alert>, DetectError> {
+        let now_us = clock.now_us();
+        let mut signals = Vec::new();
+        for record in records {
+            // Who writes this topic is us; what cannot be read was kept by the lake as a dead letter.
+            let decoded = wire::Signal::decode(record.payload.as_slice()).ok();
+            if let Some(signal) = decoded.and_then(|signal| self.words.of_wire(&signal)) {
+                self.lateness.add(signal.time_us, signal.accepted_time_us);
+                signals.push((record.offset, signal));
+            }
+        }
+        self.bring_neighbours(&signals, lake, now_us).await?;
+        self.since_sweep += signals.len();
+        let (alone, together): (Vec<_>, Vec<_>) = signals
+            .into_iter()
+            .partition(|(offset, _)| *offset < self.alone_before);
+        let mut changes = Vec::new();
+        for (_, signal) in alone {
+            changes.extend(self.correlator.add([signal]));
+        }
+        changes.extend(
+            self.correlator
+                .add(together.into_iter().map(|(_, signal)| signal)),
+        );
+        if self.since_sweep >= SWEEP_EVERY {
+            self.sweep(now_us);
+        }
+        Ok(self.alerts(&changes, now_us))
+    }
+
+    /// The alerts of what has become certain by now.
+    pub(crate) fn advance(&mut self, now_us: i64) -> Vec<Alert> {
+        let changes = self
+            .correlator
+            .advance(now_us.saturating_sub(micros(self.lateness.awaited())));
+        self.alerts(&changes, now_us)
+    }
+
+    fn alerts(&self, changes: &[Change], now_us: i64) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        for change in changes {
+            let id = &change.found.correlation;
+            metrics::counter!("detect_outcomes_total", "state" => change.kind.as_str())
+                .increment(1);
+            if self.rules.over_time().is_silent(id) {
+                continue;
+            }
+            if let Some(statement) = self.rules.statement(id) {
+                alerts.push(alert::of_found(
+                    &change.found,
+                    statement.clone(),
+                    change.kind,
+                    now_us,
+                ));
+            }
+        }
+        alerts
+    }
+
+    fn sweep(&mut self, now_us: i64) {
+        self.since_sweep = 0;
+        let remembered = self.lateness.remembered();
+        self.correlator.forget(now_us, micros(remembered));
+        self.words.sweep();
+        metrics::gauge!("detect_signals").set(f64::from(
+            u32::try_from(self.correlator.len()).unwrap_or(u32::MAX),
+        ));
+        tracing::debug!(
+            signals = self.correlator.len(),
+            ?remembered,
+            "old signals were let go"
+        );
+    }
+
+    /// Signals that were handled before and that later ones may join.
+    async fn remembered(
+        &mut self,
+        lake: &Lake,
+        done: i64,
+        now_us: i64,
+    ) -> Result<Vec<Signal>, DetectError> {
+        let mut clauses = Vec::new();
+        let remembered_us = micros(self.lateness.remembered());
+        for definition in self.rules.over_time().definitions() {
+            let ids: Vec<&str> = definition
+                .members
+                .iter()
+                .map(|member| &*member.id)
+                .collect();
+            let mut clause = format!("(rule_id IN ({})", quoted(&ids));
+            if !matches!(definition.test, Test::FirstSeen { .. }) {
+                let since_us = now_us.saturating_sub(definition.memory_us(remembered_us));
+                let _ = write!(clause, " AND event_time >= to_timestamp_micros({since_us})");
+            }
+            clauses.push(clause + ")");
+        }
+        self.read(
+            lake,
+            &format!("arrival < {done} AND ({})", clauses.join(" OR ")),
+        )
+        .await
+    }
+
+    /// Brings the signals around those that are older than what is remembered.
+    async fn bring_neighbours(
+        &mut self,
+        signals: &[(i64, Signal)],
+        lake: &Lake,
+        now_us: i64,
+    ) -> Result<(), DetectError> {
+        let remembered_us = micros(self.lateness.remembered());
+        let mut wanted = BTreeSet::new();
+        for definition in self.rules.over_time().definitions() {
+            if matches!(definition.test, Test::FirstSeen { .. }) {
+                continue;
+            }
+            let is_member = |signal: &Signal| {
+                definition
+                    .members
+                    .iter()
+                    .any(|member| member.id == signal.rule_id)
+            };
+            let is_old = |signal: &Signal| signal.time_us < now_us.saturating_sub(remembered_us);
+            let old = signals
+                .iter()
+                .filter(|(_, one)| is_old(one) && is_member(one));
+            let times: Vec<i64> = old.map(|(_, signal)| signal.time_us).collect();
+            let (Some(first_us), Some(last_us)) = (times.iter().min(), times.iter().max()) else {
+                continue;
+            };
+            let reach_us = definition.memory_us(0);
+            for member in &definition.members {
+                wanted.insert((
+                    Arc::clone(&member.id),
+                    first_us.saturating_sub(reach_us),
+                    last_us.saturating_add(reach_us),
+                ));
+            }
+        }
+        let (Some(offset), false) = (
+            signals.iter().map(|(offset, _)| *offset).min(),
+            wanted.is_empty(),
+        ) else {
+            return Ok(());
+        };
+        let clauses: Vec<String> = wanted
+            .iter()
+            .map(|(rule, from_us, to_us)| {
+                format!(
+                    "(rule_id IN ({}) AND event_time >= to_timestamp_micros({from_us}) \
+                     AND event_time <= to_timestamp_micros({to_us}))",
+                    quoted(&[rule])
+                )
+            })
+            .collect();
+        // What was told of them was told when they came.
+        let neighbours = self
+            .read(
+                lake,
+                &format!("arrival < {offset} AND ({})", clauses.join(" OR ")),
+            )
+            .await?;
+        self.correlator.add(neighbours);
+        Ok(())
+    }
+
+    async fn read(&mut self, lake: &Lake, condition: &str) -> Result<Vec<Signal>, DetectError> {
+        let query = format!("SELECT * FROM signals WHERE {condition} ORDER BY arrival");
+        let (_, mut batches) = lake.query(&query).await?;
+        let mut signals = Vec::new();
+        while let Some(batch) = batches.try_next().await.map_err(lake::LakeError::from)? {
+            signals.extend(self.words.of_batch(&batch));
+        }
+        for signal in &signals {
+            self.lateness.add(signal.time_us, signal.accepted_time_us);
+        }
+        Ok(signals)
+    }
+
+    /// Ids of the alerts of absences that the lake has.
+    async fn told(&self, lake: &Lake) -> Result<HashSet<String>, DetectError> {
+        let absences = self.rules.over_time().definitions().iter();
+        let absences = absences.filter(|definition| definition.test == Test::Absent);
+        let ids: Vec<&str> = absences.map(|definition| &*definition.id).collect();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let query = format!(
+            "SELECT alert_id FROM alerts WHERE rule_id IN ({})",
+            quoted(&ids)
+        );
+        let (_, batches) = lake.query_all(&query).await?;
+        let rows = batches.iter().flat_map(|batch| {
+            (0..batch.num_rows()).filter_map(|row| sigma::fields::text(batch, "alert_id", row))
+        });
+        Ok(rows.collect())
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| format!("'{}'", word.replace('\'', "''")))
+        .collect();
+    words.join(", ")
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
