@@ -292,7 +292,8 @@ fn value_reason(place: &Place, because: String) -> Reason {
     Reason::Value { field, because }
 }
 
-fn holds(question: &Question, value: &str) -> bool {
+/// Whether a value of this text answers the question with yes.
+pub(crate) fn holds(question: &Question, value: &str) -> bool {
     let mut is_found = false;
     if let Ok(matcher) = Matcher::new([(0, question)]) {
         matcher.ask_all(&[Leaf::Text(value)], &mut |_| is_found = true);

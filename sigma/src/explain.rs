@@ -5,7 +5,7 @@
 //! ```
 //! Each part is compiled and evaluated as the whole is, so an explanation cannot say anything else than the engine.
 
-mod row;
+pub(crate) mod row;
 pub mod tree;
 
 use std::collections::{BTreeSet, HashMap};

@@ -2,10 +2,13 @@
 //!
 //! A filter's condition is joined to each of its rules' with *and*, so one that leaves events out says `not`.
 
+pub mod terms;
+
 use rsigma_parser::{
     ConditionExpr, FilterRule, FilterRuleTarget, LogSource, SelectorPattern, SigmaRule,
 };
 
+use self::terms::Terms;
 use crate::rule::Source;
 
 /// Most filters.
@@ -23,6 +26,8 @@ pub struct Filter {
     pub line: usize,
     /// The document that it was read from.
     pub source: Source,
+    /// Who answers for it, why it is there, and until when.
+    pub terms: Terms,
     /// The filter as Sigma has it.
     pub sigma: FilterRule,
 }

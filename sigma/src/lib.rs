@@ -6,13 +6,14 @@
 //! batch or row group ────────────────────────────────────────────────────────────────┴─▶ hits ─▶ signals
 //!                                                       correlation: windows of event time ◀───────┘
 //! ```
-//! `coverage` asks of compiled rules whether they can fire at all.
+//! `coverage` asks of compiled rules whether they can fire at all; `tuning` proposes filters that leave an event out.
 //! What was decided where Sigma leaves room is in `DECISIONS.md`.
 //! Pure: no clock, no bus, no lake. It knows Arrow and nothing of `DataFusion`, so it builds and tests in seconds.
 
 pub mod compile;
 pub mod correlation;
 pub mod coverage;
+pub mod day;
 pub mod explain;
 pub mod fields;
 pub mod filter;
@@ -28,6 +29,7 @@ mod rewrite;
 pub mod rule;
 pub mod ruleset;
 pub mod statement;
+pub mod tuning;
 
 pub use crate::correlation::Correlator;
 pub use crate::plan::{Hits, Plan};

@@ -11,6 +11,7 @@ mod detections;
 mod document;
 mod keys;
 mod tags;
+mod terms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use self::document::{Document, documents};
+use crate::day::Day;
 use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::refusal::Refusal;
@@ -78,6 +80,13 @@ impl Linter {
         Self::default()
     }
 
+    /// As [`Self::new`]; filters whose last day is before `today` are told.
+    pub fn on(today: Day) -> Self {
+        let mut linter = Self::default();
+        linter.catalogue.today = Some(today);
+        linter
+    }
+
     /// Looks at a file; `name` is what findings call it.
     pub fn file(&mut self, name: &str, bytes: &[u8]) {
         let (loaded, rejected) = (self.catalogue.loaded.len(), self.catalogue.rejected.len());
@@ -96,6 +105,7 @@ impl Linter {
             for document in documents(text) {
                 keys::check(&document, &mut notes);
                 tags::check(&document, &mut notes);
+                terms::check(&document, self.catalogue.today, &mut notes);
                 title(&document, &mut self.titles, &mut notes);
             }
         }

@@ -279,3 +279,61 @@ fn placeholders_take_their_values_from_the_caller() {
     assert_eq!(found(&mut catalogue, r#"{"UserId":"adm_7"}"#), ["rule 1"]);
     assert!(found(&mut catalogue, r#"{"UserId":"eve"}"#).is_empty());
 }
+
+/// A filter holds through its last day, and what becomes of it then is told.
+#[test]
+fn an_expired_filter_is_no_longer_applied_and_that_is_said() {
+    let filter = "title: nightly backup\nfilter:\n    rules: [r1]\n    s: {UserId: backup}\n    condition: not s\n\
+                  owner: ada\nreason: ours\nexpires: 2026-11-21\n";
+    let record = r#"{"Colour":"red","UserId":"backup"}"#;
+    for (today, is_found) in [
+        (None, false),
+        (Some("2026-11-20"), false),
+        (Some("2026-11-21"), false),
+        (Some("2026-11-22"), true),
+    ] {
+        let rule = rule(1, ANY);
+        let mut catalogue = catalogue(&[("1.yml", rule.as_str()), ("f.yml", filter)]);
+        catalogue.today = today.and_then(sigma::day::Day::parse);
+        assert_eq!(
+            !found(&mut catalogue, record).is_empty(),
+            is_found,
+            "{today:?}"
+        );
+        // Compiled again, as when rules change: said once.
+        found(&mut catalogue, record);
+        let told: Vec<String> = catalogue.expired.iter().map(ToString::to_string).collect();
+        let expected = "f.yml:1: filter \"nightly backup\" of ada ended with 2026-11-21 and is no longer applied: \
+                        what it left out alerts again";
+        assert_eq!(told, if is_found { vec![expected] } else { vec![] });
+        assert_eq!(rejected(&catalogue), [""; 0]);
+    }
+}
+
+#[test]
+fn a_filter_whose_last_day_cannot_be_read_is_refused_with_its_line() {
+    for wrong in [
+        "2026-02-30",
+        "tomorrow",
+        "5",
+        "''",
+        "[2026-11-21]",
+        "{a: b}",
+        "2026-11-21T00:00:00Z",
+    ] {
+        let filter = format!(
+            "title: f\nfilter:\n    rules: [r1]\n    s: {{UserId: backup}}\n    condition: not s\nexpires: {wrong}\n"
+        );
+        let rule = rule(1, ANY);
+        let mut catalogue = catalogue(&[("1.yml", rule.as_str()), ("f.yml", filter.as_str())]);
+        let told = rejected(&catalogue);
+        assert_eq!(told.len(), 1, "{wrong}: {told:?}");
+        assert!(
+            told[0].starts_with("f.yml:6: cannot read key \"expires\""),
+            "{told:?}"
+        );
+        // It silences nothing.
+        let record = r#"{"Colour":"red","UserId":"backup"}"#;
+        assert_eq!(found(&mut catalogue, record), ["rule 1"]);
+    }
+}

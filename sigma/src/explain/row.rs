@@ -25,7 +25,7 @@ use crate::record::Leaves;
 const FOUND_MAX: usize = 64;
 
 /// An event as the one row that rules are asked about.
-pub(super) struct Row {
+pub(crate) struct Row {
     table: Table,
     batch: RecordBatch,
     record: serde_json::Value,
@@ -33,7 +33,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(
+    pub(crate) fn new(
         table: Table,
         event: &Event,
         extension: &Arc<Extension>,
@@ -44,6 +44,11 @@ impl Row {
             record: serde_json::from_slice(&event.raw).unwrap_or_default(),
             extension: Arc::clone(extension),
         })
+    }
+
+    /// The event as the one row of a batch.
+    pub(crate) fn batch(&self) -> &RecordBatch {
+        &self.batch
     }
 
     fn mapping(&self) -> Mapping {
@@ -125,7 +130,7 @@ impl Row {
     }
 
     /// Where a place is in this event, and the values there.
-    fn look(&self, place: &Place, fold: Fold) -> (Standing, Vec<Found>) {
+    pub(crate) fn look(&self, place: &Place, fold: Fold) -> (Standing, Vec<Found>) {
         match place {
             Place::Anywhere => (Standing::Anywhere, Vec::new()),
             Place::Column(name) => (Standing::Column(name.clone()), self.column(name, fold)),

@@ -297,7 +297,7 @@ fn found(found: &Found) -> String {
 }
 
 /// The text in quotation marks, cut, with its control characters and overrides of direction escaped.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let cut: String = text.chars().take(SHOWN_CHARACTERS_MAX).collect();
     let dots = if cut.len() < text.len() { "…" } else { "" };
     // A backslash stays one: rules and paths have many.

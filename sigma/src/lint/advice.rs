@@ -37,6 +37,16 @@ pub(super) fn fix(reason: &Refusal) -> &'static str {
         Refusal::LogSource { .. } => {
             "use product azure or m365 with a service such as signinlogs, auditlogs, activitylogs, riskdetection, audit"
         }
+        Refusal::Key {
+            key: "suppress", ..
+        } => {
+            "write suppress: {by: [UserId, ClientIP], for: 1h}, with one to eight fields, and a time in s, m, h or d up to 31d"
+        }
+        Refusal::Key { key: "expires", .. } => "write the filter's last day as YYYY-MM-DD",
+        Refusal::Key {
+            key: "owner" | "reason",
+            ..
+        } => "write one text, in quotation marks if it begins with a sign",
         Refusal::Key { .. } => {
             "label is a number; blind_spots and check_first are lists of text; cases are {name, alerts, event}"
         }

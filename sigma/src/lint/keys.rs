@@ -64,6 +64,11 @@ const KEYS: &[(&str, Form)] = &[
     ("blind_spots", Form::Texts),
     ("check_first", Form::Texts),
     ("cases", Form::Other),
+    ("suppress", Form::Other),
+    // Ours, of filters.
+    ("owner", Form::Other),
+    ("reason", Form::Other),
+    ("expires", Form::Other),
     // Of other documents, and of tools that read rules.
     ("correlation", Form::Map),
     ("filter", Form::Map),

@@ -12,6 +12,8 @@ use super::files::{FILE_BYTES_MAX, Listing, read};
 use super::lines::Document;
 use super::{Rule, Source, bounds, lines};
 use crate::correlation::{CORRELATIONS_MAX, Correlation};
+use crate::day::Day;
+use crate::filter::terms::{Expired, Terms};
 use crate::filter::{self, FILTERS_MAX, Filter};
 use crate::mapping::Extension;
 use crate::pipeline::{PIPELINES_MAX, Pipeline};
@@ -58,6 +60,10 @@ pub struct Catalogue {
     pub extension: Arc<Extension>,
     /// Conditions that are added to rules.
     pub filters: Vec<Filter>,
+    /// Filters that are no longer applied; known when the catalogue is compiled.
+    pub expired: Vec<Expired>,
+    /// The day for which rules are compiled, UTC; without it no filter expires.
+    pub today: Option<Day>,
     /// Rules about rules.
     pub correlations: Vec<Correlation>,
     /// What changes rules before they are compiled, by priority.
@@ -184,10 +190,19 @@ impl Catalogue {
                 self.too_many(file, document, "rules of one filter", filter::RULES_MAX);
                 continue;
             }
+            let terms = match Terms::of(&sigma) {
+                Ok(terms) => terms,
+                Err(reason) => {
+                    let line = document.line_of_refusal(&reason);
+                    self.reject(file, Some(line), reason);
+                    continue;
+                }
+            };
             self.filters.push(Filter {
                 file: file.to_owned(),
                 line,
                 sigma,
+                terms,
                 source: document.into(),
             });
         }

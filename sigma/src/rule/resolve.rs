@@ -4,6 +4,7 @@ use rsigma_parser::SigmaRule;
 
 use super::{Catalogue, Rule};
 use crate::correlation;
+use crate::filter::terms::Expired;
 use crate::filter::{self, Filter};
 use crate::mapping::{Mapping, logsource};
 use crate::plan::Plan;
@@ -14,6 +15,7 @@ impl Catalogue {
     pub(crate) fn resolve(&mut self) -> Vec<Rule> {
         self.pipelines.sort_by_key(|pipeline| pipeline.priority);
         self.bring_home();
+        self.retire_filters();
         self.check_filters();
         let mut resolved = Vec::with_capacity(self.loaded.len());
         let mut refused = Vec::new();
@@ -73,6 +75,19 @@ impl Catalogue {
                     .retain(|known| known.file != file || known.line != Some(line));
                 self.loaded.push(Rule { source, ..rule });
             }
+        }
+    }
+
+    /// Takes out filters whose last day has passed, and says so: what they left out alerts again from now on.
+    fn retire_filters(&mut self) {
+        let today = self.today;
+        for one in self
+            .filters
+            .extract_if(.., |one| one.terms.have_ended(today))
+        {
+            let one = Expired(one);
+            tracing::warn!("{one}");
+            self.expired.push(one);
         }
     }
 
