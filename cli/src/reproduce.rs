@@ -44,13 +44,13 @@ pub(crate) struct Reproduce {
 }
 
 /// What the lake has of an alert.
-struct Stored {
-    alert_id: String,
-    tenant_id: String,
-    label: String,
-    rule_id: String,
-    title: String,
-    evidence: Vec<Evidence>,
+pub(crate) struct Stored {
+    pub(crate) alert_id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) label: String,
+    pub(crate) rule_id: String,
+    pub(crate) title: String,
+    pub(crate) evidence: Vec<Evidence>,
 }
 
 impl Reproduce {
@@ -82,7 +82,7 @@ impl Reproduce {
 }
 
 /// The one alert whose id starts so.
-async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
+pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
     let is_hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
     anyhow::ensure!(
         is_hex && prefix.len() >= PREFIX_MIN,
@@ -125,7 +125,7 @@ async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
 }
 
 /// The evidence of an alert as the lake writes it.
-fn evidence(text: &str) -> Vec<Evidence> {
+pub(crate) fn evidence(text: &str) -> Vec<Evidence> {
     let listed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
     let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     listed

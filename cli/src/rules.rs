@@ -10,6 +10,7 @@ mod lint;
 mod list;
 pub(crate) mod paint;
 mod test;
+mod tune;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -20,12 +21,13 @@ pub(crate) use self::explain::write_tree;
 
 const EXAMPLES: &str = "\
 Examples:
-  vedette rules list                                  exit code 1 if a rule was refused, with the file and the reason
+  vedette rules list                                  exit code 1 if a rule was refused or a filter has ended, with the file
   vedette rules lint rules/ --output junit > lint.xml
   vedette rules test rules/m365_inbox_rule_forwards.yml
   vedette rules explain event.json SAAS-M365-00002    why it matches, or why not
   vedette rules coverage --navigator layer.json
   vedette rules backtest --days 30                    what each rule finds in the lake, and what it costs
+  vedette rules tune f4993d4c                         filters for what an alert is about
   vedette rules impact /tmp/base/rules                what a change of rules would have done to the alerts
 
 Without PATH, commands look at the rules that run: those of the binary and the folders of detect.rules.";
@@ -51,6 +53,9 @@ pub(crate) enum Rules {
     /// Evaluate rules over the lake: hits by day, accounts and addresses, and what each rule costs.
     #[command(after_help = backtest::EXAMPLES)]
     Backtest(backtest::Backtest),
+    /// Propose filters that leave out what an alert is about, and say what else each would hide.
+    #[command(after_help = tune::EXAMPLES)]
+    Tune(tune::Tune),
     /// Compare the rules with others over the lake: alerts gained and lost, cases, cost.
     #[command(after_help = impact::EXAMPLES)]
     Impact(impact::Impact),
@@ -77,6 +82,7 @@ impl Rules {
             Self::Explain(explain) => explain.run(config),
             Self::Coverage(coverage) => coverage.run(config),
             Self::Backtest(backtest) => backtest.run(config),
+            Self::Tune(tune) => tune.run(config),
             Self::Impact(impact) => impact.run(config),
         }
     }

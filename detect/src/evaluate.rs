@@ -226,7 +226,7 @@ fn union(hits: &[Hits], rows: usize) -> BooleanBuffer {
 }
 
 /// The event in a row; of a revision, what it is new content of.
-pub(crate) fn event(batch: &RecordBatch, row: usize) -> Event {
+pub fn event(batch: &RecordBatch, row: usize) -> Event {
     let text = |name: &str| fields::text(batch, name, row);
     Event {
         event_id: text("event_id").unwrap_or_default(),

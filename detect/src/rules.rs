@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use schemas::environment::{Clock as _, SystemClock};
+use sigma::day::Day;
 use sigma::mapping::Extension;
 use sigma::placeholders::Placeholders;
 use sigma::rule::Rejected;
@@ -36,6 +38,8 @@ pub fn empty(config: &DetectConfig) -> Catalogue {
     let mut catalogue = Catalogue::extended(extension);
     catalogue.placeholders = Placeholders(config.placeholders.clone());
     catalogue.rejected = rejected;
+    // Filters hold through their last day; a catalogue is read anew when a rule file changes and at each start.
+    catalogue.today = Some(Day::of_us(SystemClock.now_us()));
     catalogue
 }
 

@@ -1,6 +1,10 @@
 //! Proposed filters over every shipped rule and each record that it finds: they silence it, and nothing beside it.
 
 #![expect(clippy::unwrap_used, reason = "test code: it fails loudly")]
+#![expect(
+    clippy::print_stdout,
+    reason = "says its seed, and which findings have no proposal"
+)]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, Color, ContentArrangement, Table};
+use schemas::environment::{Clock as _, SystemClock};
+use sigma::day::Day;
 use sigma::lint::{Finding, Level, Linter};
 
 use super::files::rule_files;
@@ -71,7 +73,7 @@ impl Lint {
 }
 
 fn lint(files: Vec<files::RuleFile>) -> Vec<Finding> {
-    let mut linter = Linter::new();
+    let mut linter = Linter::on(Day::of_us(SystemClock.now_us()));
     for file in files {
         match file.bytes {
             Ok(bytes) => linter.file(&file.name, &bytes),

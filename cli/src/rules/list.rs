@@ -1,4 +1,4 @@
-//! `vedette rules list`: the rules that run, and those that were refused.
+//! `vedette rules list`: the rules that run, those that were refused, and the filters that have ended.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::exit::Verdict;
 use crate::sql::inert;
 
-/// Lists them; findings mean that one was refused.
+/// Lists them; findings mean that one was refused, or that a filter is no longer applied.
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     let mut catalogue = catalogue(&config.detect());
     // Some rules are refused only when they are compiled.
@@ -38,7 +38,19 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     for rejected in &catalogue.rejected {
         writeln!(out, "{}", inert(&rejected.to_string()))?;
     }
-    Ok(if catalogue.rejected.is_empty() {
+    let (running, expired) = (&catalogue.filters, &catalogue.expired);
+    if !running.is_empty() || !expired.is_empty() {
+        writeln!(
+            out,
+            "{} filters applied, {} ended",
+            running.len(),
+            expired.len()
+        )?;
+    }
+    for expired in expired {
+        writeln!(out, "{}", inert(&expired.to_string()))?;
+    }
+    Ok(if catalogue.rejected.is_empty() && expired.is_empty() {
         Verdict::Done
     } else {
         Verdict::Findings

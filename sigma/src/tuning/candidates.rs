@@ -213,8 +213,8 @@ pub(super) fn gather(
     }
     // The user that a rule is about is left alone by every name.
     found.retain(|one| {
-        let role = one.chosen.role;
-        !role.is_one_thing() || kept_out.iter().all(|kept| kept.role != role)
+        let says = one.chosen.role;
+        !says.is_one_thing() || kept_out.iter().all(|kept| kept.role != says)
     });
     Ok(Gathered { found, kept_out })
 }

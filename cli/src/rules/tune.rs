@@ -1,0 +1,403 @@
+//! `vedette rules tune`: filters that would leave out what an alert is about, and what else each would hide.
+//!
+//! ```text
+//! alert ─▶ its event in the lake ─▶ proposals ─▶ other alerts of the rule, each proposal asked about their events
+//! ```
+//! A filter is a file of the tenant's own, in a folder of `detect.rules`, and an update of vedette never touches it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use detect::evaluate::event;
+use detect::reproduce::reproduce;
+use detect::subject::{text, time};
+use lake::Lake;
+use schemas::environment::{Clock as _, SystemClock};
+use schemas::time::iso_ms;
+use schemas::wire::Event;
+use serde_json::json;
+use sigma::day::Day;
+use sigma::filter::terms::Terms;
+use sigma::tuning::{Proposal, TuneError, Tuning, propose};
+use sigma::{Catalogue, Rule, Ruleset};
+
+use super::files::{load, rule_files};
+use super::paint::{DOUBTFUL, FAINT, paint};
+use crate::audit::Output;
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::reproduce::{Stored, evidence, find};
+use crate::run::runtime;
+use crate::sql::inert;
+
+pub(crate) const EXAMPLES: &str = "\
+Proposals go from narrow to wide. What the rule itself asks for is never in them: a filter that leaves out the
+very thing which a rule was written to find switches the rule off. Nothing here judges whether an alert is harmless.
+
+Examples:
+  vedette rules tune f4993d4c                              what could be left out, and which other alerts would go too
+  vedette rules tune f4993d4c --proposal 2 --owner kim --reason 'the nightly backup, change 4711' \\
+      --expires 2027-03-31 --write tuning/backup_reads_mail.yml
+  vedette rules tune f4993d4c --output json | jq -r 'select(.hides == 0) | .sentence'
+  vedette rules lint tuning/                               which filters have no owner, reason or last day, or ended
+
+The folder of the file must be in detect.rules of the configuration.
+Exit code 1: there is nothing to propose, and it says why.";
+
+/// Days that a filter holds if nobody says otherwise: somebody should look again within three months.
+const DAYS: u16 = 90;
+
+/// Most other alerts of the rule that are looked at, the newest.
+const ALERTS_MAX: usize = 2_000;
+
+/// Most events that one query asks for.
+const EVENTS_PER_QUERY: usize = 500;
+
+/// Other alerts that are named for each proposal.
+const EXAMPLES_MAX: usize = 5;
+
+/// Proposes filters that leave out what an alert is about.
+#[derive(Debug, Args)]
+pub(crate) struct Tune {
+    /// The alert's id, or its first characters.
+    alert: String,
+    /// Who answers for the filter.
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+    /// Why what it leaves out is harmless.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The filter's last day, UTC; without it, 90 days from now.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    expires: Option<Day>,
+    /// Number of the proposal whose YAML is shown or written.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    proposal: u8,
+    /// Write the YAML to this file, which must not exist yet.
+    #[arg(long, value_name = "FILE", requires_all = ["owner", "reason"])]
+    write: Option<PathBuf>,
+    /// Form of what is told.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "not a day as YYYY-MM-DD, for example 2027-03-31".to_owned())
+}
+
+impl Tune {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        let (catalogue, rules) = load(rule_files(&[], &config.detect())?, &config.detect());
+        let now_us = SystemClock.now_us();
+        let (alert, rule, event, others) = runtime()?.block_on(async {
+            let lake = Lake::open(&config.lake())
+                .await
+                .context("could not open the lake")?;
+            let mut alert = find(&lake, &self.alert).await?;
+            let rule = rule_of(&catalogue, &rules, &alert)?;
+            let event = event_of(&rules, &lake, &mut alert, now_us).await?;
+            let others = other_alerts(&lake, &alert, &rule).await?;
+            anyhow::Ok((alert, rule, event, others))
+        })?;
+        let terms = Terms {
+            owner: self.owner.clone(),
+            reason: self.reason.clone(),
+            expires: Some(self.expires.unwrap_or(Day::of_us(now_us).later(DAYS))),
+        };
+        let tuning = match propose(&rule, &event, &catalogue.extension, &terms) {
+            Err(TuneError::NoMatch) => anyhow::bail!(
+                "{} as it runs now does not match the event: it has changed, or a filter leaves it out already",
+                inert(&rule.label)
+            ),
+            tuning => tuning.with_context(|| format!("cannot tune {}", inert(&rule.file)))?,
+        };
+        let hidden = tuning
+            .proposals
+            .iter()
+            .map(|proposal| others.hidden_by(proposal, &rule, &catalogue))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let shown = Shown {
+            alert: &alert,
+            tuning: &tuning,
+            hidden: &hidden,
+            others: &others,
+        };
+        let mut out = anstream::stdout().lock();
+        match self.output {
+            Output::Json => shown.json(&mut out)?,
+            Output::Table => shown.table(&mut out)?,
+        }
+        if tuning.proposals.is_empty() {
+            return Ok(Verdict::Findings);
+        }
+        self.give(&mut out, &tuning)?;
+        Ok(Verdict::Done)
+    }
+
+    /// Shows the YAML of the chosen proposal, or writes it to a file.
+    fn give(&self, out: &mut impl Write, tuning: &Tuning) -> anyhow::Result<()> {
+        let number = usize::from(self.proposal);
+        let chosen = tuning.proposals.get(number - 1).with_context(|| {
+            format!(
+                "there is no proposal {number}: they go from 1 to {}",
+                tuning.proposals.len()
+            )
+        })?;
+        if let Some(path) = &self.write {
+            write_new(path, &chosen.yaml)?;
+            let said = format!(
+                "proposal {number} is in {}: `vedette rules lint` checks it, and its folder must be in detect.rules",
+                path.display()
+            );
+            writeln!(anstream::stderr(), "{}", inert(&said))?;
+        } else if self.output == Output::Table {
+            // Its values are quoted, with control characters escaped.
+            writeln!(out, "\nproposal {number} as a file:\n\n{}", chosen.yaml)?;
+            if self.owner.is_none() || self.reason.is_none() {
+                let said = "say who answers for it and why, with --owner and --reason";
+                writeln!(out, "{}", paint(DOUBTFUL, said))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .with_context(|| {
+            format!(
+                "cannot make {}: name a file that does not exist yet, in a folder that does",
+                path.display()
+            )
+        })?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The alert's rule as it runs, with filters, pipelines and placeholders in it.
+fn rule_of(catalogue: &Catalogue, rules: &Ruleset, alert: &Stored) -> anyhow::Result<Rule> {
+    let is_it = |rule: &&Rule| rule.id == alert.rule_id;
+    let running = rules.rules().iter().find(is_it);
+    let as_written = catalogue.loaded.iter().find(is_it);
+    let (running, as_written) = running.zip(as_written).with_context(|| {
+        format!(
+            "no rule that runs has raised alert {}: it is Microsoft's own, or its rule was taken away or refused; \
+             `vedette rules list` shows what runs",
+            inert(&alert.alert_id)
+        )
+    })?;
+    let mut rule = running.clone();
+    // Filters are compared with the log source that a rule was written for, before pipelines change it.
+    rule.sigma.logsource = as_written.sigma.logsource.clone();
+    Ok(rule)
+}
+
+/// The first event behind the alert that the lake still has.
+async fn event_of(
+    rules: &Ruleset,
+    lake: &Lake,
+    alert: &mut Stored,
+    now_us: i64,
+) -> anyhow::Result<Event> {
+    let evidence = std::mem::take(&mut alert.evidence);
+    let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
+    let all = reproduce(rules, lake, names, evidence, now_us).await?;
+    all.into_iter().find_map(|one| one.event).with_context(|| {
+        format!(
+            "the lake no longer has the event of alert {}",
+            inert(&alert.alert_id)
+        )
+    })
+}
+
+/// Other alerts of the rule, with the events behind them that the lake still has.
+struct Others {
+    alerts: Vec<Other>,
+    events: Vec<Event>,
+    /// True if there may be older ones that were not looked at.
+    is_cut: bool,
+}
+
+/// Another alert of the same rule.
+struct Other {
+    alert_id: String,
+    /// When, who and from where.
+    told: String,
+    /// Ids of its events.
+    event_ids: Vec<String>,
+}
+
+/// The newest other alerts of the rule, each once however often it was published.
+async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Result<Others> {
+    let query = format!(
+        "SELECT alert_id, event_time, user_principal_name, ip_address, evidence FROM alerts \
+         WHERE rule_id = '{}' AND alert_id <> '{}' ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
+        quoted(&alert.rule_id),
+        quoted(&alert.alert_id)
+    );
+    let (_, batches) = lake.query_all(&query).await?;
+    let mut by_id: BTreeMap<String, Other> = BTreeMap::new();
+    let mut rows = 0;
+    for batch in &batches {
+        rows += batch.num_rows();
+        for row in 0..batch.num_rows() {
+            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
+            let when = time(batch, "event_time", row).map(iso_ms);
+            let told = [
+                when.unwrap_or_default(),
+                cell("user_principal_name"),
+                cell("ip_address"),
+            ];
+            let events = evidence(&cell("evidence"));
+            let other = Other {
+                alert_id: cell("alert_id"),
+                told: told.join(" "),
+                event_ids: events.into_iter().map(|one| one.event_id).collect(),
+            };
+            by_id.entry(other.alert_id.clone()).or_insert(other);
+        }
+    }
+    let alerts: Vec<Other> = by_id.into_values().collect();
+    let wanted: BTreeSet<&str> = alerts
+        .iter()
+        .flat_map(|other| other.event_ids.iter().map(String::as_str))
+        .collect();
+    let wanted: Vec<&str> = wanted.into_iter().collect();
+    let mut events = Vec::new();
+    for ids in wanted.chunks(EVENTS_PER_QUERY) {
+        let listed: Vec<String> = ids.iter().map(|id| format!("'{}'", quoted(id))).collect();
+        let query = format!(
+            "SELECT event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id IN ({})",
+            rule.table.name(),
+            listed.join(", ")
+        );
+        let (_, found) = lake.query_all(&query).await?;
+        for batch in &found {
+            events.extend((0..batch.num_rows()).map(|row| event(batch, row)));
+        }
+    }
+    Ok(Others {
+        alerts,
+        events,
+        is_cut: rows == ALERTS_MAX,
+    })
+}
+
+/// Text of a tenant within the quotation marks of a query.
+fn quoted(text: &str) -> String {
+    text.replace('\'', "''")
+}
+
+impl Others {
+    /// The alerts of whose events the proposal would leave out every one; none whose events are gone.
+    fn hidden_by(
+        &self,
+        proposal: &Proposal,
+        rule: &Rule,
+        catalogue: &Catalogue,
+    ) -> anyhow::Result<Vec<&Other>> {
+        let left_out = proposal.leaves_out(rule, &catalogue.extension, &self.events)?;
+        let silent: BTreeSet<&str> = self
+            .events
+            .iter()
+            .zip(&left_out)
+            .filter(|(_, is_out)| **is_out)
+            .map(|(event, _)| event.event_id.as_str())
+            .collect();
+        let is_hidden = |other: &&Other| {
+            !other.event_ids.is_empty()
+                && other
+                    .event_ids
+                    .iter()
+                    .all(|id| silent.contains(id.as_str()))
+        };
+        Ok(self.alerts.iter().filter(is_hidden).collect())
+    }
+}
+
+/// The proposals for an alert, and for each the other alerts that it would hide.
+struct Shown<'a> {
+    alert: &'a Stored,
+    tuning: &'a Tuning,
+    hidden: &'a [Vec<&'a Other>],
+    others: &'a Others,
+}
+
+impl Shown<'_> {
+    fn json(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        if let Some(why) = self.tuning.why_none() {
+            writeln!(
+                out,
+                "{}",
+                json!({"alert_id": self.alert.alert_id, "why_none": why})
+            )?;
+        }
+        for (proposal, hidden) in self.tuning.proposals.iter().zip(self.hidden) {
+            let selection: BTreeMap<&str, &str> = proposal
+                .selection
+                .iter()
+                .map(|one| (one.field, one.value.as_str()))
+                .collect();
+            let examples: Vec<&str> = hidden
+                .iter()
+                .take(EXAMPLES_MAX)
+                .map(|other| other.alert_id.as_str())
+                .collect();
+            let line = json!({
+                "alert_id": self.alert.alert_id,
+                "id": proposal.id,
+                "sentence": proposal.sentence,
+                "selection": selection,
+                "hides": hidden.len(),
+                "hides_of": self.others.alerts.len(),
+                "examples": examples,
+                "yaml": proposal.yaml,
+            });
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn table(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let alert = self.alert;
+        writeln!(out, "alert {}", inert(&alert.alert_id))?;
+        writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
+        if let Some(why) = self.tuning.why_none() {
+            writeln!(out, "\nnothing can be proposed: {why}")?;
+        }
+        let all = self.others.alerts.len();
+        for (at, (proposal, hidden)) in self.tuning.proposals.iter().zip(self.hidden).enumerate() {
+            writeln!(out, "\n{}. {}", at + 1, proposal.sentence)?;
+            writeln!(
+                out,
+                "   would also hide {} of {all} other alerts of this rule",
+                hidden.len()
+            )?;
+            for other in hidden.iter().take(EXAMPLES_MAX) {
+                let told = format!("{} {}", other.alert_id, other.told);
+                writeln!(out, "     {}", paint(FAINT, &inert(&told)))?;
+            }
+        }
+        if self.others.is_cut {
+            writeln!(
+                out,
+                "\nonly the newest {ALERTS_MAX} other alerts were looked at"
+            )?;
+        }
+        for kept in &self.tuning.kept_out {
+            let said = format!(
+                "never left out: {} {}, for which the rule itself asks",
+                kept.called, kept.value
+            );
+            writeln!(out, "\n{}", paint(FAINT, &inert(&said)))?;
+        }
+        Ok(())
+    }
+}
