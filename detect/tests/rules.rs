@@ -1,19 +1,61 @@
-//! Every rule of ours: loaded, compiled, its cases come out as they say, and it is documented.
+//! Every rule and correlation of ours: loaded, compiled, its cases come out as they say, and it is documented.
 
-use detect::rules::{builtin, builtin_files};
-use sigma::Ruleset;
-use sigma::rule::check_cases;
+use detect::rules::builtin;
+use sigma::rule::{Case, check_cases_with, check_correlation};
+use sigma::{Catalogue, Ruleset};
+
+fn compiled() -> (Catalogue, Ruleset) {
+    let mut catalogue = builtin();
+    let rules = Ruleset::compile(&mut catalogue);
+    let rejected: Vec<String> = catalogue.rejected.iter().map(ToString::to_string).collect();
+    assert!(rejected.is_empty(), "{rejected:#?}");
+    (catalogue, rules)
+}
+
+/// What one of ours says of itself.
+struct Said<'a> {
+    file: &'a str,
+    label: &'a str,
+    cases: &'a [Case],
+    check_first: &'a [String],
+    blind_spots: &'a [String],
+    is_described: bool,
+}
+
+/// What alerts; the others are there to be counted.
+fn all(rules: &Ruleset) -> Vec<Said<'_>> {
+    let of_rules = rules.rules().iter().filter(|rule| !rule.only_counted);
+    let of_rules = of_rules.map(|rule| Said {
+        file: &rule.file,
+        label: &rule.label,
+        cases: &rule.cases,
+        check_first: &rule.check_first,
+        blind_spots: &rule.blind_spots,
+        is_described: rule.sigma.level.is_some() && rule.sigma.description.is_some(),
+    });
+    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let correlations = rules.correlations().iter().filter(|one| alerting(&one.id));
+    let of_correlations = correlations.map(|one| Said {
+        file: &one.file,
+        label: &one.label,
+        cases: &one.cases,
+        check_first: &one.check_first,
+        blind_spots: &one.blind_spots,
+        is_described: one.sigma.level.is_some() && one.sigma.description.is_some(),
+    });
+    of_rules.chain(of_correlations).collect()
+}
 
 #[test]
 fn every_rule_passes_its_cases() {
-    let catalogue = builtin();
-    let rejected: Vec<String> = catalogue.rejected.iter().map(ToString::to_string).collect();
-    assert!(rejected.is_empty(), "{rejected:#?}");
-    assert_eq!(catalogue.loaded.len(), builtin_files().count());
-    let failures: Vec<String> = catalogue
-        .loaded
-        .iter()
-        .flat_map(check_cases)
+    let (catalogue, rules) = compiled();
+    let labelled = catalogue.loaded.iter().filter(|rule| !rule.only_counted);
+    let of_rules = labelled.flat_map(|rule| check_cases_with(rule, &catalogue.extension));
+    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let correlations = rules.correlations().iter().filter(|one| alerting(&one.id));
+    let of_correlations = correlations.flat_map(|one| check_correlation(one, &rules));
+    let failures: Vec<String> = of_rules
+        .chain(of_correlations)
         .map(|failure| failure.to_string())
         .collect();
     assert!(failures.is_empty(), "{failures:#?}");
@@ -21,28 +63,21 @@ fn every_rule_passes_its_cases() {
 
 #[test]
 fn every_rule_says_what_to_check_and_what_it_cannot_see() {
-    let mut catalogue = builtin();
-    let rules = Ruleset::compile(&mut catalogue);
-    assert!(catalogue.rejected.is_empty());
-    for rule in rules.rules() {
-        assert!(!rule.check_first.is_empty(), "{}", rule.file);
-        assert!(!rule.blind_spots.is_empty(), "{}", rule.file);
+    let (_, rules) = compiled();
+    for said in all(&rules) {
+        assert!(!said.check_first.is_empty(), "{}", said.file);
+        assert!(!said.blind_spots.is_empty(), "{}", said.file);
+        assert!(said.is_described, "{}", said.file);
+    }
+    for statement in rules.statements() {
         assert!(
-            !rule.techniques.is_empty() && !rule.tactics.is_empty(),
+            statement.label.starts_with("SIGMA-")
+                || !statement.techniques.is_empty() && !statement.tactics.is_empty(),
             "{}",
-            rule.file
-        );
-        assert!(
-            rule.sigma.level.is_some() && rule.sigma.description.is_some(),
-            "{}",
-            rule.file
+            statement.label
         );
     }
-    let mut labels: Vec<&str> = rules
-        .rules()
-        .iter()
-        .map(|rule| rule.label.as_str())
-        .collect();
+    let mut labels: Vec<&str> = all(&rules).iter().map(|said| said.label).collect();
     labels.sort_unstable();
     // None is given twice, and none is left out.
     let expected: Vec<String> = (1..=labels.len())
@@ -53,12 +88,14 @@ fn every_rule_says_what_to_check_and_what_it_cannot_see() {
 
 #[test]
 fn every_rule_has_a_case_that_fires_and_a_near_miss() {
-    for rule in builtin().loaded {
-        for expected in [0, 1] {
+    let (_, rules) = compiled();
+    for said in all(&rules) {
+        for fires in [false, true] {
             assert!(
-                rule.cases.iter().any(|case| case.alerts == expected),
-                "{} has no case with {expected} alerts",
-                rule.file
+                said.cases.iter().any(|case| (case.alerts > 0) == fires),
+                "{} {} lacks a case",
+                said.file,
+                said.label
             );
         }
     }

@@ -56,20 +56,19 @@ impl Correlations {
         self.silent.contains(id)
     }
 
-    /// The fields that correlations ask of the records of a rule; none if no correlation refers to it.
-    pub fn fields(&self, rule_id: &str) -> Option<BTreeSet<Arc<str>>> {
-        let referring = self.referring.get(rule_id)?;
-        let members = referring
-            .iter()
-            .map(|(definition, member)| &self.definitions[*definition].members[*member]);
-        let fields = members.flat_map(|member| member.group.iter().chain(&member.value));
-        Some(fields.cloned().collect())
-    }
-
-    /// Longest span, in microseconds.
-    pub fn span_us_max(&self) -> i64 {
-        let spans = self.definitions.iter().map(|definition| definition.span_us);
-        spans.max().unwrap_or(0)
+    /// The fields that correlations ask of the matches that go by `id`; none if no correlation refers to them.
+    pub fn fields(&self, id: &str) -> Option<BTreeSet<Arc<str>>> {
+        let mut fields = BTreeSet::new();
+        for (definition, member) in self.referring.get(id)? {
+            let definition = &self.definitions[*definition];
+            let member = &definition.members[*member];
+            fields.extend(member.group.iter().chain(&member.value).cloned());
+            // What a rule makes of its own matches is about a record: who counts that may ask for the rest of it.
+            if definition.is_of_records() && definition.id != member.id {
+                fields.extend(self.fields(&definition.id).unwrap_or_default());
+            }
+        }
+        Some(fields)
     }
 
     /// Where a rule or correlation is counted: the correlation, and its place among the members.
@@ -92,6 +91,7 @@ impl Correlations {
             tenant_id: Arc::clone(&key.tenant_id),
             group: group(definition, key, outcome),
             is_ordered: matches!(definition.test, Test::Ordered(_)),
+            is_of_records: definition.is_of_records(),
             outcome: outcome.clone(),
         }
     }

@@ -172,6 +172,14 @@ impl Definition {
         time_us.div_euclid(period_us).saturating_mul(period_us)
     }
 
+    /// True if it is what a rule asks of its own matches: its outcomes are about a record.
+    pub(crate) fn is_of_records(&self) -> bool {
+        matches!(
+            self.test,
+            Test::FirstSeen { .. } | Test::Travel(_) | Test::Any
+        )
+    }
+
     /// True if values of signals are asked for; those without are left out.
     pub(crate) fn needs_value(&self) -> bool {
         !matches!(

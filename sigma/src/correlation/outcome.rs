@@ -18,6 +18,8 @@ pub struct Found {
     pub group: Vec<(Arc<str>, Arc<str>)>,
     /// True if signals come in the order of the rules, so that the last one tells whom it is about.
     pub is_ordered: bool,
+    /// True if it is about the last of its records, which tells more than the group.
+    pub is_of_records: bool,
     /// What was found.
     pub outcome: Outcome,
 }
@@ -118,13 +120,17 @@ impl Found {
 
     /// What a correlation sees that refers to this one: a signal at the time at which it first held.
     pub(super) fn as_signal(&self) -> Signal {
+        let mut fields = self.group.clone();
+        if let (true, Some(last)) = (self.is_of_records, self.outcome.signals.last()) {
+            fields.extend(last.fields.iter().cloned());
+        }
         Signal {
             id: u128::from_str_radix(&self.id, 16).unwrap_or_default(),
             tenant_id: Arc::clone(&self.tenant_id),
             rule_id: Arc::clone(&self.correlation),
             time_us: self.outcome.fired_us,
             accepted_time_us: self.accepted_time_us(),
-            fields: self.group.clone().into(),
+            fields: fields.into(),
             subject: self.subject(),
             evidence: self.evidence().into(),
         }
