@@ -258,3 +258,36 @@ fn an_early_block_prevents_the_steps_that_follow() {
     // Microsoft's alert comes all the same.
     assert_eq!(ended(StoryStep::AlertRaised).ending, Ending::Succeeded);
 }
+
+/// A hash of everything that is published of seed 1: bodies, places and times, in order.
+fn fingerprint(config: &SimulatorConfig) -> String {
+    let mut world = World::new(config, 0);
+    let mut parts: Vec<String> = Vec::new();
+    for one in published(&mut world, 1) {
+        parts.push(match one {
+            Publication::Message(one) => format!("{} {} {}", one.partition, one.at_us, one.body),
+            Publication::Blob(one) => format!("{} {} {}", one.content_id, one.created_us, one.body),
+            Publication::Alert(alert) => alert.to_string(),
+        });
+    }
+    schemas::ids::hex(&parts.iter().map(String::as_bytes).collect::<Vec<_>>())
+}
+
+/// The demonstration and the fault tests rely on these very records.
+#[test]
+fn the_ordinary_day_and_the_first_story_of_seed_1_are_what_they_have_always_been() {
+    let ordinary = SimulatorConfig {
+        story: false,
+        ..SimulatorConfig::default()
+    };
+    let pinned = [
+        (
+            SimulatorConfig::default(),
+            "2a9352633da2dc9501dd60f5043b4dd5",
+        ),
+        (ordinary, "8336d8539547a7f35bf9d214b0c6acc2"),
+    ];
+    for (config, expected) in pinned {
+        assert_eq!(fingerprint(&config), expected);
+    }
+}
