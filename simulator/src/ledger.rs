@@ -23,15 +23,8 @@ impl Ledger {
 
     /// The ledger as JSON: per feed the count of distinct ids and of deliveries, and the sorted ids if asked for.
     pub(crate) fn to_json(&self, with_ids: bool) -> Value {
-        let feeds = [
-            Feed::Signins,
-            Feed::DirectoryAudits,
-            Feed::RiskEvents,
-            Feed::M365Activity,
-            Feed::GraphAlerts,
-        ];
         let mut out = Map::new();
-        for feed in feeds {
+        for feed in Feed::ALL {
             let ids = self.ids.get(&feed);
             let mut entry = json!({
                 "count": ids.map_or(0, BTreeSet::len),
@@ -46,9 +39,7 @@ impl Ledger {
                     ),
                 );
             }
-            if let Value::String(name) = json!(feed) {
-                out.insert(name, entry);
-            }
+            out.insert(feed.name().to_owned(), entry);
         }
         Value::Object(out)
     }

@@ -23,7 +23,7 @@ use outbox::{ContentType, DUPLICATE_AFTER_S_MAX, Feed, Outbox, Publication};
 use places::Origin;
 use records::TenantFacts;
 use records::directory_audit::DirectoryAudit;
-use records::sign_in::{self, Outcome, SignIn};
+use records::sign_in::{self, Manner, Outcome, SignIn};
 use users::{DOMAIN, User};
 
 use crate::config::SimulatorConfig;
@@ -150,9 +150,7 @@ impl World {
         self.agenda.insert((at_us, self.planned), happening);
     }
 
-    /// Records a person's sign-in in Entra, and an interactive one in the unified audit log too.
-    ///
-    /// Returns the ids of the records.
+    /// Records a person's sign-in; returns the ids of the records.
     fn record_sign_in(
         &mut self,
         user: usize,
@@ -160,46 +158,74 @@ impl World {
         name: &[&str],
         seen: &Seen<'_>,
     ) -> Vec<String> {
-        let name = name.join("/");
-        let id = self.chance.uuid(&["sign-in", &name]);
-        let facts = SignIn {
-            id: &id,
-            at_us: seen.at_us,
-            user: &self.users[user],
+        let user = &self.users[user];
+        record_sign_in(
+            &mut self.outbox,
+            &self.tenant,
+            self.chance,
+            user,
             origin,
-            app: seen.app,
-            outcome: seen.outcome,
-            interactive: seen.interactive,
-            session_id: seen.session_id,
-            correlation_id: &self.chance.uuid(&["correlation", &name]),
-            token_id: &self.chance.hex(&["token", &name])[..22],
-        };
-        let record = sign_in::user_sign_in(&self.tenant, &facts);
-        let mut ids = vec![id.clone()];
-        if seen.interactive {
-            let logon_id = self.chance.uuid(&["logon", &name]);
-            let logon = sign_in::logon(&self.tenant, &logon_id, &facts);
-            self.outbox.send_to_activity(
-                ContentType::AzureActiveDirectory,
-                &logon_id,
-                &logon,
-                seen.at_us,
-            );
-            ids.push(logon_id);
-        }
-        self.outbox
-            .send_to_hub(Feed::Signins, &id, record, seen.at_us);
-        ids
+            name,
+            seen,
+        )
     }
 }
 
 /// What is seen of a sign-in besides who and from where.
 struct Seen<'a> {
     at_us: i64,
-    app: places::App,
+    app: places::App<'a>,
     outcome: Outcome,
     interactive: bool,
     session_id: &'a str,
+    manner: Manner,
+}
+
+/// Records a sign-in in Entra, and an interactive one in the unified audit log too; returns the ids of the records.
+fn record_sign_in(
+    outbox: &mut Outbox,
+    tenant: &TenantFacts,
+    chance: Chance,
+    user: &User,
+    origin: &Origin,
+    name: &[&str],
+    seen: &Seen<'_>,
+) -> Vec<String> {
+    let name = name.join("/");
+    let id = chance.uuid(&["sign-in", &name]);
+    let facts = SignIn {
+        id: &id,
+        at_us: seen.at_us,
+        user,
+        origin,
+        app: seen.app,
+        outcome: seen.outcome,
+        interactive: seen.interactive,
+        manner: seen.manner,
+        session_id: seen.session_id,
+        correlation_id: &chance.uuid(&["correlation", &name]),
+        token_id: &token_id(chance, &name),
+    };
+    let record = sign_in::user_sign_in(tenant, &facts);
+    let mut ids = vec![id.clone()];
+    if seen.interactive {
+        let logon_id = chance.uuid(&["logon", &name]);
+        let logon = sign_in::logon(tenant, &logon_id, &facts);
+        outbox.send_to_activity(
+            ContentType::AzureActiveDirectory,
+            &logon_id,
+            &logon,
+            seen.at_us,
+        );
+        ids.push(logon_id);
+    }
+    outbox.send_to_hub(Feed::Signins, &id, record, seen.at_us);
+    ids
+}
+
+/// The unique token identifier of a sign-in, by its name.
+fn token_id(chance: Chance, name: &str) -> String {
+    chance.hex(&["token", name])[..22].to_owned()
 }
 
 /// Sends a directory audit on its way in both feeds; returns the ids of its records.
@@ -209,14 +235,8 @@ fn record_audit(
     chance: Chance,
     audit: &DirectoryAudit<'_>,
 ) -> Vec<String> {
-    let id = audit.id();
+    let id = record_diagnostic_audit(outbox, tenant, audit);
     let activity_id = chance.uuid(&["audit", &id]);
-    outbox.send_to_hub(
-        Feed::DirectoryAudits,
-        &id,
-        audit.diagnostic(tenant),
-        audit.at_us,
-    );
     let record = audit.activity(tenant, &activity_id);
     outbox.send_to_activity(
         ContentType::AzureActiveDirectory,
@@ -225,6 +245,18 @@ fn record_audit(
         audit.at_us,
     );
     vec![id, activity_id]
+}
+
+/// The same for services of Entra that write no unified audit record; returns the id of the record.
+fn record_diagnostic_audit(
+    outbox: &mut Outbox,
+    tenant: &TenantFacts,
+    audit: &DirectoryAudit<'_>,
+) -> String {
+    let id = audit.id();
+    let record = audit.diagnostic(tenant);
+    outbox.send_to_hub(Feed::DirectoryAudits, &id, record, audit.at_us);
+    id
 }
 
 #[cfg(test)]

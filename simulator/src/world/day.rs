@@ -7,10 +7,10 @@ use super::chance::Chance;
 use super::moment::{HOUR_US, MINUTE_US, SECOND_US};
 use super::outbox::{ContentType, Feed};
 use super::places::{APPS, OUTLOOK_WEB};
-use super::records::directory_audit::{DirectoryAudit, Initiator};
+use super::records::directory_audit::{DirectoryAudit, Initiator, Values};
 use super::records::files::{self, FileOperation};
 use super::records::mail::{self, Mailbox};
-use super::records::sign_in::{self, ApplicationSignIn, Outcome};
+use super::records::sign_in::{self, ApplicationSignIn, Manner, Outcome};
 use super::users::{InboxRule, Kind, User};
 use super::{Happening, Seen, World, record_audit};
 use crate::config::SimulatorConfig;
@@ -285,6 +285,7 @@ impl World {
             outcome,
             interactive,
             session_id: &session_id,
+            manner: Manner::Usual,
         };
         self.record_sign_in(user, &origin, &["day", kind, &name[0], &name[1]], &seen);
     }
@@ -388,6 +389,8 @@ impl World {
             target_id: &target.id,
             target_name: &target.principal_name,
             changes: &[(property, old, new)],
+            values: Values::Texts,
+            further_targets: &[],
             user_agent: person.origin.device.user_agent,
             correlation_id: &self.chance.uuid(&["administered", &name]),
         };

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::chance::Chance;
@@ -25,14 +24,38 @@ const LATE_BLOB_OF: u128 = 6;
 const LATE_BLOB_MINUTES_MAX: u128 = 60;
 
 /// A feed, by the table that it fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feed {
     Signins,
     DirectoryAudits,
     RiskEvents,
+    GraphActivity,
     M365Activity,
     GraphAlerts,
+}
+
+impl Feed {
+    /// Every feed.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Signins,
+        Self::DirectoryAudits,
+        Self::RiskEvents,
+        Self::GraphActivity,
+        Self::M365Activity,
+        Self::GraphAlerts,
+    ];
+
+    /// Its name, which is that of the table that it fills.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Signins => "signins",
+            Self::DirectoryAudits => "directory_audits",
+            Self::RiskEvents => "risk_events",
+            Self::GraphActivity => "graph_activity",
+            Self::M365Activity => "m365_activity",
+            Self::GraphAlerts => "graph_alerts",
+        }
+    }
 }
 
 /// A content type of the Management Activity API.

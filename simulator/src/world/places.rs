@@ -66,6 +66,16 @@ pub(crate) const ATTACKER_PROXY: Place =
 /// Where the stolen session is used from.
 pub(crate) const ATTACKER_DESK: Place = place("Lagos", "Lagos", "NG", (6.45, 3.39), 64_511);
 
+/// Where the malicious application's server stands.
+pub(crate) const ATTACKER_SERVER: Place =
+    place("Ashburn", "Virginia", "US", (39.04, -77.49), 64_508);
+
+/// Where rented machines guess passwords.
+pub(crate) const RENTED_MACHINES: Place = place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_509);
+
+/// Where somebody sends prompts from at night.
+pub(crate) const PROMPT_SENDER: Place = place("Medan", "North Sumatra", "ID", (3.6, 98.67), 64_507);
+
 /// What the tenant's people use.
 pub(crate) const DEVICES: &[Device] = &[
     Device {
@@ -104,17 +114,25 @@ pub(crate) const SCRIPT_DEVICE: Device = Device {
     managed: false,
 };
 
+/// What Entra sees of a mail client that hands over the password.
+pub(crate) const MAIL_CLIENT: Device = Device {
+    operating_system: "",
+    browser: "",
+    user_agent: "BAV2ROPC",
+    managed: false,
+};
+
 /// An application that is signed in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct App {
-    pub(crate) id: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) resource_id: &'static str,
-    pub(crate) resource: &'static str,
+pub(crate) struct App<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) resource_id: &'a str,
+    pub(crate) resource: &'a str,
 }
 
 /// The portal of Microsoft 365.
-pub(crate) const OFFICE_HOME: App = App {
+pub(crate) const OFFICE_HOME: App<'static> = App {
     id: "4765445b-32c6-49b0-83e6-1d93765276ca",
     name: "OfficeHome",
     resource_id: "4765445b-32c6-49b0-83e6-1d93765276ca",
@@ -122,15 +140,34 @@ pub(crate) const OFFICE_HOME: App = App {
 };
 
 /// Outlook on the web.
-pub(crate) const OUTLOOK_WEB: App = App {
+pub(crate) const OUTLOOK_WEB: App<'static> = App {
     id: "9199bf20-a13f-4107-85dc-02114787ef48",
     name: "One Outlook Web",
     resource_id: "00000002-0000-0ff1-ce00-000000000000",
     resource: "Office 365 Exchange Online",
 };
 
+/// Mailboxes, as mail clients open them.
+pub(crate) const EXCHANGE: App<'static> = App {
+    id: "00000002-0000-0ff1-ce00-000000000000",
+    name: "Office 365 Exchange Online",
+    resource_id: "00000002-0000-0ff1-ce00-000000000000",
+    resource: "Office 365 Exchange Online",
+};
+
+/// The portal in which the tenant is administered.
+pub(crate) const ADMIN_PORTAL: App<'static> = App {
+    id: "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
+    name: "Azure Portal",
+    resource_id: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    resource: "Windows Azure Service Management API",
+};
+
+/// Id of Microsoft Graph as a resource.
+pub(crate) const GRAPH_RESOURCE: &str = "00000003-0000-0000-c000-000000000000";
+
 /// What ordinary people sign in to.
-pub(crate) const APPS: &[App] = &[
+pub(crate) const APPS: &[App<'static>] = &[
     OFFICE_HOME,
     OUTLOOK_WEB,
     App {

@@ -2,8 +2,10 @@
 //!
 //! | file | shape |
 //! |---|---|
+//! | [`outcome`] | how a sign-in ends, in the words of each feed |
 //! | [`sign_in`] | Entra sign-ins in diagnostic settings |
 //! | [`directory_audit`] | Entra directory audits, in diagnostic settings and in the unified audit log |
+//! | [`graph_activity`] | requests to Microsoft Graph in diagnostic settings |
 //! | [`risk_event`] | Entra risk detections in diagnostic settings |
 //! | [`mail`] | Exchange records of the unified audit log |
 //! | [`files`] | file and conversation records of the unified audit log |
@@ -12,7 +14,9 @@
 pub(crate) mod alert;
 pub(crate) mod directory_audit;
 pub(crate) mod files;
+pub(crate) mod graph_activity;
 pub(crate) mod mail;
+pub(crate) mod outcome;
 pub(crate) mod risk_event;
 pub(crate) mod sign_in;
 

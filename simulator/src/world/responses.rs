@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::outbox::ContentType;
-use super::records::directory_audit::{Change, DirectoryAudit, Initiator};
+use super::records::directory_audit::{Change, DirectoryAudit, Initiator, Values};
 use super::records::mail::{self, Mailbox};
 use super::{World, record_audit};
 
@@ -110,6 +110,8 @@ impl World {
             target_id: &target.id,
             target_name: &target.principal_name,
             changes,
+            values: Values::Texts,
+            further_targets: &[],
             user_agent: "",
             correlation_id: &chance.uuid(&["response", &serial]),
         };

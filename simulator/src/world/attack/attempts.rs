@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::places::OFFICE_HOME;
 use super::super::records::mail::{self, Mailbox};
-use super::super::records::sign_in::Outcome;
+use super::super::records::sign_in::{Manner, Outcome};
 use super::super::users::User;
 use super::super::{ContentType, Seen, World};
 use super::{Attempt, Ending, Happened, Story};
@@ -50,6 +50,7 @@ impl World {
             outcome,
             interactive: false,
             session_id: &story.session_id,
+            manner: Manner::Usual,
         };
         let name = ["attempt", "refresh", &serial.to_string()];
         let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);
@@ -74,6 +75,7 @@ impl World {
             outcome,
             interactive: true,
             session_id: &self.chance.uuid(&["attempt", "session", &serial]),
+            manner: Manner::Usual,
         };
         let name = ["attempt", "sign-in", &serial];
         let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);

@@ -3,11 +3,11 @@
 use super::super::outbox::Feed;
 use super::super::places::{OFFICE_HOME, OUTLOOK_WEB, Origin};
 use super::super::records::alert::{self, Alert};
-use super::super::records::directory_audit::{Change, DirectoryAudit, Initiator};
+use super::super::records::directory_audit::{Change, DirectoryAudit, Initiator, Values};
 use super::super::records::files::{self, FileOperation};
 use super::super::records::mail::{self, Mailbox};
 use super::super::records::risk_event::{self, RiskEvent};
-use super::super::records::sign_in::Outcome;
+use super::super::records::sign_in::{Manner, Outcome};
 use super::super::users::InboxRule;
 use super::super::{ContentType, Seen, World, record_audit};
 use super::attempts::{forwarding, hiding};
@@ -102,6 +102,7 @@ impl World {
             outcome,
             interactive: phished,
             session_id: &story.session_id,
+            manner: Manner::Usual,
         };
         let kind = if phished { "phished" } else { "replayed" };
         let ids = self.record_sign_in(
@@ -217,6 +218,8 @@ impl World {
             target_id,
             target_name,
             changes,
+            values: Values::Texts,
+            further_targets: &[],
             user_agent: story.desk.device.user_agent,
             correlation_id: &self.chance.uuid(&["story audit", activity]),
         };

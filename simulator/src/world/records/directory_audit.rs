@@ -24,6 +24,47 @@ pub(crate) enum Initiator<'a> {
 /// A property that changed: name, old value, new value, as plain text.
 pub(crate) type Change<'a> = (&'a str, &'a str, &'a str);
 
+/// How diagnostic settings write the values of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Every value as a text.
+    Texts,
+    /// Lists and objects, which are JSON already, as they are; an empty value as none; others as texts.
+    Typed,
+}
+
+impl Values {
+    fn write(self, value: &str) -> Value {
+        match self {
+            Self::Typed if value.is_empty() => Value::Null,
+            Self::Typed if value.starts_with(['[', '{']) => json!(value),
+            // Values are JSON text inside the JSON.
+            _ => json!(json!(value).to_string()),
+        }
+    }
+}
+
+/// A further object that an audit names, in diagnostic settings only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl Target<'_> {
+    fn resource(&self, changes: Vec<Value>) -> Value {
+        let is_user = self.kind == "User";
+        json!({
+            "id": self.id,
+            "displayName": (!is_user).then_some(self.name),
+            "type": self.kind,
+            "userPrincipalName": is_user.then_some(self.name),
+            "modifiedProperties": changes,
+        })
+    }
+}
+
 /// The facts of a directory audit.
 pub(crate) struct DirectoryAudit<'a> {
     pub(crate) number: u128,
@@ -38,6 +79,8 @@ pub(crate) struct DirectoryAudit<'a> {
     pub(crate) target_id: &'a str,
     pub(crate) target_name: &'a str,
     pub(crate) changes: &'a [Change<'a>],
+    pub(crate) values: Values,
+    pub(crate) further_targets: &'a [Target<'a>],
     pub(crate) user_agent: &'a str,
     pub(crate) correlation_id: &'a str,
 }
@@ -56,11 +99,20 @@ impl DirectoryAudit<'_> {
             .changes
             .iter()
             .map(|(name, old, new)| {
-                // Values are JSON text inside the JSON.
-                json!({"displayName": name, "oldValue": json!(old).to_string(), "newValue": json!(new).to_string()})
+                json!({"displayName": name, "oldValue": self.values.write(old), "newValue": self.values.write(new)})
             })
             .collect();
-        let is_user = self.target_type == "User";
+        let first = Target {
+            kind: self.target_type,
+            id: self.target_id,
+            name: self.target_name,
+        };
+        let mut targets = vec![first.resource(changes)];
+        targets.extend(
+            self.further_targets
+                .iter()
+                .map(|one| one.resource(Vec::new())),
+        );
         let properties = json!({
             "id": self.id(),
             "category": self.category,
@@ -72,13 +124,7 @@ impl DirectoryAudit<'_> {
             "loggedByService": self.service,
             "operationType": self.operation_type,
             "initiatedBy": self.initiated_by(),
-            "targetResources": [{
-                "id": self.target_id,
-                "displayName": (!is_user).then_some(self.target_name),
-                "type": self.target_type,
-                "userPrincipalName": is_user.then_some(self.target_name),
-                "modifiedProperties": changes,
-            }],
+            "targetResources": targets,
             "additionalDetails": [{"key": "User-Agent", "value": self.user_agent}],
         });
         let mut record = diagnostic(tenant, "AuditLogs", self.activity, properties);
@@ -125,7 +171,13 @@ impl DirectoryAudit<'_> {
 
     /// The record in the unified audit log.
     pub(crate) fn activity(&self, tenant: &TenantFacts, id: &str) -> Map<String, Value> {
-        let operation = format!("{}.", self.activity);
+        // One activity ends with a blank, and has no period in either feed.
+        let period = if self.activity.ends_with(' ') {
+            ""
+        } else {
+            "."
+        };
+        let operation = format!("{}{period}", self.activity);
         let (user_id, user_key, user_type, ip) = match &self.initiator {
             Initiator::Person(user, ip) => (user.principal_name.clone(), user.key(), 0, *ip),
             Initiator::Application {

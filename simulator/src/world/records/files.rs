@@ -1,6 +1,6 @@
 //! File and conversation records of the unified audit log.
 //!
-//! Source: Office 365 Management Activity API schema, record types 6 and 25.
+//! Source: Office 365 Management Activity API schema, record types 6, 14 and 25.
 
 use serde_json::{Map, Value, json};
 
@@ -58,6 +58,90 @@ pub(crate) fn file(tenant: &TenantFacts, facts: &FileOperation<'_>) -> Map<Strin
             "AppAccessContext": {"AADSessionId": facts.session_id, "CorrelationId": facts.id},
         }),
     );
+    record
+}
+
+/// Where a file of a person lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// In the site of their department.
+    Department,
+    /// In their own `OneDrive`.
+    Own,
+}
+
+/// The facts of something done with a file of a library, with the ids that SharePoint gives it.
+pub(crate) struct LibraryOperation<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) at_us: i64,
+    pub(crate) operation: &'a str,
+    /// 6 for files, 14 for sharing.
+    pub(crate) record_type: u32,
+    pub(crate) user: &'a User,
+    pub(crate) origin: &'a Origin,
+    pub(crate) session_id: &'a str,
+    pub(crate) library: Library,
+    pub(crate) file: &'a str,
+    pub(crate) item_id: &'a str,
+}
+
+/// An operation on a file of a library; `members` are those that this operation has besides.
+pub(crate) fn library_file(
+    tenant: &TenantFacts,
+    facts: &LibraryOperation<'_>,
+    members: Value,
+) -> Map<String, Value> {
+    let own = facts.library == Library::Own;
+    let common = Common {
+        id: facts.id,
+        at_us: facts.at_us,
+        operation: facts.operation,
+        record_type: facts.record_type,
+        workload: if own { "OneDrive" } else { "SharePoint" },
+        result: "Succeeded",
+        user_id: &facts.user.principal_name,
+        user_key: &format!(
+            "i:0h.f|membership|{}@live.com",
+            facts.user.key().to_lowercase()
+        ),
+        user_type: 0,
+    };
+    let person = facts.user.principal_name.replace(['.', '@'], "_");
+    let (site, folder) = if own {
+        (
+            format!("https://harbour-my.sharepoint.example/personal/{person}/"),
+            "Documents",
+        )
+    } else {
+        (
+            format!(
+                "https://harbour.sharepoint.example/sites/{}/",
+                facts.user.department
+            ),
+            "Shared Documents",
+        )
+    };
+    let extension = facts.file.rsplit('.').next().unwrap_or_default();
+    let mut record = common.record(tenant);
+    extend(
+        &mut record,
+        json!({
+            "ClientIP": facts.origin.ip,
+            "ObjectId": format!("{site}{folder}/{}", facts.file),
+            "SiteUrl": site,
+            "SourceRelativeUrl": folder,
+            "SourceFileName": facts.file,
+            "SourceFileExtension": extension,
+            "ListItemUniqueId": facts.item_id,
+            "ItemType": "File",
+            "EventSource": "SharePoint",
+            "UserAgent": facts.origin.device.user_agent,
+            "CorrelationId": facts.id,
+            "HighPriorityMediaProcessing": false,
+            "AppAccessContext": {"AADSessionId": facts.session_id, "CorrelationId": facts.id},
+        }),
+    );
+    extend(&mut record, members);
     record
 }
 

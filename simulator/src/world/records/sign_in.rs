@@ -5,63 +5,21 @@
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use super::outcome::Outcome;
 use super::{Common, TenantFacts, diagnostic, extend, location, named_values};
 use crate::world::moment;
 use crate::world::places::{App, Origin};
 use crate::world::users::User;
 
-/// How a sign-in ends.
+/// How a person proves who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Success,
-    /// The password is wrong.
-    BadPassword,
-    /// The account is blocked.
-    Disabled,
-    /// The session was revoked.
-    Revoked,
-}
-
-impl Outcome {
-    /// The AADSTS code.
-    pub(crate) const fn code(self) -> u32 {
-        match self {
-            Self::Success => 0,
-            Self::BadPassword => 50_126,
-            Self::Disabled => 50_057,
-            Self::Revoked => 50_173,
-        }
-    }
-
-    /// What Entra says of the code.
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Self::Success => "Other.",
-            Self::BadPassword => {
-                "Error validating credentials due to invalid username or password."
-            }
-            Self::Disabled => "The user account is disabled.",
-            Self::Revoked => {
-                "The provided grant has expired due to it being revoked, a fresh auth token is needed. \
-                 The user might have changed or reset their password."
-            }
-        }
-    }
-
-    /// The name by which the unified audit log knows the code.
-    const fn logon_error(self) -> &'static str {
-        match self {
-            Self::Success => "",
-            Self::BadPassword => "InvalidUserNameOrPassword",
-            Self::Disabled => "UserDisabled",
-            Self::Revoked => "FreshTokenNeeded",
-        }
-    }
-
-    /// Whether it is the success.
-    pub(crate) fn succeeded(self) -> bool {
-        self == Self::Success
-    }
+pub(crate) enum Manner {
+    /// With password and second factor, or with what an earlier sign-in has left.
+    Usual,
+    /// A mail client hands over the password, and nothing else is asked for.
+    PasswordOnly,
+    /// With the password, and a prompt is sent to the phone.
+    Prompted,
 }
 
 /// The facts of a person's sign-in.
@@ -70,9 +28,10 @@ pub(crate) struct SignIn<'a> {
     pub(crate) at_us: i64,
     pub(crate) user: &'a User,
     pub(crate) origin: &'a Origin,
-    pub(crate) app: App,
+    pub(crate) app: App<'a>,
     pub(crate) outcome: Outcome,
     pub(crate) interactive: bool,
+    pub(crate) manner: Manner,
     pub(crate) session_id: &'a str,
     pub(crate) correlation_id: &'a str,
     pub(crate) token_id: &'a str,
@@ -147,14 +106,15 @@ fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
 fn how(facts: &SignIn<'_>) -> Value {
     let code = facts.outcome.code();
     let device = facts.origin.device;
+    let password_only = facts.manner == Manner::PasswordOnly;
     json!({
         "status": {
             "errorCode": code,
             "failureReason": facts.outcome.reason(),
-            "additionalDetails": facts.outcome.succeeded().then_some("MFA requirement satisfied by claim in the token"),
+            "additionalDetails": details(facts),
         },
         "isInteractive": facts.interactive,
-        "clientAppUsed": if facts.interactive { "Browser" } else { "Mobile Apps and Desktop clients" },
+        "clientAppUsed": client_app(facts),
         "userAgent": device.user_agent,
         "deviceDetail": {
             "deviceId": facts.origin.device_id,
@@ -167,8 +127,8 @@ fn how(facts: &SignIn<'_>) -> Value {
         "conditionalAccessStatus": "notApplied",
         "appliedConditionalAccessPolicies": [],
         "authenticationDetails": steps(facts),
-        "authenticationRequirement": "multiFactorAuthentication",
-        "authenticationProtocol": "none",
+        "authenticationRequirement": if password_only { "singleFactorAuthentication" } else { "multiFactorAuthentication" },
+        "authenticationProtocol": if password_only { "ropc" } else { "none" },
         "originalTransferMethod": "none",
         "incomingTokenType": if facts.interactive { "none" } else { "refreshToken" },
         "clientCredentialType": "none",
@@ -186,6 +146,25 @@ fn how(facts: &SignIn<'_>) -> Value {
     })
 }
 
+fn details(facts: &SignIn<'_>) -> Option<&'static str> {
+    match facts.manner {
+        Manner::Usual => facts
+            .outcome
+            .succeeded()
+            .then_some("MFA requirement satisfied by claim in the token"),
+        Manner::PasswordOnly => None,
+        Manner::Prompted => facts.outcome.second_factor(),
+    }
+}
+
+fn client_app(facts: &SignIn<'_>) -> &'static str {
+    match (facts.manner, facts.interactive) {
+        (Manner::PasswordOnly, _) => "IMAP4",
+        (_, true) => "Browser",
+        (_, false) => "Mobile Apps and Desktop clients",
+    }
+}
+
 fn steps(facts: &SignIn<'_>) -> Value {
     let step = |method: &str, detail: &str, succeeded: bool, result: &str, requirement: &str| {
         json!({
@@ -197,7 +176,7 @@ fn steps(facts: &SignIn<'_>) -> Value {
             "authenticationStepRequirement": requirement,
         })
     };
-    let password_was_right = facts.outcome != Outcome::BadPassword;
+    let password_was_right = facts.outcome.password_was_right();
     let password = step(
         "Password",
         "Password in the cloud",
@@ -209,17 +188,22 @@ fn steps(facts: &SignIn<'_>) -> Value {
         },
         "Primary authentication",
     );
+    let second = |succeeded: bool| {
+        step(
+            "Mobile app notification",
+            "Microsoft Authenticator",
+            succeeded,
+            facts.outcome.second_factor().unwrap_or_default(),
+            "Multifactor authentication",
+        )
+    };
     match (facts.interactive, facts.outcome) {
         (false, _) => json!([]),
-        (true, Outcome::Success) => {
-            let second = step(
-                "Mobile app notification",
-                "Microsoft Authenticator",
-                true,
-                "MFA completed in Azure AD",
-                "Multifactor authentication",
-            );
-            json!([password, second])
+        (true, Outcome::Success) if facts.manner != Manner::PasswordOnly => {
+            json!([password, second(true)])
+        }
+        (true, Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered) => {
+            json!([password, second(false)])
         }
         (true, _) => json!([password]),
     }
@@ -240,7 +224,11 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
         workload: "AzureActiveDirectory",
         result: if succeeded { "Success" } else { "Failed" },
         user_id: &facts.user.principal_name,
-        user_key: &facts.user.id,
+        user_key: if facts.outcome == Outcome::UnknownUser {
+            "Not Available"
+        } else {
+            &facts.user.id
+        },
         user_type: 0,
     };
     let mut record = common.record(tenant);
@@ -265,7 +253,7 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
             "ExtendedProperties": named_values(&[
                 ("ResultStatusDetail", if succeeded { "Success" } else { "UserError" }),
                 ("UserAgent", device.user_agent),
-                ("RequestType", if facts.interactive { "Login:login" } else { "OAuth2:Token" }),
+                ("RequestType", request_type(facts)),
             ]),
             "DeviceProperties": named_values(&[
                 ("OS", device.operating_system),
@@ -276,6 +264,18 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
         }),
     );
     record
+}
+
+fn request_type(facts: &SignIn<'_>) -> &'static str {
+    match (facts.manner, facts.outcome) {
+        (Manner::PasswordOnly, _) => "OAuth2:Token",
+        (
+            Manner::Prompted,
+            Outcome::Success | Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered,
+        ) => "SAS:ProcessAuth",
+        _ if facts.interactive => "Login:login",
+        _ => "OAuth2:Token",
+    }
 }
 
 /// The facts of an application's sign-in.
