@@ -1,9 +1,16 @@
 //! What the simulated tenant is like, and how fast its time runs.
 
+mod story_name;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::story_name::StoryName;
 use crate::error::SimulatorError;
 
+/// Users who are no ordinary members: break-glass, administrator, guest, synced.
+pub(crate) const SPECIAL_USERS: u32 = 4;
 /// Fewest users: the four special ones, a victim and company.
 pub const USERS_MIN: u32 = 8;
 /// Most users: all records are kept in memory.
@@ -14,6 +21,8 @@ pub const RECORDS_PER_USER_HOUR_MAX: u32 = 1_000;
 pub const RECORDS_MAX: u64 = 2_000_000;
 /// Latest delivery, in seconds: day and tail fit into one listing window of 24 h.
 pub const LATENESS_S_MAX: u32 = 3 * 3_600;
+/// Longest that anybody works, in hours.
+pub const WORK_HOURS_MAX: u32 = 8;
 /// Longest simulated day, in hours.
 pub const DAY_HOURS_MAX: u32 = 20;
 /// Fastest simulated time, in simulated seconds per wall second.
@@ -44,9 +53,11 @@ pub struct SimulatorConfig {
     pub ordinary_events_per_hour: u32,
     /// How long the simulated day lasts, in hours.
     pub day_hours: u32,
-    /// Whether the attack "adversary in the middle to business mail compromise" happens.
-    pub story: bool,
-    /// When the attack begins, in simulated minutes after the day began.
+    /// The attacks that happen, each once and to another person; empty for an ordinary day.
+    pub stories: Vec<StoryName>,
+    /// When the adversary in the middle begins, in simulated minutes after the day began.
+    ///
+    /// The other stories have times of their own, by seed.
     pub story_after_minutes: u32,
     /// How long the attacker waits between two rounds of attempts, in simulated seconds.
     pub attempt_every_s: u32,
@@ -97,7 +108,7 @@ impl Default for SimulatorConfig {
             users: 40,
             ordinary_events_per_hour: 12,
             day_hours: 8,
-            story: true,
+            stories: vec![StoryName::AdversaryInTheMiddle],
             story_after_minutes: 120,
             attempt_every_s: 240,
             event_hubs_lateness_s: Lateness { min: 60, max: 300 },
@@ -142,8 +153,9 @@ impl SimulatorConfig {
         }
         let planned = u64::from(self.users)
             * u64::from(self.ordinary_events_per_hour)
-            * u64::from(self.day_hours);
+            * u64::from(self.day_hours.min(WORK_HOURS_MAX));
         let others = [
+            ("stories", self.stories_fit()),
             ("ordinary_events_per_hour", planned <= RECORDS_MAX),
             ("speed", self.speed > 0.0 && self.speed <= SPEED_MAX),
             (
@@ -155,6 +167,21 @@ impl SimulatorConfig {
             .into_iter()
             .find(|(_, accepted)| !accepted)
             .map_or(Ok(()), |(key, _)| Err(SimulatorError::Setting { key }))
+    }
+
+    /// Whether each story is named once and finds a person of its own.
+    fn stories_fit(&self) -> bool {
+        let distinct: BTreeSet<StoryName> = self.stories.iter().copied().collect();
+        // The adversary in the middle has the first choice even where it does not happen, and the
+        // administrator needs nobody else.
+        let others = distinct.iter().filter(|story| {
+            !matches!(
+                story,
+                StoryName::AdversaryInTheMiddle | StoryName::RogueAdministrator
+            )
+        });
+        let members = self.users.saturating_sub(SPECIAL_USERS + 1) as usize;
+        distinct.len() == self.stories.len() && others.count() <= members
     }
 
     fn check_bounds(&self) -> Result<(), SimulatorError> {
@@ -198,7 +225,7 @@ impl SimulatorConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{SimulatorConfig, SimulatorError};
+    use super::{SimulatorConfig, SimulatorError, StoryName};
 
     #[test]
     fn the_defaults_are_accepted() {
@@ -223,5 +250,23 @@ mod tests {
             config.check(),
             Err(SimulatorError::Setting { key: "users" })
         ));
+    }
+
+    #[test]
+    fn every_story_happens_once_and_finds_a_person() {
+        let with = |stories: &[StoryName], users| SimulatorConfig {
+            stories: stories.to_vec(),
+            users,
+            ..SimulatorConfig::default()
+        };
+        assert!(with(&StoryName::ALL, 9).check().is_ok());
+        assert!(with(&[], 8).check().is_ok());
+        let twice = [StoryName::PasswordSpray, StoryName::PasswordSpray];
+        for refused in [with(&StoryName::ALL, 8), with(&twice, 40)] {
+            assert!(matches!(
+                refused.check(),
+                Err(SimulatorError::Setting { key: "stories" })
+            ));
+        }
     }
 }

@@ -1,6 +1,14 @@
 //! Why the simulator could not start or go on.
 
+use std::path::PathBuf;
+
 use schemas::fate::Fate;
+
+use crate::config::StoryName;
+
+fn names() -> String {
+    StoryName::ALL.map(StoryName::name).join(", ")
+}
 
 /// Why the simulator could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +18,21 @@ pub enum SimulatorError {
     Setting {
         /// The key.
         key: &'static str,
+    },
+    /// There is no story of a name.
+    #[error("there is no story \"{name}\"; the stories are {}", names())]
+    Story {
+        /// The name as given.
+        name: String,
+    },
+    /// A file of an export could not be written.
+    #[error("could not write \"{}\": free space or choose another folder", path.display())]
+    Export {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
     },
     /// An address could not be listened on.
     #[error("could not listen on \"{address}\" for {protocol}")]
@@ -45,6 +68,8 @@ impl SimulatorError {
     pub const fn fate(&self) -> Fate {
         match self {
             Self::Setting { .. }
+            | Self::Story { .. }
+            | Self::Export { .. }
             | Self::Listen { .. }
             | Self::Served { .. }
             | Self::Task { .. } => Fate::Stop,

@@ -21,6 +21,6 @@ mod tenant;
 mod tokens;
 mod world;
 
-pub use config::{Lateness, SimulatorConfig};
+pub use config::{Lateness, SimulatorConfig, StoryName};
 pub use error::SimulatorError;
 pub use stage::{Connection, Registration, Running, start};

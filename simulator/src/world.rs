@@ -6,6 +6,7 @@
 pub(crate) mod attack;
 pub(crate) mod chance;
 pub(crate) mod day;
+pub(crate) mod episodes;
 pub(crate) mod moment;
 pub(crate) mod outbox;
 pub(crate) mod places;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use attack::{Attempt, Story, StoryStep};
 use chance::Chance;
 use day::{Habit, Principal};
+use episodes::{Episode, Scene};
 use moment::{HOUR_US, MINUTE_US, SECOND_US};
 use outbox::{ContentType, DUPLICATE_AFTER_S_MAX, Feed, Outbox, Publication};
 use places::Origin;
@@ -26,7 +28,7 @@ use records::directory_audit::DirectoryAudit;
 use records::sign_in::{self, Manner, Outcome, SignIn};
 use users::{DOMAIN, User};
 
-use crate::config::SimulatorConfig;
+use crate::config::{SimulatorConfig, StoryName};
 
 /// Something that will happen at a planned time.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,8 @@ pub(crate) enum Happening {
     Attempt { attempt: Attempt, serial: u32 },
     /// A message reaches the victim.
     MailArrives,
+    /// One of the other stories goes on.
+    Scene { scene: Scene, serial: u32 },
 }
 
 /// The world at a simulated time.
@@ -52,6 +56,8 @@ pub(crate) struct World {
     pub(crate) tenant: TenantFacts,
     pub(crate) users: Vec<User>,
     pub(crate) story: Option<Story>,
+    /// The other stories, in the order of the configuration.
+    pub(crate) episodes: Vec<Episode>,
     pub(crate) now_us: i64,
     pub(crate) horizon_us: i64,
     chance: Chance,
@@ -85,6 +91,7 @@ impl World {
             },
             users: users::people(chance, config.users, start_us),
             story: None,
+            episodes: Vec::new(),
             now_us: start_us,
             horizon_us,
             chance,
@@ -96,15 +103,15 @@ impl World {
         };
         let end_us = start_us + i64::from(config.day_hours) * HOUR_US;
         world.plan_day(config, start_us, end_us);
-        if config.story {
-            let begins_us = start_us + i64::from(config.story_after_minutes) * MINUTE_US;
-            let victim = users::victim_index(chance, config.users);
-            world.plan_story(
-                victim,
-                begins_us,
-                end_us,
-                i64::from(config.attempt_every_s) * SECOND_US,
-            );
+        for name in &config.stories {
+            if *name == StoryName::AdversaryInTheMiddle {
+                let begins_us = start_us + i64::from(config.story_after_minutes) * MINUTE_US;
+                let victim = users::victim_index(chance, config.users);
+                let attempt_every_us = i64::from(config.attempt_every_s) * SECOND_US;
+                world.plan_story(victim, begins_us, end_us, attempt_every_us);
+            } else {
+                world.plan_episode(*name, start_us, end_us);
+            }
         }
         world
     }
@@ -142,6 +149,7 @@ impl World {
             Happening::Step { step, serial } => self.take_step(step, serial, at_us),
             Happening::Attempt { attempt, serial } => self.try_again(attempt, serial, at_us),
             Happening::MailArrives => self.mail_arrives(at_us),
+            Happening::Scene { scene, serial } => self.play(scene, serial, at_us),
         }
     }
 
@@ -179,6 +187,8 @@ struct Seen<'a> {
     interactive: bool,
     session_id: &'a str,
     manner: Manner,
+    /// Of the attempt to sign in that several records tell of; one of its own if none.
+    correlation_id: Option<&'a str>,
 }
 
 /// Records a sign-in in Entra, and an interactive one in the unified audit log too; returns the ids of the records.
@@ -193,6 +203,7 @@ fn record_sign_in(
 ) -> Vec<String> {
     let name = name.join("/");
     let id = chance.uuid(&["sign-in", &name]);
+    let correlation_id = chance.uuid(&["correlation", &name]);
     let facts = SignIn {
         id: &id,
         at_us: seen.at_us,
@@ -203,7 +214,7 @@ fn record_sign_in(
         interactive: seen.interactive,
         manner: seen.manner,
         session_id: seen.session_id,
-        correlation_id: &chance.uuid(&["correlation", &name]),
+        correlation_id: seen.correlation_id.unwrap_or(&correlation_id),
         token_id: &token_id(chance, &name),
     };
     let record = sign_in::user_sign_in(tenant, &facts);

@@ -286,6 +286,7 @@ impl World {
             interactive,
             session_id: &session_id,
             manner: Manner::Usual,
+            correlation_id: None,
         };
         self.record_sign_in(user, &origin, &["day", kind, &name[0], &name[1]], &seen);
     }

@@ -277,7 +277,7 @@ fn fingerprint(config: &SimulatorConfig) -> String {
 #[test]
 fn the_ordinary_day_and_the_first_story_of_seed_1_are_what_they_have_always_been() {
     let ordinary = SimulatorConfig {
-        story: false,
+        stories: Vec::new(),
         ..SimulatorConfig::default()
     };
     let pinned = [

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::chance::Chance;
 use super::moment;
 use super::places::{ATTACKER_PROXY, DEVICES, Device, HOMES, Origin, Place};
+use crate::config::SPECIAL_USERS;
 
 /// The tenant's domain.
 pub(crate) const DOMAIN: &str = "harbour.example";
@@ -157,8 +158,25 @@ pub(crate) fn people(chance: Chance, count: u32, start_us: i64) -> Vec<User> {
 
 /// The member whom the story is about.
 pub(crate) fn victim_index(chance: Chance, count: u32) -> usize {
-    let members = u128::from(count.saturating_sub(4).max(1));
-    4 + usize::try_from(chance.number(&["victim"]) % members).unwrap_or_default()
+    let members = u128::from(count.saturating_sub(SPECIAL_USERS).max(1));
+    SPECIAL_USERS as usize
+        + usize::try_from(chance.number(&["victim"]) % members).unwrap_or_default()
+}
+
+/// Index of the one who does the tenant's admin work.
+pub(crate) const ADMINISTRATOR: usize = 1;
+
+/// A member in the order of chance, without the one of [`victim_index`]; the order begins anew at its end.
+pub(crate) fn episode_victim(chance: Chance, count: usize, rank: usize) -> usize {
+    let taken = victim_index(chance, u32::try_from(count).unwrap_or(u32::MAX));
+    let mut members: Vec<usize> = (SPECIAL_USERS as usize..count)
+        .filter(|index| *index != taken)
+        .collect();
+    members.sort_by_key(|index| chance.number(&["episode victim", &index.to_string()]));
+    members
+        .get(rank % members.len().max(1))
+        .copied()
+        .unwrap_or(taken)
 }
 
 fn person(chance: Chance, index: u32, start_us: i64) -> User {

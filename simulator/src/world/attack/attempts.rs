@@ -51,6 +51,7 @@ impl World {
             interactive: false,
             session_id: &story.session_id,
             manner: Manner::Usual,
+            correlation_id: None,
         };
         let name = ["attempt", "refresh", &serial.to_string()];
         let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);
@@ -76,6 +77,7 @@ impl World {
             interactive: true,
             session_id: &self.chance.uuid(&["attempt", "session", &serial]),
             manner: Manner::Usual,
+            correlation_id: None,
         };
         let name = ["attempt", "sign-in", &serial];
         let record_ids = self.record_sign_in(story.victim, &story.desk, &name, &seen);

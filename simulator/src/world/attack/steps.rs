@@ -103,6 +103,7 @@ impl World {
             interactive: phished,
             session_id: &story.session_id,
             manner: Manner::Usual,
+            correlation_id: None,
         };
         let kind = if phished { "phished" } else { "replayed" };
         let ids = self.record_sign_in(

@@ -10,6 +10,7 @@ use crate::world::moment;
 use crate::world::users::User;
 
 /// Who did it.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Initiator<'a> {
     /// A person, from an address.
     Person(&'a User, &'a str),
