@@ -4,7 +4,8 @@
 //! |---|---|
 //! | token endpoint, Graph, Management Activity API | HTTP, in `http` |
 //! | Event Hubs | AMQP 1.0, in `event_hubs` |
-//! | people, their day, the attack | pure, in `world` |
+//! | people, their day, the attacks | pure, in `world` |
+//! | the same day in files, without a network | `export` |
 //! | ledger, calls, story, faults | `/simulator/…` on the same HTTP port, loopback only |
 //!
 //! Nothing here reaches Microsoft, and no secret in it is worth anything elsewhere.
@@ -12,15 +13,18 @@
 pub mod config;
 pub mod error;
 mod event_hubs;
+pub mod export;
 mod fault;
 mod http;
 mod ledger;
 mod shared;
 mod stage;
+mod telling;
 mod tenant;
 mod tokens;
 mod world;
 
 pub use config::{Lateness, SimulatorConfig, StoryName};
 pub use error::SimulatorError;
+pub use export::{Exported, export};
 pub use stage::{Connection, Registration, Running, start};

@@ -118,6 +118,17 @@ impl World {
 
     /// Lets time pass and appends what became visible; time never runs back.
     pub(crate) fn advance(&mut self, to_us: i64, out: &mut Vec<Publication>) {
+        self.pass(to_us);
+        self.outbox.leave(self.now_us, out);
+    }
+
+    /// The same, with what became visible as single records.
+    pub(crate) fn advance_singly(&mut self, to_us: i64) -> Vec<(Feed, String)> {
+        self.pass(to_us);
+        self.outbox.leave_singly(self.now_us)
+    }
+
+    fn pass(&mut self, to_us: i64) {
         while let Some(entry) = self.agenda.first_entry() {
             let (at_us, _) = *entry.key();
             if at_us > to_us {
@@ -128,7 +139,6 @@ impl World {
             self.perform(happening, at_us);
         }
         self.now_us = self.now_us.max(to_us);
-        self.outbox.leave(self.now_us, out);
     }
 
     /// Whether the day is over and everything of it is visible.

@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::query::Query;
 use crate::fault::{Fault, Script};
 use crate::shared::Shared;
+use crate::telling;
 use crate::tenant::Tenant;
-use crate::world::attack::Happened;
 use crate::world::moment;
 
 /// `GET /simulator/ledger`: what was made available so far; `?ids=1` with the ids.
@@ -51,14 +50,21 @@ pub(super) async fn calls(State(shared): State<Arc<Shared>>) -> Response {
     shared.with(|tenant| Json(json!({"calls": tenant.calls})).into_response())
 }
 
-/// `GET /simulator/story`: what the attacker did and achieved.
+/// `GET /simulator/story`: what the attacker did and achieved, and the other stories in `stories`.
 pub(super) async fn story(State(shared): State<Arc<Shared>>) -> Response {
     shared.with(|tenant| Json(told(tenant)).into_response())
 }
 
 fn told(tenant: &Tenant) -> Value {
+    let wall = |at_us| ("wall_us", json!(tenant.pace.wall(at_us)));
+    let others: Vec<Value> = tenant
+        .world
+        .episodes
+        .iter()
+        .map(|episode| telling::episode(&tenant.world, episode, wall))
+        .collect();
     let Some(story) = &tenant.world.story else {
-        return json!({"story": null, "complete": tenant.world.is_complete()});
+        return json!({"story": null, "complete": tenant.world.is_complete(), "stories": others});
     };
     let victim = &tenant.world.users[story.victim];
     json!({
@@ -82,28 +88,14 @@ fn told(tenant: &Tenant) -> Value {
         },
         "begins_us": story.begins_us,
         "begins_wall_us": tenant.pace.wall(story.begins_us),
-        "steps": happened(tenant, &story.steps),
-        "attempts": happened(tenant, &story.attempts),
+        "steps": telling::happened(&story.steps, wall),
+        "attempts": telling::happened(&story.attempts, wall),
         "mail_arrived": story.mail_arrived,
         "mail_forwarded": story.mail_forwarded,
         "last_forwarded_us": story.last_forwarded_us,
         "last_forwarded_wall_us": story.last_forwarded_us.map(|at_us| tenant.pace.wall(at_us)),
+        "stories": others,
     })
-}
-
-fn happened<T: Serialize>(tenant: &Tenant, all: &[Happened<T>]) -> Vec<Value> {
-    all.iter()
-        .map(|one| {
-            json!({
-                "what": one.what,
-                "simulated_us": one.at_us,
-                "wall_us": tenant.pace.wall(one.at_us),
-                "ending": one.ending,
-                "error_code": one.error_code,
-                "record_ids": one.record_ids,
-            })
-        })
-        .collect()
 }
 
 /// `GET /simulator/faults`: how many wait.

@@ -342,3 +342,6 @@ fn directory_audit<'a>(
         correlation_id,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,15 +267,30 @@ impl Outbox {
             .push(parcel);
     }
 
+    /// The next that leave together, in their order, if they have left by a simulated time.
+    fn next_due(&mut self, to_us: i64) -> Option<(i64, Channel, Vec<Parcel>)> {
+        let entry = self.pending.first_entry()?;
+        let (at_us, channel) = *entry.key();
+        if at_us > to_us {
+            return None;
+        }
+        let mut parcels = entry.remove();
+        parcels.sort_by_key(|parcel| parcel.order);
+        Some((at_us, channel, parcels))
+    }
+
+    /// What has left by a simulated time, record by record, each as one line of JSON.
+    pub(crate) fn leave_singly(&mut self, to_us: i64) -> Vec<(Feed, String)> {
+        let mut out = Vec::new();
+        while let Some((_, _, parcels)) = self.next_due(to_us) {
+            out.extend(parcels.into_iter().map(|one| (one.feed, one.body)));
+        }
+        out
+    }
+
     /// What has left by a simulated time, in the order of leaving.
     pub(crate) fn leave(&mut self, to_us: i64, out: &mut Vec<Publication>) {
-        while let Some(entry) = self.pending.first_entry() {
-            let (at_us, channel) = *entry.key();
-            if at_us > to_us {
-                return;
-            }
-            let mut parcels = entry.remove();
-            parcels.sort_by_key(|parcel| parcel.order);
+        while let Some((at_us, channel, parcels)) = self.next_due(to_us) {
             match channel {
                 Channel::Hub(partition) => {
                     for chunk in parcels.chunks(self.message_records_max) {
