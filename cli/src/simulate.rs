@@ -1,12 +1,13 @@
 //! `vedette simulate`: a Microsoft tenant in a box, for trying vedette or another collector against it.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 use schemas::environment::SystemClock;
-use simulator::SimulatorConfig;
+use simulator::{SimulatorConfig, StoryName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +19,11 @@ const EXAMPLES: &str = "\
 Examples:
   vedette simulate --seed 7 --speed 1         a tenant in real time; prints one JSON line that says where it is
   curl HTTP_URL/simulator/ledger              what it has sent so far
-  curl HTTP_URL/simulator/story               what the attacker did, and what came of it";
+  curl HTTP_URL/simulator/story               what the attacker did, and what came of it
+  vedette simulate --export day --stories password_spray,mfa_fatigue --day-hours 20
+                                              the same day as files, for vedette import day/*.ndjson";
 
-/// Runs the simulated tenant until SIGTERM; prints one JSON line that says where it is.
+/// Runs the simulated tenant until SIGTERM, or writes its day into files; prints one JSON line that says where it is.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Simulate {
@@ -30,9 +33,26 @@ pub(crate) struct Simulate {
     /// Simulated seconds per second.
     #[arg(long, default_value_t = 1_200.0)]
     speed: f64,
-    /// When the simulated day begins, in microseconds since the Unix epoch; without it, so that it ends now.
+    /// When the simulated day begins, in microseconds since the Unix epoch.
+    ///
+    /// Without it the day ends now; an export begins at 2026-09-14T06:00:00Z.
     #[arg(long)]
     start_us: Option<i64>,
+    /// Attacks that happen, separated by commas; none for an ordinary day.
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_value = "adversary_in_the_middle")]
+    stories: Vec<StoryName>,
+    /// People in the directory.
+    #[arg(long, default_value_t = 40)]
+    users: u32,
+    /// Ordinary actions of each person in an hour at work.
+    #[arg(long, default_value_t = 12)]
+    events_per_hour: u32,
+    /// How long the simulated day lasts, in hours.
+    #[arg(long, default_value_t = 8)]
+    day_hours: u32,
+    /// Writes the whole day into this folder, at once, and serves nothing.
+    #[arg(long, value_name = "FOLDER")]
+    export: Option<PathBuf>,
 }
 
 impl Simulate {
@@ -43,8 +63,19 @@ impl Simulate {
             seed: self.seed,
             speed: self.speed,
             start_us: self.start_us,
+            stories: self.stories,
+            users: self.users,
+            ordinary_events_per_hour: self.events_per_hour,
+            day_hours: self.day_hours,
             ..SimulatorConfig::default()
         };
+        if let Some(folder) = &self.export {
+            let written =
+                simulator::export(&config, folder).context("could not export the simulated day")?;
+            let line = serde_json::json!({"records": written.records, "stories": written.stories});
+            writeln!(std::io::stdout().lock(), "{line}")?;
+            return Ok(Verdict::Done);
+        }
         runtime()?.block_on(async {
             let stop = CancellationToken::new();
             let tenant = simulator::start(config, Arc::new(SystemClock), stop.child_token())

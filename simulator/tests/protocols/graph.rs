@@ -270,3 +270,49 @@ async fn users_come_in_pages_and_a_guest_has_no_mailbox() {
     );
     lab.stop().await;
 }
+
+#[tokio::test]
+async fn every_story_is_told_with_its_steps_and_a_block_reaches_it() {
+    let stories = simulator::StoryName::ALL.to_vec();
+    let lab = Lab::start(simulator::SimulatorConfig { stories, ..small() }).await;
+    lab.at_minute(1);
+    let told = lab.control("story").await;
+    assert_eq!(told["story"], "AiTM to BEC");
+    let others = told["stories"].as_array().unwrap();
+    let names: Vec<&str> = others
+        .iter()
+        .map(|one| one["story"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "consent_phishing",
+            "password_spray",
+            "mfa_fatigue",
+            "rogue_administrator",
+            "mass_exfiltration"
+        ]
+    );
+    let leaver = others[4]["victim"]["id"].as_str().unwrap();
+    let token = lab.token(&lab.connection.acting, GRAPH).await;
+    let block = Some(json!({"accountEnabled": false}));
+    let user = format!("/v1.0/users/{leaver}");
+    assert_eq!(lab.json(Method::PATCH, &user, &token, block).await.0, 204);
+
+    lab.at_minute(WHOLE_DAY);
+    let told = lab.control("story").await;
+    let audits = lab.ledger(&["directory_audits", "signins"]).await;
+    for story in told["stories"].as_array().unwrap() {
+        let steps = story["steps"].as_array().unwrap();
+        assert!(steps.len() > 5, "{}", story["story"]);
+        assert!(steps[0]["wall_us"].as_i64() >= story["begins_us"].as_i64());
+        let first = &steps[0];
+        if story["victim"]["id"] == leaver {
+            assert_eq!(first["error_code"], 50_057);
+            assert!(steps.iter().all(|step| step["ending"] == "failed"));
+        } else {
+            assert!(audits.contains(&first["record_ids"][0].as_str().unwrap().to_owned()));
+        }
+    }
+    lab.stop().await;
+}

@@ -139,20 +139,23 @@ impl World {
         )
     }
 
+    fn permissions(&self, person_id: &str, principal_id: &str, graph_id: &str) -> String {
+        let grant = &self.chance.hex(&["consent_phishing", "grant"])[..20];
+        format!(
+            "[] => [[Id: {grant}, ClientId: {principal_id}, PrincipalId: {person_id}, ResourceId: {graph_id}, \
+             ConsentType: Principal, Scope: {SCOPES}, CreatedDateTime: , LastModifiedDateTime ]]; ",
+        )
+    }
+
     /// What Entra writes of a consent: the application appears, gets its permissions, and the person.
     fn give_consent(&mut self, episode: &Episode, at_us: i64) -> Vec<String> {
         let (app_id, principal_id) = self.malicious_application();
         let graph_id = self.chance.uuid(&["principal", "Microsoft Graph"]);
         let victim = self.users[episode.victim].clone();
-        let grant = &self.chance.hex(&["consent_phishing", "grant"])[..20];
-        let permissions = format!(
-            "[] => [[Id: {grant}, ClientId: {principal_id}, PrincipalId: {}, ResourceId: {graph_id}, \
-             ConsentType: Principal, Scope: {SCOPES}, CreatedDateTime: , LastModifiedDateTime ]]; ",
-            victim.id,
-        );
+        let permissions = self.permissions(&victim.id, &principal_id, &graph_id);
         let listed = |value: &str| json!([value]).to_string();
         let (named, numbered) = (listed(APPLICATION), listed(&app_id));
-        let created: &[Change<'_>] = &[
+        let created = [
             ("AccountEnabled", "[]", "[true]"),
             ("AppPrincipalId", "[]", &numbered),
             ("DisplayName", "[]", &named),
@@ -164,7 +167,7 @@ impl World {
             ),
             ("TargetId.ServicePrincipalNames", "", &app_id),
         ];
-        let delegated: &[Change<'_>] = &[
+        let delegated = [
             ("DelegatedPermissionGrant.Scope", "", SCOPES),
             ("DelegatedPermissionGrant.ConsentType", "", "Principal"),
             ("ServicePrincipal.ObjectID", "", &principal_id),
@@ -172,13 +175,13 @@ impl World {
             ("ServicePrincipal.AppId", "", &app_id),
             ("TargetId.ServicePrincipalNames", "", GRAPH_RESOURCE),
         ];
-        let assigned: &[Change<'_>] = &[
+        let assigned = [
             ("AppRole.Id", "", "00000000-0000-0000-0000-000000000000"),
             ("User.ObjectID", "", &victim.id),
             ("User.UPN", "", &victim.principal_name),
             ("TargetId.ServicePrincipalNames", "", &app_id),
         ];
-        let consented: &[Change<'_>] = &[
+        let consented = [
             ("ConsentContext.IsAdminConsent", "", "False"),
             ("ConsentContext.IsAppOnly", "", "False"),
             ("ConsentContext.OnBehalfOfAll", "", "False"),
@@ -192,36 +195,27 @@ impl World {
         ];
         let application = (principal_id.as_str(), APPLICATION);
         let graph = (graph_id.as_str(), "Microsoft Graph");
-        let activities = [
-            ("Add service principal", "Add", application, created),
-            ("Add delegated permission grant", "Assign", graph, delegated),
+        let activities: [Activity<'_>; 4] = [
+            ("Add service principal", "Add", application, &created),
+            (
+                "Add delegated permission grant",
+                "Assign",
+                graph,
+                &delegated,
+            ),
             (
                 "Add app role assignment grant to user",
                 "Assign",
                 application,
-                assigned,
+                &assigned,
             ),
-            ("Consent to application", "Assign", application, consented),
+            ("Consent to application", "Assign", application, &consented),
         ];
-        let mut ids = Vec::new();
-        for (activity, operation_type, (id, name), changes) in activities {
-            let entry = Entry {
-                activity,
-                category: "ApplicationManagement",
-                service: "Core Directory",
-                operation_type,
-                target: Target {
-                    kind: "ServicePrincipal",
-                    id,
-                    name,
-                },
-                further_targets: &[],
-                changes,
-                initiator: None,
-            };
-            ids.extend(self.enter(episode, at_us, &entry));
-        }
-        ids
+        let entries = activities.map(entry);
+        let ids = entries
+            .iter()
+            .flat_map(|one| self.enter(episode, at_us, one));
+        ids.collect()
     }
 
     /// One page of messages: Graph tells of the request, Exchange of the messages.
@@ -279,6 +273,26 @@ impl World {
         self.outbox
             .send_to_hub(Feed::GraphActivity, &request_id, record, at_us);
         vec![mail_id, request_id]
+    }
+}
+
+/// Name and type of an activity, id and name of the service principal, changes.
+type Activity<'a> = (&'a str, &'a str, (&'a str, &'a str), &'a [Change<'a>]);
+
+fn entry((activity, operation_type, (id, name), changes): Activity<'_>) -> Entry<'_> {
+    Entry {
+        activity,
+        category: "ApplicationManagement",
+        service: "Core Directory",
+        operation_type,
+        target: Target {
+            kind: "ServicePrincipal",
+            id,
+            name,
+        },
+        further_targets: &[],
+        changes,
+        initiator: None,
     }
 }
 

@@ -270,7 +270,7 @@ impl World {
             id: &id,
             name,
         };
-        let changed = Entry {
+        let by_policy_service = Entry {
             activity: "Update conditional access policy",
             category: "Policy",
             service: "Conditional Access",
@@ -290,9 +290,9 @@ impl World {
             activity: "Update policy",
             service: "Core Directory",
             changes,
-            ..changed
+            ..by_policy_service
         };
-        let mut ids = vec![self.enter_diagnostic(episode, at_us, &changed)];
+        let mut ids = vec![self.enter_diagnostic(episode, at_us, &by_policy_service)];
         ids.extend(self.enter(episode, at_us, &in_directory));
         ids
     }

@@ -54,7 +54,7 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn resource(&self, changes: Vec<Value>) -> Value {
+    fn resource(&self, changes: &[Value]) -> Value {
         let is_user = self.kind == "User";
         json!({
             "id": self.id,
@@ -108,12 +108,8 @@ impl DirectoryAudit<'_> {
             id: self.target_id,
             name: self.target_name,
         };
-        let mut targets = vec![first.resource(changes)];
-        targets.extend(
-            self.further_targets
-                .iter()
-                .map(|one| one.resource(Vec::new())),
-        );
+        let mut targets = vec![first.resource(&changes)];
+        targets.extend(self.further_targets.iter().map(|one| one.resource(&[])));
         let properties = json!({
             "id": self.id(),
             "category": self.category,

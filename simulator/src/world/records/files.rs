@@ -70,7 +70,7 @@ pub(crate) enum Library {
     Own,
 }
 
-/// The facts of something done with a file of a library, with the ids that SharePoint gives it.
+/// The facts of something done with a file of a library, with the id that `SharePoint` gives it.
 pub(crate) struct LibraryOperation<'a> {
     pub(crate) id: &'a str,
     pub(crate) at_us: i64,
