@@ -263,63 +263,75 @@ fn fatigue_sends_prompts_until_one_is_accepted_and_registers_a_factor() {
     }
 }
 
+/// A step, its operations in diagnostic settings, and those in the unified audit log.
+type Operations = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+const ADMINISTRATION: [Operations; 8] = [
+    ("signed_in", &["Sign-in activity"], &["UserLoggedIn"]),
+    (
+        "credential_added",
+        &[
+            "Update application – Certificates and secrets management ",
+            "Add service principal credentials",
+        ],
+        &[
+            "Update application – Certificates and secrets management ",
+            "Add service principal credentials.",
+        ],
+    ),
+    (
+        "role_member_added",
+        &["Add member to role"],
+        &["Add member to role."],
+    ),
+    (
+        "role_made_eligible",
+        &[
+            "Add eligible member to role in PIM requested (permanent)",
+            "Add eligible member to role in PIM completed (permanent)",
+            "Add eligible member to role",
+        ],
+        &["Add eligible member to role."],
+    ),
+    (
+        "conditional_access_changed",
+        &["Update conditional access policy", "Update policy"],
+        &["Update policy."],
+    ),
+    ("audit_log_switched_off", &[], &["Set-AdminAuditLogConfig"]),
+    (
+        "domain_federated",
+        &[
+            "Add unverified domain",
+            "Verify domain",
+            "Set domain authentication",
+            "Set federation settings on domain",
+        ],
+        &[
+            "Add unverified domain.",
+            "Verify domain.",
+            "Set domain authentication.",
+            "Set federation settings on domain.",
+        ],
+    ),
+    ("credential_used", &["Sign-in activity"; 3], &[]),
+];
+
 #[test]
 fn a_rogue_administrator_opens_back_doors_and_switches_off_the_log() {
     for seed in SEEDS {
         let day = Day::of(seed, &[StoryName::RogueAdministrator]);
         assert_eq!(day.episode().victim, ADMINISTRATOR);
-        let expected: [(&str, &[&str], &[&str]); 8] = [
-            ("signed_in", &["Sign-in activity"], &["UserLoggedIn"]),
-            (
-                "credential_added",
-                &[
-                    "Update application – Certificates and secrets management ",
-                    "Add service principal credentials",
-                ],
-                &[
-                    "Update application – Certificates and secrets management ",
-                    "Add service principal credentials.",
-                ],
-            ),
-            (
-                "role_member_added",
-                &["Add member to role"],
-                &["Add member to role."],
-            ),
-            (
-                "role_made_eligible",
-                &[
-                    "Add eligible member to role in PIM requested (permanent)",
-                    "Add eligible member to role in PIM completed (permanent)",
-                    "Add eligible member to role",
-                ],
-                &["Add eligible member to role."],
-            ),
-            (
-                "conditional_access_changed",
-                &["Update conditional access policy", "Update policy"],
-                &["Update policy."],
-            ),
-            ("audit_log_switched_off", &[], &["Set-AdminAuditLogConfig"]),
-            (
-                "domain_federated",
-                &[
-                    "Add unverified domain",
-                    "Verify domain",
-                    "Set domain authentication",
-                    "Set federation settings on domain",
-                ],
-                &[
-                    "Add unverified domain.",
-                    "Verify domain.",
-                    "Set domain authentication.",
-                    "Set federation settings on domain.",
-                ],
-            ),
-            ("credential_used", &["Sign-in activity"; 3], &[]),
-        ];
-        assert_eq!(day.order(), expected.map(|(step, ..)| step), "seed {seed}");
-        for (step, diagnostic, unified) in expected {
+        assert_eq!(
+            day.order(),
+            ADMINISTRATION.map(|(step, ..)| step),
+            "seed {seed}"
+        );
+        for (step, diagnostic, unified) in ADMINISTRATION {
             let records = day.told(step);
             assert_eq!(texts(&records, "/operationName"), diagnostic, "seed {seed}");
             assert_eq!(texts(&records, "/Operation"), unified, "seed {seed}");
