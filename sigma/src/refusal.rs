@@ -124,6 +124,14 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// What a rule asks of its matches over time cannot be.
+    #[error("{key} cannot stand: {reason}")]
+    OverTime {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A pipeline has a transformation that is not known here.
     #[error("transformation \"{name}\" is not known")]
     Transformation {

@@ -13,7 +13,6 @@ use rsigma_parser::{SigmaRule, Timespan};
 use serde::Deserialize;
 
 use super::build::micros;
-use super::check::wrong;
 use super::definition::{Definition, Member, Test, Travel, Window};
 use super::{GROUP_BY_MAX, TIMESPAN_S_MAX};
 use crate::refusal::Refusal;
@@ -63,8 +62,8 @@ pub(crate) fn definition(id: &str, sigma: &SigmaRule) -> Result<Option<Definitio
     let mut all = [first_seen, travel, suppress].into_iter().flatten();
     match (all.next(), all.next()) {
         (_, Some(_)) => {
-            let reason = "only one of them can stand in a rule";
-            Err(wrong("first_seen, travel or suppress", reason))
+            let reason = "only one of first_seen, travel and suppress can stand in a rule";
+            Err(wrong("suppress", reason))
         }
         (one, None) => one.transpose(),
     }
@@ -109,6 +108,13 @@ impl Suppress {
             window: Window::Tumbling,
             ..one
         })
+    }
+}
+
+fn wrong(key: &'static str, reason: impl Into<String>) -> Refusal {
+    Refusal::OverTime {
+        key,
+        reason: reason.into(),
     }
 }
 

@@ -38,9 +38,21 @@ pub(super) fn fix(reason: &Refusal) -> &'static str {
             "use product azure or m365 with a service such as signinlogs, auditlogs, activitylogs, riskdetection, audit"
         }
         Refusal::Key {
+            key: "first_seen", ..
+        }
+        | Refusal::OverTime {
+            key: "first_seen", ..
+        } => "write first_seen: {field: Country, by: [UserId], within: 30d, learn: 3d}",
+        Refusal::Key { key: "travel", .. } | Refusal::OverTime { key: "travel", .. } => {
+            "write travel: {by: [UserId], latitude: PATH, longitude: PATH, kmh: 900, km: 500, within: 24h}"
+        }
+        Refusal::Key {
+            key: "suppress", ..
+        }
+        | Refusal::OverTime {
             key: "suppress", ..
         } => {
-            "write suppress: {by: [UserId, ClientIP], for: 1h}, with one to eight fields, and a time in s, m, h or d up to 31d"
+            "write suppress: {by: [UserId, ClientIP], for: 1h}, with fields that tell one story from another, and a time in s, m, h or d up to 31d"
         }
         Refusal::Key { key: "expires", .. } => "write the filter's last day as YYYY-MM-DD",
         Refusal::Key {

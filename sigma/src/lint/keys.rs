@@ -64,7 +64,11 @@ const KEYS: &[(&str, Form)] = &[
     ("blind_spots", Form::Texts),
     ("check_first", Form::Texts),
     ("cases", Form::Other),
+    ("only_counted", Form::Other),
     ("suppress", Form::Other),
+    ("first_seen", Form::Other),
+    ("travel", Form::Other),
+    ("absence", Form::Other),
     // Ours, of filters.
     ("owner", Form::Other),
     ("reason", Form::Other),

@@ -154,7 +154,9 @@ fn words(refusal: &Refusal) -> Vec<String> {
         Refusal::Value { value } => vec![value.clone()],
         Refusal::Placeholder { name } => vec![format!("%{name}%")],
         Refusal::Regex { .. } | Refusal::RegexTooLong { .. } => vec!["|re".to_owned()],
-        Refusal::Key { key, .. } | Refusal::Correlation { key, .. } => vec![format!("{key}:")],
+        Refusal::Key { key, .. }
+        | Refusal::Correlation { key, .. }
+        | Refusal::OverTime { key, .. } => vec![format!("{key}:")],
         Refusal::Shape { key } | Refusal::LookAlike { key } => vec![key.clone()],
         Refusal::Duplicate { what, .. } => vec![format!("{what}:")],
         Refusal::LogSource { .. } => vec!["logsource:".to_owned()],
