@@ -64,8 +64,14 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
     }
 }
 
-/// The alert of what a correlation found, in a state.
-pub fn of_found(found: &Found, statement: Statement, state: Kind, now_us: i64) -> Alert {
+/// The alert of what a correlation found, in a state, when so many signals were counted.
+pub fn of_found(
+    found: &Found,
+    statement: Statement,
+    state: Kind,
+    counted: i64,
+    now_us: i64,
+) -> Alert {
     let subject = found.subject();
     let evidence = found.evidence().into_iter().map(|record| Evidence {
         table: record.table.to_string(),
@@ -88,6 +94,7 @@ pub fn of_found(found: &Found, statement: Statement, state: Kind, now_us: i64) -
         detected_time_us: now_us,
         evidence: evidence.collect(),
         event_count: found.outcome.count,
+        counted,
         state: state.as_str().to_owned(),
         ..saying(statement)
     }

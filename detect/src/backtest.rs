@@ -69,6 +69,7 @@ pub fn correlated(rules: &Ruleset, mut signals: Vec<Signal>, now_us: i64) -> Vec
     // Of an event that is stored again the first accepted counts, as on the stream.
     signals.sort_by_key(|signal| (signal.id, signal.accepted_time_us));
     signals.dedup_by_key(|signal| signal.id);
+    let counted = i64::try_from(signals.len()).unwrap_or(i64::MAX);
     let mut correlator = Correlator::new(Arc::clone(rules.over_time()), now_us);
     correlator.add(signals);
     let alerts = correlator.found().into_iter().filter_map(|found| {
@@ -76,7 +77,13 @@ pub fn correlated(rules: &Ruleset, mut signals: Vec<Signal>, now_us: i64) -> Vec
             return None;
         }
         let statement = rules.statement(&found.correlation)?.clone();
-        Some(alert::of_found(&found, statement, Kind::Raised, now_us))
+        Some(alert::of_found(
+            &found,
+            statement,
+            Kind::Raised,
+            counted,
+            now_us,
+        ))
     });
     alerts.collect()
 }

@@ -39,6 +39,8 @@ pub(crate) struct Count {
     words: Words,
     lateness: Lateness,
     since_sweep: usize,
+    /// Offset after the last signal that was counted.
+    counted: i64,
     /// Offset before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
     /// what was told of a part must be taken back by the rest.
     alone_before: i64,
@@ -69,6 +71,7 @@ impl Count {
             words: Words::default(),
             lateness: Lateness::default(),
             since_sweep: 0,
+            counted: done,
             alone_before: done.saturating_add(i64::try_from(taken_max).unwrap_or(i64::MAX)),
         };
         if count.rules.over_time().is_empty() {
@@ -122,18 +125,22 @@ impl Count {
         let (alone, together): (Vec<_>, Vec<_>) = signals
             .into_iter()
             .partition(|(offset, _)| *offset < self.alone_before);
-        let mut changes = Vec::new();
-        for (_, signal) in alone {
-            changes.extend(self.correlator.add([signal]));
+        let mut alerts = Vec::new();
+        for (offset, signal) in alone {
+            self.counted = offset + 1;
+            let changes = self.correlator.add([signal]);
+            alerts.extend(self.alerts(&changes, now_us));
         }
-        changes.extend(
-            self.correlator
-                .add(together.into_iter().map(|(_, signal)| signal)),
-        );
+        if let Some((offset, _)) = together.last() {
+            self.counted = offset + 1;
+        }
+        let together = together.into_iter().map(|(_, signal)| signal);
+        let changes = self.correlator.add(together);
+        alerts.extend(self.alerts(&changes, now_us));
         if self.since_sweep >= SWEEP_EVERY {
             self.sweep(now_us);
         }
-        Ok(self.alerts(&changes, now_us))
+        Ok(alerts)
     }
 
     /// The alerts of what has become certain by now.
@@ -154,10 +161,13 @@ impl Count {
                 continue;
             }
             if let Some(statement) = self.rules.statement(id) {
+                let statement = statement.clone();
+                let (found, state) = (&change.found, change.kind);
                 alerts.push(alert::of_found(
-                    &change.found,
-                    statement.clone(),
-                    change.kind,
+                    found,
+                    statement,
+                    state,
+                    self.counted,
                     now_us,
                 ));
             }

@@ -82,6 +82,7 @@ pub fn of_row(
         state: "raised".to_owned(),
         url: text("alertWebUrl"),
         event_count: 1,
+        counted: 0,
     })
 }
 

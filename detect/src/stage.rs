@@ -117,6 +117,7 @@ pub async fn run(
         lake,
         clock,
         published: Published::default(),
+        counts: false,
         count: None,
     };
     while !stop.is_cancelled() {
@@ -169,7 +170,9 @@ struct Stage {
     lake: Lake,
     clock: Arc<dyn Clock>,
     published: Published,
-    /// The correlations; none before signals are ours, and after something failed half way.
+    /// Whether the topic of signals is read by this process, and not by another of its group.
+    counts: bool,
+    /// The correlations; none before they are recalled, and after something failed half way.
     count: Option<Count>,
 }
 
@@ -203,18 +206,42 @@ impl Stage {
 
     /// Tells what has become certain by the time.
     async fn advance(&mut self, stop: &CancellationToken) -> Result<(), DetectError> {
-        let now_us = self.clock.now_us();
-        let alerts = match &mut self.count {
-            Some(count) => count.advance(now_us),
-            None => return Ok(()),
-        };
-        while let Err(error) = self.tell(&alerts).await {
+        if !self.counts {
+            return Ok(());
+        }
+        while let Err(error) = self.advance_once(stop).await {
+            self.count = None;
             obey(error, stop).await?;
             if stop.is_cancelled() {
                 break;
             }
         }
         Ok(())
+    }
+
+    async fn advance_once(&mut self, stop: &CancellationToken) -> Result<(), DetectError> {
+        let Some(mut count) = self.recalled(stop).await? else {
+            return Ok(());
+        };
+        let alerts = count.advance(self.clock.now_us());
+        self.tell(&alerts).await?;
+        self.count = Some(count);
+        Ok(())
+    }
+
+    /// The correlations as they stand; none if stopped before that is known.
+    async fn recalled(&mut self, stop: &CancellationToken) -> Result<Option<Count>, DetectError> {
+        if let Some(count) = self.count.take() {
+            return Ok(Some(count));
+        }
+        let rules = Arc::clone(&self.rules);
+        let bus = (&self.bus, self.config.group.as_str());
+        let recalled = Count::recall(rules, bus, &self.lake, &self.clock, TAKEN_MAX, stop).await?;
+        let Some((count, certain)) = recalled else {
+            return Ok(None);
+        };
+        self.tell(&certain).await?;
+        Ok(Some(count))
     }
 
     /// Publishes the alerts of all announcements and signals, then commits; stops between them when told to.
@@ -289,19 +316,8 @@ impl Stage {
         signals: &[Delivery],
         stop: &CancellationToken,
     ) -> Result<bool, DetectError> {
-        let mut count = match self.count.take() {
-            Some(count) => count,
-            None => {
-                let rules = Arc::clone(&self.rules);
-                let bus = (&self.bus, self.config.group.as_str());
-                let recalled =
-                    Count::recall(rules, bus, &self.lake, &self.clock, TAKEN_MAX, stop).await?;
-                let Some((count, certain)) = recalled else {
-                    return Ok(false);
-                };
-                self.tell(&certain).await?;
-                count
-            }
+        let Some(mut count) = self.recalled(stop).await? else {
+            return Ok(false);
         };
         let alerts = count.take(signals, &self.lake, &self.clock).await?;
         self.tell(&alerts).await?;

@@ -2,23 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod lab;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bus::config::LogConfig;
-use bus::{Bus, BusConfig, Consumer, Message};
+use bus::{Bus, Consumer};
 use detect::{DetectConfig, stage};
-use lake::LakeConfig;
 use prost::Message as _;
 use schemas::environment::SystemClock;
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::{Alert, Event};
+use schemas::wire::Alert;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+
+use lab::{event, open};
 
 /// Longest that anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,24 +34,8 @@ fn rule(id: char) -> String {
 
 async fn publish(bus: &Bus, number: usize) {
     let id = format!("e{number}");
-    let event = Event {
-        tenant_id: "7f3c".to_owned(),
-        table: Table::M365Activity.name().to_owned(),
-        event_id: id.clone(),
-        event_time_us: Some(1_789_372_800_000_000),
-        ingest_time_us: 1_789_372_900_000_000,
-        source: "test".to_owned(),
-        category: "test".to_owned(),
-        position: id.clone(),
-        problems: Vec::new(),
-        raw: json!({"Operation": "FileAccessed", "Number": number})
-            .to_string()
-            .into(),
-    };
-    let message = Message {
-        key: id,
-        payload: event.encode_to_vec(),
-    };
+    let record = json!({"Operation": "FileAccessed", "Number": number});
+    let message = event(Table::M365Activity, &id, 1_789_372_800_000_000, &record);
     bus.publish(Topic::Events(Table::M365Activity), vec![message])
         .await
         .unwrap();
@@ -105,19 +90,6 @@ impl Raised {
         };
         number(&self.first) > number(&self.second).map(|last| last + 3)
     }
-}
-
-async fn open(folder: &Path) -> (Bus, LakeConfig) {
-    let log = LogConfig {
-        path: folder.join("log.sqlite"),
-        ..LogConfig::default()
-    };
-    let lake = LakeConfig {
-        location: folder.join("lake").display().to_string(),
-        batch_wait_ms: 50,
-        ..LakeConfig::default()
-    };
-    (Bus::open(&BusConfig::Log(log)).await.unwrap(), lake)
 }
 
 /// Sends an event every 20 ms, and counts them, until it is `enough`.

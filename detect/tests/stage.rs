@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+mod lab;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::config::LogConfig;
-use bus::{Bus, BusConfig, Message};
+use bus::{Bus, Message};
 use detect::backtest::evaluate_lake;
 use detect::matches::RuleConditions;
 use detect::reproduce::{Found, reproduce};
@@ -18,31 +18,21 @@ use prost::Message as _;
 use schemas::environment::SystemClock;
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::{Alert, Batch, BatchFile, Event, Evidence};
+use schemas::wire::{Alert, Batch, BatchFile, Evidence};
 use serde_json::{Value, json};
 use sigma::fields::text;
 use tokio_util::sync::CancellationToken;
 
+use lab::open;
+
 /// Longest that anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// When everything happens.
+const TIME_US: i64 = 1_789_372_800_000_000;
+
 fn event(table: Table, id: &str, record: &Value) -> Message {
-    let event = Event {
-        tenant_id: "7f3c".to_owned(),
-        table: table.name().to_owned(),
-        event_id: id.to_owned(),
-        event_time_us: Some(1_789_372_800_000_000),
-        ingest_time_us: 1_789_372_900_000_000,
-        source: "test".to_owned(),
-        category: "test".to_owned(),
-        position: id.to_owned(),
-        problems: Vec::new(),
-        raw: record.to_string().into(),
-    };
-    Message {
-        key: id.to_owned(),
-        payload: event.encode_to_vec(),
-    }
+    lab::event(table, id, TIME_US, record)
 }
 
 /// Three records that raise alerts among some that do not, and two versions of one alert of Microsoft's.
@@ -74,23 +64,6 @@ async fn publish(bus: &Bus) {
     bus.publish(Topic::Events(Table::GraphAlerts), alerts)
         .await
         .unwrap();
-}
-
-async fn open(folder: &Path) -> (Bus, LakeConfig) {
-    let log = LogConfig {
-        path: folder.join("log.sqlite"),
-        ..LogConfig::default()
-    };
-    let bus = Bus::open(&BusConfig::Log(log)).await.unwrap();
-    let location = folder.join("lake").display().to_string();
-    (
-        bus,
-        LakeConfig {
-            location,
-            batch_wait_ms: 50,
-            ..LakeConfig::default()
-        },
-    )
 }
 
 /// Runs detect under `group` until `count` alerts have come that `reader` has not seen, and gives all that came.

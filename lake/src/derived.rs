@@ -71,6 +71,7 @@ impl Derived for Alert {
             Cell::some_text(&self.session_id),
             Cell::some_text(&self.group_key),
             count(self.event_count),
+            Cell::Integer(self.counted),
             text(&self.state),
             Cell::some_text(&self.url),
             Cell::Text(Value::Array(evidence).to_string()),

@@ -33,23 +33,19 @@ pub fn alert(tenant_id: &str, rule_id: &str, group_key: &str, window_start_us: i
 }
 
 /// Identity of a version of an alert: what is told again under the same id, with another state or other events.
+///
+/// An alert of one event has one version. One that is raised, withdrawn and raised again has three.
 pub fn alert_version(alert: &Alert) -> String {
-    if alert.state == "raised" && alert.event_count <= 1 {
+    if alert.counted == 0 {
         return alert.alert_id.clone();
     }
-    let mut parts: Vec<&[u8]> = vec![
+    hex(&[
         b"version",
         alert.alert_id.as_bytes(),
         alert.state.as_bytes(),
-    ];
-    let figures = [
-        alert.first_event_time_us.to_le_bytes(),
-        alert.last_event_time_us.to_le_bytes(),
-        alert.event_count.to_le_bytes(),
-    ];
-    parts.extend(figures.iter().map(<[u8; 8]>::as_slice));
-    parts.extend(alert.evidence.iter().map(|event| event.event_id.as_bytes()));
-    hex(&parts)
+        &alert.counted.to_le_bytes(),
+        &alert.event_count.to_le_bytes(),
+    ])
 }
 
 /// Identity of a record that has none: "sha:" and the hash of its canonical JSON (P2).

@@ -87,7 +87,7 @@ const GRAPH_ALERTS_CURRENT: &str = "SELECT * EXCEPT (newest) FROM (
 /// What each alert says now; those that do not hold any more are in it, as withdrawn.
 const ALERTS_CURRENT: &str = "SELECT * EXCEPT (newest) FROM (
     SELECT *, row_number() OVER (
-        PARTITION BY tenant_id, alert_id ORDER BY detected_time DESC, event_count DESC, version_id
+        PARTITION BY tenant_id, alert_id ORDER BY counted DESC, detected_time DESC, version_id
     ) AS newest FROM alerts) WHERE newest = 1";
 
 /// Every view.

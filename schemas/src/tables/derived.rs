@@ -62,6 +62,8 @@ pub(super) const ALERTS: &[Column] = &[
     envelope("session_id", Kind::Text, false),
     envelope("group_key", Kind::Text, false),
     envelope("event_count", Kind::Integer, false),
+    // How many signals had been counted when this was told.
+    envelope("counted", Kind::Integer, false),
     envelope("alert_state", Kind::Category, true),
     envelope("url", Kind::Text, false),
     // The events with their files and rows, as a JSON list.
