@@ -1,5 +1,6 @@
 //! Measurements against the rivals, on the events and rules of a performance kit.
 
+pub mod correlated;
 pub mod cpu;
 pub mod detection;
 mod events;

@@ -1,22 +1,24 @@
 //! What another set of rules would have found: which rules differ, and which alerts that gives and takes. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::wire::Alert;
-use sigma::{Rule, Ruleset};
+use serde_json::Value;
+use sigma::Ruleset;
+use sigma::statement::Statement;
 
-/// A rule that is not the same in two sets.
+/// A rule or correlation that is not the same in two sets.
 #[derive(Debug)]
 pub struct Change {
-    /// As it was; none if it is new.
-    pub before: Option<Rule>,
-    /// As it is; none if it was removed.
-    pub after: Option<Rule>,
+    /// What it said; none if it is new.
+    pub before: Option<Statement>,
+    /// What it says; none if it was removed.
+    pub after: Option<Statement>,
 }
 
 impl Change {
-    /// The rule as it is, or as it last was.
-    pub fn rule(&self) -> Option<&Rule> {
+    /// What it says, or last said.
+    pub fn statement(&self) -> Option<&Statement> {
         self.after.as_ref().or(self.before.as_ref())
     }
 
@@ -30,30 +32,37 @@ impl Change {
     }
 }
 
-/// The rules that differ between two sets, by id: their text, or what filters, pipelines and placeholders made of it.
+/// The rules and correlations that differ between two sets, by id: their text, or what filters, pipelines and
+/// placeholders made of it.
 pub fn changes(before: &Ruleset, after: &Ruleset) -> Vec<Change> {
-    let mut all: BTreeMap<&str, (Option<&Rule>, Option<&Rule>)> = BTreeMap::new();
-    for rule in before.rules() {
-        all.entry(&rule.id).or_default().0 = Some(rule);
-    }
-    for rule in after.rules() {
-        all.entry(&rule.id).or_default().1 = Some(rule);
-    }
-    all.into_values()
-        .filter(|(before, after)| before.map(meaning) != after.map(meaning))
-        .map(|(before, after)| Change {
-            before: before.cloned(),
-            after: after.cloned(),
+    let (before, after) = (meanings(before), meanings(after));
+    let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let of = |set: &BTreeMap<String, (Value, Statement)>, id: &String| {
+        set.get(id).map(|(_, statement)| statement.clone())
+    };
+    ids.into_iter()
+        .filter(|id| before.get(*id).map(|one| &one.0) != after.get(*id).map(|one| &one.0))
+        .map(|id| Change {
+            before: of(&before, id),
+            after: of(&after, id),
         })
         .collect()
 }
 
-/// What decides over the alerts of a rule: maps in it have no order of their own, so as a value.
-fn meaning(rule: &Rule) -> (serde_json::Value, &'static str) {
-    (
-        serde_json::to_value(&rule.sigma).unwrap_or_default(),
-        rule.severity.as_str(),
-    )
+/// What decides over the alerts of each rule and correlation: maps in it have no order of their own, so as a value.
+fn meanings(rules: &Ruleset) -> BTreeMap<String, (Value, Statement)> {
+    let of_rules = rules
+        .rules()
+        .iter()
+        .map(|rule| (serde_json::to_value(&rule.sigma), rule.statement()));
+    let of_correlations = rules
+        .correlations()
+        .iter()
+        .map(|one| (serde_json::to_value(&one.sigma), one.statement()));
+    of_rules
+        .chain(of_correlations)
+        .map(|(value, statement)| (statement.id.clone(), (value.unwrap_or_default(), statement)))
+        .collect()
 }
 
 /// The alerts of one rule, before and after.
@@ -67,6 +76,8 @@ pub struct Difference<'a> {
     pub gained: Vec<&'a Alert>,
     /// Those that went.
     pub lost: Vec<&'a Alert>,
+    /// Those that say something else, as they are.
+    pub amended: Vec<&'a Alert>,
 }
 
 /// The alerts of each rule, by its id, that are in one of two evaluations only.
@@ -85,11 +96,22 @@ pub fn differences<'a>(
     for (id, alert) in after {
         let difference = all.entry(&alert.rule_id).or_default();
         difference.after += 1;
-        if !before.contains_key(id) {
-            difference.gained.push(alert);
+        match before.get(id) {
+            None => difference.gained.push(alert),
+            Some(known) if says(known) != says(alert) => difference.amended.push(alert),
+            Some(_) => {}
         }
     }
     all
+}
+
+/// What an alert says, without the time at which it was said.
+fn says(alert: &Alert) -> Alert {
+    Alert {
+        detected_time_us: 0,
+        counted: 0,
+        ..alert.clone()
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +143,7 @@ mod tests {
         let after = set(&[(1, "A"), (3, "D"), (4, "E")]);
         let found: Vec<(String, &str)> = changes(&before, &after)
             .iter()
-            .map(|change| (change.rule().unwrap().sigma.title.clone(), change.as_str()))
+            .map(|change| (change.statement().unwrap().title.clone(), change.as_str()))
             .collect();
         let expected = [
             ("Rule 2", "removed"),

@@ -23,6 +23,7 @@ mod outcome;
 mod point;
 pub mod signal;
 
+pub use rsigma_parser::CorrelationType;
 use rsigma_parser::{CorrelationCondition, CorrelationRule, WindowMode};
 use schemas::severity::Severity;
 

@@ -189,7 +189,12 @@ fn coverage_of_the_public_rules() {
         }
     }
     let [can, not, unknown] = counts;
-    let layer = navigator::layer("public", "", navigator::Attack::V19, &catalogue.loaded);
+    let statements: Vec<_> = catalogue
+        .loaded
+        .iter()
+        .map(sigma::Rule::statement)
+        .collect();
+    let layer = navigator::layer("public", "", navigator::Attack::V19, &statements);
     let techniques = layer["techniques"].as_array().map_or(0, Vec::len);
     println!("{can} can fire, {not} cannot, {unknown} unknown; {techniques} techniques");
     cannot.sort_unstable();

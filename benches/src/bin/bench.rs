@@ -4,6 +4,7 @@
 //! after it stores the events there at the same time;
 //! `bench store EVENTS.ndjson RULES_FOLDER FOLDER` stores them and prints the bytes;
 //! `bench stored FOLDER RULES_FOLDER THREADS` prints counts per rule over what is stored;
+//! `bench correlate RULES_FOLDER SIGNALS` prints what so many signals of a day cost the correlations of a folder;
 //! `bench ingest EVENTS.ndjson BROKERS` and `bench produce EVENTS.ndjson BROKERS` print how many were acknowledged.
 //! Exit code: 0 done, 2 could not run.
 
@@ -12,7 +13,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
-use benches::{detection, ingestion, store, stored};
+use benches::{correlated, detection, ingestion, store, stored};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,9 +23,10 @@ fn main() -> ExitCode {
         ["detect", events, rules, folder] => detect(Path::new(events), Path::new(rules), Some(Path::new(folder))),
         ["store", events, rules, folder] => store(Path::new(events), Path::new(rules), Path::new(folder)),
         ["stored", folder, rules, threads] => detect_stored(Path::new(folder), Path::new(rules), threads),
+        ["correlate", rules, signals] => correlate(Path::new(rules), signals),
         ["ingest", events, brokers] => acknowledged(ingestion::import(Path::new(events), brokers)),
         ["produce", events, brokers] => acknowledged(ingestion::produce(Path::new(events), brokers)),
-        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER [FOLDER] | bench store EVENTS.ndjson RULES_FOLDER FOLDER | bench stored FOLDER RULES_FOLDER THREADS | bench ingest|produce EVENTS.ndjson BROKERS".into()),
+        _ => Err("usage: bench detect EVENTS.ndjson RULES_FOLDER [FOLDER] | bench store EVENTS.ndjson RULES_FOLDER FOLDER | bench stored FOLDER RULES_FOLDER THREADS | bench correlate RULES_FOLDER SIGNALS | bench ingest|produce EVENTS.ndjson BROKERS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,6 +52,11 @@ fn store(events: &Path, rules: &Path, folder: &Path) -> Result<(), Box<dyn Error
 
 fn detect_stored(folder: &Path, rules: &Path, threads: &str) -> Result<(), Box<dyn Error>> {
     stored::detect(folder, rules, threads.parse()?, &mut stdout())?;
+    Ok(())
+}
+
+fn correlate(rules: &Path, signals: &str) -> Result<(), Box<dyn Error>> {
+    writeln!(stdout(), "{}", correlated::run(rules, signals.parse()?)?)?;
     Ok(())
 }
 

@@ -9,9 +9,11 @@ use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, Color, ContentArrangement, Table};
 use serde_json::json;
+use sigma::correlation::{Correlation, CorrelationType, Referred};
 use sigma::coverage::navigator::{self, Attack};
 use sigma::coverage::{Verdict as CanFire, verdict};
 use sigma::rule::Rejected;
+use sigma::statement::Statement;
 use sigma::{Catalogue, Rule};
 
 use super::files::{load, rule_files};
@@ -43,11 +45,11 @@ pub(crate) struct Coverage {
 }
 
 /// Whether a rule can fire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Can {
     Yes,
-    No,
     Unknown,
+    No,
 }
 
 impl Can {
@@ -72,17 +74,20 @@ struct Standing {
 
 impl Coverage {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, _) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
-        let loaded = catalogue
-            .loaded
-            .iter()
-            .map(|rule| of_rule(rule, &catalogue));
-        let standings: Vec<Standing> = loaded
-            .chain(catalogue.rejected.iter().map(of_rejected))
-            .collect();
+        let (catalogue, rules) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let statements = rules.statements();
+        let mut standings: Vec<Standing> = Vec::new();
+        for rule in rules.rules() {
+            standings.push(of_rule(rule, &catalogue));
+        }
+        for correlation in rules.correlations() {
+            standings.push(of_correlation(correlation, &statements, &standings));
+        }
+        let known = standings.len();
+        standings.extend(catalogue.rejected.iter().map(of_rejected));
         let techniques = techniques(&standings);
         if let Some(path) = &self.navigator {
-            let can = catalogue.loaded.iter().zip(&standings);
+            let can = statements.iter().zip(&standings[..known]);
             let rules = can.filter(|(_, standing)| standing.can != Can::No);
             let layer = navigator::layer(
                 "vedette",
@@ -117,6 +122,36 @@ fn of_rule(rule: &Rule, catalogue: &Catalogue) -> Standing {
         techniques: rule.techniques.clone(),
         can,
         why_not,
+    }
+}
+
+/// A correlation can fire as far as what it counts can: all of it, where it waits for all.
+fn of_correlation(one: &Correlation, statements: &[Statement], known: &[Standing]) -> Standing {
+    let members = one.rules.iter().filter_map(|member| {
+        let (Referred::Rule(id) | Referred::Correlation(id)) = member;
+        let at = statements
+            .iter()
+            .position(|statement| statement.id == *id)?;
+        known.get(at).map(|standing| standing.can)
+    });
+    let waits_for_all = matches!(
+        one.sigma.correlation_type,
+        CorrelationType::Temporal | CorrelationType::TemporalOrdered
+    );
+    let can = if waits_for_all {
+        members.max()
+    } else {
+        members.min()
+    };
+    let statement = one.statement();
+    let can = can.unwrap_or(Can::Unknown);
+    Standing {
+        name: statement.label,
+        title: statement.title,
+        table: "correlation".to_owned(),
+        techniques: statement.techniques,
+        can,
+        why_not: (can == Can::No).then(|| "what it counts cannot fire".to_owned()),
     }
 }
 

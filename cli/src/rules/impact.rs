@@ -14,10 +14,11 @@ use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::Alert;
 use serde_json::json;
-use sigma::rule::check_cases_with;
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::rule::{check_cases_with, check_correlation};
+use sigma::statement::Statement;
+use sigma::{Catalogue, Ruleset};
 
-use super::files::{RuleFile, load, only, rule_files};
+use super::files::{RuleFile, load, rule_files};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::runtime;
@@ -69,27 +70,23 @@ impl Impact {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
         let detect = config.detect();
         let (after, new_rules) = load(rule_files(&self.new, &detect)?, &detect);
-        let (before, old_rules) = load(self.base_files(&detect)?, &detect);
+        let (_, old_rules) = load(self.base_files(&detect)?, &detect);
         let changed = changes(&old_rules, &new_rules);
-        let olds = only(
-            &before,
-            changed.iter().filter_map(|change| change.before.as_ref()),
-        );
-        let news = only(
-            &after,
-            changed.iter().filter_map(|change| change.after.as_ref()),
-        );
         let (old, new) = runtime()?.block_on(async {
             let lake = Lake::open(&config.lake())
                 .await
                 .context("could not open the lake")?;
-            anyhow::Ok((evaluate(&olds, &lake).await?, evaluate(&news, &lake).await?))
+            anyhow::Ok((
+                evaluate(&old_rules, &lake).await?,
+                evaluate(&new_rules, &lake).await?,
+            ))
         })?;
         let found = differences(&old.alerts, &new.alerts);
         let report = Report {
             changed: &changed,
             found: &found,
             after: &after,
+            rules: &new_rules,
             costs: (old.cost, new.cost),
         };
         let mut out = std::io::stdout().lock();
@@ -140,70 +137,110 @@ struct Report<'a> {
     changed: &'a [Change],
     found: &'a BTreeMap<&'a str, Difference<'a>>,
     after: &'a Catalogue,
+    rules: &'a Ruleset,
     costs: (Duration, Duration),
 }
 
+/// A line of the comparison.
+struct Row<'a> {
+    statement: Statement,
+    change: &'static str,
+    found: Option<&'a Difference<'a>>,
+    passed: usize,
+    failed: usize,
+}
+
 impl Report<'_> {
-    /// Each changed rule with its alerts, and how many of its cases pass and fail.
-    fn rows(
-        &self,
-    ) -> impl Iterator<Item = (&Change, &Rule, Option<&Difference<'_>>, usize, usize)> {
-        self.changed.iter().filter_map(|change| {
-            let rule = change.rule()?;
-            let failed = match &change.after {
-                Some(rule) => check_cases_with(rule, &self.after.extension).len(),
-                None => 0,
-            };
-            let all = change.after.as_ref().map_or(0, |rule| rule.cases.len());
-            let passed = all.saturating_sub(failed);
-            Some((
-                change,
-                rule,
-                self.found.get(rule.id.as_str()),
-                passed,
-                failed,
-            ))
-        })
+    /// Each changed rule and each whose alerts are others, with them, and how many of its cases pass and fail.
+    fn rows(&self) -> Vec<Row<'_>> {
+        let mut rows = Vec::new();
+        for statement in self.rules.statements() {
+            let is =
+                |change: &&Change| change.statement().is_some_and(|one| one.id == statement.id);
+            let change = self.changed.iter().find(is).map(Change::as_str);
+            let found = self.found.get(statement.id.as_str());
+            let differs = found.is_some_and(|found| {
+                !(found.gained.is_empty() && found.lost.is_empty() && found.amended.is_empty())
+            });
+            if change.is_some() || differs {
+                let (passed, failed) = self.cases(&statement.id);
+                rows.push(Row {
+                    statement,
+                    // What it counts has changed.
+                    change: change.unwrap_or("by others"),
+                    found,
+                    passed,
+                    failed,
+                });
+            }
+        }
+        let removed = self.changed.iter().filter(|change| change.after.is_none());
+        rows.extend(removed.filter_map(|change| {
+            let statement = change.before.clone()?;
+            Some(Row {
+                found: self.found.get(statement.id.as_str()),
+                statement,
+                change: change.as_str(),
+                passed: 0,
+                failed: 0,
+            })
+        }));
+        rows
+    }
+
+    /// How many cases of a rule or correlation pass, and how many fail.
+    fn cases(&self, id: &str) -> (usize, usize) {
+        let rule = self.after.loaded.iter().find(|rule| rule.id == id);
+        let correlation = self.rules.correlations().iter().find(|one| one.id == id);
+        let (all, failed) = match (rule, correlation) {
+            (Some(rule), _) if !rule.cases.is_empty() => (
+                rule.cases.len(),
+                check_cases_with(rule, &self.after.extension).len(),
+            ),
+            (None, Some(one)) if !one.cases.is_empty() => {
+                (one.cases.len(), check_correlation(one, self.rules).len())
+            }
+            _ => (0, 0),
+        };
+        (all.saturating_sub(failed), failed)
     }
 
     fn markdown(&self, out: &mut impl Write) -> anyhow::Result<usize> {
-        if self.changed.is_empty() && self.after.rejected.is_empty() {
+        let rows = self.rows();
+        if rows.is_empty() && self.after.rejected.is_empty() {
             writeln!(out, "No rule differs.")?;
             return Ok(0);
         }
         writeln!(
             out,
-            "| rule | | alerts before | after | gained | lost | cases |"
+            "| rule | | alerts before | after | gained | lost | amended | cases |"
         )?;
-        writeln!(out, "|---|---|---:|---:|---:|---:|---|")?;
-        let mut all_failed = 0;
-        for (change, rule, found, passed, failed) in self.rows() {
-            all_failed += failed;
-            let (before, after, gained, lost) = found.map_or((0, 0, 0, 0), |found| {
-                (
-                    found.before,
-                    found.after,
-                    found.gained.len(),
-                    found.lost.len(),
-                )
-            });
-            let cases = if failed > 0 {
-                format!("**{failed} fail**, {passed} pass")
-            } else {
-                format!("{passed} pass")
+        writeln!(out, "|---|---|---:|---:|---:|---:|---:|---|")?;
+        for row in &rows {
+            let count = |of: fn(&Difference<'_>) -> usize| row.found.map_or(0, of);
+            let cases = match (row.passed, row.failed) {
+                (0, 0) => "none".to_owned(),
+                (passed, 0) => format!("{passed} pass"),
+                (passed, failed) => format!("**{failed} fail**, {passed} pass"),
             };
             writeln!(
                 out,
-                "| {} {} | {} | {before} | {after} | {gained} | {lost} | {cases} |",
-                cell(&rule.label),
-                cell(&rule.sigma.title),
-                change.as_str()
+                "| {} {} | {} | {} | {} | {} | {} | {} | {cases} |",
+                cell(&row.statement.label),
+                cell(&row.statement.title),
+                row.change,
+                count(|found| found.before),
+                count(|found| found.after),
+                count(|found| found.gained.len()),
+                count(|found| found.lost.len()),
+                count(|found| found.amended.len()),
             )?;
         }
-        for (_, rule, found, _, _) in self.rows() {
-            let Some(found) = found else { continue };
-            name(out, rule, "gained", &found.gained)?;
-            name(out, rule, "lost", &found.lost)?;
+        for row in &rows {
+            let Some(found) = row.found else { continue };
+            name(out, &row.statement, "gained", &found.gained)?;
+            name(out, &row.statement, "lost", &found.lost)?;
+            name(out, &row.statement, "amended", &found.amended)?;
         }
         for rejected in &self.after.rejected {
             writeln!(out, "\nRefused: {}", inert(&rejected.to_string()))?;
@@ -211,41 +248,46 @@ impl Report<'_> {
         let milliseconds = |cost: Duration| cost.as_secs_f64() * 1e3;
         writeln!(
             out,
-            "\nProcessor time of these rules over the lake: {:.1} ms before, {:.1} ms after.",
+            "\nProcessor time of all rules over the lake: {:.1} ms before, {:.1} ms after.",
             milliseconds(self.costs.0),
             milliseconds(self.costs.1)
         )?;
-        Ok(all_failed)
+        Ok(rows.iter().map(|row| row.failed).sum())
     }
 
     fn json(&self, out: &mut impl Write) -> anyhow::Result<usize> {
-        let mut all_failed = 0;
-        for (change, rule, found, passed, failed) in self.rows() {
-            all_failed += failed;
+        let rows = self.rows();
+        for row in &rows {
             let ids = |alerts: Option<&Vec<&Alert>>| -> Vec<String> {
                 let alerts = alerts.into_iter().flatten();
                 alerts.map(|alert| alert.alert_id.clone()).collect()
             };
             let line = json!({
-                "rule_id": rule.id,
-                "label": rule.label,
-                "title": rule.sigma.title,
-                "change": change.as_str(),
-                "before": found.map_or(0, |found| found.before),
-                "after": found.map_or(0, |found| found.after),
-                "gained": ids(found.map(|found| &found.gained)),
-                "lost": ids(found.map(|found| &found.lost)),
-                "cases_passed": passed,
-                "cases_failed": failed,
+                "rule_id": row.statement.id,
+                "label": row.statement.label,
+                "title": row.statement.title,
+                "change": row.change,
+                "before": row.found.map_or(0, |found| found.before),
+                "after": row.found.map_or(0, |found| found.after),
+                "gained": ids(row.found.map(|found| &found.gained)),
+                "lost": ids(row.found.map(|found| &found.lost)),
+                "amended": ids(row.found.map(|found| &found.amended)),
+                "cases_passed": row.passed,
+                "cases_failed": row.failed,
             });
             writeln!(out, "{line}")?;
         }
-        Ok(all_failed)
+        Ok(rows.iter().map(|row| row.failed).sum())
     }
 }
 
 /// Names some alerts of a rule, so that a reviewer can look at them.
-fn name(out: &mut impl Write, rule: &Rule, what: &str, alerts: &[&Alert]) -> anyhow::Result<()> {
+fn name(
+    out: &mut impl Write,
+    rule: &Statement,
+    what: &str,
+    alerts: &[&Alert],
+) -> anyhow::Result<()> {
     if alerts.is_empty() {
         return Ok(());
     }

@@ -14,13 +14,19 @@ use crate::sql::inert;
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     let mut catalogue = catalogue(&config.detect());
     // Some rules are refused only when they are compiled.
-    sigma::Ruleset::compile(&mut catalogue);
+    let rules = sigma::Ruleset::compile(&mut catalogue);
     let mut out = std::io::stdout().lock();
     let mut table = Table::new();
     table
         .load_style(UTF8_HORIZONTAL_ONLY)
         .set_header(["label", "severity", "table", "title"]);
-    for rule in &catalogue.loaded {
+    let mut counted = 0;
+    for (number, rule) in rules.rules().iter().enumerate() {
+        // What only others count has no alerts of its own.
+        if !rules.alerts(number) && rule.over_time.is_none() {
+            counted += 1;
+            continue;
+        }
         table.add_row([
             rule.label.clone(),
             rule.severity.to_string(),
@@ -28,11 +34,22 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
             inert(&rule.sigma.title),
         ]);
     }
+    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let correlations = rules.correlations().iter();
+    for one in correlations.filter(|one| alerting(&one.id)) {
+        table.add_row([
+            one.label.clone(),
+            one.severity.to_string(),
+            one.sigma.correlation_type.as_str().to_owned(),
+            inert(&one.sigma.title),
+        ]);
+    }
     writeln!(out, "{table}")?;
     writeln!(
         out,
-        "{} loaded, {} refused",
-        catalogue.loaded.len(),
+        "{} loaded, {} of them correlations, {counted} rules that only correlations count; {} refused",
+        rules.rules().len() + rules.correlations().len(),
+        rules.correlations().len(),
         catalogue.rejected.len()
     )?;
     for rejected in &catalogue.rejected {

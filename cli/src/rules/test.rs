@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use schemas::wire::Event;
 use serde_json::json;
+use sigma::Ruleset;
+use sigma::correlation::Correlation;
 use sigma::explain::explain;
-use sigma::rule::{Case, Catalogue, Rule, check_cases_with};
+use sigma::rule::{Case, CaseFailure, Catalogue, Rule, check_cases_with, check_correlation};
 
 use super::Format;
 use super::explain::write_tree;
@@ -22,6 +24,9 @@ pub(crate) const EXAMPLES: &str = "\
 A rule brings records that it must find and near misses that it must not, under its key \"cases\":
   cases:
     - {name: forwards outside, alerts: 1, event: {Operation: New-InboxRule, …}}
+    - name: ten wrong passwords            # over time: correlations, first_seen, travel, suppress
+      alerts: 1
+      events: [{table: signins, at: 0s, times: 10, every: 20s, event: {resultType: '50126', … '{n}' …}}]
 
 Examples:
   vedette rules test                          the rules that run
@@ -41,9 +46,13 @@ pub(crate) struct Test {
     output: Format,
 }
 
-/// What became of the cases of a rule.
+/// What became of the cases of a rule or correlation.
 struct RuleOutcome<'a> {
-    rule: &'a Rule,
+    file: &'a str,
+    label: &'a str,
+    title: &'a str,
+    /// The rule; none for a correlation.
+    rule: Option<&'a Rule>,
     results: Vec<CaseOutcome<'a>>,
 }
 
@@ -59,12 +68,12 @@ struct CaseOutcome<'a> {
 
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, _) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
-        let outcomes: Vec<RuleOutcome<'_>> = catalogue
-            .loaded
-            .iter()
-            .filter_map(|rule| outcome(rule, &catalogue))
-            .collect();
+        let (catalogue, rules) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let of_rules = catalogue.loaded.iter();
+        let of_rules = of_rules.filter_map(|rule| of_rule(rule, &catalogue));
+        let correlations = rules.correlations().iter();
+        let of_correlations = correlations.filter_map(|one| of_correlation(one, &rules));
+        let outcomes: Vec<RuleOutcome<'_>> = of_rules.chain(of_correlations).collect();
         match self.output {
             Format::Table => print(&catalogue, &outcomes)?,
             Format::Json => print_json(&catalogue, &outcomes)?,
@@ -84,15 +93,40 @@ impl Test {
     }
 }
 
-/// Runs the cases of a rule; none for rules of others, which have none.
-fn outcome<'a>(rule: &'a Rule, catalogue: &Catalogue) -> Option<RuleOutcome<'a>> {
+/// Runs the cases of a rule; none for rules of others, and for those that are only counted, which have none.
+fn of_rule<'a>(rule: &'a Rule, catalogue: &Catalogue) -> Option<RuleOutcome<'a>> {
     let is_ours = rule.sigma.custom_attributes.contains_key("label");
     if rule.cases.is_empty() && !is_ours {
         return None;
     }
-    let mut failures = check_cases_with(rule, &catalogue.extension);
+    let failures = check_cases_with(rule, &catalogue.extension);
+    Some(RuleOutcome {
+        file: &rule.file,
+        label: &rule.label,
+        title: &rule.sigma.title,
+        rule: Some(rule),
+        results: results(&rule.cases, failures),
+    })
+}
+
+/// Runs the cases of a correlation; none for those of others, which have none.
+fn of_correlation<'a>(one: &'a Correlation, rules: &Ruleset) -> Option<RuleOutcome<'a>> {
+    let is_ours = one.sigma.custom_attributes.contains_key("label");
+    if one.cases.is_empty() && !is_ours {
+        return None;
+    }
+    Some(RuleOutcome {
+        file: &one.file,
+        label: &one.label,
+        title: &one.sigma.title,
+        rule: None,
+        results: results(&one.cases, check_correlation(one, rules)),
+    })
+}
+
+fn results(cases: &[Case], mut failures: Vec<CaseFailure>) -> Vec<CaseOutcome<'_>> {
     let mut results = Vec::new();
-    for case in &rule.cases {
+    for case in cases {
         let at = failures
             .iter()
             .position(|failure| failure.case == case.name && failure.expected == case.alerts);
@@ -109,7 +143,7 @@ fn outcome<'a>(rule: &'a Rule, catalogue: &Catalogue) -> Option<RuleOutcome<'a>>
         case: None,
         failure: Some(failure.found),
     }));
-    Some(RuleOutcome { rule, results })
+    results
 }
 
 fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
@@ -128,21 +162,22 @@ fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<
         writeln!(
             out,
             "{mark} {:<16} {:<52} {}",
-            inert(&outcome.rule.label),
-            inert(&outcome.rule.sigma.title),
+            inert(outcome.label),
+            inert(outcome.title),
             paint(FAINT, &format!("{} cases", outcome.results.len()))
         )?;
         for case in failures {
-            print_failure(&mut out, catalogue, outcome.rule, case)?;
+            print_failure(&mut out, catalogue, outcome, case)?;
         }
     }
     for rejected in &catalogue.rejected {
         writeln!(out, "{} {}", paint(BAD, "✗"), inert(&rejected.to_string()))?;
     }
-    let without = catalogue.loaded.len() - outcomes.len();
+    let tested = outcomes.iter().filter(|outcome| outcome.rule.is_some());
+    let without = catalogue.loaded.len() - tested.count();
     writeln!(
         out,
-        "{} rules: {passed} cases passed, {failed} failed; {} files refused; {without} rules of others have no cases",
+        "{} rules: {passed} cases passed, {failed} failed; {} files refused; {without} rules, counted only or of others, have no cases",
         outcomes.len(),
         catalogue.rejected.len()
     )?;
@@ -152,21 +187,25 @@ fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<
 fn print_failure(
     out: &mut impl Write,
     catalogue: &Catalogue,
-    rule: &Rule,
+    outcome: &RuleOutcome<'_>,
     case: &CaseOutcome<'_>,
 ) -> anyhow::Result<()> {
     let found = case.failure.as_deref().unwrap_or_default();
     writeln!(
         out,
         "    {}: case \"{}\" expects {} alerts, {}",
-        inert(&rule.file),
+        inert(outcome.file),
         inert(&case.name),
         case.expected,
         inert(found)
     )?;
-    let Some(case) = case.case else {
+    // One record explains itself; several are a story that the case tells.
+    let (Some(case), Some(rule)) = (case.case, outcome.rule) else {
         return Ok(());
     };
+    if !case.events.is_empty() {
+        return Ok(());
+    }
     let event = Event {
         event_id: case.name.clone(),
         raw: case.event.to_string().into(),
@@ -184,8 +223,8 @@ fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Re
     for outcome in outcomes {
         for case in &outcome.results {
             let line = json!({
-                "file": outcome.rule.file,
-                "rule": outcome.rule.label,
+                "file": outcome.file,
+                "rule": outcome.label,
                 "case": case.name,
                 "expected": case.expected,
                 "passed": case.failure.is_none(),
@@ -203,7 +242,7 @@ fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Re
 
 fn suites(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> Vec<Suite> {
     let of_rule = outcomes.iter().map(|outcome| Suite {
-        name: outcome.rule.file.clone(),
+        name: outcome.file.to_owned(),
         cases: outcome
             .results
             .iter()

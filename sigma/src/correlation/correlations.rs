@@ -1,7 +1,9 @@
 //! All correlations of a set of rules: what refers to what, and which values of records they ask for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use ahash::HashMap;
 
 use schemas::ids;
 
@@ -27,7 +29,7 @@ impl Correlations {
     /// Correlations and what they silence; none may refer to itself by way of others.
     pub(crate) fn new(definitions: Vec<Definition>, silent: BTreeSet<Arc<str>>) -> Self {
         let definitions = in_order(definitions);
-        let mut referring: HashMap<Arc<str>, Vec<(usize, usize)>> = HashMap::new();
+        let mut referring: HashMap<Arc<str>, Vec<(usize, usize)>> = HashMap::default();
         for (at, definition) in definitions.iter().enumerate() {
             for (place, member) in definition.members.iter().enumerate() {
                 let of_member = referring.entry(Arc::clone(&member.id)).or_default();

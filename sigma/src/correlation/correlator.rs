@@ -7,9 +7,11 @@
 //! What is held is a set: signals that come late, twice or in another order lead to the same outcomes in the end,
 //! and to the same changes where they come in the same order.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+use ahash::{HashMap, HashSet};
 
 use super::correlations::Correlations;
 use super::definition::{Definition, Test};
@@ -60,8 +62,8 @@ impl Correlator {
     pub fn new(correlations: Arc<Correlations>, as_of_us: i64) -> Self {
         Self {
             correlations,
-            groups: HashMap::new(),
-            known: HashSet::new(),
+            groups: HashMap::default(),
+            known: HashSet::default(),
             due: BTreeSet::new(),
             as_of_us,
         }
@@ -110,7 +112,7 @@ impl Correlator {
         keys.sort_unstable();
         let all = keys.into_iter().flat_map(|key| {
             let outcomes = self.groups[key].outcomes.iter();
-            outcomes.map(|((_, id), outcome)| self.told(key, id, outcome))
+            outcomes.map(|((_, id), outcome)| self.correlations.found(key, id, outcome))
         });
         all.collect()
     }
@@ -214,7 +216,7 @@ impl Correlator {
     fn evaluate(&mut self, key: &GroupKey, first_us: i64, last_us: i64) -> Vec<Change> {
         let correlations = Arc::clone(&self.correlations);
         let definition = &correlations.definitions()[key.definition];
-        let Some(mut group) = self.groups.remove(key) else {
+        let Some(group) = self.groups.get_mut(key) else {
             return Vec::new();
         };
         group.tidy(definition);
@@ -232,56 +234,52 @@ impl Correlator {
             })
             .collect();
         let before = group.replace(&range, now.clone());
-        let changes = self.compare(key, before, now);
         // A group whose last signal was withdrawn is gone.
-        if !group.points.is_empty() {
-            self.groups.insert(key.clone(), group);
+        if group.points.is_empty() {
+            self.groups.remove(key);
         }
-        changes
+        compare(&correlations, key, before, now)
     }
+}
 
-    fn compare(
-        &self,
-        key: &GroupKey,
-        before: BTreeMap<(i64, String), Outcome>,
-        now: BTreeMap<(i64, String), Outcome>,
-    ) -> Vec<Change> {
-        let mut before: HashMap<String, Outcome> = before
-            .into_iter()
-            .map(|((_, id), outcome)| (id, outcome))
-            .collect();
-        let mut changes = Vec::new();
-        for ((_, id), outcome) in now {
-            let known = before.remove(&id);
-            if known.as_ref() == Some(&outcome) {
-                continue;
-            }
-            changes.push(Change {
-                kind: if known.is_some() {
-                    Kind::Amended
-                } else {
-                    Kind::Raised
-                },
-                before: known.map(|known| self.told(key, &id, &known)),
-                found: self.told(key, &id, &outcome),
-            });
+/// What is told now and was not told before, or otherwise, and what is told no more.
+fn compare(
+    correlations: &Correlations,
+    key: &GroupKey,
+    before: BTreeMap<(i64, String), Outcome>,
+    now: BTreeMap<(i64, String), Outcome>,
+) -> Vec<Change> {
+    let mut before: HashMap<String, Outcome> = before
+        .into_iter()
+        .map(|((_, id), outcome)| (id, outcome))
+        .collect();
+    let mut changes = Vec::new();
+    for ((_, id), outcome) in now {
+        let known = before.remove(&id);
+        if known.as_ref() == Some(&outcome) {
+            continue;
         }
-        let mut gone: Vec<(String, Outcome)> = before.into_iter().collect();
-        gone.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        changes.extend(gone.into_iter().map(|(id, outcome)| {
-            let found = self.told(key, &id, &outcome);
-            Change {
-                kind: Kind::Withdrawn,
-                before: Some(found.clone()),
-                found,
-            }
-        }));
-        changes
+        changes.push(Change {
+            kind: if known.is_some() {
+                Kind::Amended
+            } else {
+                Kind::Raised
+            },
+            before: known.map(|known| correlations.found(key, &id, &known)),
+            found: correlations.found(key, &id, &outcome),
+        });
     }
-
-    fn told(&self, key: &GroupKey, id: &str, outcome: &Outcome) -> Found {
-        self.correlations.found(key, id, outcome)
-    }
+    let mut gone: Vec<(String, Outcome)> = before.into_iter().collect();
+    gone.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+    changes.extend(gone.into_iter().map(|(id, outcome)| {
+        let found = correlations.found(key, &id, &outcome);
+        Change {
+            kind: Kind::Withdrawn,
+            before: Some(found.clone()),
+            found,
+        }
+    }));
+    changes
 }
 
 fn touch(touched: &mut Touched, key: GroupKey, time_us: i64) {
@@ -313,7 +311,7 @@ impl Group {
     /// Takes out points between two others of the same value that are within a span: whatever comes late, they
     /// are not new, and what is after them has a nearer one before it.
     fn thin(&mut self, span_us: i64) {
-        let mut last: HashMap<Arc<str>, (i64, usize)> = HashMap::new();
+        let mut last: HashMap<Arc<str>, (i64, usize)> = HashMap::default();
         let mut wanted = vec![true; self.points.len()];
         let mut before: Vec<Option<i64>> = Vec::with_capacity(self.points.len());
         for (at, point) in self.points.iter().enumerate() {

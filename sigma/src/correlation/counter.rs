@@ -2,8 +2,9 @@
 //!
 //! Exact: the same signals give the same answer whatever was in the window before.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use ahash::HashMap;
 
 use super::definition::{Definition, Expression, MILLION, Test};
 use super::point::{Point, Value};
@@ -29,7 +30,7 @@ impl<'a> Counter<'a> {
         Self {
             test: &definition.test,
             points: 0,
-            values: HashMap::new(),
+            values: HashMap::default(),
             sum: 0,
             ranks,
             members: vec![0; definition.members.len()],

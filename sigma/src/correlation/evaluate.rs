@@ -1,8 +1,9 @@
 //! From the signals of a group to outcomes: a function of the set of signals, whatever the order of their arrival.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+
+use ahash::HashMap;
 
 use super::counter::Counter;
 use super::definition::{Definition, Test, Travel, Window};
@@ -220,7 +221,7 @@ fn first_seen(
     let Some(known_since_us) = points.first().map(|point| point.time_us) else {
         return Vec::new();
     };
-    let mut seen: HashMap<&str, i64> = HashMap::new();
+    let mut seen: HashMap<&str, i64> = HashMap::default();
     let mut found = Vec::new();
     for point in points {
         let Value::Text(value) = &point.value else {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::rule::Rule;
+use crate::statement::Statement;
 
 /// The vocabulary of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Attack {
     /// The tactics of a rule in this vocabulary, by their slugs.
     ///
     /// A rule of v18 that evades is one of stealth in v19 unless it names a technique that impairs.
-    pub fn tactics(self, rule: &Rule) -> BTreeSet<String> {
+    pub fn tactics(self, rule: &Statement) -> BTreeSet<String> {
         let impairs = rule
             .techniques
             .iter()
@@ -69,7 +69,7 @@ pub fn layer<'a>(
     name: &str,
     description: &str,
     attack: Attack,
-    rules: impl IntoIterator<Item = &'a Rule>,
+    rules: impl IntoIterator<Item = &'a Statement>,
 ) -> Value {
     let mut titles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut tactics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -85,7 +85,7 @@ pub fn layer<'a>(
             titles
                 .entry(id.to_owned())
                 .or_default()
-                .insert(rule.sigma.title.clone());
+                .insert(rule.title.clone());
             tactics
                 .entry(id.to_owned())
                 .or_default()
@@ -125,9 +125,10 @@ pub fn layer<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Attack, layer};
-    use crate::rule::Catalogue;
+    use crate::rule::{Catalogue, Rule};
+    use crate::statement::Statement;
 
-    fn rules(tags: [&str; 2]) -> Catalogue {
+    fn rules(tags: [&str; 2]) -> Vec<Statement> {
         let mut catalogue = Catalogue::default();
         for (at, tags) in tags.iter().enumerate() {
             let rule = format!(
@@ -137,16 +138,16 @@ mod tests {
             catalogue.add("t.yml", rule.as_bytes());
         }
         assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
-        catalogue
+        catalogue.loaded.iter().map(Rule::statement).collect()
     }
 
     #[test]
     fn a_techniques_score_is_the_number_of_its_rules() {
-        let catalogue = rules([
+        let statements = rules([
             "attack.initial-access, attack.t1078.004, attack.t1078.004",
             "attack.initial_access, attack.t1078.004, attack.t1110",
         ]);
-        let layer = layer("a", "b", Attack::V19, &catalogue.loaded);
+        let layer = layer("a", "b", Attack::V19, &statements);
         assert_eq!(layer["versions"]["layer"], "4.5");
         assert_eq!(layer["domain"], "enterprise-attack");
         let found: Vec<_> = layer["techniques"]
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn both_vocabularies_give_the_same_layer() {
-        let catalogue = rules([
+        let statements = rules([
             "attack.defense-evasion, attack.t1562.007",
             "attack.defense-impairment, attack.t1686.001",
         ]);
@@ -179,7 +180,7 @@ mod tests {
             (Attack::V18, "T1562.007", "defense-evasion"),
             (Attack::V19, "T1686.001", "defense-impairment"),
         ] {
-            let layer = layer("a", "b", attack, &catalogue.loaded);
+            let layer = layer("a", "b", attack, &statements);
             let technique = &layer["techniques"][0];
             assert_eq!(technique["techniqueID"], id);
             assert_eq!(technique["score"], 2);
@@ -194,7 +195,7 @@ mod tests {
             (1, Attack::V18, "defense-evasion"),
             (1, Attack::V19, "stealth"),
         ] {
-            let tactics = attack.tactics(&hidden.loaded[rule]);
+            let tactics = attack.tactics(&hidden[rule]);
             assert_eq!(tactics.into_iter().collect::<Vec<_>>(), [tactic]);
         }
     }
