@@ -4,14 +4,14 @@ use std::io::Write;
 
 use anyhow::Context as _;
 use clap::Args;
-use detect::reproduce::{Found, Reproduction, reproduce};
+use detect::reproduce::{Found, Reproduction, recount, reproduce};
 use detect::stage::catalogue;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
-use schemas::wire::Evidence;
+use schemas::wire::{Alert, Evidence};
 use serde_json::{Value, json};
 use sigma::explain::explain;
-use sigma::fields::text;
+use sigma::fields::{text, time};
 use sigma::{Catalogue, Ruleset};
 
 use crate::audit::Output;
@@ -50,6 +50,8 @@ pub(crate) struct Stored {
     pub(crate) label: String,
     pub(crate) rule_id: String,
     pub(crate) title: String,
+    /// Time of its first event.
+    pub(crate) time_us: i64,
     pub(crate) evidence: Vec<Evidence>,
 }
 
@@ -57,22 +59,31 @@ impl Reproduce {
     pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
         let mut catalogue = catalogue(&config.detect());
         let rules = Ruleset::compile(&mut catalogue);
-        let (alert, all) = runtime()?.block_on(async {
+        let (alert, all, counted) = runtime()?.block_on(async {
             let lake = Lake::open(&config.lake())
                 .await
                 .context("could not open the lake")?;
             let mut alert = find(&lake, &self.alert).await?;
             let evidence = std::mem::take(&mut alert.evidence);
             let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
-            let all = reproduce(&rules, &lake, names, evidence, SystemClock.now_us()).await?;
-            anyhow::Ok((alert, all))
+            let now_us = SystemClock.now_us();
+            let all = reproduce(&rules, &lake, names, evidence, now_us).await?;
+            let id = alert.alert_id.as_str();
+            let counted = match rules.statement(&alert.rule_id) {
+                Some(_) => Some(recount(&rules, &lake, id, alert.time_us, now_us).await?),
+                None => None,
+            };
+            anyhow::Ok((alert, all, counted))
         })?;
         let mut out = anstream::stdout().lock();
         match self.output {
-            Output::Json => write_json(&mut out, &alert, &all)?,
-            Output::Table => write_table(&mut out, &catalogue, &alert, &all)?,
+            Output::Json => write_json(&mut out, &alert, &all, counted.as_ref())?,
+            Output::Table => write_table(&mut out, &catalogue, &alert, &all, counted.as_ref())?,
         }
-        let is_again = !all.is_empty() && all.iter().all(|one| one.alert.is_some());
+        let is_again = match &counted {
+            Some(again) => again.is_some(),
+            None => !all.is_empty() && all.iter().all(|one| one.alert.is_some()),
+        };
         Ok(if is_again {
             Verdict::Done
         } else {
@@ -90,7 +101,7 @@ pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
         inert(prefix)
     );
     let query = format!(
-        "SELECT alert_id, tenant_id, label, rule_id, title, evidence FROM alerts \
+        "SELECT alert_id, tenant_id, label, rule_id, title, event_time, evidence FROM alerts_current \
          WHERE starts_with(alert_id, '{}') ORDER BY detected_time",
         prefix.to_ascii_lowercase()
     );
@@ -105,6 +116,7 @@ pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
                 label: cell("label"),
                 rule_id: cell("rule_id"),
                 title: cell("title"),
+                time_us: time(batch, "event_time", row).unwrap_or(0),
                 evidence: evidence(&cell("evidence")),
             };
             // Later versions of an alert follow its first.
@@ -148,7 +160,12 @@ fn told(found: Found) -> &'static str {
     }
 }
 
-fn write_json(out: &mut impl Write, alert: &Stored, all: &[Reproduction]) -> anyhow::Result<()> {
+fn write_json(
+    out: &mut impl Write,
+    alert: &Stored,
+    all: &[Reproduction],
+    counted: Option<&Option<Alert>>,
+) -> anyhow::Result<()> {
     for one in all {
         let line = json!({
             "alert_id": alert.alert_id,
@@ -163,7 +180,7 @@ fn write_json(out: &mut impl Write, alert: &Stored, all: &[Reproduction]) -> any
                 Found::Moved => "moved",
                 Found::Nowhere => "nowhere",
             },
-            "reproduced": one.alert.is_some(),
+            "reproduced": counted.map_or(one.alert.is_some(), Option::is_some),
         });
         writeln!(out, "{line}")?;
     }
@@ -184,6 +201,7 @@ fn write_table(
     catalogue: &Catalogue,
     alert: &Stored,
     all: &[Reproduction],
+    counted: Option<&Option<Alert>>,
 ) -> anyhow::Result<()> {
     writeln!(out, "alert {}", inert(&alert.alert_id))?;
     writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
@@ -203,6 +221,9 @@ fn write_table(
             evidence.version
         )?;
         write_mark(out, one.found == Found::InFile, told(one.found))?;
+        if counted.is_some() {
+            continue;
+        }
         let is_again = one.alert.is_some();
         let said = match (is_again, one.event.is_some(), rule.is_some()) {
             (true, _, _) => "the same alert comes out of it again",
@@ -215,6 +236,21 @@ fn write_table(
             let explanation = explain(rule, &catalogue.extension, event)?;
             write_tree(out, "  ", &explanation)?;
         }
+    }
+    match counted {
+        Some(Some(alert)) => {
+            let said = format!(
+                "counted again, the same alert comes out, of {} events",
+                alert.event_count
+            );
+            writeln!(out)?;
+            write_mark(out, true, &said)?;
+        }
+        Some(None) => {
+            writeln!(out)?;
+            write_mark(out, false, "counted again, it does not come out")?;
+        }
+        None => {}
     }
     if all.is_empty() {
         writeln!(

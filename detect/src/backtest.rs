@@ -36,10 +36,25 @@ pub async fn evaluate_lake(
     lake: &Lake,
     now_us: i64,
 ) -> Result<BTreeMap<String, Alert>, DetectError> {
+    evaluate_files(rules, lake, |_| true, now_us).await
+}
+
+/// As [`evaluate_lake`], of the files that are wanted.
+///
+/// # Errors
+/// As [`evaluate_lake`].
+pub async fn evaluate_files(
+    rules: &Ruleset,
+    lake: &Lake,
+    is_wanted: impl Fn(&TableFile) -> bool,
+    now_us: i64,
+) -> Result<BTreeMap<String, Alert>, DetectError> {
     let mut alerts: BTreeMap<String, Alert> = BTreeMap::new();
     let mut signals = Vec::new();
     for table in tables(rules) {
-        let work = row_groups(lake, table, &lake.files(table).await?)?;
+        let mut files = lake.files(table).await?;
+        files.retain(&is_wanted);
+        let work = row_groups(lake, table, &files)?;
         let evaluate = |work: Work| work.evaluation(rules, now_us).row_group(work.open(lake)?);
         // Evaluation is computing, not waiting: it must not hold up the tasks of others.
         let found = tokio::task::block_in_place(|| on_all_cores(work, evaluate))?;
@@ -56,11 +71,8 @@ pub async fn evaluate_lake(
         }
     }
     let correlated = tokio::task::block_in_place(|| correlated(rules, signals, now_us));
-    alerts.extend(
-        correlated
-            .into_iter()
-            .map(|alert| (alert.alert_id.clone(), alert)),
-    );
+    let correlated = correlated.into_iter();
+    alerts.extend(correlated.map(|alert| (alert.alert_id.clone(), alert)));
     Ok(alerts)
 }
 

@@ -5,7 +5,6 @@
 //! signals of its time along from the lake, so that lateness never changes an outcome (P16, P53).
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -205,12 +204,12 @@ impl Count {
                 .iter()
                 .map(|member| &*member.id)
                 .collect();
-            let mut clause = format!("(rule_id IN ({})", quoted(&ids));
+            let mut since = String::new();
             if !matches!(definition.test, Test::FirstSeen { .. }) {
                 let since_us = now_us.saturating_sub(definition.memory_us(remembered_us));
-                let _ = write!(clause, " AND event_time >= to_timestamp_micros({since_us})");
+                since = format!(" AND event_time >= to_timestamp_micros({since_us})");
             }
-            clauses.push(clause + ")");
+            clauses.push(format!("(rule_id IN ({}){since})", quoted(&ids)));
         }
         self.read(
             lake,

@@ -14,16 +14,13 @@ const HALF_LIFE: u64 = 100_000;
 const RECORDS_MIN: u64 = 1_000;
 
 /// What is assumed until then: the Management Activity API has been three days late (P16).
-const ASSUMED: Duration = Duration::from_secs(72 * 3_600);
+const ASSUMED: Duration = Duration::from_hours(72);
 
 /// Shortest and longest lateness that is remembered for.
-const REMEMBERED: (Duration, Duration) = (
-    Duration::from_secs(6 * 3_600),
-    Duration::from_secs(31 * 86_400),
-);
+const REMEMBERED: (Duration, Duration) = (Duration::from_hours(6), Duration::from_hours(31 * 24));
 
 /// Longest that an absence is waited for beyond its time.
-const AWAITED_MAX: Duration = Duration::from_secs(24 * 3_600);
+const AWAITED_MAX: Duration = Duration::from_hours(24);
 
 /// How late records came.
 #[derive(Debug, Default)]
@@ -84,20 +81,20 @@ mod tests {
     #[test]
     fn follows_what_is_measured_and_assumes_three_days_before() {
         let mut lateness = Lateness::default();
-        assert_eq!(lateness.remembered(), Duration::from_secs(72 * 3_600));
+        assert_eq!(lateness.remembered(), Duration::from_hours(72));
         for at in 0..990 {
             lateness.add(at, at + 90_000_000);
         }
         for at in 0..20 {
             lateness.add(at, at + 20 * 3_600 * 1_000_000);
         }
-        assert_eq!(lateness.awaited(), Duration::from_secs(24 * 3_600));
+        assert_eq!(lateness.awaited(), Duration::from_hours(24));
         let mut quick = Lateness::default();
         (0..1_000_000).for_each(|at| quick.add(at, at + 90_000_000));
         assert_eq!(quick.awaited(), Duration::from_secs(128));
-        assert_eq!(quick.remembered(), Duration::from_secs(6 * 3_600));
+        assert_eq!(quick.remembered(), Duration::from_hours(6));
         (0..300_000).for_each(|at| quick.add(at, at + 50 * 3_600 * 1_000_000));
-        assert!(quick.remembered() > Duration::from_secs(50 * 3_600));
+        assert!(quick.remembered() > Duration::from_hours(50));
     }
 
     #[test]

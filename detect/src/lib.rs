@@ -18,6 +18,7 @@ pub mod graph_alert;
 pub mod impact;
 mod lateness;
 pub mod matches;
+mod published;
 pub mod reproduce;
 pub mod rules;
 pub mod signal;

@@ -1,14 +1,16 @@
 //! An alert once more: its rule over the very rows that it names.
 //!
 //! An alert's id is a hash of its causes, so the same rule over the same row must give it again. Where compaction has
-//! replaced the file, the row is found by the id of its event.
+//! replaced the file, the row is found by the id of its event. What a correlation found is counted again over the files
+//! of all days whose records can be in its window.
 
 use std::io::ErrorKind;
 
 use arrow::array::BooleanBufferBuilder;
 use arrow::record_batch::RecordBatch;
-use lake::{Lake, LakeError};
+use lake::{Lake, LakeError, TableFile};
 use schemas::tables::Table;
+use schemas::time;
 use schemas::wire::{Alert, Event, Evidence};
 use sigma::Ruleset;
 use sigma::fields::text;
@@ -16,6 +18,7 @@ use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::ParquetFile;
 
 use crate::alert::Origin;
+use crate::backtest::{evaluate_files, evaluate_lake};
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, event};
 
@@ -89,6 +92,30 @@ pub async fn reproduce(
         });
     }
     Ok(all)
+}
+
+/// The alert `alert_id` of a correlation again, out of the files of the days around its first event.
+///
+/// # Errors
+/// As [`reproduce`].
+pub async fn recount(
+    rules: &Ruleset,
+    lake: &Lake,
+    alert_id: &str,
+    first_event_time_us: i64,
+    now_us: i64,
+) -> Result<Option<Alert>, DetectError> {
+    // What a correlation counts may be of correlations, each of which reaches as far again.
+    let reach_us = rules.over_time().reach_us();
+    let first = time::day(first_event_time_us.saturating_sub(reach_us));
+    let last = time::day(first_event_time_us.saturating_add(reach_us));
+    let is_near = |file: &TableFile| (first.as_str()..=last.as_str()).contains(&file.day.as_str());
+    let mut alerts = evaluate_files(rules, lake, is_near, now_us).await?;
+    if !alerts.contains_key(alert_id) {
+        // What is new may be so because of a day long ago.
+        alerts = evaluate_lake(rules, lake, now_us).await?;
+    }
+    Ok(alerts.remove(alert_id))
 }
 
 fn nowhere(evidence: Evidence) -> Reproduction {

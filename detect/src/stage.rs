@@ -9,7 +9,7 @@
 //! ids. A file that compaction has replaced and that is gone from the disk is counted and logged, not waited for:
 //! its rows were announced, so it can be missing only if detect was stopped for longer than replaced files are kept.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use crate::config::DetectConfig;
 use crate::count::Count;
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, Findings, tables};
+use crate::published::Published;
 use crate::rules::{add_builtin, empty};
 use crate::signal::to_wire;
 use crate::watch::{Files, Watch};
@@ -43,9 +44,6 @@ const TAKEN_MAX: usize = 500;
 
 /// Longest wait for an announcement, so that a stop is seen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-
-/// Ids of published alerts that are remembered, so that versions of one alert are published once: 16 bytes each, twice.
-const PUBLISHED_MAX: usize = 100_000;
 
 /// The rules that a configuration names, with what was refused.
 pub fn catalogue(config: &DetectConfig) -> Catalogue {
@@ -476,30 +474,5 @@ fn open(lake: &Lake, table: Table, file: &BatchFile) -> Result<Option<File>, Det
             Ok(None)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Ids of alerts that were published lately, oldest forgotten first.
-#[derive(Debug, Default)]
-struct Published {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Published {
-    fn contains(&self, id: &str) -> bool {
-        self.ids.contains(id)
-    }
-
-    fn insert(&mut self, id: &str) {
-        if !self.ids.insert(id.to_owned()) {
-            return;
-        }
-        self.order.push_back(id.to_owned());
-        if self.order.len() > PUBLISHED_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
     }
 }

@@ -8,6 +8,7 @@
     reason = "test code: seeds and counts are printed"
 )]
 
+#[path = "lab/lab.rs"]
 mod lab;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,6 +13,7 @@
     reason = "test code: seeds and counts are printed"
 )]
 
+#[path = "signals/signals.rs"]
 mod signals;
 
 use std::collections::BTreeSet;

@@ -6,6 +6,7 @@
     reason = "test code: seeds and counts are printed"
 )]
 
+#[path = "signals/signals.rs"]
 mod signals;
 
 use std::collections::BTreeMap;

@@ -73,6 +73,12 @@ impl Correlations {
         Some(fields)
     }
 
+    /// How far from an outcome the records behind it may be, by way of others too, in microseconds.
+    pub fn reach_us(&self) -> i64 {
+        let reaches = self.definitions.iter().map(|one| one.memory_us(0));
+        reaches.max().unwrap_or(0).saturating_mul(2)
+    }
+
     /// Where a rule or correlation is counted: the correlation, and its place among the members.
     pub(super) fn referring(&self, id: &str) -> &[(usize, usize)] {
         self.referring.get(id).map_or(&[], Vec::as_slice)
