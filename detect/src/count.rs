@@ -4,7 +4,7 @@
 //! that come again are handled again, with the same alerts. What is late by more than memory reaches back brings the
 //! signals of its time along from the lake, so that lateness never changes an outcome (P16, P53).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ use crate::signal::Words;
 /// Most signals between two looks at what can be forgotten.
 const SWEEP_EVERY: usize = 100_000;
 
+/// Signals in memory up to which an import of old records keeps what it has brought along: some 500 bytes each.
+const SIGNALS_MAX: usize = 2_000_000;
+
 /// How long we wait for the lake to have what was handled before.
 const LAKE_WAIT: Duration = Duration::from_millis(300);
 
@@ -38,6 +41,12 @@ pub(crate) struct Count {
     words: Words,
     lateness: Lateness,
     since_sweep: usize,
+    /// For each rule the old times of which memory has every signal, in microseconds since the Unix epoch, UTC.
+    brought: HashMap<Arc<str>, Vec<(i64, i64)>>,
+    /// True if signals of such times came since the last sweep.
+    takes_old: bool,
+    /// Offset before which signals may be in the lake alone.
+    forgotten: i64,
     /// Offset after the last signal that was counted.
     counted: i64,
     /// Offset before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
@@ -70,21 +79,17 @@ impl Count {
             words: Words::default(),
             lateness: Lateness::default(),
             since_sweep: 0,
+            brought: HashMap::new(),
+            takes_old: false,
+            forgotten: done,
             counted: done,
             alone_before: done.saturating_add(i64::try_from(taken_max).unwrap_or(i64::MAX)),
         };
         if count.rules.over_time().is_empty() {
             return Ok(Some((count, Vec::new())));
         }
-        while lake.position(Topic::Signals, 0).await? < done {
-            tracing::info!(
-                done,
-                "waiting for the lake to have the signals that were counted before"
-            );
-            tokio::select! {
-                () = stop.cancelled() => return Ok(None),
-                () = tokio::time::sleep(LAKE_WAIT) => {}
-            }
+        if !has(lake, done, stop).await? {
+            return Ok(None);
         }
         let now_us = clock.now_us();
         let signals = count.remembered(lake, done, now_us).await?;
@@ -99,7 +104,9 @@ impl Count {
         Ok(Some((count, fresh.collect())))
     }
 
-    /// The alerts that signals change, in the order of their arrival; `records` are of the topic of signals.
+    /// The alerts that signals change, in the order of their arrival; none if stopped while the lake is waited for.
+    ///
+    /// `records` are of the topic of signals.
     ///
     /// # Errors
     /// [`DetectError::Lake`] if late signals need others that cannot be read.
@@ -108,7 +115,8 @@ impl Count {
         records: &[Delivery],
         lake: &Lake,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Vec<Alert>, DetectError> {
+        stop: &CancellationToken,
+    ) -> Result<Option<Vec<Alert>>, DetectError> {
         let now_us = clock.now_us();
         let mut signals = Vec::new();
         for record in records {
@@ -119,7 +127,13 @@ impl Count {
                 signals.push((record.offset, signal));
             }
         }
-        self.bring_neighbours(&signals, lake, now_us).await?;
+        let wanted = self.neighbours(&signals, now_us);
+        if !wanted.is_empty() {
+            if !has(lake, self.forgotten, stop).await? {
+                return Ok(None);
+            }
+            self.bring(wanted, lake).await?;
+        }
         self.since_sweep += signals.len();
         let (alone, together): (Vec<_>, Vec<_>) = signals
             .into_iter()
@@ -139,7 +153,7 @@ impl Count {
         if self.since_sweep >= SWEEP_EVERY {
             self.sweep(now_us);
         }
-        Ok(alerts)
+        Ok(Some(alerts))
     }
 
     /// The alerts of what has become certain by now.
@@ -176,6 +190,12 @@ impl Count {
 
     fn sweep(&mut self, now_us: i64) {
         self.since_sweep = 0;
+        // While an old export is read, its past is wanted again at once.
+        if std::mem::take(&mut self.takes_old) && self.correlator.len() < SIGNALS_MAX {
+            return;
+        }
+        self.brought.clear();
+        self.forgotten = self.counted;
         let remembered = self.lateness.remembered();
         self.correlator.forget(now_us, micros(remembered));
         self.words.sweep();
@@ -218,48 +238,53 @@ impl Count {
         .await
     }
 
-    /// Brings the signals around those that are older than what is remembered.
-    async fn bring_neighbours(
+    /// The rules and times of signals that decide about some which are older than what is remembered, and that memory
+    /// does not have.
+    fn neighbours(
         &mut self,
         signals: &[(i64, Signal)],
-        lake: &Lake,
         now_us: i64,
-    ) -> Result<(), DetectError> {
-        let remembered_us = micros(self.lateness.remembered());
+    ) -> BTreeSet<(Arc<str>, i64, i64)> {
+        let old_us = now_us.saturating_sub(micros(self.lateness.remembered()));
+        let old: Vec<&Signal> = signals
+            .iter()
+            .map(|(_, signal)| signal)
+            .filter(|signal| signal.time_us < old_us)
+            .collect();
         let mut wanted = BTreeSet::new();
         for definition in self.rules.over_time().definitions() {
+            // Of those everything is remembered.
             if matches!(definition.test, Test::FirstSeen { .. }) {
                 continue;
             }
-            let is_member = |signal: &Signal| {
-                definition
-                    .members
-                    .iter()
-                    .any(|member| member.id == signal.rule_id)
+            let is_member = |signal: &&&Signal| {
+                let mut members = definition.members.iter();
+                members.any(|member| member.id == signal.rule_id)
             };
-            let is_old = |signal: &Signal| signal.time_us < now_us.saturating_sub(remembered_us);
-            let old = signals
-                .iter()
-                .filter(|(_, one)| is_old(one) && is_member(one));
-            let times: Vec<i64> = old.map(|(_, signal)| signal.time_us).collect();
-            let (Some(first_us), Some(last_us)) = (times.iter().min(), times.iter().max()) else {
+            let times = old.iter().filter(is_member).map(|signal| signal.time_us);
+            let (Some(first_us), Some(last_us)) = (times.clone().min(), times.max()) else {
                 continue;
             };
+            self.takes_old = true;
             let reach_us = definition.memory_us(0);
+            let from_us = first_us.saturating_sub(reach_us);
+            let to_us = last_us.saturating_add(reach_us);
             for member in &definition.members {
-                wanted.insert((
-                    Arc::clone(&member.id),
-                    first_us.saturating_sub(reach_us),
-                    last_us.saturating_add(reach_us),
-                ));
+                let mut brought = self.brought.get(&member.id).into_iter().flatten();
+                if !brought.any(|(first_us, last_us)| *first_us <= from_us && to_us <= *last_us) {
+                    wanted.insert((Arc::clone(&member.id), from_us, to_us));
+                }
             }
         }
-        let (Some(offset), false) = (
-            signals.iter().map(|(offset, _)| *offset).min(),
-            wanted.is_empty(),
-        ) else {
-            return Ok(());
-        };
+        wanted
+    }
+
+    /// Brings signals of these rules and times along from the lake.
+    async fn bring(
+        &mut self,
+        wanted: BTreeSet<(Arc<str>, i64, i64)>,
+        lake: &Lake,
+    ) -> Result<(), DetectError> {
         let clauses: Vec<String> = wanted
             .iter()
             .map(|(rule, from_us, to_us)| {
@@ -270,14 +295,13 @@ impl Count {
                 )
             })
             .collect();
+        let condition = format!("arrival < {} AND ({})", self.counted, clauses.join(" OR "));
+        let neighbours = self.read(lake, &condition).await?;
         // What was told of them was told when they came.
-        let neighbours = self
-            .read(
-                lake,
-                &format!("arrival < {offset} AND ({})", clauses.join(" OR ")),
-            )
-            .await?;
         self.correlator.add(neighbours);
+        for (rule, from_us, to_us) in wanted {
+            join(self.brought.entry(rule).or_default(), from_us, to_us);
+        }
         Ok(())
     }
 
@@ -312,6 +336,34 @@ impl Count {
         });
         Ok(rows.collect())
     }
+}
+
+/// Waits until the lake has the signals before an offset; false if stopped before.
+async fn has(lake: &Lake, offset: i64, stop: &CancellationToken) -> Result<bool, DetectError> {
+    while lake.position(Topic::Signals, 0).await? < offset {
+        tracing::info!(
+            offset,
+            "waiting for the lake to have the signals that were counted before"
+        );
+        tokio::select! {
+            () = stop.cancelled() => return Ok(false),
+            () = tokio::time::sleep(LAKE_WAIT) => {}
+        }
+    }
+    Ok(true)
+}
+
+/// Adds a stretch of time to others; those that it touches become one.
+fn join(stretches: &mut Vec<(i64, i64)>, mut from_us: i64, mut to_us: i64) {
+    stretches.retain(|(first_us, last_us)| {
+        let is_apart = *last_us < from_us || to_us < *first_us;
+        if !is_apart {
+            from_us = from_us.min(*first_us);
+            to_us = to_us.max(*last_us);
+        }
+        is_apart
+    });
+    stretches.push((from_us, to_us));
 }
 
 fn quoted(words: &[&str]) -> String {

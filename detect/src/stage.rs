@@ -317,7 +317,10 @@ impl Stage {
         let Some(mut count) = self.recalled(stop).await? else {
             return Ok(false);
         };
-        let alerts = count.take(signals, &self.lake, &self.clock).await?;
+        let taken = count.take(signals, &self.lake, &self.clock, stop).await?;
+        let Some(alerts) = taken else {
+            return Ok(false);
+        };
         self.tell(&alerts).await?;
         self.count = Some(count);
         Ok(true)
