@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bus::{Bus, BusConfig};
 use clap::Args;
+use detect::stage::catalogue;
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::sources::files::{self, ImportOptions, Progress, Summary};
+use ingest::sources::files::{self, FileRead, ImportOptions, Progress, Summary};
 use lake::Lake;
-use schemas::environment::SystemClock;
+use schemas::environment::{Clock as _, SystemClock};
 use schemas::tables::Table;
+use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -24,6 +26,9 @@ use crate::data_lock::DataLock;
 use crate::exit::Verdict;
 use crate::health::Readiness;
 use crate::lag;
+use crate::report::file::PageFile;
+use crate::report::gather::{describe_rules, gather};
+use crate::report::{Added, FileLine, Made, render};
 use crate::run::{Stage, run_stages, runtime};
 use crate::telemetry;
 
@@ -34,7 +39,11 @@ folders are read whole. The format is told by the content, not by the name.
 Examples:
   vedette import audit.ndjson.zst
   vedette import exports/ --tenant 7f3c0000-0000-0000-0000-000000000000
-  vedette sql \"SELECT reason, detail FROM dead_letters\"";
+  vedette import exports/ --report report.html    one page of what was found, complete in itself, to read or hand on
+  vedette sql \"SELECT reason, detail FROM dead_letters\"
+
+The report tells of everything that the lake has of the tenants in these files, also where all was known already.
+A file of its name is replaced when the new one is whole; only its owner may read it, for it names people.";
 
 /// How often progress is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -48,6 +57,9 @@ pub(crate) struct Import {
     /// Tenant of records that do not name one.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// Write what was found to this file, as one page of HTML.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 impl Import {
@@ -59,6 +71,8 @@ impl Import {
 
     async fn read(self, config: &Config) -> anyhow::Result<Verdict> {
         let started = Instant::now();
+        // Told before the work, not after it.
+        let page = self.report.as_deref().map(PageFile::claim).transpose()?;
         let own_stages = matches!(config.bus(), BusConfig::Log(_));
         let lock = own_stages
             .then(|| DataLock::take(&config.data))
@@ -93,7 +107,62 @@ impl Import {
         }
         drop(lock);
         let after = counts(config).await?;
-        report(&summary, &before, &after, started.elapsed())
+        let added = tell(&summary, &before, &after, started.elapsed())?;
+        if let Some(page) = page {
+            self.write_report(page, config, &summary, added)
+                .await
+                .context("everything is imported, but there is no report")?;
+        }
+        let clean = summary.failures.is_empty() && summary.dead_letters == 0;
+        Ok(if clean {
+            Verdict::Done
+        } else {
+            Verdict::Findings
+        })
+    }
+
+    async fn write_report(
+        &self,
+        page: PageFile,
+        config: &Config,
+        summary: &Summary,
+        added: Added,
+    ) -> anyhow::Result<()> {
+        let lake = Lake::open(&config.lake())
+            .await
+            .context("could not open the lake")?;
+        let tenants: Vec<String> = summary.by_tenant.keys().cloned().collect();
+        let mut report = gather(&lake, &tenants).await?;
+        let mut catalogue = catalogue(&config.detect());
+        // Some rules are refused only when they are compiled.
+        Ruleset::compile(&mut catalogue);
+        describe_rules(&mut report, &catalogue);
+        report.files = summary.by_file.iter().map(file_line).collect();
+        report.added = added;
+        report.made = Made {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            time_us: SystemClock.now_us(),
+            command: self.command(),
+            ..report.made
+        };
+        page.put(&render(&report).context("could not write the page")?)?;
+        if let Some(path) = &self.report {
+            writeln!(std::io::stdout(), "the report is in {}", path.display())?;
+        }
+        Ok(())
+    }
+
+    /// The command as it was given, for the report.
+    fn command(&self) -> String {
+        let mut words = vec!["vedette import".to_owned()];
+        words.extend(self.paths.iter().map(|path| path.display().to_string()));
+        if let Some(tenant) = &self.tenant {
+            words.push(format!("--tenant {tenant}"));
+        }
+        if let Some(path) = &self.report {
+            words.push(format!("--report {}", path.display()));
+        }
+        words.join(" ")
     }
 
     async fn publish(&self, bus: &Bus, stop: &CancellationToken) -> anyhow::Result<Summary> {
@@ -155,32 +224,42 @@ async fn counts(config: &Config) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-fn report(
+fn file_line(file: &FileRead) -> FileLine {
+    FileLine {
+        path: file.path.display().to_string(),
+        records: file.records,
+        dead_letters: file.dead_letters.clone(),
+        failure: file.failure.clone(),
+    }
+}
+
+/// Prints what was read, and what became of it.
+fn tell(
     summary: &Summary,
     before: &Counts,
     after: &Counts,
     elapsed: Duration,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<Added> {
     let grown = |table: Table| {
         after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0)
     };
     let mut out = std::io::stdout().lock();
-    let mut added = 0;
+    let mut rows_added = 0;
     for (table, records) in &summary.by_table {
         let rows = grown(*table);
-        added += rows;
+        rows_added += rows;
         writeln!(
             out,
             "{table:<18} {records:>9} records  {rows:>9} rows added"
         )?;
     }
     let revisions = grown(Table::Revisions);
-    let duplicates = summary.records.saturating_sub(added + revisions);
+    let duplicates = summary.records.saturating_sub(rows_added + revisions);
     #[expect(clippy::cast_precision_loss, reason = "a rate for a person")]
     let rate = summary.records as f64 / elapsed.as_secs_f64();
     writeln!(
         out,
-        "{} files, {} records: {added} rows added, {revisions} revisions, {duplicates} duplicates, {} dead letters, \
+        "{} files, {} records: {rows_added} rows added, {revisions} revisions, {duplicates} duplicates, {} dead letters, \
          {} alerts; {:.1} s, {rate:.0} records/s stored and evaluated",
         summary.files,
         summary.records,
@@ -191,10 +270,9 @@ fn report(
     for (path, reason) in &summary.failures {
         writeln!(out, "could not read {}: {reason}", path.display())?;
     }
-    let clean = summary.failures.is_empty() && summary.dead_letters == 0;
-    Ok(if clean {
-        Verdict::Done
-    } else {
-        Verdict::Findings
+    Ok(Added {
+        rows: rows_added,
+        revisions,
+        duplicates,
     })
 }

@@ -10,6 +10,7 @@ mod health;
 mod import;
 mod lag;
 mod memory;
+mod report;
 mod reproduce;
 mod rules;
 mod run;

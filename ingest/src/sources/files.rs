@@ -85,6 +85,24 @@ pub struct Summary {
     pub by_tenant: BTreeMap<String, u64>,
     /// Files that could not be read to their end, and why.
     pub failures: Vec<(PathBuf, String)>,
+    /// Every file, in the order of reading.
+    pub by_file: Vec<FileRead>,
+}
+
+/// What was read of one file.
+///
+/// How many of its records the lake did not have yet is not known here: the lake drops duplicates by batches of
+/// records, whichever files they came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileRead {
+    /// The file.
+    pub path: PathBuf,
+    /// Records published.
+    pub records: u64,
+    /// Dead letters published, by [`schemas::dead_letter::Reason`].
+    pub dead_letters: BTreeMap<String, u64>,
+    /// Why it could not be read to its end.
+    pub failure: Option<String>,
 }
 
 /// Imports files and folders; `progress` is called after every published batch.
@@ -143,6 +161,7 @@ enum Handed {
 struct Taken {
     published: Published,
     tenants: BTreeMap<String, u64>,
+    reasons: BTreeMap<String, u64>,
     failure: Option<String>,
 }
 
@@ -197,6 +216,12 @@ async fn import_file(
     for (tenant, count) in taken.tenants {
         *summary.by_tenant.entry(tenant).or_default() += count;
     }
+    summary.by_file.push(FileRead {
+        path: file.path.clone(),
+        records: taken.published.records,
+        dead_letters: taken.reasons,
+        failure: taken.failure.clone(),
+    });
     match taken.failure {
         None => summary.files += 1,
         Some(reason) => summary.failures.push((file.path.clone(), reason)),
@@ -215,6 +240,11 @@ impl Taken {
         for event in &batch.events {
             *tables.entry(table_of(event)).or_default() += 1;
             *self.tenants.entry(event.tenant_id.clone()).or_default() += 1;
+        }
+        // A letter in parts is counted once.
+        let letters = batch.dead_letters.iter().filter(|letter| letter.part == 0);
+        for letter in letters {
+            *self.reasons.entry(letter.reason.clone()).or_default() += 1;
         }
         let done = outlet.publish(SOURCE, batch).await?;
         self.published += done;

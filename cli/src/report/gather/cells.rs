@@ -1,0 +1,191 @@
+//! Rows of the lake as lines of a report. Pure.
+
+use datafusion::arrow::record_batch::RecordBatch;
+use schemas::tables::Table;
+use schemas::wire::Alert;
+use serde_json::Value;
+use sigma::fields;
+
+use super::super::input::{EntityKind, EventLine, Sighting};
+use super::queries::{ACCOUNT, OPERATION, TELLING};
+use crate::reproduce::evidence;
+
+/// Most fields that are taken of one event; the page shows fewer and counts the others.
+const DETAILS_MAX: usize = 100;
+
+/// Something of each row.
+pub(super) fn rows<T>(batches: &[RecordBatch], read: impl Fn(&RecordBatch, usize) -> T) -> Vec<T> {
+    let rows = batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    rows.map(|(batch, row)| read(batch, row)).collect()
+}
+
+/// A cell as text, empty if it is null.
+pub(super) fn text(batch: &RecordBatch, name: &str, row: usize) -> String {
+    fields::text(batch, name, row).unwrap_or_default()
+}
+
+/// A cell as a count.
+pub(super) fn number(batch: &RecordBatch, name: &str, row: usize) -> u64 {
+    text(batch, name, row).parse().unwrap_or_default()
+}
+
+/// A cell as a time.
+pub(super) fn time(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    fields::time(batch, name, row)
+}
+
+/// An alert as the view has it.
+pub(super) fn alert(batch: &RecordBatch, row: usize) -> Alert {
+    let cell = |name| text(batch, name, row);
+    let words = |name| serde_json::from_str(&cell(name)).unwrap_or_default();
+    Alert {
+        alert_id: cell("alert_id"),
+        tenant_id: cell("tenant_id"),
+        label: cell("label"),
+        rule_id: cell("rule_id"),
+        title: cell("title"),
+        description: cell("description"),
+        severity: cell("alert_severity"),
+        category: cell("alert_category"),
+        techniques: words("techniques"),
+        tactics: words("tactics"),
+        user: cell("user_principal_name"),
+        user_id: cell("user_id"),
+        ip: cell("ip_address"),
+        session_id: cell("session_id"),
+        group_key: cell("group_key"),
+        // The view has no time of the last event: the report takes it from the events.
+        first_event_time_us: time(batch, "event_time", row).unwrap_or_default(),
+        detected_time_us: time(batch, "detected_time", row).unwrap_or_default(),
+        event_count: number(batch, "event_count", row),
+        state: cell("alert_state"),
+        url: cell("url"),
+        evidence: evidence(&cell("evidence")),
+        ..Alert::default()
+    }
+}
+
+/// How often an entity appears in a table.
+pub(super) fn sighting(kind: EntityKind, batch: &RecordBatch, row: usize) -> Sighting {
+    Sighting {
+        kind,
+        value: text(batch, "value", row),
+        records: number(batch, "records", row),
+        first_us: time(batch, "first_time", row),
+        last_us: time(batch, "last_time", row),
+    }
+}
+
+/// An event with the fields that tell something.
+pub(super) fn event(table: Table, batch: &RecordBatch, row: usize) -> EventLine {
+    let cell = |name: &str| text(batch, name, row);
+    let first = |names: &[&str]| {
+        let values = names.iter().map(|name| cell(name));
+        values
+            .into_iter()
+            .find(|value| !value.is_empty())
+            .unwrap_or_default()
+    };
+    EventLine {
+        table: table.name().to_owned(),
+        event_id: cell("event_id"),
+        time_us: time(batch, "event_time", row),
+        operation: first(OPERATION),
+        user: first(ACCOUNT),
+        ip: cell("ip_address"),
+        details: details(TELLING.iter().map(|name| (*name, cell(name)))),
+        ..EventLine::default()
+    }
+}
+
+/// Names and values, the parts of an object one by one; a yes or no tells less than a name.
+fn details<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (name, value) in cells {
+        match serde_json::from_str(&value) {
+            Ok(Value::Object(parts)) => {
+                all.extend(parts.iter().map(|(name, part)| (name.clone(), word(part))));
+            }
+            Ok(Value::Array(parts)) => {
+                let words: Vec<String> = parts.iter().map(word).collect();
+                all.push((name.to_owned(), words.join(", ")));
+            }
+            _ => all.push((name.to_owned(), value)),
+        }
+    }
+    all.retain(|(_, value)| !matches!(value.as_str(), "" | "null" | "[]" | "{}"));
+    all.sort_by_key(|(_, value)| matches!(value.to_lowercase().as_str(), "true" | "false"));
+    all.truncate(DETAILS_MAX);
+    all
+}
+
+/// A value for a person: a change as `old → new`, a target of the audit log by its name.
+fn word(value: &Value) -> String {
+    let part = |names: &[&str]| {
+        let found = names.iter().find_map(|name| value.get(name));
+        found.map(word)
+    };
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(_) => {
+            let old = part(&["oldValue", "OldValue"]).unwrap_or_default();
+            if let Some(new) = part(&["newValue", "NewValue"]) {
+                return match old.as_str() {
+                    "" | "[]" | "null" => new,
+                    old => format!("{old} → {new}"),
+                };
+            }
+            part(&["ID"]).unwrap_or_else(|| value.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::details;
+
+    fn of(cells: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = cells
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        details(owned)
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn objects_are_taken_apart_and_names_come_before_yes_and_no() {
+        let found = of(&[
+            (
+                "parameters",
+                r#"{"Enabled":"True","ForwardTo":"x@mail.example","Empty":""}"#,
+            ),
+            (
+                "modified_properties",
+                r#"{"Role":{"oldValue":"[]","newValue":"Owner"},"Level":{"oldValue":"1","newValue":"2"}}"#,
+            ),
+            (
+                "target",
+                r#"[{"ID":"Mail sorter","Type":1},{"ID":"7f","Type":2}]"#,
+            ),
+            ("object_id", "{not json"),
+            ("session_id", ""),
+        ]);
+        assert_eq!(
+            found,
+            [
+                pair("ForwardTo", "x@mail.example"),
+                pair("Level", "1 → 2"),
+                pair("Role", "Owner"),
+                pair("target", "Mail sorter, 7f"),
+                pair("object_id", "{not json"),
+                pair("Enabled", "True"),
+            ]
+        );
+    }
+}
