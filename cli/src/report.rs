@@ -19,9 +19,7 @@
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-pub(crate) use input::{
-    Added, DayLine, EntityKind, EventLine, FileLine, Made, Report, Sighting, TableLine, Tenant,
-};
+pub(crate) use input::{Added, FileLine, Made, Report};
 
 mod accounts;
 mod coverage;

@@ -6,10 +6,8 @@ use schemas::time::parse_us;
 use schemas::wire::{Alert, Evidence};
 use scraper::{ElementRef, Html, Selector};
 
-use super::{
-    ALERTS_IN_FULL, Added, DayLine, EVENTS_SHOWN, EntityKind, EventLine, FileLine, Made, Report,
-    Sighting, TableLine, Tenant, render,
-};
+use super::input::{DayLine, EntityKind, EventLine, Sighting, TableLine, Tenant};
+use super::{ALERTS_IN_FULL, Added, EVENTS_SHOWN, FileLine, Made, Report, render};
 
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
