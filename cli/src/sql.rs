@@ -20,7 +20,7 @@ use crate::run::runtime;
 mod shell;
 mod table;
 
-pub(crate) use table::inert;
+pub(crate) use table::{inert, inert_sentence};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

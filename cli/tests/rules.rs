@@ -5,80 +5,13 @@
     reason = "a test: it fails loudly"
 )]
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod bench;
+
+use std::path::Path;
 
 use serde_json::Value;
 
-/// A mailbox forwards, and a rule of Outlook's that does not.
-const EVENTS: &str = r#"{"Id":"fires","CreationTime":"2026-03-01T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"ada@contoso.example","ClientIP":"192.0.2.7","Parameters":[{"Name":"ForwardTo","Value":"smtp:x@mail.example"}]}
-{"Id":"again","CreationTime":"2026-02-27T10:00:00","Operation":"Set-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"ada@contoso.example","ClientIP":"192.0.2.7","Parameters":[{"Name":"RedirectTo","Value":"y@mail.example"}]}
-{"Id":"old","CreationTime":"2026-01-01T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"eve@contoso.example","ClientIP":"192.0.2.9","Parameters":[{"Name":"ForwardTo","Value":"smtp:z@mail.example"}]}
-{"Id":"quiet","CreationTime":"2026-03-01T11:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"t","UserId":"eve@contoso.example","Parameters":[{"Name":"MoveToFolder","Value":"Archive"}]}
-"#;
-
-const FORWARDS: &str = "SAAS-M365-00002";
-
-struct Bench {
-    folder: tempfile::TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn call(&self, arguments: &[&str], input: Option<&str>) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vedette"))
-            .current_dir(self.folder.path())
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin
-            .write_all(input.unwrap_or_default().as_bytes())
-            .unwrap();
-        drop(stdin);
-        child.wait_with_output().unwrap()
-    }
-
-    /// Standard output, if the exit code is as expected.
-    #[track_caller]
-    fn rules(&self, code: i32, arguments: &[&str]) -> String {
-        let all: Vec<&str> = std::iter::once("rules")
-            .chain(arguments.iter().copied())
-            .collect();
-        let output = self.call(&all, None);
-        let text = String::from_utf8(output.stdout).unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{arguments:?}\n{text}\n{error}"
-        );
-        // Nothing of a pipe is coloured.
-        assert!(!text.contains('\u{1b}'), "{text:?}");
-        text + &error
-    }
-}
-
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect()
-}
+use bench::{Bench, EVENTS, FORWARDS, lines};
 
 fn our_rule(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -8,7 +8,7 @@ use detect::stage::catalogue;
 
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::sql::inert;
+use crate::sql::{inert, inert_sentence};
 
 /// Lists them; findings mean that one was refused, or that a filter is no longer applied.
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
@@ -53,7 +53,7 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
         catalogue.rejected.len()
     )?;
     for rejected in &catalogue.rejected {
-        writeln!(out, "{}", inert(&rejected.to_string()))?;
+        writeln!(out, "{}", inert_sentence(&rejected.to_string()))?;
     }
     let (running, expired) = (&catalogue.filters, &catalogue.expired);
     if !running.is_empty() || !expired.is_empty() {
@@ -65,7 +65,7 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
         )?;
     }
     for expired in expired {
-        writeln!(out, "{}", inert(&expired.to_string()))?;
+        writeln!(out, "{}", inert_sentence(&expired.to_string()))?;
     }
     Ok(if catalogue.rejected.is_empty() && expired.is_empty() {
         Verdict::Done

@@ -3,7 +3,10 @@
 //! ```text
 //! alert ─▶ its event in the lake ─▶ proposals ─▶ other alerts of the rule, each proposal asked about their events
 //! ```
+//! Of a correlation's alert, the rule is one that the correlation counts: see [`cause`].
 //! A filter is a file of the tenant's own, in a folder of `detect.rules`, and an update of vedette never touches it.
+
+mod cause;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
@@ -13,7 +16,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use detect::evaluate::event;
-use detect::reproduce::reproduce;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
@@ -22,9 +24,10 @@ use serde_json::json;
 use sigma::day::Day;
 use sigma::fields::{text, time};
 use sigma::filter::terms::Terms;
-use sigma::tuning::{Proposal, TuneError, Tuning, propose};
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::tuning::{Proposal, Tuning};
+use sigma::{Catalogue, Rule};
 
+use self::cause::{Cause, Running};
 use super::files::{load, rule_files};
 use super::paint::{DOUBTFUL, FAINT, paint};
 use crate::audit::Output;
@@ -32,11 +35,12 @@ use crate::config::Config;
 use crate::exit::Verdict;
 use crate::reproduce::{Stored, evidence, find};
 use crate::run::runtime;
-use crate::sql::inert;
+use crate::sql::{inert, inert_sentence};
 
 pub(crate) const EXAMPLES: &str = "\
 Proposals go from narrow to wide. What the rule itself asks for is never in them: a filter that leaves out the
 very thing which a rule was written to find switches the rule off. Nothing here judges whether an alert is harmless.
+For an alert of a correlation, a filter is proposed for the events of a rule that it counts.
 
 Examples:
   vedette rules tune f4993d4c                              what could be left out, and which other alerts would go too
@@ -93,36 +97,33 @@ impl Tune {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         let (catalogue, rules) = load(rule_files(&[], &config.detect())?, &config.detect());
         let now_us = SystemClock.now_us();
-        let (alert, rule, event, others) = runtime()?.block_on(async {
-            let lake = Lake::open(&config.lake())
-                .await
-                .context("could not open the lake")?;
-            let mut alert = find(&lake, &self.alert).await?;
-            let rule = rule_of(&catalogue, &rules, &alert)?;
-            let event = event_of(&rules, &lake, &mut alert, now_us).await?;
-            let others = other_alerts(&lake, &alert, &rule).await?;
-            anyhow::Ok((alert, rule, event, others))
-        })?;
         let terms = Terms {
             owner: self.owner.clone(),
             reason: self.reason.clone(),
             expires: Some(self.expires.unwrap_or(Day::of_us(now_us).later(DAYS))),
         };
-        let tuning = match propose(&rule, &event, &catalogue.extension, &terms) {
-            Err(TuneError::NoMatch) => anyhow::bail!(
-                "{} as it runs now does not match the event: it has changed, or a filter leaves it out already",
-                inert(&rule.label)
-            ),
-            tuning => tuning.with_context(|| format!("cannot tune {}", inert(&rule.file)))?,
-        };
+        let (alert, cause, others) = runtime()?.block_on(async {
+            let lake = Lake::open(&config.lake())
+                .await
+                .context("could not open the lake")?;
+            let mut alert = find(&lake, &self.alert).await?;
+            let running = Running {
+                catalogue: &catalogue,
+                rules: &rules,
+            };
+            let cause = running.cause(&lake, &mut alert, &terms, now_us).await?;
+            let others = other_alerts(&lake, &alert, &cause.rule).await?;
+            anyhow::Ok((alert, cause, others))
+        })?;
+        let tuning = &cause.tuning;
         let hidden = tuning
             .proposals
             .iter()
-            .map(|proposal| others.hidden_by(proposal, &rule, &catalogue))
+            .map(|proposal| others.hidden_by(proposal, &cause, &catalogue))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let shown = Shown {
             alert: &alert,
-            tuning: &tuning,
+            cause: &cause,
             hidden: &hidden,
             others: &others,
         };
@@ -134,7 +135,7 @@ impl Tune {
         if tuning.proposals.is_empty() {
             return Ok(Verdict::Findings);
         }
-        self.give(&mut out, &tuning)?;
+        self.give(&mut out, tuning)?;
         Ok(Verdict::Done)
     }
 
@@ -151,9 +152,9 @@ impl Tune {
             write_new(path, &chosen.yaml)?;
             let said = format!(
                 "proposal {number} is in {}: `vedette rules lint` checks it, and its folder must be in detect.rules",
-                path.display()
+                inert(&path.display().to_string())
             );
-            writeln!(anstream::stderr(), "{}", inert(&said))?;
+            writeln!(anstream::stderr(), "{said}")?;
         } else if self.output == Output::Table {
             // Its values are quoted, with control characters escaped.
             writeln!(out, "\nproposal {number} as a file:\n\n{}", chosen.yaml)?;
@@ -181,42 +182,6 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The alert's rule as it runs, with filters, pipelines and placeholders in it.
-fn rule_of(catalogue: &Catalogue, rules: &Ruleset, alert: &Stored) -> anyhow::Result<Rule> {
-    let is_it = |rule: &&Rule| rule.id == alert.rule_id;
-    let running = rules.rules().iter().find(is_it);
-    let as_written = catalogue.loaded.iter().find(is_it);
-    let (running, as_written) = running.zip(as_written).with_context(|| {
-        format!(
-            "no rule that runs has raised alert {}: it is Microsoft's own, or its rule was taken away or refused; \
-             `vedette rules list` shows what runs",
-            inert(&alert.alert_id)
-        )
-    })?;
-    let mut rule = running.clone();
-    // Filters are compared with the log source that a rule was written for, before pipelines change it.
-    rule.sigma.logsource = as_written.sigma.logsource.clone();
-    Ok(rule)
-}
-
-/// The first event behind the alert that the lake still has.
-async fn event_of(
-    rules: &Ruleset,
-    lake: &Lake,
-    alert: &mut Stored,
-    now_us: i64,
-) -> anyhow::Result<Event> {
-    let evidence = std::mem::take(&mut alert.evidence);
-    let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
-    let all = reproduce(rules, lake, names, evidence, now_us).await?;
-    all.into_iter().find_map(|one| one.event).with_context(|| {
-        format!(
-            "the lake no longer has the event of alert {}",
-            inert(&alert.alert_id)
-        )
-    })
-}
-
 /// Other alerts of the rule, with the events behind them that the lake still has.
 struct Others {
     alerts: Vec<Other>,
@@ -228,7 +193,7 @@ struct Others {
 /// Another alert of the same rule.
 struct Other {
     alert_id: String,
-    /// When, who and from where.
+    /// When, who and from where, inert.
     told: String,
     /// Ids of its events.
     event_ids: Vec<String>,
@@ -252,8 +217,8 @@ async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Resul
             let when = time(batch, "event_time", row).map(iso_ms);
             let told = [
                 when.unwrap_or_default(),
-                cell("user_principal_name"),
-                cell("ip_address"),
+                inert(&cell("user_principal_name")),
+                inert(&cell("ip_address")),
             ];
             let events = evidence(&cell("evidence"));
             let other = Other {
@@ -296,14 +261,15 @@ fn quoted(text: &str) -> String {
 }
 
 impl Others {
-    /// The alerts of whose events the proposal would leave out every one; none whose events are gone.
+    /// The alerts of whose events the proposal would leave out every one, or any where they are counted; none whose
+    /// events are gone.
     fn hidden_by(
         &self,
         proposal: &Proposal,
-        rule: &Rule,
+        cause: &Cause,
         catalogue: &Catalogue,
     ) -> anyhow::Result<Vec<&Other>> {
-        let left_out = proposal.leaves_out(rule, &catalogue.extension, &self.events)?;
+        let left_out = proposal.leaves_out(&cause.rule, &catalogue.extension, &self.events)?;
         let silent: BTreeSet<&str> = self
             .events
             .iter()
@@ -312,11 +278,12 @@ impl Others {
             .map(|(event, _)| event.event_id.as_str())
             .collect();
         let is_hidden = |other: &&Other| {
-            !other.event_ids.is_empty()
-                && other
-                    .event_ids
-                    .iter()
-                    .all(|id| silent.contains(id.as_str()))
+            let mut events = other.event_ids.iter().map(String::as_str);
+            if cause.is_counted {
+                events.any(|id| silent.contains(id))
+            } else {
+                !other.event_ids.is_empty() && events.all(|id| silent.contains(id))
+            }
         };
         Ok(self.alerts.iter().filter(is_hidden).collect())
     }
@@ -325,21 +292,21 @@ impl Others {
 /// The proposals for an alert, and for each the other alerts that it would hide.
 struct Shown<'a> {
     alert: &'a Stored,
-    tuning: &'a Tuning,
+    cause: &'a Cause,
     hidden: &'a [Vec<&'a Other>],
     others: &'a Others,
 }
 
 impl Shown<'_> {
     fn json(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        if let Some(why) = self.tuning.why_none() {
+        if let Some(why) = self.cause.tuning.why_none() {
             writeln!(
                 out,
                 "{}",
                 json!({"alert_id": self.alert.alert_id, "why_none": why})
             )?;
         }
-        for (proposal, hidden) in self.tuning.proposals.iter().zip(self.hidden) {
+        for (proposal, hidden) in self.cause.tuning.proposals.iter().zip(self.hidden) {
             let selection: BTreeMap<&str, &str> = proposal
                 .selection
                 .iter()
@@ -358,6 +325,8 @@ impl Shown<'_> {
                 "hides": hidden.len(),
                 "hides_of": self.others.alerts.len(),
                 "examples": examples,
+                "rule": self.cause.rule.label,
+                "is_counted": self.cause.is_counted,
                 "yaml": proposal.yaml,
             });
             writeln!(out, "{line}")?;
@@ -369,20 +338,37 @@ impl Shown<'_> {
         let alert = self.alert;
         writeln!(out, "alert {}", inert(&alert.alert_id))?;
         writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
-        if let Some(why) = self.tuning.why_none() {
+        if let Some(told) = &self.cause.told {
+            writeln!(out, "{}", paint(DOUBTFUL, told))?;
+        }
+        if let Some(why) = self.cause.tuning.why_none() {
             writeln!(out, "\nnothing can be proposed: {why}")?;
         }
         let all = self.others.alerts.len();
-        for (at, (proposal, hidden)) in self.tuning.proposals.iter().zip(self.hidden).enumerate() {
+        for (at, (proposal, hidden)) in self
+            .cause
+            .tuning
+            .proposals
+            .iter()
+            .zip(self.hidden)
+            .enumerate()
+        {
             writeln!(out, "\n{}. {}", at + 1, proposal.sentence)?;
-            writeln!(
-                out,
-                "   would also hide {} of {all} other alerts of this rule",
-                hidden.len()
-            )?;
+            let hidden_count = hidden.len();
+            if self.cause.is_counted {
+                writeln!(
+                    out,
+                    "   would also take events from {hidden_count} of {all} other alerts, which may then not be raised"
+                )?;
+            } else {
+                writeln!(
+                    out,
+                    "   would also hide {hidden_count} of {all} other alerts of this rule"
+                )?;
+            }
             for other in hidden.iter().take(EXAMPLES_MAX) {
-                let told = format!("{} {}", other.alert_id, other.told);
-                writeln!(out, "     {}", paint(FAINT, &inert(&told)))?;
+                let told = format!("{} {}", inert(&other.alert_id), other.told);
+                writeln!(out, "     {}", paint(FAINT, &told))?;
             }
         }
         if self.others.is_cut {
@@ -391,12 +377,12 @@ impl Shown<'_> {
                 "\nonly the newest {ALERTS_MAX} other alerts were looked at"
             )?;
         }
-        for kept in &self.tuning.kept_out {
+        for kept in &self.cause.tuning.kept_out {
             let said = format!(
                 "never left out: {} {}, for which the rule itself asks",
                 kept.called, kept.value
             );
-            writeln!(out, "\n{}", paint(FAINT, &inert(&said)))?;
+            writeln!(out, "\n{}", paint(FAINT, &inert_sentence(&said)))?;
         }
         Ok(())
     }

@@ -13,6 +13,9 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 /// Longest cell that is shown, in characters; `--output json` has all of it.
 const CELL_CHARACTERS_MAX: usize = 120;
 
+/// Most characters of a sentence on a line of its own.
+const SENTENCE_CHARACTERS_MAX: usize = 1_000;
+
 /// Draws up to `rows_max` rows.
 pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<Table> {
     let mut table = Table::new();
@@ -50,9 +53,18 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
 
 /// The text with its control characters shown instead of obeyed, and cut to what a cell holds.
 pub(crate) fn inert(text: &str) -> String {
+    inert_within(text, CELL_CHARACTERS_MAX)
+}
+
+/// A sentence with its control characters shown instead of obeyed; longer than a cell, for its end says why.
+pub(crate) fn inert_sentence(text: &str) -> String {
+    inert_within(text, SENTENCE_CHARACTERS_MAX)
+}
+
+fn inert_within(text: &str, characters_max: usize) -> String {
     let mut shown: String = text
         .chars()
-        .take(CELL_CHARACTERS_MAX)
+        .take(characters_max)
         .map(|character| match character {
             '\n' | '\t' => ' ',
             // Bidirectional overrides make one name look like another.
@@ -61,7 +73,7 @@ pub(crate) fn inert(text: &str) -> String {
             other => other,
         })
         .collect();
-    if text.chars().nth(CELL_CHARACTERS_MAX).is_some() {
+    if text.chars().nth(characters_max).is_some() {
         shown.push('…');
     }
     shown

@@ -13,6 +13,9 @@ use crate::reproduce::evidence;
 /// Most fields that are taken of one event; the page shows fewer and counts the others.
 const DETAILS_MAX: usize = 100;
 
+/// A value longer than this tells less at a glance than a short one: it comes later.
+const SHORT_BYTES_MAX: usize = 160;
+
 /// Something of each row.
 pub(super) fn rows<T>(batches: &[RecordBatch], read: impl Fn(&RecordBatch, usize) -> T) -> Vec<T> {
     let rows = batches
@@ -88,19 +91,38 @@ pub(super) fn event(table: Table, batch: &RecordBatch, row: usize) -> EventLine 
             .find(|value| !value.is_empty())
             .unwrap_or_default()
     };
+    let operation = first(OPERATION);
+    let called = |name: &'static str| match name {
+        "target" => target_name(&operation),
+        name => name,
+    };
+    let details = details(TELLING.iter().map(|name| (called(name), cell(name))));
     EventLine {
         table: table.name().to_owned(),
         event_id: cell("event_id"),
         time_us: time(batch, "event_time", row),
-        operation: first(OPERATION),
+        operation,
         user: first(ACCOUNT),
         ip: cell("ip_address"),
-        details: details(TELLING.iter().map(|name| (*name, cell(name)))),
+        details,
         ..EventLine::default()
     }
 }
 
-/// Names and values, the parts of an object one by one; a yes or no tells less than a name.
+/// What an operation of the directory is done to.
+fn target_name(operation: &str) -> &'static str {
+    let operation = operation.to_lowercase();
+    let is_application = ["application", "service principal"]
+        .iter()
+        .any(|word| operation.contains(word));
+    if is_application {
+        "application"
+    } else {
+        "target"
+    }
+}
+
+/// Names and values, the parts of an object one by one; a yes or no and a long text tell less than a name.
 fn details<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
     for (name, value) in cells {
@@ -109,14 +131,24 @@ fn details<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> Vec<(String, S
                 all.extend(parts.iter().map(|(name, part)| (name.clone(), word(part))));
             }
             Ok(Value::Array(parts)) => {
-                let words: Vec<String> = parts.iter().map(word).collect();
+                // Of what the audit log says of a target, type 1 is its name.
+                let names: Vec<&Value> = parts.iter().filter(|part| part["Type"] == 1).collect();
+                let shown = if names.is_empty() {
+                    parts.iter().collect()
+                } else {
+                    names
+                };
+                let words: Vec<String> = shown.into_iter().map(word).collect();
                 all.push((name.to_owned(), words.join(", ")));
             }
             _ => all.push((name.to_owned(), value)),
         }
     }
     all.retain(|(_, value)| !matches!(value.as_str(), "" | "null" | "[]" | "{}"));
-    all.sort_by_key(|(_, value)| matches!(value.to_lowercase().as_str(), "true" | "false"));
+    all.sort_by_key(|(_, value)| {
+        let is_switch = value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false");
+        (is_switch, value.len() > SHORT_BYTES_MAX)
+    });
     all.truncate(DETAILS_MAX);
     all
 }
@@ -145,7 +177,7 @@ fn word(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::details;
+    use super::{details, target_name};
 
     fn of(cells: &[(&str, &str)]) -> Vec<(String, String)> {
         let owned = cells
@@ -156,6 +188,13 @@ mod tests {
 
     fn pair(name: &str, value: &str) -> (String, String) {
         (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn what_is_done_to_an_application_names_an_application() {
+        assert_eq!(target_name("Consent to application."), "application");
+        assert_eq!(target_name("Add service principal."), "application");
+        assert_eq!(target_name("Update user."), "target");
     }
 
     #[test]
@@ -182,7 +221,7 @@ mod tests {
                 pair("ForwardTo", "x@mail.example"),
                 pair("Level", "1 → 2"),
                 pair("Role", "Owner"),
-                pair("target", "Mail sorter, 7f"),
+                pair("target", "Mail sorter"),
                 pair("object_id", "{not json"),
                 pair("Enabled", "True"),
             ]
