@@ -17,7 +17,7 @@ const RECORDS: &[(&str, &str)] = &[
     ),
     (
         "b.ndjson",
-        r#"{"Id":"r3","CreationTime":"2026-03-02T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"7f3c","UserId":"<img src=x onerror=alert(1)>'; --@contoso.example","ClientIP":"192.0.2.9","Parameters":[{"Name":"ForwardTo","Value":"<script>alert(1)</script>"}]}
+        r#"{"Id":"r3","CreationTime":"2026-03-02T10:00:00","Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"OrganizationId":"7f3c","UserId":"<img src=x onerror=alert(1)>'; --@contoso.example","ClientIP":"192.0.2.9","Parameters":[{"Name":"ForwardTo","Value":"smtp:<script>alert(1)</script>@mail.example"}]}
 "#,
     ),
 ];
@@ -48,7 +48,7 @@ fn assert_reports(folder: &Path, name: &str) -> Html {
         "SAAS-M365-00002",
         "ada@contoso.example",
         "2 alerts about 2 accounts",
-        "ForwardTo smtp:x@mail.example",
+        "New-InboxRule smtp:x@mail.example",
         "Ends in its middle",
         "vedette import exports --report",
     ] {
@@ -98,14 +98,14 @@ fn an_import_writes_a_page_of_what_it_found_and_again_where_all_was_known() {
     let page = assert_reports(folder.path(), "report.html");
     assert_inert(&page);
     let coverage = words(all(&page, "#coverage")[0]);
-    assert!(coverage.contains("3 rows were new"), "{coverage}");
+    assert!(coverage.contains("3 new rows"), "{coverage}");
 
     let output = import(folder.path(), &["exports", "--report", "again.html"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let page = assert_reports(folder.path(), "again.html");
     let coverage = words(all(&page, "#coverage")[0]);
     assert!(
-        coverage.contains("0 rows were new") && coverage.contains("3 records were known already"),
+        coverage.contains("0 new rows") && coverage.contains("3 records that were known already"),
         "{coverage}"
     );
 }

@@ -5,6 +5,7 @@
     reason = "a test: it fails loudly"
 )]
 
+#[path = "rules/bench.rs"]
 mod bench;
 
 use serde_json::Value;
@@ -173,6 +174,13 @@ fn an_alert_of_a_correlation_is_tuned_by_a_rule_that_it_counts() {
     );
     let proposals = lines(&bench.rules(0, &[&tune[..], &["--output", "json"]].concat()));
     assert_eq!(proposals[0]["is_counted"], true);
+    // The last is the widest: whatever the account does.
+    let widest = proposals.len().to_string();
+    let last = proposals.last().unwrap();
+    assert_eq!(
+        last["selection"],
+        serde_json::json!({"UserId": "ada@contoso.example"})
+    );
 
     let terms = [
         "--owner",
@@ -182,7 +190,8 @@ fn an_alert_of_a_correlation_is_tuned_by_a_rule_that_it_counts() {
         "--write",
         "own/filter.yml",
     ];
-    bench.rules(0, &[&tune[..], &terms].concat());
+    let wide = ["--proposal", widest.as_str()];
+    bench.rules(0, &[&tune[..], &terms, &wide].concat());
     let after = found(&bench, "vedette.toml");
     let silent: Vec<&String> = before
         .keys()

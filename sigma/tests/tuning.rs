@@ -114,7 +114,9 @@ fn every_finding_of_every_shipped_rule_can_be_silenced_and_nothing_beside_it() {
     let (mut silenced, mut proposals, mut none) = (0, 0, Vec::new());
     for rule in rules.rules() {
         let bare = compiled(rule, None);
-        for case in rule.cases.iter().filter(|case| case.alerts == 1) {
+        // Of records over time, what is learnt from comes before what is found: no single one is the finding.
+        let single = rule.cases.iter().filter(|case| case.events.is_empty());
+        for case in single.filter(|case| case.alerts == 1) {
             let place = format!("{}, case \"{}\"", rule.file, case.name);
             let tuning = tune(rule, &case.event).unwrap_or_else(|why| panic!("{place}: {why}"));
             if let Some(why) = tuning.why_none() {

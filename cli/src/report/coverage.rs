@@ -150,9 +150,17 @@ pub(super) fn coverage(report: &Report) -> Coverage {
         files_more: report.files.len().saturating_sub(ROWS_SHOWN),
         total: file(&total(&report.files)),
         added: AddedWords {
-            rows: counted(report.added.rows, "row", "rows"),
-            revisions: counted(report.added.revisions, "new version", "new versions"),
-            duplicates: counted(report.added.duplicates, "record", "records"),
+            rows: counted(report.added.rows, "new row", "new rows"),
+            revisions: counted(
+                report.added.revisions,
+                "new version of a known record",
+                "new versions of known records",
+            ),
+            duplicates: counted(
+                report.added.duplicates,
+                "record that was known already",
+                "records that were known already",
+            ),
         },
         tables: report
             .tables

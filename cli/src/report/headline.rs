@@ -180,7 +180,13 @@ fn sentences(report: &Report, all: &[Raised<'_>], accounts: &[Account], rows: u6
     sentences.extend(days_sentence(all));
     if let Some(first) = accounts
         .first()
-        .filter(|first| !first.is_nameless && accounts.len() > 1)
+        .filter(|first| !first.is_nameless)
+        // Of accounts with the same number of the same severities none is more concerned than the others.
+        .filter(|first| {
+            accounts
+                .get(1)
+                .is_some_and(|next| next.severities != first.severities)
+        })
     {
         sentences.push(format!(
             "Most concerned is {}, with {}.",
@@ -255,7 +261,13 @@ fn days_sentence(all: &[Raised<'_>]) -> Option<String> {
     }
     let (first, last) = (*days.first_key_value()?.0, *days.last_key_value()?.0);
     let (most, count) = days.iter().max_by_key(|(_, count)| **count)?;
+    let is_even = days.values().filter(|other| *other == count).count() > 1;
     Some(match days.len() {
+        many if many > 1 && is_even => format!(
+            "They fall on {} days, {}.",
+            number(many as u64),
+            day_range(first, last)
+        ),
         1 => format!("All of it happened on {}.", long_day(first)),
         many => format!(
             "They fall on {} days, {}, most of them ({}) on {}.",

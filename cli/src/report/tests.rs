@@ -368,7 +368,7 @@ fn the_files_add_up_and_a_failure_is_told() {
     let text = words(all(&html, "#coverage")[0]);
     assert!(text.contains("Not read to its end: plain"));
     assert!(text.contains(
-        "9 rows were new, 1 new version of what was known, 2 records were known already"
+        "9 new rows, 1 new version of a known record, 2 records that were known already"
     ));
     assert!(text.contains("Ends in its middle"));
     assert!(text.contains("3 days of 4"));

@@ -293,3 +293,32 @@ fn in_a_tenant_where_nothing_can_be_done_plans_stay_plans() {
     assert!(!intake.policy("t").dry_run);
     assert!(intake.policy("u").dry_run);
 }
+
+/// P56, the other way round: Microsoft's alert opens the case, and one of ours that knows name and object id
+/// brings together what names the account by one of them only.
+#[test]
+fn alerts_that_know_only_a_name_or_only_an_id_share_a_case_once_one_knows_both() {
+    let mut theirs = alert("g1", Severity::High, T0);
+    theirs.label = "MS-SEC-GRAPH-00001".to_owned();
+    theirs.user = String::new();
+    theirs.user_id = "1f".to_owned();
+    let opened = case_of(place(&theirs, &Known::default(), &policy(), T0));
+    assert_eq!((opened.user.as_str(), opened.entity()), ("", "1f"));
+
+    // Ours knows the name only: nothing says that it is the same account.
+    let named = alert("a1", Severity::High, T0 + HOUR);
+    let other = case_of(place(&named, &knowing(&opened), &policy(), T0));
+    assert_ne!(other.case_id, opened.case_id);
+
+    // Ours knows both, and from then on the name leads to the case too.
+    let mut both = alert("a2", Severity::Low, T0 + HOUR);
+    both.user_id = "1f".to_owned();
+    let joined = case_of(place(&both, &knowing(&opened), &policy(), T0));
+    let joined = case_of(place(&named, &knowing(&joined), &policy(), T0));
+    assert_eq!(joined.case_id, opened.case_id);
+    let labels: Vec<&str> = joined.alerts.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        ["MS-SEC-GRAPH-00001", "SAAS-M365-00001", "SAAS-M365-00001"]
+    );
+}
