@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
+#[path = "lab/lab.rs"]
 mod lab;
 
 use std::sync::Arc;
