@@ -24,7 +24,7 @@ use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  vedette sql \"SELECT alert_id, label, title FROM alerts\"
+  vedette sql \"SELECT alert_id, label, title FROM alerts_current\"
   vedette reproduce f4993d4c3ffe6fbc30aca27b0beb49c3
   vedette reproduce f4993d4c                    the start of an id that no other alert has
 

@@ -163,7 +163,7 @@ impl Observer {
                 &lake,
                 "SELECT label, title, alert_severity AS severity, user_principal_name, \
                  arrow_cast(accepted_time, 'Int64') AS accepted_us, arrow_cast(detected_time, 'Int64') AS detected_us \
-                 FROM alerts ORDER BY detected_time, alert_id",
+                 FROM alerts WHERE alert_state = 'raised' ORDER BY detected_time, alert_id",
             )
             .await?,
             cases: review.cases(usize::MAX)?,

@@ -202,7 +202,7 @@ struct Other {
 /// The newest other alerts of the rule, each once however often it was published.
 async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Result<Others> {
     let query = format!(
-        "SELECT alert_id, event_time, user_principal_name, ip_address, evidence FROM alerts \
+        "SELECT alert_id, event_time, user_principal_name, ip_address, evidence FROM alerts_current \
          WHERE rule_id = '{}' AND alert_id <> '{}' ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
         quoted(&alert.rule_id),
         quoted(&alert.alert_id)

@@ -73,7 +73,8 @@ impl Outcome {
         }
         let versions = pipeline.sql(&format!("SELECT event_id FROM {ALERTS}"));
         counts.insert(ALERTS.to_owned(), versions.len());
-        let alerts = pipeline.sql("SELECT alert_id FROM alerts");
+        let alerts =
+            pipeline.sql("SELECT alert_id FROM alerts_current WHERE alert_state <> 'withdrawn'");
         counts.insert("alerts".to_owned(), alerts.len());
         let actions = pipeline.actions();
         let calls = pipeline.get("/simulator/calls");

@@ -267,7 +267,7 @@ impl Pipeline {
 const COUNTS: &str = "SELECT \
     (SELECT count(*) FROM signins) AS signins, (SELECT count(*) FROM directory_audits) AS directory_audits, \
     (SELECT count(*) FROM risk_events) AS risk_events, (SELECT count(*) FROM m365_activity) AS m365_activity, \
-    (SELECT count(*) FROM graph_alerts) AS graph_alerts, (SELECT count(*) FROM alerts) AS alerts, \
+    (SELECT count(*) FROM graph_alerts) AS graph_alerts, (SELECT count(*) FROM alerts_current) AS alerts, \
     (SELECT count(*) FROM actions) AS actions";
 
 /// Starts the simulated tenant and reads the line that says where it is.
