@@ -162,7 +162,9 @@ impl Report<'_> {
             let differs = found.is_some_and(|found| {
                 !(found.gained.is_empty() && found.lost.is_empty() && found.amended.is_empty())
             });
-            if change.is_some() || differs {
+            // What is there to be counted, and new, is seen in the alerts of those that count it.
+            let is_only_counted = change == Some("new") && self.is_silent(&statement.id);
+            if differs || change.is_some() && !is_only_counted {
                 let (passed, failed) = self.cases(&statement.id);
                 rows.push(Row {
                     statement,
@@ -186,6 +188,16 @@ impl Report<'_> {
             })
         }));
         rows
+    }
+
+    /// True if matches of a rule or correlation are no alerts by themselves.
+    fn is_silent(&self, id: &str) -> bool {
+        let mut rules = self.rules.rules().iter().enumerate();
+        let rule = rules.find(|(_, rule)| rule.id == id);
+        rule.map_or_else(
+            || self.rules.over_time().is_silent(id),
+            |(number, rule)| rule.over_time.is_none() && !self.rules.alerts(number),
+        )
     }
 
     /// How many cases of a rule or correlation pass, and how many fail.
