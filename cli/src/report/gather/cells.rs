@@ -13,6 +13,9 @@ use crate::reproduce::evidence;
 /// Most fields that are taken of one event; the page shows fewer and counts the others.
 const DETAILS_MAX: usize = 100;
 
+/// Name of the field that the page lists as an application; it comes first.
+const APPLICATION: &str = "application";
+
 /// A value longer than this tells less at a glance than a short one: it comes later.
 const SHORT_BYTES_MAX: usize = 160;
 
@@ -115,8 +118,9 @@ fn target_name(operation: &str) -> &'static str {
     let is_application = ["application", "service principal"]
         .iter()
         .any(|word| operation.contains(word));
-    if is_application {
-        "application"
+    // The target of a role assignment is what it opens, not who may open it.
+    if is_application && !operation.contains("role assignment") {
+        APPLICATION
     } else {
         "target"
     }
@@ -145,9 +149,10 @@ fn details<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> Vec<(String, S
         }
     }
     all.retain(|(_, value)| !matches!(value.as_str(), "" | "null" | "[]" | "{}"));
-    all.sort_by_key(|(_, value)| {
+    all.sort_by_key(|(name, value)| {
         let is_switch = value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false");
-        (is_switch, value.len() > SHORT_BYTES_MAX)
+        let is_long = value.len() > SHORT_BYTES_MAX;
+        (is_switch, is_long, name != APPLICATION)
     });
     all.truncate(DETAILS_MAX);
     all
@@ -195,6 +200,10 @@ mod tests {
         assert_eq!(target_name("Consent to application."), "application");
         assert_eq!(target_name("Add service principal."), "application");
         assert_eq!(target_name("Update user."), "target");
+        let permission = "Add app role assignment to service principal.";
+        assert_eq!(target_name(permission), "target");
+        let found = of(&[("object_id", "7f"), ("application", "Mail sorter")]);
+        assert_eq!(found[0], pair("application", "Mail sorter"));
     }
 
     #[test]
