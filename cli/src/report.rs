@@ -8,7 +8,7 @@
 //! | [`input`] | what a report is made from |
 //! | `raised` | which alerts are shown in full, whose they are, which events they have |
 //! | [`gather`] | what the lake has for it |
-//! | [`file`] | where the page is put |
+//! | [`mod@file`] | where the page is put |
 //! | `accounts` | alerts by account and rule, with their evidence |
 //! | `coverage` | what was read, what could not be, which questions stay open |
 //! | `timeline` | when: the strip, and the days under it |

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use sigma::rule::attack::TACTICS;
 
 use super::ROWS_SHOWN;
 use super::raised::{Places, Raised, places};
@@ -12,26 +13,6 @@ use super::text::{line, number, title_case};
 
 /// Most places of alerts in a row.
 const PLACES_SHOWN: usize = 12;
-
-/// The tactics of ATT&CK for enterprises, in the order of an intrusion.
-const TACTICS: &[&str] = &[
-    "reconnaissance",
-    "resource-development",
-    "initial-access",
-    "execution",
-    "persistence",
-    "privilege-escalation",
-    "stealth",
-    "defense-evasion",
-    "defense-impairment",
-    "credential-access",
-    "discovery",
-    "lateral-movement",
-    "collection",
-    "command-and-control",
-    "exfiltration",
-    "impact",
-];
 
 /// Techniques against tactics.
 #[derive(Debug, Serialize)]

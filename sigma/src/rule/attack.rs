@@ -2,8 +2,8 @@
 //!
 //! Source: MITRE ATT&CK v19 renamed *Defense Evasion* to *Stealth* and took *Defense Impairment* out of it.
 
-/// Slugs of the enterprise tactics of v18 and v19.
-const TACTICS: &[&str] = &[
+/// Slugs of the enterprise tactics of v18 and v19, in the order of an intrusion.
+pub const TACTICS: &[&str] = &[
     "reconnaissance",
     "resource-development",
     "initial-access",
