@@ -236,6 +236,15 @@ impl Table {
             _ => "event_id",
         }
     }
+
+    /// The column that was the identity before: what it holds is the identity of rows that do not have the present one.
+    pub const fn identity_before(self) -> &'static str {
+        match self {
+            // An alert of one event has its alert id as version.
+            Self::Alerts => "alert_id",
+            _ => self.identity(),
+        }
+    }
 }
 
 impl fmt::Display for Table {

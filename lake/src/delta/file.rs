@@ -195,7 +195,13 @@ fn with_all_columns(table: Table, batch: &RecordBatch) -> Result<RecordBatch, La
 /// The identities of a file's rows, in order.
 pub(crate) fn identities(table: Table, path: &Path) -> Result<Vec<u128>, LakeError> {
     let builder = open(table, path)?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), [table.identity()]);
+    let has = |name: &&&str| builder.schema().column_with_name(name).is_some();
+    // A file of an earlier vedette may have the identity under an earlier name.
+    let names = [table.identity(), table.identity_before()];
+    let Some(name) = names.iter().find(has) else {
+        return Ok(Vec::new());
+    };
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [*name]);
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
     let reader = builder
         .with_projection(mask)

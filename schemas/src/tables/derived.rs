@@ -41,8 +41,8 @@ pub(super) const SIGNALS: &[Column] = &[
 
 #[rustfmt::skip]
 pub(super) const ALERTS: &[Column] = &[
-    // The alert's id, or a hash of what this version of it says: one row for each.
-    envelope("version_id", Kind::Text, true),
+    // The alert's id, or a hash of what this version of it says: one row for each. Lakes of before do not have it.
+    envelope("version_id", Kind::Text, false),
     envelope("alert_id", Kind::Text, true),
     // The earliest event's time.
     envelope("event_time", Kind::Time, false),
