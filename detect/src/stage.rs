@@ -250,14 +250,11 @@ impl Stage {
         stop: &CancellationToken,
     ) -> Result<(), DetectError> {
         let is_signals = |(topic, _): &(Topic, i32)| *topic == Topic::Signals;
-        if polled
-            .assigned
-            .iter()
-            .chain(&polled.revoked)
-            .any(is_signals)
-        {
+        let is_new = polled.assigned.iter().any(is_signals);
+        if is_new || polled.revoked.iter().any(is_signals) {
             // Somebody else may have counted since.
             self.count = None;
+            self.counts = is_new;
         }
         let (signals, announcements): (Vec<Delivery>, Vec<Delivery>) = polled
             .records

@@ -289,3 +289,57 @@ async fn late_records_stops_and_kills_lead_to_what_the_whole_lake_says() {
 async fn records_older_than_memory_bring_their_neighbours_along() {
     check(3, 1_750_000_000_000_000).await;
 }
+
+/// What does not come is told when its time is over, though no other record comes and nothing is started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absence_is_told_when_it_is_certain() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    std::fs::write(rules.join("rules.yml"), RULES).unwrap();
+    let config = DetectConfig {
+        rules: vec![rules],
+        builtin_rules: false,
+        ..DetectConfig::default()
+    };
+    let (bus, lake) = open(folder.path()).await;
+    let stop = CancellationToken::new();
+    let clock = Arc::new(SystemClock);
+    let storing = tokio::spawn(lake::stage::run(
+        lake.clone(),
+        bus.clone(),
+        clock,
+        stop.clone(),
+    ));
+    let running = Running::start(&config, &bus, &lake);
+    // The span of an hour, and the day that is waited at most, are over in some seconds.
+    let certain_us = SystemClock.now_us() + 8_000_000;
+    let record = json!({"Operation": "AnonymousLinkCreated", "UserId": "ada@contoso.test"});
+    let message = event(
+        Table::M365Activity,
+        "e1",
+        certain_us - 25 * HOUR_US,
+        &record,
+    );
+    bus.publish(Topic::Events(Table::M365Activity), vec![message])
+        .await
+        .unwrap();
+    let mut consumer = bus.subscribe("reader", &[Topic::Alerts]).await.unwrap();
+    let waiting = async {
+        loop {
+            let polled = consumer.next(10, Duration::from_millis(200)).await.unwrap();
+            if let Some(record) = polled.records.first() {
+                return Alert::decode(record.payload.as_slice()).unwrap();
+            }
+        }
+    };
+    let alert = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    assert_eq!(
+        (alert.rule_id.as_str(), alert.state.as_str()),
+        ("55555555-0000-4000-8000-000000000000", "raised")
+    );
+    assert!(alert.detected_time_us >= certain_us);
+    running.end(false).await;
+    stop.cancel();
+    storing.await.unwrap().unwrap();
+}
