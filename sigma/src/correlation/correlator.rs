@@ -152,18 +152,24 @@ impl Correlator {
         self.known = points.map(|point| point.signal.id).collect();
     }
 
-    fn insert(&mut self, signal: &Arc<Signal>, touched: &mut Touched) {
-        let correlations = Arc::clone(&self.correlations);
-        for (definition, member) in correlations.referring(&signal.rule_id) {
-            let wanted = &correlations.definitions()[*definition];
-            let Some((values, point)) = place(wanted, *member, signal) else {
-                continue;
-            };
+    /// The groups that a signal is in, with its point in each.
+    fn places(&self, signal: &Arc<Signal>) -> Vec<(GroupKey, Point)> {
+        let referring = self.correlations.referring(&signal.rule_id).iter();
+        let places = referring.filter_map(|(definition, member)| {
+            let wanted = &self.correlations.definitions()[*definition];
+            let (values, point) = place(wanted, *member, signal)?;
             let key = GroupKey {
                 definition: *definition,
                 tenant_id: Arc::clone(&signal.tenant_id),
                 values,
             };
+            Some((key, point))
+        });
+        places.collect()
+    }
+
+    fn insert(&mut self, signal: &Arc<Signal>, touched: &mut Touched) {
+        for (key, point) in self.places(signal) {
             let group = self.groups.entry(key.clone()).or_default();
             group.is_sorted = false;
             group.points.push(point);
@@ -172,17 +178,7 @@ impl Correlator {
     }
 
     fn remove(&mut self, signal: &Arc<Signal>, touched: &mut Touched) {
-        let correlations = Arc::clone(&self.correlations);
-        for (definition, member) in correlations.referring(&signal.rule_id) {
-            let wanted = &correlations.definitions()[*definition];
-            let Some((values, _)) = place(wanted, *member, signal) else {
-                continue;
-            };
-            let key = GroupKey {
-                definition: *definition,
-                tenant_id: Arc::clone(&signal.tenant_id),
-                values,
-            };
+        for (key, _) in self.places(signal) {
             if let Some(group) = self.groups.get_mut(&key) {
                 group.points.retain(|point| point.signal.id != signal.id);
                 touch(touched, key, signal.time_us);
@@ -196,7 +192,6 @@ impl Correlator {
         while let Some((key, (first_us, last_us))) = touched.pop_first() {
             let found = self.evaluate(&key, first_us, last_us);
             for change in &found {
-                let signal = Arc::new(change.found.as_signal());
                 let id = &change.found.correlation;
                 if self.correlations.referring(id).is_empty() {
                     continue;
@@ -205,7 +200,7 @@ impl Correlator {
                     self.remove(&Arc::new(before.as_signal()), &mut touched);
                 }
                 if change.kind != Kind::Withdrawn {
-                    self.insert(&signal, &mut touched);
+                    self.insert(&Arc::new(change.found.as_signal()), &mut touched);
                 }
             }
             changes.extend(found);

@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use rsigma_parser::{DetectionItem, Modifier, SigmaRule, SigmaValue};
@@ -15,6 +12,7 @@ use schemas::wire::Event;
 use super::tree::{Found, Item, Standing, Value, shown};
 use super::{Answers, ExplainError, VALUES_MAX};
 use crate::compile::modifiers;
+use crate::fields;
 use crate::mapping::{self, Ask, Clause, Extension, Mapping, Meaning, Place};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
@@ -149,7 +147,7 @@ impl Row {
     }
 
     fn column(&self, name: &str, fold: Fold) -> Vec<Found> {
-        let Some(text) = cell(&self.batch, name) else {
+        let Some(text) = fields::text(&self.batch, name, 0) else {
             return Vec::new();
         };
         let is_list = mapping::kind(self.mapping(), name) == Kind::Json;
@@ -160,20 +158,6 @@ impl Row {
         };
         told(&leaves, fold)
     }
-}
-
-/// The text of a column of the one row, as rules see it; none if it is null or absent.
-fn cell(batch: &RecordBatch, name: &str) -> Option<String> {
-    let array = batch.column_by_name(name)?;
-    if array.is_null(0) {
-        return None;
-    }
-    if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-        return Some(schemas::time::iso_ms(times.value(0)));
-    }
-    let texts = cast(array, &DataType::Utf8).ok()?;
-    let texts = texts.as_string_opt::<i32>()?;
-    texts.is_valid(0).then(|| texts.value(0).to_owned())
 }
 
 fn told(leaves: &Leaves, fold: Fold) -> Vec<Found> {

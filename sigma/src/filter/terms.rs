@@ -2,16 +2,14 @@
 //!
 //! Sigma has no keys for them; a filter is a hole in the detection, so ours ask who made it and when it closes again.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use rsigma_parser::FilterRule;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::Filter;
 use crate::day::Day;
 use crate::refusal::Refusal;
+use crate::rule::key;
 
 /// What a filter's keys `owner`, `reason` and `expires` say; each may be missing, which lint tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,17 +43,6 @@ impl Terms {
             _ => false,
         }
     }
-}
-
-fn key<V: Serialize, T: DeserializeOwned>(
-    keys: &HashMap<String, V>,
-    name: &'static str,
-) -> Result<Option<T>, Refusal> {
-    let read = |value: &V| serde_json::to_value(value).and_then(serde_json::from_value);
-    keys.get(name)
-        .map(read)
-        .transpose()
-        .map_err(|cause| Refusal::Key { key: name, cause })
 }
 
 /// A filter that is no longer applied, because its last day has passed.
