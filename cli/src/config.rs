@@ -171,9 +171,13 @@ impl Config {
         lake
     }
 
-    /// Which rules run.
+    /// Which rules run, and what they know of each tenant.
     pub(crate) fn detect(&self) -> DetectConfig {
-        self.detect.clone()
+        let of_tenant = |tenant: &Tenant| (tenant.id.to_ascii_lowercase(), tenant.placeholders());
+        DetectConfig {
+            tenants: self.tenants.iter().map(of_tenant).collect(),
+            ..self.detect.clone()
+        }
     }
 
     /// What may be done, and in which tenants.
@@ -267,6 +271,28 @@ mod tests {
         let text = config.to_toml().expect("defaults are TOML");
         let again = Config::parse(&text).expect("it reads");
         assert_eq!(again.to_toml().expect("TOML"), text);
+    }
+
+    /// A wildcard would make every domain the tenant's own, and a network that cannot be read would be forgotten.
+    #[test]
+    fn what_is_a_tenants_own_is_checked_and_reaches_its_rules() {
+        let tenant = |keys: &str| {
+            format!(
+                "[[tenants]]\nid = \"0B5C-AA\"\n{keys}\n\
+                 [tenants.read]\nclient_id = \"c\"\nclient_secret = \"env:S\"\n"
+            )
+        };
+        for domain in ["*.com", "com", "a@b.com", "b..com", ""] {
+            let fault = fault(&tenant(&format!("accepted_domains = [{domain:?}]")));
+            assert!(fault.contains("is not a domain"), "{fault}");
+        }
+        let fault = fault(&tenant("egress = [\"203.0.113.0/33\"]"));
+        assert!(fault.contains("is not a network"), "{fault}");
+        let own = "accepted_domains = [\"Contoso.COM\"]\negress = [\"2001:db8::/48\"]";
+        let detect = Config::parse(&tenant(own)).expect("it reads").detect();
+        let values = &detect.tenants["0b5c-aa"];
+        assert_eq!(values["accepted_domains"], ["contoso.com"]);
+        assert_eq!(values["egress"], ["2001:db8::/48"]);
     }
 
     /// The example is a file that can be used, and what it does not say is the default.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sigma::placeholders::Values;
 
 /// What detect evaluates, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,10 @@ pub struct DetectConfig {
     /// Name of the consumer group.
     pub group: String,
     /// Values for `%name%` in rules with the modifier `expand`.
-    pub placeholders: BTreeMap<String, Vec<String>>,
+    pub placeholders: Values,
+    /// What single tenants have beside them, by their ids; filled from what is configured of each tenant.
+    #[serde(skip)]
+    pub tenants: BTreeMap<String, Values>,
 }
 
 impl Default for DetectConfig {
@@ -35,7 +39,8 @@ impl Default for DetectConfig {
             strict: false,
             reload_ms: 5_000,
             group: "detect".to_owned(),
-            placeholders: BTreeMap::new(),
+            placeholders: Values::new(),
+            tenants: BTreeMap::new(),
         }
     }
 }

@@ -12,6 +12,8 @@ use schemas::tables::Table;
 use schemas::wire::{Alert, Event};
 use sigma::correlation::signal::{Evidence, Subject};
 use sigma::correlation::{Signal, matched};
+use sigma::mapping::TENANT_ID;
+use sigma::plan::chunk::of_tenant::OfTenant;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
 use sigma::plan::chunk::{Batch, Chunk as _};
 use sigma::ruleset::Counted;
@@ -94,7 +96,7 @@ impl Evaluation<'_> {
             return Ok(Findings::default());
         };
         let mut hits = plan
-            .evaluate(&mut group)
+            .evaluate(&mut OfTenant::new(&mut group, &self.origin.tenant_id))
             .map_err(|cause| DetectError::evaluate(self.table, cause))?;
         if hits.is_empty() {
             return Ok(Findings::default());
@@ -138,7 +140,10 @@ impl Evaluation<'_> {
             return Ok(findings);
         };
         let hits = plan
-            .evaluate(&mut Batch(batch))
+            .evaluate(&mut OfTenant::new(
+                &mut Batch(batch),
+                &self.origin.tenant_id,
+            ))
             .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
         findings.extend(self.findings(batch, places, &hits));
         Ok(findings)
@@ -230,6 +235,8 @@ pub fn event(batch: &RecordBatch, row: usize) -> Event {
     let text = |name: &str| fields::text(batch, name, row);
     Event {
         event_id: text("event_id").unwrap_or_default(),
+        // Of rows that a query gave; those of a file do not say whose they are.
+        tenant_id: text(TENANT_ID).unwrap_or_default(),
         event_time_us: fields::time(batch, "event_time", row),
         ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
         source: text("source").unwrap_or_default(),

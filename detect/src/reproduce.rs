@@ -86,7 +86,10 @@ pub async fn reproduce(
         let alerts = evaluation.batch(&row)?.alerts;
         all.push(Reproduction {
             found,
-            event: Some(event(&row, 0)),
+            event: Some(Event {
+                tenant_id: tenant_id.to_owned(),
+                ..event(&row, 0)
+            }),
             alert: alerts.into_iter().find(|alert| alert.alert_id == alert_id),
             evidence,
         });

@@ -36,7 +36,10 @@ pub fn empty(config: &DetectConfig) -> Catalogue {
         }
     }
     let mut catalogue = Catalogue::extended(extension);
-    catalogue.placeholders = Placeholders(config.placeholders.clone());
+    catalogue.placeholders = Placeholders {
+        values: config.placeholders.clone(),
+        tenants: config.tenants.clone(),
+    };
     catalogue.rejected = rejected;
     // Filters hold through their last day; a catalogue is read anew when a rule file changes and at each start.
     catalogue.today = Some(Day::of_us(SystemClock.now_us()));

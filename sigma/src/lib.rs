@@ -26,6 +26,7 @@ pub mod predicate;
 pub mod record;
 pub mod refusal;
 mod rewrite;
+mod rows;
 pub mod rule;
 pub mod ruleset;
 pub mod statement;

@@ -33,6 +33,9 @@ pub use self::file::Fault;
 use crate::predicate::Fold;
 use crate::record::RecordPath;
 
+/// Whose an event is: a field of every table, which the lake keeps beside the rows and no record can say of itself.
+pub const TENANT_ID: &str = "tenant_id";
+
 /// Where the values of a field stand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -125,6 +128,7 @@ impl Mapping {
     /// Where the field `name` stands; names of `extension` come before our own.
     pub fn field_with(self, extension: &Extension, name: &str) -> Field {
         match self {
+            Self::Lake(_) if name == TENANT_ID => Field::plain(Place::Column(TENANT_ID.to_owned())),
             Self::Lake(table) => lookup::field(extension, table, name),
             Self::Flat => Field::plain(Place::Column(name.to_owned())),
             Self::Raw => Field::plain(Place::Raw(vec![RecordPath::new(name)])),

@@ -1,20 +1,45 @@
 //! Placeholders: `%name%` in a value with `expand` stands for the values that the caller has for the name.
 //!
-//! A name without values is refused by its name: a rule that looks for the word "%admins%" would never match.
+//! A name without values is refused by its name: a rule that looks for the word "%admins%" would never match. The names
+//! in [`OF_TENANTS`] differ from tenant to tenant: such an item holds for events of a tenant with that tenant's values,
+//! and for nothing where nobody said any (P45, P47).
 
 use std::collections::BTreeMap;
 
-use rsigma_parser::{DetectionItem, Detections, Modifier, SigmaString, SigmaValue};
+use rsigma_parser::{
+    Detection, DetectionItem, Detections, FieldSpec, Modifier, SigmaString, SigmaValue,
+};
 
+use crate::mapping::TENANT_ID;
 use crate::refusal::Refusal;
 use crate::rewrite::{self, Change};
 
 /// Most values that one value with placeholders may stand for.
 pub const VALUES_MAX: usize = 10_000;
 
-/// Values for names of placeholders; `*` and `?` in them are wildcards, as in rules.
+/// Domains whose addresses are the tenant's own.
+pub const ACCEPTED_DOMAINS: &str = "accepted_domains";
+
+/// Networks through which the tenant's people reach the internet: offices, private networks, security services.
+pub const EGRESS: &str = "egress";
+
+/// Names whose values are a tenant's, and which may have none.
+pub const OF_TENANTS: [&str; 2] = [ACCEPTED_DOMAINS, EGRESS];
+
+/// Whose events an item is about for which no tenant has values: as an explanation shows it, and no tenant is called.
+const NOBODY: &str = "(no tenant has values)";
+
+/// Values by the names of placeholders; `*` and `?` in them are wildcards, as in rules.
+pub type Values = BTreeMap<String, Vec<String>>;
+
+/// Values for names of placeholders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Placeholders(pub BTreeMap<String, Vec<String>>);
+pub struct Placeholders {
+    /// For every tenant.
+    pub values: Values,
+    /// Beside them for one tenant, by its id; only names in [`OF_TENANTS`] are looked up here.
+    pub tenants: BTreeMap<String, Values>,
+}
 
 /// A piece of a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,73 +58,54 @@ impl Placeholders {
     pub fn expand(&self, detections: &Detections) -> Result<Detections, Refusal> {
         let mut detections = detections.clone();
         rewrite::items(&mut detections, &mut |item| {
-            let is_expanded = item.field.modifiers.contains(&Modifier::Expand);
-            Ok(Change::Keep(if is_expanded {
-                self.item(&item).map_err(|refusal| refusal.of_item(&item))?
+            if !item.field.modifiers.contains(&Modifier::Expand) {
+                return Ok(Change::Keep(item));
+            }
+            let expanded = if is_of_tenants(&item) {
+                self.by_tenant(&item).map(Change::Into)
             } else {
-                item
-            }))
+                expanded(&item, &|name| self.values_of(name)).map(Change::Keep)
+            };
+            expanded.map_err(|refusal| refusal.of_item(&item))
         })?;
         Ok(detections)
     }
 
-    pub(crate) fn item(&self, item: &DetectionItem) -> Result<DetectionItem, Refusal> {
-        let mut expanded = item.clone();
-        expanded.values.clear();
-        expanded
-            .field
-            .modifiers
-            .retain(|modifier| *modifier != Modifier::Expand);
-        let is_regex = expanded.field.modifiers.contains(&Modifier::Re);
-        for value in &item.values {
-            match value {
-                SigmaValue::String(text) => {
-                    let texts = self.texts(&text.original, is_regex)?;
-                    let values = texts.iter().map(|text| {
-                        SigmaValue::String(if is_regex {
-                            SigmaString::from_raw(text)
-                        } else {
-                            SigmaString::new(text)
-                        })
-                    });
-                    expanded.values.extend(values);
-                }
-                other => expanded.values.push(other.clone()),
+    /// One alternative for all tenants, and one for each that has values of its own.
+    fn by_tenant(&self, item: &DetectionItem) -> Result<Detection, Refusal> {
+        let mut alternatives = Vec::new();
+        let shared = expanded(item, &|name| self.shared(name))?;
+        if !shared.values.is_empty() {
+            alternatives.push(Detection::AllOf(vec![shared]));
+        }
+        for (tenant_id, own) in &self.tenants {
+            let of_tenant = expanded(item, &|name| match own.get(name) {
+                Some(values) if OF_TENANTS.contains(&name) => Ok(values),
+                _ => self.shared(name),
+            })?;
+            if !of_tenant.values.is_empty() {
+                let whose = is_tenant(tenant_id);
+                alternatives.push(Detection::AllOf(vec![whose, of_tenant]));
             }
         }
-        Ok(expanded)
-    }
-
-    fn texts(&self, text: &str, is_regex: bool) -> Result<Vec<String>, Refusal> {
-        let mut texts = vec![String::new()];
-        for piece in pieces(text) {
-            match piece {
-                Piece::Text(text) => texts.iter_mut().for_each(|known| known.push_str(text)),
-                Piece::Name(name) => {
-                    let values = self.values(name)?;
-                    if texts.len().saturating_mul(values.len()) > VALUES_MAX {
-                        return Err(Refusal::TooManyValues { limit: VALUES_MAX });
-                    }
-                    let with = |value: &String| {
-                        let value = if is_regex {
-                            in_regex(value)
-                        } else {
-                            value.clone()
-                        };
-                        texts
-                            .iter()
-                            .map(move |known| format!("{known}{value}"))
-                            .collect::<Vec<_>>()
-                    };
-                    texts = values.iter().flat_map(with).collect();
-                }
-            }
+        if alternatives.is_empty() {
+            alternatives.push(Detection::AllOf(vec![is_tenant(NOBODY)]));
         }
-        Ok(texts)
+        Ok(Detection::AnyOf(alternatives))
     }
 
-    fn values(&self, name: &str) -> Result<&[String], Refusal> {
-        self.0
+    /// As [`Self::values_of`], but names of tenants may have none.
+    fn shared(&self, name: &str) -> Result<&[String], Refusal> {
+        match self.values.get(name) {
+            None if OF_TENANTS.contains(&name) => Ok(&[]),
+            Some(values) if OF_TENANTS.contains(&name) => Ok(values),
+            _ => self.values_of(name),
+        }
+    }
+
+    /// The values of a name for every tenant; one without any is refused.
+    pub(crate) fn values_of(&self, name: &str) -> Result<&[String], Refusal> {
+        self.values
             .get(name)
             .map(Vec::as_slice)
             .filter(|values| !values.is_empty())
@@ -107,6 +113,90 @@ impl Placeholders {
                 name: name.to_owned(),
             })
     }
+}
+
+/// True if a value names a placeholder whose values are a tenant's.
+fn is_of_tenants(item: &DetectionItem) -> bool {
+    item.values.iter().any(|value| match value {
+        SigmaValue::String(text) => pieces(&text.original)
+            .iter()
+            .any(|piece| matches!(piece, Piece::Name(name) if OF_TENANTS.contains(name))),
+        _ => false,
+    })
+}
+
+fn is_tenant(tenant_id: &str) -> DetectionItem {
+    DetectionItem {
+        field: FieldSpec::new(Some(TENANT_ID.to_owned()), Vec::new()),
+        values: vec![SigmaValue::String(SigmaString::new(tenant_id))],
+    }
+}
+
+/// Gives the values of a placeholder.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<&'a [String], Refusal>;
+
+/// The item with the values that its placeholders stand for.
+pub(crate) fn expanded<'a>(
+    item: &DetectionItem,
+    values_of: Lookup<'a>,
+) -> Result<DetectionItem, Refusal> {
+    let mut expanded = item.clone();
+    expanded.values.clear();
+    expanded
+        .field
+        .modifiers
+        .retain(|modifier| *modifier != Modifier::Expand);
+    let is_regex = expanded.field.modifiers.contains(&Modifier::Re);
+    let wants_all = expanded.field.modifiers.contains(&Modifier::All);
+    for value in &item.values {
+        match value {
+            SigmaValue::String(text) => {
+                let texts = texts(&text.original, is_regex, values_of)?;
+                if texts.is_empty() && wants_all {
+                    expanded.values.clear();
+                    return Ok(expanded);
+                }
+                let values = texts.iter().map(|text| {
+                    SigmaValue::String(if is_regex {
+                        SigmaString::from_raw(text)
+                    } else {
+                        SigmaString::new(text)
+                    })
+                });
+                expanded.values.extend(values);
+            }
+            other => expanded.values.push(other.clone()),
+        }
+    }
+    Ok(expanded)
+}
+
+fn texts(text: &str, is_regex: bool, values_of: Lookup<'_>) -> Result<Vec<String>, Refusal> {
+    let mut texts = vec![String::new()];
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => texts.iter_mut().for_each(|known| known.push_str(text)),
+            Piece::Name(name) => {
+                let values = values_of(name)?;
+                if texts.len().saturating_mul(values.len()) > VALUES_MAX {
+                    return Err(Refusal::TooManyValues { limit: VALUES_MAX });
+                }
+                let with = |value: &String| {
+                    let value = if is_regex {
+                        in_regex(value)
+                    } else {
+                        value.clone()
+                    };
+                    texts
+                        .iter()
+                        .map(move |known| format!("{known}{value}"))
+                        .collect::<Vec<_>>()
+                };
+                texts = values.iter().flat_map(with).collect();
+            }
+        }
+    }
+    Ok(texts)
 }
 
 /// Splits a value at its placeholders; `\%` is a percent sign, and so is one that no second closes.
@@ -149,21 +239,31 @@ fn in_regex(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Piece, Placeholders, pieces};
-    use crate::refusal::Refusal;
+    use std::collections::BTreeMap;
+
     use rsigma_parser::parse_sigma_yaml;
+    use schemas::tables::Table;
+    use schemas::wire::Event;
+
+    use super::{Piece, Placeholders, Values, pieces};
+    use crate::mapping::Mapping;
+    use crate::plan::Plan;
+    use crate::plan::chunk::Batch;
+    use crate::refusal::Refusal;
+    use crate::rows;
 
     fn known() -> Placeholders {
         let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
-        Placeholders(
-            [
+        Placeholders {
+            values: [
                 ("admins".to_owned(), list(&["ada", "adm_*"])),
                 ("sites".to_owned(), list(&["a", "b"])),
                 ("none".to_owned(), Vec::new()),
                 ("many".to_owned(), vec!["x".to_owned(); 200]),
             ]
             .into(),
-        )
+            tenants: BTreeMap::new(),
+        }
     }
 
     fn expand(key: &str, value: &str) -> Result<Vec<String>, Refusal> {
@@ -218,5 +318,79 @@ mod tests {
             assert_eq!(cause, format!("placeholder \"%{name}%\" has no values"));
         }
         assert!(expand("f|expand", "%many%%many%%many%").is_err());
+    }
+
+    fn domains(names: &[&str]) -> Values {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        [("accepted_domains".to_owned(), names)].into()
+    }
+
+    /// Which of the events of tenants a, b and c, each with these targets, the rule finds.
+    fn found(placeholders: &Placeholders, condition: &str) -> Vec<String> {
+        let text = format!(
+            "title: t\nlogsource: {{product: m365, service: exchange}}\n\
+             detection: {{own: {{'ForwardTo|endswith|expand': '@%accepted_domains%'}}, \
+             mail: {{'ForwardTo|contains': '@'}}, condition: {condition}}}\n"
+        );
+        let parsed = parse_sigma_yaml(&text).unwrap();
+        assert!(parsed.errors.is_empty(), "{:?}", parsed.errors);
+        let mut rule = parsed.rules.into_iter().next().unwrap();
+        rule.detection = placeholders.expand(&rule.detection).unwrap();
+        let targets = ["x@a.test", "x@b.test", "x@all.test"];
+        let events: Vec<Event> = ["a", "b", "c"]
+            .iter()
+            .flat_map(|tenant| targets.map(|target| (tenant, target)))
+            .map(|(tenant, target)| Event {
+                event_id: format!("{tenant} {target}"),
+                tenant_id: (*tenant).to_owned(),
+                raw: format!(
+                    r#"{{"Operation": "New-InboxRule", "Parameters": [{{"Name": "ForwardTo", "Value": "{target}"}}]}}"#
+                )
+                .into(),
+                ..Event::default()
+            })
+            .collect();
+        let batch = rows::batch(Table::M365Activity, &events).unwrap();
+        let (plan, refused) = Plan::new(Mapping::Lake(Table::M365Activity), [(0, &rule)]);
+        assert!(refused.is_empty(), "{refused:?}");
+        let hits = plan.evaluate(&mut Batch(&batch)).unwrap();
+        let rows = hits.into_iter().flat_map(|hit| hit.rows);
+        rows.map(|row| events[row].event_id.clone()).collect()
+    }
+
+    /// P45: what is a tenant's own domain is a foreign one in the tenant beside it.
+    #[test]
+    fn each_tenant_has_its_own_values() {
+        let placeholders = Placeholders {
+            values: domains(&["all.test"]),
+            tenants: [
+                ("a".to_owned(), domains(&["a.test"])),
+                ("b".to_owned(), domains(&["b.test", "all.test"])),
+            ]
+            .into(),
+        };
+        let own = [
+            "a x@a.test",
+            "a x@all.test",
+            "b x@b.test",
+            "b x@all.test",
+            "c x@all.test",
+        ];
+        assert_eq!(found(&placeholders, "own"), own);
+        let foreign = ["a x@b.test", "b x@a.test", "c x@a.test", "c x@b.test"];
+        assert_eq!(found(&placeholders, "mail and not own"), foreign);
+    }
+
+    #[test]
+    fn where_nobody_says_a_tenants_values_nothing_is_its_own() {
+        let nobody = Placeholders::default();
+        assert_eq!(found(&nobody, "own"), Vec::<String>::new());
+        assert_eq!(found(&nobody, "mail and not own").len(), 9);
+        let others = Placeholders {
+            tenants: [("b".to_owned(), domains(&["b.test"]))].into(),
+            ..Placeholders::default()
+        };
+        assert_eq!(found(&others, "own"), ["b x@b.test"]);
+        assert_eq!(found(&others, "mail and not own").len(), 8);
     }
 }

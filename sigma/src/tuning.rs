@@ -29,6 +29,7 @@ use crate::mapping::{Extension, Mapping};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 use crate::refusal::Refusal;
+use crate::rows;
 use crate::rule::{Catalogue, Rule};
 
 /// Most proposals for one event.
@@ -130,7 +131,7 @@ impl Proposal {
         events: &[Event],
     ) -> Result<Vec<bool>, TuneError> {
         let alone = filter::alone(&self.filter.sigma, &rule.sigma);
-        let batch = columns::event_batch(rule.table, events)?;
+        let batch = rows::batch(rule.table, events)?;
         let kept = matching(rule, extension, &[alone], &batch)?;
         Ok((0..events.len())
             .map(|row| !kept.contains(&(0, row)))

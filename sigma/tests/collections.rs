@@ -275,7 +275,10 @@ fn placeholders_take_their_values_from_the_caller() {
     let text = rule(1, "    s: {UserId|expand: '%admins%'}\n    condition: s\n");
     let mut catalogue = catalogue(&[("1.yml", &text)]);
     let values = vec!["ada".to_owned(), "adm_*".to_owned()];
-    catalogue.placeholders.0.insert("admins".to_owned(), values);
+    catalogue
+        .placeholders
+        .values
+        .insert("admins".to_owned(), values);
     assert_eq!(found(&mut catalogue, r#"{"UserId":"adm_7"}"#), ["rule 1"]);
     assert!(found(&mut catalogue, r#"{"UserId":"eve"}"#).is_empty());
 }

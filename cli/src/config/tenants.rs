@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use ingest::config::{EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig};
 use microsoft::{Cloud, Endpoints, Secret};
 use serde::{Deserialize, Serialize};
+use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
+use sigma::predicate::Network;
 
 use super::read_secret;
 
@@ -19,6 +21,13 @@ pub(crate) struct Tenant {
     /// Base URL instead of Microsoft's, for a simulated tenant; plain http on loopback only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base_url: Option<String>,
+    /// Domains of its mail, beside those that its directory tells: forwarding to them stays inside (P45).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accepted_domains: Vec<Domain>,
+    /// Networks through which its people reach the internet, as `address/bits`: offices, private networks, security
+    /// services. Rules about places leave them out, because people behind them are elsewhere (P47).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) egress: Vec<Egress>,
     /// The application that reads.
     pub(crate) read: Application,
     /// The application that acts, a separate registration with the rights of its actions; without it nothing is done.
@@ -33,6 +42,68 @@ pub(crate) struct Tenant {
     /// The hubs that Entra's diagnostic settings stream to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) event_hubs: Vec<EventHubsConfig>,
+}
+
+/// A mail domain, in lower case: letters of any script, digits, hyphens and dots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Domain(String);
+
+/// The text is no mail domain.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not a domain: write what stands behind the @, such as contoso.com")]
+pub(crate) struct NotADomain(String);
+
+impl TryFrom<String> for Domain {
+    type Error = NotADomain;
+
+    fn try_from(text: String) -> Result<Self, NotADomain> {
+        let is_name = |part: &str| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|character| character.is_alphanumeric() || character == '-')
+        };
+        // A wildcard would make every domain the tenant's own.
+        if text.contains('.') && text.split('.').all(is_name) {
+            Ok(Self(text.to_lowercase()))
+        } else {
+            Err(NotADomain(text))
+        }
+    }
+}
+
+impl From<Domain> for String {
+    fn from(domain: Domain) -> Self {
+        domain.0
+    }
+}
+
+/// A network as `address/bits`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Egress(String);
+
+/// The text is no network.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not a network: write address/bits, such as 203.0.113.0/24 or 2001:db8::/48")]
+pub(crate) struct NotANetwork(String);
+
+impl TryFrom<String> for Egress {
+    type Error = NotANetwork;
+
+    fn try_from(text: String) -> Result<Self, NotANetwork> {
+        match Network::parse(&text) {
+            Some(_) => Ok(Self(text)),
+            None => Err(NotANetwork(text)),
+        }
+    }
+}
+
+impl From<Egress> for String {
+    fn from(egress: Egress) -> Self {
+        egress.0
+    }
 }
 
 /// An application registration.
@@ -59,6 +130,17 @@ pub(crate) struct ResolvedTenant {
 }
 
 impl Tenant {
+    /// What stands for the names of placeholders in its rules.
+    pub(super) fn placeholders(&self) -> Values {
+        let domains = self.accepted_domains.iter().cloned().map(String::from);
+        let egress = self.egress.iter().cloned().map(String::from);
+        [
+            (ACCEPTED_DOMAINS.to_owned(), domains.collect()),
+            (EGRESS.to_owned(), egress.collect()),
+        ]
+        .into()
+    }
+
     /// Reads the secrets and checks the addresses.
     pub(super) fn resolve(&self) -> anyhow::Result<ResolvedTenant> {
         let endpoints = match &self.base_url {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use detect::evaluate::event;
 use ingest::normalise::{Origin, normalise};
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
@@ -15,7 +16,6 @@ use schemas::wire::Event;
 use sigma::Rule;
 use sigma::explain::explain;
 use sigma::explain::tree::Explanation;
-use sigma::fields;
 use sigma::mapping::Extension;
 use sigma::rule::files::read;
 
@@ -156,7 +156,7 @@ async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Even
         .await
         .context("could not open the lake")?;
     let query = format!(
-        "SELECT event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = '{}' LIMIT 1",
+        "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = '{}' LIMIT 1",
         table.name(),
         id.replace('\'', "''")
     );
@@ -172,16 +172,7 @@ async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Even
                 config.lake().location
             )
         })?;
-    let text = |name: &str| fields::text(batch, name, 0).unwrap_or_default();
-    Ok(Event {
-        event_id: text("event_id"),
-        event_time_us: fields::time(batch, "event_time", 0),
-        ingest_time_us: fields::time(batch, "ingest_time", 0).unwrap_or(0),
-        source: text("source"),
-        category: text("category"),
-        raw: text("raw").into(),
-        ..Event::default()
-    })
+    Ok(event(batch, 0))
 }
 
 /// A rule that runs by its label or id, or the one in a file.
@@ -189,9 +180,10 @@ fn find_rule(name: &str, config: &Config) -> anyhow::Result<(Rule, Arc<Extension
     let path = PathBuf::from(name);
     let is_file = path.is_file();
     let paths = if is_file { vec![path] } else { Vec::new() };
-    let (catalogue, _) = load(rule_files(&paths, &config.detect())?, &config.detect());
-    let mut found: Vec<&Rule> = catalogue
-        .loaded
+    // As they run: with the filters, pipelines and placeholders that are in them.
+    let (catalogue, rules) = load(rule_files(&paths, &config.detect())?, &config.detect());
+    let mut found: Vec<&Rule> = rules
+        .rules()
         .iter()
         .filter(|rule| {
             is_file || rule.label.eq_ignore_ascii_case(name) || rule.id.eq_ignore_ascii_case(name)

@@ -18,7 +18,7 @@ use sigma::rule::{check_cases_with, check_correlation};
 use sigma::statement::Statement;
 use sigma::{Catalogue, Ruleset};
 
-use super::files::{RuleFile, load, rule_files};
+use super::files::{RuleFile, load, rule_files, with_cases};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::runtime;
@@ -68,7 +68,7 @@ struct Side {
 
 impl Impact {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let detect = config.detect();
+        let detect = with_cases(config.detect());
         let (after, new_rules) = load(rule_files(&self.new, &detect)?, &detect);
         let (_, old_rules) = load(self.base_files(&detect)?, &detect);
         let changed = changes(&old_rules, &new_rules);

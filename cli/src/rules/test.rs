@@ -9,11 +9,12 @@ use serde_json::json;
 use sigma::Ruleset;
 use sigma::correlation::Correlation;
 use sigma::explain::explain;
+use sigma::rule::cases::TENANT;
 use sigma::rule::{Case, CaseFailure, Catalogue, Rule, check_cases_with, check_correlation};
 
 use super::Format;
 use super::explain::write_tree;
-use super::files::{load, rule_files};
+use super::files::{load, rule_files, with_cases};
 use super::junit::{self, Suite};
 use super::paint::{BAD, FAINT, GOOD, paint};
 use crate::config::Config;
@@ -68,7 +69,8 @@ struct CaseOutcome<'a> {
 
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, rules) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let detect = with_cases(config.detect());
+        let (catalogue, rules) = load(rule_files(&self.paths, &detect)?, &detect);
         let of_rules = catalogue.loaded.iter();
         let of_rules = of_rules.filter_map(|rule| of_rule(rule, &catalogue));
         let correlations = rules.correlations().iter();
@@ -208,6 +210,7 @@ fn print_failure(
     }
     let event = Event {
         event_id: case.name.clone(),
+        tenant_id: TENANT.to_owned(),
         raw: case.event.to_string().into(),
         ..Event::default()
     };

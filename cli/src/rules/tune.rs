@@ -239,7 +239,7 @@ async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Resul
     for ids in wanted.chunks(EVENTS_PER_QUERY) {
         let listed: Vec<String> = ids.iter().map(|id| format!("'{}'", quoted(id))).collect();
         let query = format!(
-            "SELECT event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id IN ({})",
+            "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id IN ({})",
             rule.table.name(),
             listed.join(", ")
         );

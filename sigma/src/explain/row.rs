@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 use crate::predicate::Fold;
 use crate::record::Leaves;
+use crate::rows;
 
 /// Most values of a field of the event that are told.
 const FOUND_MAX: usize = 64;
@@ -38,7 +39,7 @@ impl Row {
     ) -> Result<Self, ArrowError> {
         Ok(Self {
             table,
-            batch: columns::event_batch(table, std::slice::from_ref(event))?,
+            batch: rows::batch(table, std::slice::from_ref(event))?,
             record: serde_json::from_slice(&event.raw).unwrap_or_default(),
             extension: Arc::clone(extension),
         })

@@ -8,7 +8,7 @@ use rsigma_parser::{
 };
 
 use super::{Texts, Transformation};
-use crate::placeholders::{Piece, Placeholders, pieces};
+use crate::placeholders::{Piece, Placeholders, expanded, pieces};
 use crate::refusal::Refusal;
 use crate::rewrite::Change;
 
@@ -268,12 +268,11 @@ fn fill(
             } else {
                 vec![format!("%{name}%")]
             };
-            known.0.insert(name.to_owned(), values);
+            known.values.insert(name.to_owned(), values);
         }
     }
-    let mut filled = known
-        .item(&item)
-        .map_err(|refusal| refusal.of_item(&item))?;
+    let mut filled =
+        expanded(&item, &|name| known.values_of(name)).map_err(|refusal| refusal.of_item(&item))?;
     if is_open {
         filled.field.modifiers.push(Modifier::Expand);
     }

@@ -1,5 +1,6 @@
 //! Rows to evaluate, column by column: first what values there are, then, only if it matters, where they stand.
 
+pub mod of_tenant;
 pub mod row_group;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};

@@ -12,12 +12,25 @@ use super::{Case, CaseEvent, Rule};
 use crate::correlation::signal::{Evidence, Signal, Subject};
 use crate::correlation::{Correlation, Correlator, matched};
 use crate::mapping::{Extension, Mapping};
+use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, Placeholders, Values};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
+use crate::refusal::Refusal;
+use crate::rows;
 use crate::ruleset::Ruleset;
 
 /// When cases over time begin: a Monday at nine, so that half a day fits into one period.
 const BEGIN_US: i64 = 1_767_603_600_000_000;
+
+/// Whose the records of cases are.
+pub const TENANT: &str = "cases";
+
+/// What that tenant has for the placeholders of tenants: its domain, and a network of its offices.
+pub fn values() -> Values {
+    [(ACCEPTED_DOMAINS, "contoso.test"), (EGRESS, "192.0.2.0/24")]
+        .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
+        .into()
+}
 
 /// Most repetitions of a record.
 const TIMES_MAX: u32 = 10_000;
@@ -45,20 +58,38 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
 
 /// As [`check_cases`], with a user's names of fields before our own.
 pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFailure> {
-    if rule.over_time.is_none() {
-        return check(&rule.file, &rule.cases, |case| {
+    let ready = expanded(rule).and_then(|rule| {
+        let rules = match rule.over_time {
+            Some(_) => Some(Ruleset::alone(&rule, extension)?),
+            None => None,
+        };
+        Ok((rule, rules))
+    });
+    match &ready {
+        Ok((rule, None)) => check(&rule.file, &rule.cases, |case| {
             alerts(rule, case, extension)
-        });
-    }
-    match Ruleset::alone(rule, extension) {
-        Ok(rules) => check(&rule.file, &rule.cases, |case| {
-            alerts_over_time(&rules, &rule.id, case, rule.table)
+        }),
+        Ok((rule, Some(rules))) => check(&rule.file, &rule.cases, |case| {
+            alerts_over_time(rules, &rule.id, case, rule.table)
         }),
         Err(reason) => check(&rule.file, &rule.cases, |_| Err(reason.to_string())),
     }
 }
 
+/// The rule with what the tenant of cases has for its placeholders.
+fn expanded(rule: &Rule) -> Result<Rule, Refusal> {
+    let placeholders = Placeholders {
+        tenants: [(TENANT.to_owned(), values())].into(),
+        ..Placeholders::default()
+    };
+    let mut rule = rule.clone();
+    rule.sigma.detection = placeholders.expand(&rule.sigma.detection)?;
+    Ok(rule)
+}
+
 /// Runs all cases of a correlation, with the rules that it refers to; empty if all came out as they say.
+///
+/// `rules` are compiled with [`values`] for the tenant [`TENANT`].
 pub fn check_correlation(correlation: &Correlation, rules: &Ruleset) -> Vec<CaseFailure> {
     let definitions = rules.over_time().definitions();
     let first = first_rule(definitions, &correlation.id);
@@ -122,6 +153,7 @@ fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize,
     }
     let event = Event {
         event_id: case.name.clone(),
+        tenant_id: TENANT.to_owned(),
         source: "cases".to_owned(),
         raw: case.event.to_string().into(),
         ..Event::default()
@@ -130,7 +162,7 @@ fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize,
     if let Some((_, reason)) = refused.first() {
         return Err(reason.to_string());
     }
-    let batch = columns::event_batch(table, &[event]).map_err(|reason| reason.to_string())?;
+    let batch = rows::batch(table, &[event]).map_err(|reason| reason.to_string())?;
     let hits = plan
         .evaluate(&mut Batch(&batch))
         .map_err(|reason| reason.to_string())?;
@@ -192,7 +224,7 @@ fn repeated(one: &CaseEvent, number: usize) -> Result<Vec<Event>, String> {
     }
     let event = |turn: u32| Event {
         event_id: format!("{number}/{turn}"),
-        tenant_id: "cases".to_owned(),
+        tenant_id: TENANT.to_owned(),
         event_time_us: Some(
             BEGIN_US
                 .saturating_add(at_us)
@@ -227,8 +259,8 @@ fn signals(
     let Some(plan) = rules.plan(table) else {
         return Ok(Vec::new());
     };
-    let batch = columns::event_batch(table, events)?;
-    let tenant: Arc<str> = "cases".into();
+    let batch = rows::batch(table, events)?;
+    let tenant: Arc<str> = TENANT.into();
     let mut signals = Vec::new();
     for hit in plan.evaluate(&mut Batch(&batch))? {
         let Some(counted) = rules.counted(hit.rule) else {
