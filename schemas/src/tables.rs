@@ -27,10 +27,12 @@ pub enum Table {
     M365Activity,
     /// Versions of Microsoft's alerts: one row for each (alert id, lastUpdateDateTime).
     GraphAlerts,
-    /// Users of the directory.
+    /// Users of the directory: one row for each state of one, the newest by ingest time.
     DirectoryUsers,
-    /// Groups of the directory.
+    /// Groups of the directory, likewise.
     DirectoryGroups,
+    /// Domains of the directory, likewise: what is sent to a verified one stays inside.
+    DirectoryDomains,
     /// Provisioning to other systems.
     Provisioning,
     /// Records of categories that no other table takes.
@@ -131,6 +133,7 @@ impl Table {
         Self::GraphAlerts,
         Self::DirectoryUsers,
         Self::DirectoryGroups,
+        Self::DirectoryDomains,
         Self::Provisioning,
         Self::OtherEvents,
         Self::Revisions,
@@ -152,6 +155,7 @@ impl Table {
         Self::GraphAlerts,
         Self::DirectoryUsers,
         Self::DirectoryGroups,
+        Self::DirectoryDomains,
         Self::Provisioning,
         Self::OtherEvents,
     ];
@@ -168,6 +172,7 @@ impl Table {
             Self::GraphAlerts => "graph_alerts",
             Self::DirectoryUsers => "directory_users",
             Self::DirectoryGroups => "directory_groups",
+            Self::DirectoryDomains => "directory_domains",
             Self::Provisioning => "provisioning",
             Self::OtherEvents => "other_events",
             Self::Revisions => "revisions",
@@ -219,6 +224,7 @@ impl Table {
             Self::GraphAlerts => graph::GRAPH_ALERTS,
             Self::DirectoryUsers => graph::DIRECTORY_USERS,
             Self::DirectoryGroups => graph::DIRECTORY_GROUPS,
+            Self::DirectoryDomains => graph::DIRECTORY_DOMAINS,
             Self::M365Activity => m365::M365_ACTIVITY,
             _ => &[],
         }

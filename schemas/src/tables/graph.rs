@@ -1,6 +1,6 @@
 //! Columns of Microsoft Graph's alerts, objects and activity, and of Azure's activity log.
 //!
-//! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`; category `MicrosoftGraphActivityLogs`;
+//! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`, `domains`; category `MicrosoftGraphActivityLogs`;
 //! Azure Monitor's activity log schema.
 
 use super::{Column, Kind, column};
@@ -74,6 +74,13 @@ pub(super) const DIRECTORY_USERS: &[Column] = &[
     column("user_type", Kind::Category, &["userType"]),
     column("account_enabled", Kind::Boolean, &["accountEnabled"]),
     column("on_premises_sync_enabled", Kind::Boolean, &["onPremisesSyncEnabled"]),
+    column("on_premises_immutable_id", Kind::Text, &["onPremisesImmutableId"]),
+    column("proxy_addresses", Kind::Json, &["proxyAddresses"]),
+    column("department", Kind::Category, &["department"]),
+    column("job_title", Kind::Category, &["jobTitle"]),
+    column("created_time", Kind::Time, &["createdDateTime"]),
+    // Only of an object that is gone: "changed" if it can be restored, "deleted" if not.
+    column("removed_reason", Kind::Category, &["@removed.reason"]),
 ];
 
 #[rustfmt::skip]
@@ -83,4 +90,19 @@ pub(super) const DIRECTORY_GROUPS: &[Column] = &[
     column("mail", Kind::Text, &["mail"]),
     column("security_enabled", Kind::Boolean, &["securityEnabled"]),
     column("is_assignable_to_role", Kind::Boolean, &["isAssignableToRole"]),
+    column("group_types", Kind::Json, &["groupTypes"]),
+    column("membership_rule", Kind::Text, &["membershipRule"]),
+    column("created_time", Kind::Time, &["createdDateTime"]),
+    column("removed_reason", Kind::Category, &["@removed.reason"]),
+];
+
+#[rustfmt::skip]
+pub(super) const DIRECTORY_DOMAINS: &[Column] = &[
+    column("domain", Kind::Text, &["id"]),
+    column("is_verified", Kind::Boolean, &["isVerified"]),
+    column("is_default", Kind::Boolean, &["isDefault"]),
+    column("is_initial", Kind::Boolean, &["isInitial"]),
+    column("is_admin_managed", Kind::Boolean, &["isAdminManaged"]),
+    column("authentication_type", Kind::Category, &["authenticationType"]),
+    column("supported_services", Kind::Json, &["supportedServices"]),
 ];
