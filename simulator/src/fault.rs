@@ -28,7 +28,7 @@ pub(crate) struct Script {
     after_effect: bool,
     /// Effect: a page of HTML with status 200.
     html: bool,
-    /// Effect: a listing's NextPageUri points at this scheme and host.
+    /// Effect: a listing's next page, or a delta query's next link, is at this scheme and host.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_host: Option<String>,
     /// Effect: a change is answered with success and does not happen.

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod control;
+mod directory;
 mod door;
 mod graph;
 mod mailbox;
@@ -72,6 +73,9 @@ fn graph_resources() -> Router<Arc<Shared>> {
     let roles = |path: &str| format!("/v1.0/roleManagement/directory/{path}");
     Router::new()
         .route("/v1.0/users", get(graph::users))
+        .route("/v1.0/users/delta", get(directory::users))
+        .route("/v1.0/groups/delta", get(directory::groups))
+        .route("/v1.0/domains", get(directory::domains))
         .route(&user(""), get(graph::user).patch(graph::update_user))
         .route(&user("/revokeSignInSessions"), post(graph::revoke_sessions))
         .route(

@@ -11,6 +11,7 @@
 //! Nothing here reaches Microsoft, and no secret in it is worth anything elsewhere.
 
 pub mod config;
+mod directory;
 pub mod error;
 mod event_hubs;
 pub mod export;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::SimulatorConfig;
+use crate::directory::{self, Changes};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::tokens::{self, Claims, Grant};
@@ -44,6 +46,7 @@ const READING_GRAPH_ROLES: &[&str] = &[
     "IdentityRiskEvent.Read.All",
     "User.Read.All",
     "GroupMember.Read.All",
+    "Domain.Read.All",
     "Organization.Read.All",
     "RoleManagement.Read.Directory",
 ];
@@ -115,6 +118,8 @@ pub(crate) struct Tenant {
     pub(crate) subscriptions: BTreeMap<ContentType, bool>,
     /// The current version of each alert.
     pub(crate) alerts: BTreeMap<String, Value>,
+    pub(crate) groups: Vec<Value>,
+    pub(crate) changes: Changes,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<Call>,
     pub(crate) faults: Faults,
@@ -157,6 +162,8 @@ impl Tenant {
             blob_by_id: HashMap::new(),
             subscriptions: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            groups: directory::groups(chance, pace.start_us),
+            changes: Changes::default(),
             ledger: Ledger::default(),
             calls: Vec::new(),
             faults: Faults::default(),
@@ -289,6 +296,16 @@ impl Tenant {
     pub(crate) fn grant(&self, token: &str) -> Option<(usize, i64)> {
         let grant: Grant = tokens::read(&self.token_secret, token)?;
         Some((self.user(&grant.user_id)?, grant.issued_us))
+    }
+
+    /// A text that only this tenant can have written, for links that carry state.
+    pub(crate) fn seal<T: Serialize>(&self, state: &T) -> String {
+        tokens::write(&self.token_secret, state)
+    }
+
+    /// The state of a text that [`Self::seal`] wrote; none if it did not.
+    pub(crate) fn unseal<T: DeserializeOwned>(&self, text: &str) -> Option<T> {
+        tokens::read(&self.token_secret, text)
     }
 
     /// Remembers a call, as long as there is room.

@@ -46,7 +46,8 @@ pub(super) fn actor_name(tenant: &Tenant, claims: &Claims) -> &'static str {
     }
 }
 
-fn selected(user: Value, query: &Query) -> Value {
+/// The properties that a query selects, or those that Graph gives unasked.
+pub(super) fn selected(user: Value, query: &Query) -> Value {
     let wanted: Vec<&str> = match query.get("$select") {
         Some(list) => list.split(',').map(str::trim).collect(),
         None => DEFAULT_PROPERTIES.to_vec(),

@@ -13,6 +13,9 @@ use crate::config::SPECIAL_USERS;
 /// The tenant's domain.
 pub(crate) const DOMAIN: &str = "harbour.example";
 
+/// The domain that the tenant began with.
+pub(crate) const INITIAL_DOMAIN: &str = "harbour.onmicrosoft.example";
+
 /// Template of the Global Administrator role.
 pub(crate) const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
 
@@ -76,6 +79,7 @@ pub(crate) struct User {
     pub(crate) display_name: String,
     pub(crate) kind: Kind,
     pub(crate) department: &'static str,
+    pub(crate) created_us: i64,
     pub(crate) origin: Origin,
     /// Minutes after the day began at which the person starts to work.
     pub(crate) starts_after_minutes: i64,
@@ -99,15 +103,32 @@ impl User {
             "id": self.id,
             "userPrincipalName": self.principal_name,
             "displayName": self.display_name,
-            "mail": self.principal_name,
+            "mail": self.mail(),
+            "proxyAddresses": self.mail().iter().map(|mail| format!("SMTP:{mail}")).collect::<Vec<_>>(),
             "department": self.department,
+            "jobTitle": self.job_title(),
+            "createdDateTime": moment::seconds(self.created_us),
             "userType": self.user_type(),
             "accountEnabled": self.enabled,
             "signInSessionsValidFromDateTime": moment::seconds(self.sessions_valid_from_us),
             "onPremisesSyncEnabled": (self.kind == Kind::Synced).then_some(true),
+            "onPremisesImmutableId": (self.kind == Kind::Synced).then(|| self.key()),
             "creationType": (self.kind == Kind::Guest).then_some("Invitation"),
             "tenantId": tenant_id,
         })
+    }
+
+    /// The address; the emergency account has none, because nobody reads its mail (S98).
+    fn mail(&self) -> Option<&str> {
+        (self.kind != Kind::BreakGlass).then_some(self.principal_name.as_str())
+    }
+
+    fn job_title(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::BreakGlass | Kind::Guest => None,
+            Kind::GlobalAdministrator => Some("Administrator"),
+            Kind::Synced | Kind::Member => Some("Specialist"),
+        }
     }
 
     /// `Member` or `Guest`.
@@ -224,6 +245,7 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
         display_name,
         kind,
         department: DEPARTMENTS.choose(&mut dice).copied().unwrap_or("Sales"),
+        created_us: start_us - i64::from(300 + index % 90) * 24 * moment::HOUR_US,
         origin: habitual_origin(chance, &name, index),
         starts_after_minutes: dice.random_range(0..45),
         minutes_at_work: dice.random_range(360..480),

@@ -5,6 +5,7 @@
 )]
 
 mod activity_feed;
+mod directory;
 mod event_hubs;
 mod faults;
 mod graph;
