@@ -4,6 +4,7 @@
 //! `raw` is the record's bytes as received; columns are read from it by the lake.
 
 mod describe;
+pub(crate) mod directory;
 mod entra_diagnostic;
 mod graph_alert;
 mod graph_log;
@@ -75,20 +76,27 @@ impl Normalised {
 
     fn add_record(&mut self, record: &Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) {
         match unwrap::unwrap(record, &raw) {
-            unwrap::Unwrapped::Itself => {
-                let event = event(record, raw, position, origin);
-                self.events.push(event);
-            }
+            unwrap::Unwrapped::Itself => self.add_described(record, raw, position, origin),
             unwrap::Unwrapped::Inner(inner) => match read(&inner) {
-                Ok(record) => {
-                    let event = event(&record, inner, position, origin);
-                    self.events.push(event);
-                }
+                Ok(record) => self.add_described(&record, inner, position, origin),
                 Err((reason, detail)) => {
                     let detail = format!("the record inside it: {detail}");
                     self.add_bad(reason, &detail, &raw, &position, origin);
                 }
             },
+        }
+    }
+
+    fn add_described(
+        &mut self,
+        record: &Value,
+        raw: Vec<u8>,
+        position: String,
+        origin: &Origin<'_>,
+    ) {
+        match describe::describe(record, origin) {
+            Ok(description) => self.events.push(event(description, raw, position, origin)),
+            Err(detail) => self.add_bad(Reason::NotARecord, detail, &raw, &position, origin),
         }
     }
 
@@ -160,7 +168,12 @@ fn depth_of(raw: &[u8]) -> usize {
     deepest
 }
 
-fn event(record: &Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) -> wire::Event {
+fn event(
+    description: Description,
+    raw: Vec<u8>,
+    position: String,
+    origin: &Origin<'_>,
+) -> wire::Event {
     let Description {
         table,
         tenant_id,
@@ -168,7 +181,7 @@ fn event(record: &Value, raw: Vec<u8>, position: String, origin: &Origin<'_>) ->
         event_time_us,
         category,
         problems,
-    } = describe::describe(record, origin);
+    } = description;
     wire::Event {
         tenant_id,
         table: table.name().to_owned(),

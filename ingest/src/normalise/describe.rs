@@ -8,6 +8,7 @@ use schemas::tables::Table;
 use schemas::{ids, time};
 use serde_json::Value;
 
+use super::directory::{self, Kind};
 use super::{
     Origin, UNKNOWN_TENANT, entra_diagnostic, graph_alert, graph_log, management_activity, other,
 };
@@ -37,7 +38,15 @@ pub(super) struct Reading {
     pub(super) time: &'static [&'static str],
 }
 
-/// The formats, most particular first.
+/// What a record is.
+enum Format {
+    /// Something that happened.
+    Happening(Reading),
+    /// What an object of the directory is.
+    Object(Kind),
+}
+
+/// The formats of what happens, most particular first.
 const FORMATS: &[fn(&Value) -> Option<Reading>] = &[
     entra_diagnostic::read,
     management_activity::read,
@@ -56,13 +65,26 @@ const TENANT_PATHS: &[&str] = &[
     "aadTenantId",
 ];
 
-/// Describes a record.
-pub(super) fn describe(record: &Value, origin: &Origin<'_>) -> Description {
+/// Describes a record; a word on what is missing if it cannot become an event.
+pub(super) fn describe(record: &Value, origin: &Origin<'_>) -> Result<Description, &'static str> {
+    match format_of(record, origin) {
+        Format::Happening(reading) => Ok(describe_happening(record, reading, origin)),
+        Format::Object(kind) => directory::describe(record, kind, tenant_id(record, origin)),
+    }
+}
+
+fn format_of(record: &Value, origin: &Origin<'_>) -> Format {
+    if let Some(kind) = directory::came_from(origin) {
+        return Format::Object(kind);
+    }
+    if let Some(reading) = FORMATS.iter().find_map(|read| read(record)) {
+        return Format::Happening(reading);
+    }
+    directory::read(record).map_or_else(|| Format::Happening(other::read(record)), Format::Object)
+}
+
+fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> Description {
     let mut problems = Vec::new();
-    let reading = FORMATS
-        .iter()
-        .find_map(|read| read(record))
-        .unwrap_or_else(|| other::read(record));
     let event_id = event_id(record, &reading).unwrap_or_else(|| {
         problems.push("no id: the hash of its content stands for it".to_owned());
         ids::of_content(record)

@@ -211,6 +211,32 @@ fn records_inside_exports_are_taken_out() {
 }
 
 #[test]
+fn an_export_of_the_directory_is_read_as_what_it_holds() {
+    // S58: a page loses its context, a single object has it.
+    let user = r#"{"id":"u1","userPrincipalName":"ada@harbour.example","displayName":"Ada","accountEnabled":true}"#;
+    let page = read(&format!(
+        r#"{{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{user},{{"id":"harbour.example","isVerified":true,"authenticationType":"Managed"}}]}}"#
+    ));
+    let tables: Vec<&str> = page
+        .events
+        .iter()
+        .map(|event| event.table.as_str())
+        .collect();
+    assert_eq!(tables, ["directory_users", "directory_domains"]);
+    assert!(page.events.iter().all(|event| event.problems.is_empty()));
+    let alone = read(&user.replacen(
+        '{',
+        r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users/$entity","#,
+        1,
+    ));
+    assert_eq!(alone.events[0].event_id, page.events[0].event_id);
+    check(
+        r##"{"@odata.type":"#microsoft.graph.group","displayName":"no id"}"##,
+        "not_a_record",
+    );
+}
+
+#[test]
 fn a_tenant_that_would_break_paths_is_unknown() {
     let text = r#"{"Operation":"x","Workload":"y","Id":"1","OrganizationId":"../../etc"}"#;
     assert_eq!(read(text).events[0].tenant_id, UNKNOWN_TENANT);

@@ -101,6 +101,36 @@ async fn every_format_is_told_from_its_content() {
 }
 
 #[tokio::test]
+async fn an_export_of_the_directory_goes_to_its_tables() {
+    // S58: pages of Graph Explorer, and objects one on a line.
+    let mut lab = Lab::new().await;
+    let folder = lab.folder().join("export");
+    std::fs::create_dir_all(&folder).unwrap();
+    let context = "https://graph.microsoft.com/v1.0/$metadata#";
+    let user =
+        r#""userPrincipalName":"ada@harbour.example","displayName":"Ada","mail":null,"id":"u1""#;
+    let group = r#""id":"g1","displayName":"All","groupTypes":["Unified"],"securityEnabled":false"#;
+    let domain = r#""id":"harbour.example","authenticationType":"Managed","isVerified":true"#;
+    let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+    put(
+        "users.json",
+        format!(
+            "{{\n \"@odata.context\": \"{context}users\",\n \"value\": [\n  {{{user}}}\n ]\n}}"
+        ),
+    );
+    put(
+        "user.json",
+        format!("{{\"@odata.context\":\"{context}users/$entity\",{user}}}"),
+    );
+    put("rest.ndjson", format!("{{{group}}}\n{{{domain}}}\n"));
+    let summary = read(&mut lab, &[folder]).await;
+    assert_eq!((summary.records, summary.dead_letters), (4, 0));
+    for table in ["directory_users", "directory_groups", "directory_domains"] {
+        assert_eq!(lab.arrived.ids(table).len(), 1, "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_breaks_off_is_a_gap_and_its_beginning_is_kept() {
     let mut lab = Lab::new().await;
     let lines: Vec<String> = (0..20_000)
