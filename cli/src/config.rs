@@ -154,6 +154,7 @@ impl Config {
                 event_hubs: resolved.tenant.event_hubs,
                 management_activity: resolved.tenant.management_activity,
                 graph_alerts: resolved.tenant.graph_alerts,
+                directory: resolved.tenant.directory,
             });
         Ok(IngestConfig {
             data_dir: self.data.clone(),

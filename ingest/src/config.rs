@@ -27,6 +27,8 @@ pub struct TenantConfig {
     pub management_activity: Option<ManagementActivityConfig>,
     /// Microsoft's alerts; absent if they are not read.
     pub graph_alerts: Option<GraphAlertsConfig>,
+    /// The tenant's users, groups and domains; absent if they are not read.
+    pub directory: Option<DirectoryConfig>,
 }
 
 /// One event hub.
@@ -128,6 +130,28 @@ impl Default for GraphAlertsConfig {
             first_days: 30,
             overlap_s: 3_600,
             page_alerts: 1_000,
+        }
+    }
+}
+
+/// The tenant's users, groups and domains.
+///
+/// The application needs User.Read.All, GroupMember.Read.All (or Group.Read.All) and Domain.Read.All; what it may
+/// not read is a gap in the ledger and keeps nothing else from being read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DirectoryConfig {
+    /// Wait between two polls, in milliseconds.
+    pub poll_ms: u64,
+    /// Objects on one page, as far as Microsoft does not give fewer; at most 999.
+    pub page_objects: u32,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        Self {
+            poll_ms: 900_000,
+            page_objects: 999,
         }
     }
 }

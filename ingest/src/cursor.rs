@@ -2,7 +2,7 @@
 //!
 //! It is written only after the bus has taken the records, so it is never ahead of them (invariant 1).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,15 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 const BROKEN_FILES_MAX: u32 = 1_000;
 
 const FILE_NAME: &str = "ingest-cursors.sqlite";
+
+/// The newest state of an object that was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Hash of the object and all that it is.
+    pub(crate) hash: String,
+    /// How many states were published before it.
+    pub(crate) number: u32,
+}
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
@@ -132,6 +141,56 @@ impl Cursors {
         .await
     }
 
+    /// The newest state of those of `objects` that have one.
+    pub(crate) async fn states(
+        &self,
+        subject: String,
+        objects: Vec<String>,
+    ) -> Result<HashMap<String, State>, IngestError> {
+        self.with("looking up what is known of objects", move |connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT hash, number FROM states WHERE subject = ?1 AND object = ?2",
+            )?;
+            let mut states = HashMap::new();
+            for object in objects {
+                let found = query.query_row(params![subject, object], |row| {
+                    Ok(State {
+                        hash: row.get(0)?,
+                        number: row.get(1)?,
+                    })
+                });
+                if let Some(state) = found.optional()? {
+                    states.insert(object, state);
+                }
+            }
+            Ok(states)
+        })
+        .await
+    }
+
+    /// Remembers the newest states of objects, all or none, in place of older ones.
+    ///
+    /// One row for each object is kept for ever: an unchanged object may come again after any time.
+    pub(crate) async fn remember_states(
+        &self,
+        subject: String,
+        states: HashMap<String, State>,
+    ) -> Result<(), IngestError> {
+        self.with("remembering the states of objects", move |connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT OR REPLACE INTO states (subject, object, hash, number) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for (object, state) in states {
+                    insert.execute(params![subject, object, state.hash, state.number])?;
+                }
+            }
+            transaction.commit()
+        })
+        .await
+    }
+
     /// Runs `work` where it may block.
     async fn with<T: Send + 'static>(
         &self,
@@ -164,7 +223,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          CREATE TABLE IF NOT EXISTS known (
              subject TEXT NOT NULL, id TEXT NOT NULL, read_us INTEGER NOT NULL,
              PRIMARY KEY (subject, id)) WITHOUT ROWID;
-         CREATE INDEX IF NOT EXISTS known_by_age ON known (subject, read_us);",
+         CREATE INDEX IF NOT EXISTS known_by_age ON known (subject, read_us);
+         CREATE TABLE IF NOT EXISTS states (
+             subject TEXT NOT NULL, object TEXT NOT NULL, hash TEXT NOT NULL, number INTEGER NOT NULL,
+             PRIMARY KEY (subject, object)) WITHOUT ROWID;",
     )?;
     Ok(connection)
 }
@@ -199,7 +261,7 @@ fn set_aside(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursors, FILE_NAME, MEMORY_US};
+    use super::{Cursors, FILE_NAME, MEMORY_US, State};
 
     #[tokio::test]
     async fn remembers_across_a_restart() {
@@ -230,6 +292,30 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(known(&["x", "y"]).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_object_has_one_state_of_each_subject() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = |number| State {
+            hash: format!("h{number}"),
+            number,
+        };
+        for number in [0, 1] {
+            let cursors = Cursors::open(folder.path()).unwrap();
+            let states = [("x".to_owned(), state(number))];
+            cursors
+                .remember_states("s".into(), states.into())
+                .await
+                .unwrap();
+        }
+        let cursors = Cursors::open(folder.path()).unwrap();
+        let known = |subject: &str| cursors.states(subject.into(), vec!["x".into(), "y".into()]);
+        assert_eq!(
+            known("s").await.unwrap(),
+            [("x".to_owned(), state(1))].into()
+        );
+        assert!(known("t").await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -101,6 +101,14 @@ impl From<MicrosoftError> for IngestError {
 }
 
 impl IngestError {
+    /// It with its cause, on one line of the ledger.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Microsoft(cause) => format!("{self}: {cause}"),
+            other => other.to_string(),
+        }
+    }
+
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {

@@ -4,6 +4,7 @@
 //! Event Hubs ─────────┐
 //! Management Activity ├─▶ split ─▶ normalise ─▶ publish [events.*] [dead-letters] ─▶ cursor ─▶ publish [coverage]
 //! Graph alerts ───────┤            pure          waits until durable                 durable
+//! Directory ──────────┤
 //! files ──────────────┘
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod sources;
 pub mod stage;
 
 pub use crate::config::{
-    EventHubsConfig, GraphAlertsConfig, IngestConfig, ManagementActivityConfig, TenantConfig,
+    DirectoryConfig, EventHubsConfig, GraphAlertsConfig, IngestConfig, ManagementActivityConfig,
+    TenantConfig,
 };
 pub use crate::error::IngestError;

@@ -1,5 +1,6 @@
 //! The sources: one file per connector.
 
+pub(crate) mod directory;
 pub(crate) mod event_hubs;
 pub mod files;
 pub(crate) mod graph_alerts;
@@ -33,6 +34,7 @@ pub(crate) enum Source {
     EventHubs(event_hubs::EventHubs),
     ManagementActivity(management_activity::ManagementActivity),
     GraphAlerts(graph_alerts::GraphAlerts),
+    Directory(directory::Directory),
 }
 
 impl Source {
@@ -44,6 +46,7 @@ impl Source {
             Self::EventHubs(source) => source.turn(stop).await,
             Self::ManagementActivity(source) => source.poll(stop).await,
             Self::GraphAlerts(source) => source.poll(stop).await,
+            Self::Directory(source) => source.poll(stop).await,
         }
     }
 }

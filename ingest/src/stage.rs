@@ -14,6 +14,7 @@ use crate::config::{IngestConfig, TenantConfig};
 use crate::cursor::Cursors;
 use crate::error::IngestError;
 use crate::outlet::Outlet;
+use crate::sources::directory::Directory;
 use crate::sources::event_hubs::EventHubs;
 use crate::sources::graph_alerts::GraphAlerts;
 use crate::sources::management_activity::ManagementActivity;
@@ -127,6 +128,13 @@ fn sources_of(tenant: &TenantConfig, desk: &Desk) -> Vec<Made> {
             make: Box::new(move || {
                 Source::GraphAlerts(GraphAlerts::new(desk.clone(), config.clone()))
             }),
+        });
+    }
+    if let Some(config) = tenant.directory.clone() {
+        let desk = desk.clone();
+        sources.push(Made {
+            label: Directory::new(desk.clone(), config.clone()).label(),
+            make: Box::new(move || Source::Directory(Directory::new(desk.clone(), config.clone()))),
         });
     }
     sources

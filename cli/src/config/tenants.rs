@@ -1,7 +1,9 @@
 //! The tenants that are watched, and the application registrations that watch and act.
 
 use anyhow::Context as _;
-use ingest::config::{EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig};
+use ingest::config::{
+    DirectoryConfig, EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig,
+};
 use microsoft::{Cloud, Endpoints, Secret};
 use serde::{Deserialize, Serialize};
 use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
@@ -39,6 +41,9 @@ pub(crate) struct Tenant {
     /// Microsoft's alerts; without this table they are not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) graph_alerts: Option<GraphAlertsConfig>,
+    /// The tenant's users, groups and domains; without this table they are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<DirectoryConfig>,
     /// The hubs that Entra's diagnostic settings stream to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) event_hubs: Vec<EventHubsConfig>,

@@ -149,7 +149,7 @@ impl ManagementActivity {
                 Ok(0) => None,
                 Ok(left) => Some(format!("{left} blobs could not be read yet")),
                 Err(cause) => {
-                    let detail = told(&cause);
+                    let detail = cause.told();
                     error.get_or_insert(cause);
                     Some(detail)
                 }
@@ -430,13 +430,5 @@ impl ManagementActivity {
                 .append_pair("PublisherIdentifier", &self.publisher_id);
         }
         url
-    }
-}
-
-/// An error with its cause, on one line.
-fn told(error: &IngestError) -> String {
-    match error {
-        IngestError::Microsoft(cause) => format!("{error}: {cause}"),
-        other => other.to_string(),
     }
 }

@@ -98,6 +98,7 @@ impl Fake {
             event_hubs: Vec::new(),
             management_activity: None,
             graph_alerts: None,
+            directory: None,
         }
     }
 }

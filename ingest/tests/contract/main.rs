@@ -4,6 +4,8 @@
     reason = "a test fails where an assumption does not hold"
 )]
 
+mod directory;
+mod directory_answers;
 mod fake;
 mod files;
 mod graph_alerts;

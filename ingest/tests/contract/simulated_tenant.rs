@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig, TenantConfig};
+use ingest::{
+    DirectoryConfig, EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig, TenantConfig,
+};
 use microsoft::{Cloud, Endpoints, Secret, Tenant};
 use schemas::environment::SystemClock;
 use serde_json::{Value, json};
 use simulator::{Connection, SimulatorConfig};
 use tokio_util::sync::CancellationToken;
 
-use crate::lab::Lab;
+use crate::lab::{Arrived, Lab};
 
 const FEEDS: [&str; 4] = [
     "signins",
@@ -19,6 +21,8 @@ const FEEDS: [&str; 4] = [
     "risk_events",
     "m365_activity",
 ];
+
+const USERS: u32 = 12;
 
 fn tenant(connection: &Connection) -> TenantConfig {
     let base = connection.http_url.as_str();
@@ -46,6 +50,10 @@ fn tenant(connection: &Connection) -> TenantConfig {
             poll_ms: 100,
             page_alerts: 3,
             ..GraphAlertsConfig::default()
+        }),
+        directory: Some(DirectoryConfig {
+            poll_ms: 100,
+            page_objects: 5,
         }),
     }
 }
@@ -86,6 +94,12 @@ impl Control {
     }
 }
 
+/// How many records came, the directory's objects apart: all of them come at once.
+fn of_feeds(arrived: &Arrived) -> usize {
+    let is_of_feed = |event: &&schemas::wire::Event| event.source != "directory";
+    arrived.events.iter().filter(is_of_feed).count()
+}
+
 fn texts(list: &Value) -> BTreeSet<String> {
     let items = list.as_array().unwrap().iter();
     items.map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -99,7 +113,7 @@ fn ids(ledger: &Value, feed: &str) -> BTreeSet<String> {
 async fn day(faults: Value, ends: &[&str]) {
     let stop = CancellationToken::new();
     let config = SimulatorConfig {
-        users: 12,
+        users: USERS,
         ordinary_events_per_hour: 10,
         speed: 4_000.0,
         ..SimulatorConfig::default()
@@ -116,11 +130,9 @@ async fn day(faults: Value, ends: &[&str]) {
     let mut lab = Lab::new().await;
     for (turn, end) in ends.iter().enumerate() {
         let run = lab.start(tenant(&connection));
-        let enough = lab.arrived.events.len() + 50;
-        lab.wait_for("records of a turn", |arrived| {
-            arrived.events.len() >= enough
-        })
-        .await;
+        let enough = of_feeds(&lab.arrived) + 50;
+        lab.wait_for("records of a turn", |arrived| of_feeds(arrived) >= enough)
+            .await;
         let partition = turn % 4;
         control
             .post("faults", json!([{"amqp_detach": partition}]))
@@ -138,6 +150,7 @@ async fn day(faults: Value, ends: &[&str]) {
             .iter()
             .all(|feed| ids(&ledger, feed).is_subset(&arrived.ids(feed)))
             && alerts.is_subset(&arrived.ids("graph_alerts"))
+            && arrived.ids("directory_users").len() >= USERS as usize
     })
     .await;
     run.stop().await;
@@ -178,6 +191,8 @@ async fn every_record_arrives_across_kills_restarts_and_faults() {
         {"path_contains": "subscriptions/content", "status": 500, "times": 2},
         {"path_contains": "subscriptions/content", "next_page_host": "http://169.254.169.254", "times": 1},
         {"path_contains": "alerts_v2", "status": 504, "times": 5},
+        {"path_contains": "users/delta", "status": 504, "times": 5},
+        {"path_contains": "users/delta?$skiptoken", "next_page_host": "http://169.254.169.254", "times": 1},
         {"path_contains": "oauth2", "status": 503, "times": 2},
     ]);
     day(faults, &["kill", "stop", "kill"]).await;
