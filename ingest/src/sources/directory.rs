@@ -276,9 +276,11 @@ impl Directory {
         };
         let published = self.desk.outlet.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats events and loses none (P9).
-        cursors
-            .remember(subject.clone(), new_letters, origin.ingest_time_us)
-            .await?;
+        if !new_letters.is_empty() {
+            cursors
+                .remember(subject.clone(), new_letters, origin.ingest_time_us)
+                .await?;
+        }
         cursors.remember_states(subject, changed.states).await?;
         Ok(published)
     }

@@ -264,7 +264,7 @@ async fn a_missing_permission_is_a_gap_that_names_it_and_stops_nothing_else() {
     let named = |gap: &&schemas::wire::Coverage| {
         gap.subject == "groups" && gap.detail.contains("GroupMember.Read.All")
     };
-    assert!(gaps.iter().all(|gap| named(gap)), "{gaps:?}");
+    assert!(gaps.iter().all(named), "{gaps:?}");
     let ids: BTreeSet<&str> = gaps.iter().map(|gap| gap.id.as_str()).collect();
     assert!(ids.len() <= 2, "one line for a day, at midnight two");
     assert!(lab.arrived.ids("directory_groups").is_empty());
