@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bus::{Bus, BusConfig};
 use clap::Args;
-use detect::stage::catalogue;
+use detect::rules::catalogue;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::sources::files::{self, FileRead, ImportOptions, Progress, Summary};
 use lake::Lake;

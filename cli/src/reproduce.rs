@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context as _;
 use clap::Args;
 use detect::reproduce::{Found, Reproduction, recount, reproduce};
-use detect::stage::catalogue;
+use detect::rules::catalogue;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::{Alert, Evidence};
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::exit::Verdict;
 use crate::rules::paint::{BAD, GOOD, paint};
 use crate::rules::write_tree;
-use crate::run::runtime;
+use crate::run::{open_lake, runtime};
 use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -57,12 +57,10 @@ pub(crate) struct Stored {
 
 impl Reproduce {
     pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let mut catalogue = catalogue(&config.detect());
-        let rules = Ruleset::compile(&mut catalogue);
-        let (alert, all, counted) = runtime()?.block_on(async {
-            let lake = Lake::open(&config.lake())
-                .await
-                .context("could not open the lake")?;
+        let (catalogue, alert, all, counted) = runtime()?.block_on(async {
+            let (lake, detect) = open_lake(config).await?;
+            let mut catalogue = catalogue(&detect);
+            let rules = Ruleset::compile(&mut catalogue);
             let mut alert = find(&lake, &self.alert).await?;
             let evidence = std::mem::take(&mut alert.evidence);
             let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
@@ -73,7 +71,7 @@ impl Reproduce {
                 Some(_) => Some(recount(&rules, &lake, id, alert.time_us, now_us).await?),
                 None => None,
             };
-            anyhow::Ok((alert, all, counted))
+            anyhow::Ok((catalogue, alert, all, counted))
         })?;
         let mut out = anstream::stdout().lock();
         match self.output {

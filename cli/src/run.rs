@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bus::{Bus, BusConfig};
+use detect::{DetectConfig, domains};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use lake::Lake;
 use schemas::environment::{Clock, SystemClock};
 use schemas::limits::DRAIN_WAIT;
 use schemas::topics::Topic;
@@ -195,6 +197,15 @@ fn outcome(ended: Ended) -> anyhow::Result<()> {
         "stage has ended"
     );
     outcome.with_context(|| format!("stage {} failed", stage.name()))
+}
+
+/// The lake, and which rules run, with what the lake knows of each tenant.
+pub(crate) async fn open_lake(config: &Config) -> anyhow::Result<(Lake, DetectConfig)> {
+    let lake = Lake::open(&config.lake())
+        .await
+        .context("could not open the lake")?;
+    let domains = domains::of_lake(&lake).await?;
+    Ok((lake, domains::join(config.detect(), &domains)))
 }
 
 /// A stage's work, ready to be polled.

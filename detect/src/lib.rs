@@ -12,6 +12,7 @@ pub mod alert;
 pub mod backtest;
 pub mod config;
 mod count;
+pub mod domains;
 pub mod error;
 pub mod evaluate;
 pub mod graph_alert;

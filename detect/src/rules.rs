@@ -1,4 +1,4 @@
-//! The rules that come with the binary: one file each in `rules/`, with its cases.
+//! The rules that come with the binary, one file each in `rules/` with its cases, and those that a configuration names.
 
 use std::fs;
 
@@ -6,10 +6,11 @@ use schemas::environment::{Clock as _, SystemClock};
 use sigma::day::Day;
 use sigma::mapping::Extension;
 use sigma::placeholders::Placeholders;
-use sigma::rule::Rejected;
-use sigma::{Catalogue, Refusal};
+use sigma::rule::{Rejected, load_folder};
+use sigma::{Catalogue, Refusal, Ruleset};
 
 use crate::config::DetectConfig;
+use crate::error::DetectError;
 
 /// The files of `rules/`, as they were when the binary was built.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -58,4 +59,47 @@ pub fn add_builtin(catalogue: &mut Catalogue) {
     for (file, text) in builtin_files() {
         catalogue.add(file, text.as_bytes());
     }
+}
+
+/// The rules that a configuration names, with what was refused.
+pub fn catalogue(config: &DetectConfig) -> Catalogue {
+    let mut catalogue = empty(config);
+    if config.builtin_rules {
+        add_builtin(&mut catalogue);
+    }
+    for folder in &config.rules {
+        load_folder(&mut catalogue, folder);
+    }
+    catalogue
+}
+
+/// The rules that a configuration names, compiled.
+///
+/// # Errors
+/// [`DetectError::Refused`] if the configuration is strict and a rule was refused.
+pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
+    let mut catalogue = catalogue(config);
+    let rules = Ruleset::compile(&mut catalogue);
+    for rejected in &catalogue.rejected {
+        tracing::warn!(%rejected, "rule was refused");
+    }
+    metrics::gauge!("detect_rules", "state" => "rejected").set(float(catalogue.rejected.len()));
+    match catalogue.rejected.first() {
+        Some(first) if config.strict => Err(DetectError::Refused {
+            count: catalogue.rejected.len(),
+            first: first.to_string(),
+        }),
+        _ => {
+            metrics::gauge!("detect_rules", "state" => "loaded").set(float(rules.rules().len()));
+            Ok(rules)
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric; counts stay far below 2^52"
+)]
+fn float(count: usize) -> f64 {
+    count as f64
 }

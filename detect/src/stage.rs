@@ -24,18 +24,18 @@ use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Batch, BatchFile};
+use sigma::Ruleset;
 use sigma::plan::chunk::row_group::ParquetFile;
-use sigma::rule::load_folder;
-use sigma::{Catalogue, Ruleset};
 use tokio_util::sync::CancellationToken;
 
 use crate::alert::Origin;
 use crate::config::DetectConfig;
 use crate::count::Count;
+use crate::domains::{self, Domains};
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, Findings, tables};
 use crate::published::Published;
-use crate::rules::{add_builtin, empty};
+use crate::rules::ruleset;
 use crate::signal::to_wire;
 use crate::watch::{Files, Watch};
 
@@ -44,49 +44,6 @@ const TAKEN_MAX: usize = 500;
 
 /// Longest wait for an announcement, so that a stop is seen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-
-/// The rules that a configuration names, with what was refused.
-pub fn catalogue(config: &DetectConfig) -> Catalogue {
-    let mut catalogue = empty(config);
-    if config.builtin_rules {
-        add_builtin(&mut catalogue);
-    }
-    for folder in &config.rules {
-        load_folder(&mut catalogue, folder);
-    }
-    catalogue
-}
-
-/// The rules that a configuration names, compiled.
-///
-/// # Errors
-/// [`DetectError::Refused`] if the configuration is strict and a rule was refused.
-pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
-    let mut catalogue = catalogue(config);
-    let rules = Ruleset::compile(&mut catalogue);
-    for rejected in &catalogue.rejected {
-        tracing::warn!(%rejected, "rule was refused");
-    }
-    metrics::gauge!("detect_rules", "state" => "rejected").set(float(catalogue.rejected.len()));
-    match catalogue.rejected.first() {
-        Some(first) if config.strict => Err(DetectError::Refused {
-            count: catalogue.rejected.len(),
-            first: first.to_string(),
-        }),
-        _ => {
-            metrics::gauge!("detect_rules", "state" => "loaded").set(float(rules.rules().len()));
-            Ok(rules)
-        }
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a metric; counts stay far below 2^52"
-)]
-fn float(count: usize) -> f64 {
-    count as f64
-}
 
 /// Runs until `stop`.
 ///
@@ -100,9 +57,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), DetectError> {
     let files = Files::of(&config);
-    let rules = Arc::new(ruleset(&config)?);
-    tracing::info!(rules = rules.rules().len(), "detect started");
     let lake = Lake::open(&lake).await?;
+    let domains = domains::of_lake(&lake).await?;
+    let rules = Arc::new(ruleset(&domains::join(config.clone(), &domains))?);
+    tracing::info!(rules = rules.rules().len(), "detect started");
     let mut consumer = bus
         .subscribe(&config.group, &[Topic::Batches, Topic::Signals])
         .await?;
@@ -110,6 +68,7 @@ pub async fn run(
         rules,
         watch: Watch::new(files),
         looked: Instant::now(),
+        domains,
         config,
         bus,
         lake,
@@ -164,6 +123,8 @@ struct Stage {
     watch: Watch,
     /// When the files of rules were last looked at.
     looked: Instant,
+    /// What the lake says of domains.
+    domains: Domains,
     bus: Bus,
     lake: Lake,
     clock: Arc<dyn Clock>,
@@ -186,7 +147,21 @@ impl Stage {
         if !self.watch.is_due(aside(move || Files::of(&config)).await?) {
             return Ok(());
         }
-        let config = self.config.clone();
+        self.compile().await
+    }
+
+    /// Takes what the lake says of domains now.
+    async fn learn_domains(&mut self) -> Result<(), DetectError> {
+        let domains = domains::of_lake(&self.lake).await?;
+        if domains == self.domains {
+            return Ok(());
+        }
+        self.domains = domains;
+        self.compile().await
+    }
+
+    async fn compile(&mut self) -> Result<(), DetectError> {
+        let config = domains::join(self.config.clone(), &self.domains);
         match aside(move || ruleset(&config)).await? {
             Ok(rules) => {
                 tracing::info!(rules = rules.rules().len(), "rules were loaded again");
@@ -339,6 +314,9 @@ impl Stage {
             return Ok(());
         };
         metrics::counter!("detect_batches_total").increment(1);
+        if table == Table::DirectoryDomains {
+            self.learn_domains().await?;
+        }
         if !tables(&self.rules).contains(&table) {
             return Ok(());
         }

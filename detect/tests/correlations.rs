@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bus::{Bus, Message};
 use detect::backtest::evaluate_lake;
-use detect::{DetectConfig, stage};
+use detect::{DetectConfig, rules, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
 use rand::{Rng, SeedableRng};
@@ -244,7 +244,7 @@ async fn check(seed: u64, begin_us: i64) {
     stop.cancel();
     storing.await.unwrap().unwrap();
     let reader = Lake::open(&lake).await.unwrap();
-    let rules = stage::ruleset(&config).unwrap();
+    let rules = rules::ruleset(&config).unwrap();
     let batch = evaluate_lake(&rules, &reader, SystemClock.now_us())
         .await
         .unwrap();

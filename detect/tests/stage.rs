@@ -13,7 +13,7 @@ use bus::{Bus, Message};
 use detect::backtest::evaluate_lake;
 use detect::matches::RuleConditions;
 use detect::reproduce::{Found, reproduce};
-use detect::{DetectConfig, stage};
+use detect::{DetectConfig, rules, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
 use schemas::environment::SystemClock;
@@ -307,9 +307,9 @@ async fn strict_mode_stops_at_a_refused_rule() {
         strict: true,
         ..DetectConfig::default()
     };
-    let error = stage::ruleset(&config).unwrap_err();
+    let error = rules::ruleset(&config).unwrap_err();
     assert!(error.to_string().contains("bad.yml"), "{error}");
     config.strict = false;
     let ours = detect::rules::builtin().loaded.len();
-    assert_eq!(stage::ruleset(&config).unwrap().rules().len(), ours);
+    assert_eq!(rules::ruleset(&config).unwrap().rules().len(), ours);
 }

@@ -26,7 +26,7 @@ use super::files::{load, only, rule_files};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::runtime;
+use crate::run::{open_lake, runtime};
 use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -78,14 +78,12 @@ impl Backtest {
     }
 
     async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let (mut catalogue, mut rules) = load(rule_files(&[], &config.detect())?, &config.detect());
+        let (lake, detect) = open_lake(config).await?;
+        let (mut catalogue, mut rules) = load(rule_files(&[], &detect)?, &detect);
         if !self.rules.is_empty() {
             self.choose(&mut catalogue, &rules)?;
             rules = Ruleset::compile(&mut catalogue);
         }
-        let lake = Lake::open(&config.lake())
-            .await
-            .context("could not open the lake")?;
         if self.alerts {
             return list_alerts(&rules, &lake, self.output).await;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use detect::DetectConfig;
 use detect::evaluate::event;
 use ingest::normalise::{Origin, normalise};
 use lake::Lake;
@@ -24,7 +25,7 @@ use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::runtime;
+use crate::run::{open_lake, runtime};
 use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -55,8 +56,21 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (rule, extension) = find_rule(&self.rule, config)?;
-        let (table, event) = self.find_event(&rule, config)?;
+        let runtime = runtime()?;
+        let is_record = self.event == "-" || Path::new(&self.event).exists();
+        // A record in hand needs no lake.
+        let (rule, extension, table, event) = if is_record {
+            let (rule, extension) = find_rule(&self.rule, &config.detect())?;
+            let (told, event) = self.read_event()?;
+            (rule, extension, self.named_table()?.or(told), event)
+        } else {
+            let (lake, detect) = runtime.block_on(open_lake(config))?;
+            let (rule, extension) = find_rule(&self.rule, &detect)?;
+            let table = self.named_table()?.unwrap_or(rule.table);
+            let location = config.lake().location;
+            let event = runtime.block_on(look_up(&self.event, table, &lake, &location))?;
+            (rule, extension, Some(table), event)
+        };
         if let Some(table) = table.filter(|table| *table != rule.table) {
             let text = format!(
                 "this event belongs to table {table}, and the rule is about {}: on the stream it is never asked about it",
@@ -76,8 +90,8 @@ impl Explain {
         Ok(Verdict::Done)
     }
 
-    /// The event, and the table that it belongs to where that can be told.
-    fn find_event(&self, rule: &Rule, config: &Config) -> anyhow::Result<(Option<Table>, Event)> {
+    /// The table that was named.
+    fn named_table(&self) -> anyhow::Result<Option<Table>> {
         let table = self.table.as_deref().map(|name| {
             Table::of_name(name)
                 .filter(|table| table.is_events())
@@ -88,22 +102,20 @@ impl Explain {
                     )
                 })
         });
-        let table = table.transpose()?;
+        table.transpose()
+    }
+
+    /// The event of a file or of standard input, and the table that it belongs to where that can be told.
+    fn read_event(&self) -> anyhow::Result<(Option<Table>, Event)> {
         let path = Path::new(&self.event);
-        if self.event == "-" || path.exists() {
-            let bytes = if self.event == "-" {
-                standard_input()?
-            } else {
-                read(path, RECORD_BYTES_MAX)
-                    .with_context(|| format!("cannot read {}", path.display()))?
-            };
-            let (told, event) = one_event(&bytes)
-                .with_context(|| format!("cannot read an event from {}", inert(&self.event)))?;
-            return Ok((table.or(told), event));
-        }
-        let table = table.unwrap_or(rule.table);
-        let event = runtime()?.block_on(look_up(&self.event, table, config))?;
-        Ok((Some(table), event))
+        let bytes = if self.event == "-" {
+            standard_input()?
+        } else {
+            read(path, RECORD_BYTES_MAX)
+                .with_context(|| format!("cannot read {}", path.display()))?
+        };
+        one_event(&bytes)
+            .with_context(|| format!("cannot read an event from {}", inert(&self.event)))
     }
 }
 
@@ -151,10 +163,7 @@ fn one_event(bytes: &[u8]) -> anyhow::Result<(Option<Table>, Event)> {
 }
 
 /// An event of the lake by its id.
-async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Event> {
-    let lake = Lake::open(&config.lake())
-        .await
-        .context("could not open the lake")?;
+async fn look_up(id: &str, table: Table, lake: &Lake, location: &str) -> anyhow::Result<Event> {
     let query = format!(
         "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = '{}' LIMIT 1",
         table.name(),
@@ -169,19 +178,19 @@ async fn look_up(id: &str, table: Table, config: &Config) -> anyhow::Result<Even
                 "there is no file \"{0}\", and no event with this id in table {table} of the lake at {1}: \
                  name a file with one JSON record, another id, or another table with --table",
                 inert(id),
-                config.lake().location
+                location
             )
         })?;
     Ok(event(batch, 0))
 }
 
 /// A rule that runs by its label or id, or the one in a file.
-fn find_rule(name: &str, config: &Config) -> anyhow::Result<(Rule, Arc<Extension>)> {
+fn find_rule(name: &str, config: &DetectConfig) -> anyhow::Result<(Rule, Arc<Extension>)> {
     let path = PathBuf::from(name);
     let is_file = path.is_file();
     let paths = if is_file { vec![path] } else { Vec::new() };
     // As they run: with the filters, pipelines and placeholders that are in them.
-    let (catalogue, rules) = load(rule_files(&paths, &config.detect())?, &config.detect());
+    let (catalogue, rules) = load(rule_files(&paths, config)?, config);
     let mut found: Vec<&Rule> = rules
         .rules()
         .iter()

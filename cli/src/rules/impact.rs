@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use detect::DetectConfig;
 use detect::backtest::{Measurement, evaluate_lake, measure};
@@ -21,7 +20,7 @@ use sigma::{Catalogue, Ruleset};
 use super::files::{RuleFile, load, rule_files, with_cases};
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::runtime;
+use crate::run::{open_lake, runtime};
 use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -68,14 +67,13 @@ struct Side {
 
 impl Impact {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let detect = with_cases(config.detect());
+        let runtime = runtime()?;
+        let (lake, detect) = runtime.block_on(open_lake(config))?;
+        let detect = with_cases(detect);
         let (after, new_rules) = load(rule_files(&self.new, &detect)?, &detect);
         let (_, old_rules) = load(self.base_files(&detect)?, &detect);
         let changed = changes(&old_rules, &new_rules);
-        let (old, new) = runtime()?.block_on(async {
-            let lake = Lake::open(&config.lake())
-                .await
-                .context("could not open the lake")?;
+        let (old, new) = runtime.block_on(async {
             anyhow::Ok((
                 evaluate(&old_rules, &lake).await?,
                 evaluate(&new_rules, &lake).await?,

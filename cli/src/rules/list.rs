@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use detect::stage::catalogue;
+use detect::rules::catalogue;
 
 use crate::config::Config;
 use crate::exit::Verdict;

@@ -34,7 +34,7 @@ use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::reproduce::{Stored, evidence, find};
-use crate::run::runtime;
+use crate::run::{open_lake, runtime};
 use crate::sql::{inert, inert_sentence};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -95,17 +95,16 @@ fn day(text: &str) -> Result<Day, String> {
 
 impl Tune {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, rules) = load(rule_files(&[], &config.detect())?, &config.detect());
+        let runtime = runtime()?;
+        let (lake, detect) = runtime.block_on(open_lake(config))?;
+        let (catalogue, rules) = load(rule_files(&[], &detect)?, &detect);
         let now_us = SystemClock.now_us();
         let terms = Terms {
             owner: self.owner.clone(),
             reason: self.reason.clone(),
             expires: Some(self.expires.unwrap_or(Day::of_us(now_us).later(DAYS))),
         };
-        let (alert, cause, others) = runtime()?.block_on(async {
-            let lake = Lake::open(&config.lake())
-                .await
-                .context("could not open the lake")?;
+        let (alert, cause, others) = runtime.block_on(async {
             let mut alert = find(&lake, &self.alert).await?;
             let running = Running {
                 catalogue: &catalogue,
