@@ -26,7 +26,7 @@ use super::places::{
     ATTACKER_SERVER, Device, MAIL_CLIENT, Origin, PROMPT_SENDER, PROXY_DEVICE, Place,
     RENTED_MACHINES, SCRIPT_DEVICE,
 };
-use super::records::directory_audit::{Change, DirectoryAudit, Initiator, Target, Values};
+use super::records::directory_audit::{DirectoryAudit, Entry, Initiator, Values};
 use super::records::sign_in::Outcome;
 use super::users::{ADMINISTRATOR, User, episode_victim};
 use super::{Happening, World, record_audit, record_diagnostic_audit};
@@ -146,19 +146,6 @@ impl Played {
     }
 }
 
-/// A directory audit of a story, without who and when.
-struct Entry<'a> {
-    activity: &'a str,
-    category: &'a str,
-    service: &'a str,
-    operation_type: &'a str,
-    target: Target<'a>,
-    further_targets: &'a [Target<'a>],
-    changes: &'a [Change<'a>],
-    /// Who did it, if not the victim.
-    initiator: Option<Initiator<'a>>,
-}
-
 /// Which of the members in the order of chance it happens to.
 const fn rank(name: StoryName) -> usize {
     match name {
@@ -224,7 +211,7 @@ impl World {
         };
         let turns = match name {
             StoryName::AdversaryInTheMiddle => Vec::new(),
-            StoryName::ConsentPhishing => consent_phishing::turns(),
+            StoryName::ConsentPhishing => consent_phishing::turns(chance),
             StoryName::PasswordSpray => password_spray::turns(&targets),
             StoryName::MfaFatigue => mfa_fatigue::turns(),
             StoryName::RogueAdministrator => rogue_administrator::turns(),

@@ -5,6 +5,8 @@
 //! | [`outcome`] | how a sign-in ends, in the words of each feed |
 //! | [`sign_in`] | Entra sign-ins in diagnostic settings |
 //! | [`directory_audit`] | Entra directory audits, in diagnostic settings and in the unified audit log |
+//! | [`consent`] | the directory audits of a consent to an application |
+//! | [`credential`] | the directory audits of an application's secrets |
 //! | [`graph_activity`] | requests to Microsoft Graph in diagnostic settings |
 //! | [`risk_event`] | Entra risk detections in diagnostic settings |
 //! | [`mail`] | Exchange records of the unified audit log |
@@ -12,6 +14,8 @@
 //! | [`alert`] | alerts of `alerts_v2` |
 
 pub(crate) mod alert;
+pub(crate) mod consent;
+pub(crate) mod credential;
 pub(crate) mod directory_audit;
 pub(crate) mod files;
 pub(crate) mod graph_activity;

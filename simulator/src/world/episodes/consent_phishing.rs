@@ -2,24 +2,35 @@
 //!
 //! The person signs in as always, from the own device; what follows comes from the application's server.
 
+use rand::Rng;
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::chance::Chance;
 use super::super::moment::{MINUTE_US, SECOND_US, seconds};
 use super::super::places::{App, GRAPH_RESOURCE};
-use super::super::records::directory_audit::{Change, Target};
+use super::super::records::consent::{self, Consent, Extent};
 use super::super::records::extend;
 use super::super::records::graph_activity::{self, GraphRequest};
 use super::super::records::mail::{self, Mailbox};
 use super::super::records::sign_in::{Manner, Outcome};
 use super::super::{ContentType, Feed, Seen, World, token_id};
-use super::{Entry, Episode, Played, Scene, Turn};
+use super::{Episode, Played, Scene, Turn};
 
 /// Name of the malicious application.
 const APPLICATION: &str = "Document Signing Desk";
 /// What it asks for.
 const SCOPES: &str =
     "openid profile offline_access User.Read Mail.Read Mail.ReadWrite Contacts.Read";
+
+/// Fewest and most messages that the inbox holds.
+const INBOX_MESSAGES: (u32, u32) = (1_400, 3_600);
+/// Messages that the application asks for at once.
+const PAGE_MESSAGES: u32 = 25;
+/// How long the application takes for the whole inbox: Graph slows down who asks faster.
+const READING_TAKES_US: i64 = 30 * MINUTE_US;
+/// Fewest and most bytes of a message in an answer, with its text and without its attachments.
+const MESSAGE_BYTES: (u64, u64) = (12_000, 90_000);
 
 /// A step of the story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -33,12 +44,21 @@ pub(crate) enum ConsentStep {
     SignedIn,
     /// The application refreshes its token from its server.
     TokenRefreshed,
-    /// The application reads messages over Microsoft Graph.
+    /// The application reads one page of the inbox over Microsoft Graph, until it has all of it.
     MailRead,
 }
 
-pub(super) fn turns() -> Vec<Turn> {
+/// How many messages the victim's inbox holds.
+fn inbox_messages(chance: Chance) -> u32 {
+    let (fewest, most) = INBOX_MESSAGES;
+    chance
+        .stream(&["consent_phishing", "inbox"])
+        .random_range(fewest..=most)
+}
+
+pub(super) fn turns(chance: Chance) -> Vec<Turn> {
     use ConsentStep::{Consented, LinkFollowed, MailRead, SignedIn, TokenRefreshed};
+    let pages = inbox_messages(chance).div_ceil(PAGE_MESSAGES);
     vec![
         Turn::once(Scene::Consent(LinkFollowed), 0),
         Turn::once(Scene::Consent(Consented), 40 * SECOND_US),
@@ -49,7 +69,12 @@ pub(super) fn turns() -> Vec<Turn> {
             2,
             55 * MINUTE_US,
         ),
-        Turn::again(Scene::Consent(MailRead), 6 * MINUTE_US, 24, 20 * SECOND_US),
+        Turn::again(
+            Scene::Consent(MailRead),
+            6 * MINUTE_US,
+            pages,
+            READING_TAKES_US / i64::from(pages),
+        ),
     ]
 }
 
@@ -139,83 +164,25 @@ impl World {
         )
     }
 
-    fn permissions(&self, person_id: &str, principal_id: &str, graph_id: &str) -> String {
-        let grant = &self.chance.hex(&["consent_phishing", "grant"])[..20];
-        format!(
-            "[] => [[Id: {grant}, ClientId: {principal_id}, PrincipalId: {person_id}, ResourceId: {graph_id}, \
-             ConsentType: Principal, Scope: {SCOPES}, CreatedDateTime: , LastModifiedDateTime ]]; ",
-        )
-    }
-
     /// What Entra writes of a consent: the application appears, gets its permissions, and the person.
     fn give_consent(&mut self, episode: &Episode, at_us: i64) -> Vec<String> {
         let (app_id, principal_id) = self.malicious_application();
-        let graph_id = self.chance.uuid(&["principal", "Microsoft Graph"]);
         let victim = self.users[episode.victim].clone();
-        let permissions = self.permissions(&victim.id, &principal_id, &graph_id);
-        let listed = |value: &str| json!([value]).to_string();
-        let (named, numbered) = (listed(APPLICATION), listed(&app_id));
-        let created = [
-            ("AccountEnabled", "[]", "[true]"),
-            ("AppPrincipalId", "[]", &numbered),
-            ("DisplayName", "[]", &named),
-            ("ServicePrincipalName", "[]", &numbered),
-            (
-                "Included Updated Properties",
-                "",
-                "AccountEnabled, AppPrincipalId, DisplayName, ServicePrincipalName",
-            ),
-            ("TargetId.ServicePrincipalNames", "", &app_id),
-        ];
-        let delegated = [
-            ("DelegatedPermissionGrant.Scope", "", SCOPES),
-            ("DelegatedPermissionGrant.ConsentType", "", "Principal"),
-            ("ServicePrincipal.ObjectID", "", &principal_id),
-            ("ServicePrincipal.DisplayName", "", APPLICATION),
-            ("ServicePrincipal.AppId", "", &app_id),
-            ("TargetId.ServicePrincipalNames", "", GRAPH_RESOURCE),
-        ];
-        let assigned = [
-            ("AppRole.Id", "", "00000000-0000-0000-0000-000000000000"),
-            ("User.ObjectID", "", &victim.id),
-            ("User.UPN", "", &victim.principal_name),
-            ("TargetId.ServicePrincipalNames", "", &app_id),
-        ];
-        let consented = [
-            ("ConsentContext.IsAdminConsent", "", "False"),
-            ("ConsentContext.IsAppOnly", "", "False"),
-            ("ConsentContext.OnBehalfOfAll", "", "False"),
-            (
-                "ConsentContext.Tags",
-                "",
-                "WindowsAzureActiveDirectoryIntegratedApp",
-            ),
-            ("ConsentAction.Permissions", "", &permissions),
-            ("TargetId.ServicePrincipalNames", "", &app_id),
-        ];
-        let application = (principal_id.as_str(), APPLICATION);
-        let graph = (graph_id.as_str(), "Microsoft Graph");
-        let activities: [Activity<'_>; 4] = [
-            ("Add service principal", "Add", application, &created),
-            (
-                "Add delegated permission grant",
-                "Assign",
-                graph,
-                &delegated,
-            ),
-            (
-                "Add app role assignment grant to user",
-                "Assign",
-                application,
-                &assigned,
-            ),
-            ("Consent to application", "Assign", application, &consented),
-        ];
-        let entries = activities.map(entry);
-        let ids = entries
-            .iter()
-            .flat_map(|one| self.enter(episode, at_us, one));
-        ids.collect()
+        let facts = Consent {
+            application: APPLICATION,
+            app_id: &app_id,
+            principal_id: &principal_id,
+            graph_id: &self.chance.uuid(&["principal", "Microsoft Graph"]),
+            grant_id: &self.chance.hex(&["consent_phishing", "grant"])[..20],
+            scopes: SCOPES,
+            extent: Extent::Person(&victim),
+            is_new: true,
+        };
+        let mut ids = Vec::new();
+        consent::write(&facts, &mut |entry| {
+            ids.extend(self.enter(episode, at_us, entry));
+        });
+        ids
     }
 
     /// One page of messages: Graph tells of the request, Exchange of the messages.
@@ -238,8 +205,10 @@ impl World {
             app_id: &app_id,
             client: "Client=REST;Client=RESTSystem;;",
         };
-        let messages: Vec<String> = (0..10)
-            .map(|message: u32| {
+        let first = serial * PAGE_MESSAGES;
+        let last = (first + PAGE_MESSAGES).min(inbox_messages(self.chance));
+        let messages: Vec<String> = (0..last.saturating_sub(first))
+            .map(|message| {
                 let name = ["consent_phishing", "message", &number, &message.to_string()];
                 format!("<{}@{}>", self.chance.hex(&name), self.tenant.domain)
             })
@@ -257,6 +226,8 @@ impl World {
         self.outbox
             .send_to_activity(ContentType::Exchange, &mail_id, &record, at_us);
         let request_id = self.chance.uuid(&["consent_phishing", "request", &number]);
+        let (fewest, most) = MESSAGE_BYTES;
+        let mut dice = self.chance.stream(&["consent_phishing", "answer", &number]);
         let request = GraphRequest {
             id: &request_id,
             at_us,
@@ -266,33 +237,16 @@ impl World {
             scopes: SCOPES,
             token_id: &token_id,
             session_id: &episode.session_id,
-            path: &format!("me/messages?$top=10&$skip={}", serial * 10),
-            answer_bytes: 48_213 + u64::from(serial) * 911,
+            path: &format!("me/mailFolders/inbox/messages?$top={PAGE_MESSAGES}&$skip={first}"),
+            answer_bytes: messages
+                .iter()
+                .map(|_| dice.random_range(fewest..=most))
+                .sum(),
         };
         let record = graph_activity::request(&self.tenant, &request);
         self.outbox
             .send_to_hub(Feed::GraphActivity, &request_id, record, at_us);
         vec![mail_id, request_id]
-    }
-}
-
-/// Name and type of an activity, id and name of the service principal, changes.
-type Activity<'a> = (&'a str, &'a str, (&'a str, &'a str), &'a [Change<'a>]);
-
-fn entry((activity, operation_type, (id, name), changes): Activity<'_>) -> Entry<'_> {
-    Entry {
-        activity,
-        category: "ApplicationManagement",
-        service: "Core Directory",
-        operation_type,
-        target: Target {
-            kind: "ServicePrincipal",
-            id,
-            name,
-        },
-        further_targets: &[],
-        changes,
-        initiator: None,
     }
 }
 

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::super::moment::{MINUTE_US, SECOND_US};
 use super::super::places::OFFICE_HOME;
-use super::super::records::directory_audit::{Change, Target};
+use super::super::records::directory_audit::{Change, Entry, Target};
 use super::super::records::sign_in::{Manner, Outcome};
 use super::super::{Seen, World};
-use super::{Entry, Episode, Played, Scene, Turn};
+use super::{Episode, Played, Scene, Turn};
 
 /// A step of the story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::super::moment::MINUTE_US;
 use super::super::places::ADMIN_PORTAL;
-use super::super::records::directory_audit::{Change, Initiator, Target};
+use super::super::records::credential::{self, Credentials};
+use super::super::records::directory_audit::{Change, Entry, Initiator, Target};
 use super::super::records::extend;
 use super::super::records::mail::{self, Mailbox};
 use super::super::records::sign_in::{self, ApplicationSignIn, Manner};
-use super::super::users::{GLOBAL_ADMINISTRATOR, User, episode_victim};
+use super::super::users::{GLOBAL_ADMINISTRATOR, episode_victim};
 use super::super::{ContentType, Feed, Seen, World};
-use super::{Entry, Episode, Played, Scene, Turn, rank};
+use super::{Episode, Played, Scene, Turn, rank};
 
 /// Template of the Privileged Role Administrator role.
 const PRIVILEGED_ROLE_ADMINISTRATOR: &str = "e8611ab8-c189-46e8-94e1-60213ab1f814";
@@ -123,48 +124,20 @@ impl World {
     }
 
     fn add_credential(&mut self, episode: &Episode, at_us: i64) -> Vec<String> {
-        let known = &self.principals[APPLICATION];
-        let (name, principal_id) = (known.name, known.id.clone());
-        let object_id = self.chance.uuid(&["application object", name]);
-        let described = |key: &str, name: &str| {
-            format!("[KeyIdentifier={key},KeyType=Password,KeyUsage=Verify,DisplayName={name}]")
-        };
-        let first = described(&self.chance.uuid(&["key", name]), "export");
-        let second = described(&self.new_key(), "maintenance");
-        let (old, new) = (
-            json!([first]).to_string(),
-            json!([first, second]).to_string(),
-        );
-        let changes: &[Change<'_>] = &[
-            ("KeyDescription", &old, &new),
-            ("Included Updated Properties", "", "KeyDescription"),
-        ];
-        let of_application = Entry {
-            // The dash and the blank at the end are Microsoft's.
-            activity: "Update application – Certificates and secrets management ",
-            category: "ApplicationManagement",
-            service: "Core Directory",
-            operation_type: "Update",
-            target: Target {
-                kind: "Application",
-                id: &object_id,
-                name,
-            },
-            further_targets: &[],
-            changes,
+        let known = self.principals[APPLICATION].clone();
+        let (first, new) = (self.chance.uuid(&["key", known.name]), self.new_key());
+        let facts = Credentials {
+            application: known.name,
+            object_id: &self.chance.uuid(&["application object", known.name]),
+            principal_id: &known.id,
+            before: &[(&first, "export")],
+            after: &[(&first, "export"), (&new, "maintenance")],
             initiator: None,
         };
-        let of_principal = Entry {
-            activity: "Add service principal credentials",
-            target: Target {
-                kind: "ServicePrincipal",
-                id: &principal_id,
-                name,
-            },
-            ..of_application
-        };
-        let mut ids = self.enter(episode, at_us, &of_application);
-        ids.extend(self.enter(episode, at_us, &of_principal));
+        let mut ids = Vec::new();
+        credential::write(&facts, &mut |entry| {
+            ids.extend(self.enter(episode, at_us, entry));
+        });
         ids
     }
 
@@ -184,7 +157,7 @@ impl World {
             category: "RoleManagement",
             service: "Core Directory",
             operation_type: "Assign",
-            target: person(&user),
+            target: Target::person(&user),
             further_targets: &[Target {
                 kind: "Role",
                 id: &role_id,
@@ -204,7 +177,7 @@ impl World {
         let service_id = self.chance.uuid(&["principal", "MS-PIM"]);
         let target = |kind, id, name| Target { kind, id, name };
         let role = target("Role", &role_id, "Privileged Role Administrator");
-        let further = [target("Request", &request_id, ""), person(&user)];
+        let further = [target("Request", &request_id, ""), Target::person(&user)];
         let asked = Entry {
             activity: "Add eligible member to role in PIM requested (permanent)",
             category: "RoleManagement",
@@ -229,7 +202,7 @@ impl World {
             category: "RoleManagement",
             service: "Core Directory",
             operation_type: "AssignEligible",
-            target: person(&user),
+            target: Target::person(&user),
             further_targets: &[role],
             changes,
             initiator: Some(Initiator::Application {
@@ -395,13 +368,5 @@ impl World {
         let record = sign_in::application_sign_in(&self.tenant, &facts);
         self.outbox.send_to_hub(Feed::Signins, &id, record, at_us);
         id
-    }
-}
-
-fn person(user: &User) -> Target<'_> {
-    Target {
-        kind: "User",
-        id: &user.id,
-        name: &user.principal_name,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::attack::Ending;
+use super::super::moment::MINUTE_US;
 use super::super::outbox::Feed;
 use super::super::responses::Actor;
 use super::super::users::{ADMINISTRATOR, Kind, victim_index};
@@ -178,7 +179,36 @@ fn consent_phishing_grants_mail_scopes_and_reads_mail_by_graph() {
             categories,
             BTreeSet::from(["MailItemsAccessed", "MicrosoftGraphActivityLogs"])
         );
-        assert_eq!(read.len(), 48);
+        // Each page is told twice: the messages by Exchange, the request by Graph.
+        let pages = day.steps("mail_read");
+        assert_eq!(read.len(), 2 * pages.len(), "seed {seed}");
+        let took_us = pages[pages.len() - 1].at_us - pages[0].at_us;
+        assert!(
+            (25 * MINUTE_US..=30 * MINUTE_US).contains(&took_us),
+            "seed {seed}"
+        );
+        let exchange = read
+            .iter()
+            .filter(|one| one["Operation"] == "MailItemsAccessed");
+        let mut messages: BTreeSet<&str> = BTreeSet::new();
+        let mut counted = 0;
+        for record in exchange {
+            assert_eq!(record["OperationProperties"][0]["Value"], "Bind");
+            assert_eq!(
+                record["ClientInfoString"],
+                "Client=REST;Client=RESTSystem;;"
+            );
+            counted += record["OperationCount"].as_u64().unwrap();
+            let items = record["Folders"][0]["FolderItems"].as_array().unwrap();
+            messages.extend(
+                items
+                    .iter()
+                    .map(|item| item["InternetMessageId"].as_str().unwrap()),
+            );
+        }
+        assert_eq!(counted, messages.len() as u64, "seed {seed}");
+        // The whole inbox, which holds some thousands.
+        assert!((1_400..=3_600).contains(&counted), "seed {seed}: {counted}");
     }
 }
 

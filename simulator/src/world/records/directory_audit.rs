@@ -53,7 +53,16 @@ pub(crate) struct Target<'a> {
     pub(crate) name: &'a str,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// A person.
+    pub(crate) fn person(user: &'a User) -> Self {
+        Self {
+            kind: "User",
+            id: &user.id,
+            name: &user.principal_name,
+        }
+    }
+
     fn resource(&self, changes: &[Value]) -> Value {
         let is_user = self.kind == "User";
         json!({
@@ -64,6 +73,19 @@ impl Target<'_> {
             "modifiedProperties": changes,
         })
     }
+}
+
+/// What a directory audit tells, without who and when.
+pub(crate) struct Entry<'a> {
+    pub(crate) activity: &'a str,
+    pub(crate) category: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) operation_type: &'a str,
+    pub(crate) target: Target<'a>,
+    pub(crate) further_targets: &'a [Target<'a>],
+    pub(crate) changes: &'a [Change<'a>],
+    /// Who did it, if not the one whom it is told of.
+    pub(crate) initiator: Option<Initiator<'a>>,
 }
 
 /// The facts of a directory audit.
