@@ -18,7 +18,10 @@ use std::collections::BTreeMap;
 
 use attack::{Attempt, Story, StoryStep};
 use chance::Chance;
-use day::{Habit, Principal};
+use day::Habit;
+use day::applications::{self, Principal};
+use day::company::Company;
+use day::errands::Occasion;
 use episodes::{Episode, Scene};
 use moment::{HOUR_US, MINUTE_US, SECOND_US};
 use outbox::{ContentType, DUPLICATE_AFTER_S_MAX, Feed, Outbox, Publication};
@@ -39,6 +42,8 @@ pub(crate) enum Happening {
         habit: Habit,
         serial: u32,
     },
+    /// Somebody does what is done now and then, or what goes on from it.
+    Errand(Occasion),
     /// An application signs in.
     Application { principal: usize, serial: u32 },
     /// The attacker takes a step.
@@ -60,7 +65,10 @@ pub(crate) struct World {
     pub(crate) episodes: Vec<Episode>,
     pub(crate) now_us: i64,
     pub(crate) horizon_us: i64,
+    /// When the day is over: what would happen later does not.
+    ends_us: i64,
     chance: Chance,
+    company: Company,
     principals: Vec<Principal>,
     agenda: BTreeMap<(i64, u64), Happening>,
     planned: u64,
@@ -84,24 +92,28 @@ impl World {
     pub(crate) fn new(config: &SimulatorConfig, start_us: i64) -> Self {
         let chance = Chance::new(config.seed);
         let horizon_us = start_us + span_us(config);
+        let end_us = start_us + i64::from(config.day_hours) * HOUR_US;
+        let mut users = users::people(chance, config.users, start_us);
+        let company = Company::of(chance, &mut users);
         let mut world = Self {
             tenant: TenantFacts {
                 id: chance.uuid(&["tenant"]),
                 domain: DOMAIN,
             },
-            users: users::people(chance, config.users, start_us),
+            users,
             story: None,
             episodes: Vec::new(),
             now_us: start_us,
             horizon_us,
+            ends_us: end_us,
             chance,
-            principals: day::principals(chance),
+            principals: applications::principals(chance, company.people),
+            company,
             agenda: BTreeMap::new(),
             planned: 0,
             outbox: Outbox::new(config, chance, start_us, horizon_us),
             responses: 0,
         };
-        let end_us = start_us + i64::from(config.day_hours) * HOUR_US;
         world.plan_day(config, start_us, end_us);
         for name in &config.stories {
             if *name == StoryName::AdversaryInTheMiddle {
@@ -153,6 +165,7 @@ impl World {
                 habit,
                 serial,
             } => self.follow_habit(user, habit, serial, at_us),
+            Happening::Errand(occasion) => self.run_errand(occasion, at_us),
             Happening::Application { principal, serial } => {
                 self.application_signs_in(principal, serial, at_us);
             }

@@ -13,20 +13,16 @@ use serde_json::{Value, json};
 use super::access::{Refusal, answered, graph_caller, graph_error};
 use super::query::Query;
 use crate::shared::Shared;
-use crate::world::users::GLOBAL_ADMINISTRATOR;
+use crate::world::day::roles::{ADMINISTRATION_ROLES, DESK_ROLES};
+use crate::world::users::DirectoryRole;
 
-/// The role definitions that the tenant shows: template and name.
-const DEFINITIONS: &[(&str, &str)] = &[
-    (GLOBAL_ADMINISTRATOR, "Global Administrator"),
-    ("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator"),
-    (
-        "729827e3-9c14-49f7-bb1b-9608f156bbb8",
-        "Helpdesk Administrator",
-    ),
-];
+/// The role definitions that the tenant shows: every role that somebody can hold.
+fn known_definitions() -> impl Iterator<Item = &'static DirectoryRole> {
+    DESK_ROLES.iter().chain(ADMINISTRATION_ROLES)
+}
 
-fn shown((id, name): &(&str, &str)) -> Value {
-    json!({"id": id, "templateId": id, "displayName": name, "isBuiltIn": true, "isEnabled": true, "resourceScopes": ["/"]})
+fn shown(role: &DirectoryRole) -> Value {
+    json!({"id": role.template, "templateId": role.template, "displayName": role.name, "isBuiltIn": true, "isEnabled": true, "resourceScopes": ["/"]})
 }
 
 /// `GET /roleManagement/directory/roleAssignments`, filtered by principal or whole.
@@ -74,8 +70,11 @@ pub(super) async fn assignments(
                     "directoryScopeId": "/",
                 });
                 if expand {
-                    entry["roleDefinition"] =
-                        json!(DEFINITIONS.iter().find(|(id, _)| id == role).map(shown));
+                    entry["roleDefinition"] = json!(
+                        known_definitions()
+                            .find(|known| known.template == *role)
+                            .map(shown)
+                    );
                 }
                 value.push(entry);
             }
@@ -88,7 +87,7 @@ pub(super) async fn assignments(
 pub(super) async fn definitions(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     answered(shared.with(|tenant| {
         graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        let value: Vec<Value> = DEFINITIONS.iter().map(shown).collect();
+        let value: Vec<Value> = known_definitions().map(shown).collect();
         Ok(Json(json!({"value": value})).into_response())
     }))
 }
@@ -101,9 +100,8 @@ pub(super) async fn definition(
 ) -> Response {
     answered(shared.with(|tenant| {
         graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        DEFINITIONS
-            .iter()
-            .find(|(id, _)| *id == role)
+        known_definitions()
+            .find(|known| known.template == role)
             .map(|known| Json(shown(known)).into_response())
             .ok_or_else(|| {
                 let message = "Resource does not exist.";

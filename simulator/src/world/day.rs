@@ -1,19 +1,48 @@
 //! The ordinary day: sign-ins, mail, files, conversations and some admin work.
+//!
+//! Everybody has habits; what happens now and then in a company of hundreds is an errand.
+//!
+//! | file | errands |
+//! |---|---|
+//! | [`accounts`] | accounts, groups, licenses and policies |
+//! | [`applications`] | the tenant's applications, consents, owners and secrets |
+//! | [`conversations`] | chats with people outside |
+//! | [`help_desk`] | passwords reset, and new telephones |
+//! | [`libraries`] | many files at once |
+//! | [`mailboxes`] | inbox rules, forwards and delegates |
+//! | [`printers`] | scans sent by mail |
+//! | [`roles`] | roles taken for some hours |
+//! | [`sharing`] | links and guests |
+//! | [`sign_ins`] | phones, the company's address, prompts declined and device codes |
+//! | [`travel`] | journeys |
+
+mod accounts;
+pub(crate) mod applications;
+pub(crate) mod company;
+mod conversations;
+pub(crate) mod errands;
+mod help_desk;
+mod libraries;
+mod mailboxes;
+mod printers;
+pub(crate) mod roles;
+mod sharing;
+mod sign_ins;
+mod travel;
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::chance::Chance;
 use super::moment::{HOUR_US, MINUTE_US, SECOND_US};
-use super::outbox::{ContentType, Feed};
+use super::outbox::ContentType;
 use super::places::{APPS, OUTLOOK_WEB};
-use super::records::directory_audit::{DirectoryAudit, Initiator, Values};
 use super::records::files::{self, FileOperation};
 use super::records::mail::{self, Mailbox};
-use super::records::sign_in::{self, ApplicationSignIn, Manner, Outcome};
-use super::users::{InboxRule, Kind, User};
-use super::{Happening, Seen, World, record_audit};
+use super::records::sign_in::{Manner, Outcome};
+use super::users::{Kind, User};
+use super::{Happening, Seen, World};
 use crate::config::SimulatorConfig;
+use mailboxes::newsletter_rule;
 
 /// Something that a person does on an ordinary day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,34 +91,6 @@ const FILES: &[&str] = &[
     "Onboarding.pptx",
 ];
 
-/// An application of the tenant.
-#[derive(Debug, Clone)]
-pub(crate) struct Principal {
-    pub(crate) id: String,
-    pub(crate) app_id: String,
-    pub(crate) name: &'static str,
-    key_id: String,
-    ip: &'static str,
-}
-
-/// The tenant's own applications.
-pub(crate) fn principals(chance: Chance) -> Vec<Principal> {
-    [
-        ("Backup service", "192.0.2.10"),
-        ("Payroll export", "192.0.2.11"),
-        ("Ticket desk", "192.0.2.12"),
-    ]
-    .into_iter()
-    .map(|(name, ip)| Principal {
-        id: chance.uuid(&["principal", name]),
-        app_id: chance.uuid(&["application", name]),
-        name,
-        key_id: chance.uuid(&["key", name]),
-        ip,
-    })
-    .collect()
-}
-
 impl User {
     /// How a sign-in with the right password and second factor ends.
     pub(crate) fn sign_in_outcome(&self) -> Outcome {
@@ -115,6 +116,7 @@ impl World {
         for user in 0..self.users.len() {
             self.plan_person(user, config.ordinary_events_per_hour, start_us, end_us);
         }
+        self.plan_errands(config, start_us, end_us);
         for principal in 0..self.principals.len() {
             let offset_us = i64::try_from(principal).unwrap_or_default() * MINUTE_US;
             for (serial, round) in (0_u32..).zip(0..(end_us - start_us) / APPLICATION_EVERY_US) {
@@ -183,26 +185,11 @@ impl World {
         }
     }
 
-    pub(super) fn application_signs_in(&mut self, principal: usize, serial: u32, at_us: i64) {
-        let name = format!("{principal}/{serial}");
-        let id = self.chance.uuid(&["application sign-in", &name]);
-        let known = &self.principals[principal];
-        let facts = ApplicationSignIn {
-            id: &id,
-            at_us,
-            app_id: &known.app_id,
-            principal_id: &known.id,
-            name: known.name,
-            key_id: &known.key_id,
-            ip: known.ip,
-            token_id: &self.chance.uuid(&["application token", &name]),
-        };
-        let record = sign_in::application_sign_in(&self.tenant, &facts);
-        self.outbox.send_to_hub(Feed::Signins, &id, record, at_us);
-    }
-
     /// A person does something, as far as the state of the account lets them.
     pub(super) fn follow_habit(&mut self, user: usize, habit: Habit, serial: u32, at_us: i64) {
+        if self.is_in_flight(user, at_us) {
+            return;
+        }
         match habit {
             Habit::SignIn => self.ordinary_sign_in(user, serial, at_us),
             Habit::MistypePassword => {
@@ -244,7 +231,7 @@ impl World {
                 self.outbox
                     .send_to_activity(ContentType::General, &id, &record, at_us);
             }
-            Habit::AdministerUsers => self.administer(user, serial, at_us),
+            Habit::AdministerUsers => self.administer(user, &format!("{user}/{serial}"), at_us),
         }
     }
 
@@ -354,58 +341,7 @@ impl World {
         self.outbox
             .send_to_activity(ContentType::SharePoint, &id, &record, at_us);
     }
-
-    fn administer(&mut self, user: usize, serial: u32, at_us: i64) {
-        let name = format!("{user}/{serial}");
-        let mut dice = self.chance.stream(&["administer", &name]);
-        let target = &self.users[dice.random_range(4..self.users.len())];
-        let (activity, property, old, new) = match dice.random_range(0..3) {
-            0 => ("Update user", "JobTitle", "[]", "[\"Lead\"]"),
-            1 => (
-                "Add member to group",
-                "Group.DisplayName",
-                "",
-                "Harbour office",
-            ),
-            _ => ("Change user license", "AssignedLicense", "[]", "[\"E5\"]"),
-        };
-        let person = &self.users[user];
-        let audit = DirectoryAudit {
-            number: self.chance.number(&["administered", &name]),
-            at_us,
-            activity,
-            category: if activity == "Add member to group" {
-                "GroupManagement"
-            } else {
-                "UserManagement"
-            },
-            service: "Core Directory",
-            operation_type: if activity == "Add member to group" {
-                "Assign"
-            } else {
-                "Update"
-            },
-            initiator: Initiator::Person(person, &person.origin.ip),
-            target_type: "User",
-            target_id: &target.id,
-            target_name: &target.principal_name,
-            changes: &[(property, old, new)],
-            values: Values::Texts,
-            further_targets: &[],
-            user_agent: person.origin.device.user_agent,
-            correlation_id: &self.chance.uuid(&["administered", &name]),
-        };
-        record_audit(&mut self.outbox, &self.tenant, self.chance, &audit);
-    }
 }
 
-fn newsletter_rule(id: String) -> InboxRule {
-    InboxRule {
-        id,
-        name: "Newsletters".to_owned(),
-        sequence: 1,
-        enabled: true,
-        conditions: serde_json::json!({"senderContains": ["news@press.example"]}),
-        actions: serde_json::json!({"moveToFolder": "Newsletters"}),
-    }
-}
+#[cfg(test)]
+mod tests;

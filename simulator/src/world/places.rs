@@ -76,6 +76,31 @@ pub(crate) const RENTED_MACHINES: Place = place("Frankfurt", "Hessen", "DE", (50
 /// Where somebody sends prompts from at night.
 pub(crate) const PROMPT_SENDER: Place = place("Medan", "North Sumatra", "ID", (3.6, 98.67), 64_507);
 
+/// Where a large tenant's traffic reaches the internet, for those who are connected to it.
+pub(crate) const COMPANY_EGRESS: Place = place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_499);
+
+/// Where applications that people use have their servers.
+pub(crate) const VENDOR_SERVER: Place = place("Dublin", "Dublin", "IE", (53.35, -6.26), 65_536);
+
+/// Where partners work, whom people invite.
+pub(crate) const PARTNER_OFFICE: Place = place("Gdansk", "Pomorskie", "PL", (54.35, 18.65), 65_537);
+
+/// Where people fly to for a day or two.
+pub(crate) const NEAR_DESTINATIONS: &[Place] = &[
+    place("London", "London", "GB", (51.51, -0.13), 65_538),
+    place("Madrid", "Madrid", "ES", (40.42, -3.7), 65_539),
+    place("Warszawa", "Mazowieckie", "PL", (52.23, 21.01), 65_540),
+    place("Milano", "Lombardia", "IT", (45.46, 9.19), 65_541),
+    place("Kobenhavn", "Hovedstaden", "DK", (55.68, 12.57), 65_542),
+];
+
+/// Where people are for longer, besides.
+pub(crate) const FAR_DESTINATIONS: &[Place] = &[
+    place("New York", "New York", "US", (40.71, -74.01), 65_543),
+    place("Singapore", "Singapore", "SG", (1.35, 103.82), 65_544),
+    place("Dubai", "Dubai", "AE", (25.2, 55.27), 65_545),
+];
+
 /// What the tenant's people use.
 pub(crate) const DEVICES: &[Device] = &[
     Device {
@@ -97,6 +122,26 @@ pub(crate) const DEVICES: &[Device] = &[
         managed: true,
     },
 ];
+
+/// What people have in their pockets.
+pub(crate) const PHONE: Device = Device {
+    operating_system: "Ios 18.6",
+    browser: "Mobile Safari 18.6",
+    user_agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
+    managed: false,
+};
+
+/// What Entra sees of a server that refreshes a token for a person.
+pub(crate) const SERVER_DEVICE: Device = Device {
+    operating_system: "",
+    browser: "",
+    user_agent: "",
+    managed: false,
+};
+
+/// How the program that keeps files in step names itself.
+pub(crate) const SYNC_CLIENT: &str =
+    "Microsoft SkyDriveSync 25.149.0803.0003 ship; Windows NT 10.0 (26100)";
 
 /// What the phishing proxy shows itself as.
 pub(crate) const PROXY_DEVICE: Device = Device {
@@ -162,6 +207,20 @@ pub(crate) const ADMIN_PORTAL: App<'static> = App {
     resource_id: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
     resource: "Windows Azure Service Management API",
 };
+
+/// What developers sign in to from a terminal.
+pub(crate) const COMMAND_LINE: App<'static> = App {
+    id: "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+    name: "Microsoft Azure CLI",
+    resource_id: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    resource: "Windows Azure Service Management API",
+};
+
+/// Application id of Privileged Identity Management.
+pub(crate) const PIM_APP: &str = "01fc33a7-78ba-4d2f-a4b7-768e336e890e";
+
+/// Application id of Exchange Online PowerShell.
+pub(crate) const EXCHANGE_POWERSHELL: &str = "fb78d390-0c51-40cd-8e17-fdbfab77341b";
 
 /// Id of Microsoft Graph as a resource.
 pub(crate) const GRAPH_RESOURCE: &str = "00000003-0000-0000-c000-000000000000";

@@ -7,6 +7,7 @@
 //! | [`directory_audit`] | Entra directory audits, in diagnostic settings and in the unified audit log |
 //! | [`consent`] | the directory audits of a consent to an application |
 //! | [`credential`] | the directory audits of an application's secrets |
+//! | [`policy`] | the directory audits of a conditional access policy |
 //! | [`graph_activity`] | requests to Microsoft Graph in diagnostic settings |
 //! | [`risk_event`] | Entra risk detections in diagnostic settings |
 //! | [`mail`] | Exchange records of the unified audit log |
@@ -21,6 +22,7 @@ pub(crate) mod files;
 pub(crate) mod graph_activity;
 pub(crate) mod mail;
 pub(crate) mod outcome;
+pub(crate) mod policy;
 pub(crate) mod risk_event;
 pub(crate) mod sign_in;
 

@@ -19,6 +19,15 @@ pub(crate) const INITIAL_DOMAIN: &str = "harbour.onmicrosoft.example";
 /// Template of the Global Administrator role.
 pub(crate) const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
 
+/// A role of the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DirectoryRole {
+    pub(crate) template: &'static str,
+    pub(crate) name: &'static str,
+    /// The name by which the directory knows it.
+    pub(crate) object: &'static str,
+}
+
 /// What is special about a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +93,8 @@ pub(crate) struct User {
     /// Minutes after the day began at which the person starts to work.
     pub(crate) starts_after_minutes: i64,
     pub(crate) minutes_at_work: i64,
+    /// Until then the person is in the air, and does nothing.
+    pub(crate) in_flight_until_us: i64,
     pub(crate) enabled: bool,
     /// Sessions issued earlier are revoked.
     pub(crate) sessions_valid_from_us: i64,
@@ -187,17 +198,34 @@ pub(crate) fn victim_index(chance: Chance, count: u32) -> usize {
 /// Index of the one who does the tenant's admin work.
 pub(crate) const ADMINISTRATOR: usize = 1;
 
+/// How many members in the order of chance the stories take, the accomplice included.
+const EPISODE_VICTIMS: usize = 5;
+
 /// A member in the order of chance, without the one of [`victim_index`]; the order begins anew at its end.
 pub(crate) fn episode_victim(chance: Chance, count: usize, rank: usize) -> usize {
+    let members = in_order_of_chance(chance, count);
+    members
+        .get(rank % members.len().max(1))
+        .copied()
+        .unwrap_or_else(|| victim_index(chance, u32::try_from(count).unwrap_or(u32::MAX)))
+}
+
+/// Members to whom no story of their own happens, in the order of chance.
+pub(crate) fn bystanders(chance: Chance, count: usize) -> Vec<usize> {
+    in_order_of_chance(chance, count)
+        .into_iter()
+        .skip(EPISODE_VICTIMS)
+        .collect()
+}
+
+/// Members in the order of chance, without the one of [`victim_index`].
+fn in_order_of_chance(chance: Chance, count: usize) -> Vec<usize> {
     let taken = victim_index(chance, u32::try_from(count).unwrap_or(u32::MAX));
     let mut members: Vec<usize> = (SPECIAL_USERS as usize..count)
         .filter(|index| *index != taken)
         .collect();
-    members.sort_by_key(|index| chance.number(&["episode victim", &index.to_string()]));
+    members.sort_by_cached_key(|index| chance.number(&["episode victim", &index.to_string()]));
     members
-        .get(rank % members.len().max(1))
-        .copied()
-        .unwrap_or(taken)
 }
 
 fn person(chance: Chance, index: u32, start_us: i64) -> User {
@@ -246,9 +274,10 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
         kind,
         department: DEPARTMENTS.choose(&mut dice).copied().unwrap_or("Sales"),
         created_us: start_us - i64::from(300 + index % 90) * 24 * moment::HOUR_US,
-        origin: habitual_origin(chance, &name, index),
+        origin: habitual_origin(chance, index),
         starts_after_minutes: dice.random_range(0..45),
         minutes_at_work: dice.random_range(360..480),
+        in_flight_until_us: i64::MIN,
         enabled: true,
         // Half a year and some days ago, when the password was last changed.
         sessions_valid_from_us: start_us - i64::from(200 + index % 90) * 24 * moment::HOUR_US,
@@ -259,7 +288,9 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
     }
 }
 
-fn habitual_origin(chance: Chance, name: &str, index: u32) -> Origin {
+/// Where the person of an index works from, unless away.
+pub(crate) fn habitual_origin(chance: Chance, index: u32) -> Origin {
+    let name = &index.to_string();
     let mut dice = chance.stream(&["origin", name]);
     let place: Place = HOMES.choose(&mut dice).copied().unwrap_or(ATTACKER_PROXY);
     let device: Device = DEVICES[index as usize % DEVICES.len()];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::moment::{MINUTE_US, SECOND_US};
 use super::super::places::{OFFICE_HOME, OUTLOOK_WEB};
 use super::super::records::extend;
-use super::super::records::files::{self, Library, LibraryOperation};
+use super::super::records::files::{self, Library, LibraryOperation, LinkScope};
 use super::super::records::mail::{self, Mailbox};
 use super::super::records::sign_in::Manner;
 use super::super::{ContentType, Seen, World};
@@ -144,18 +144,12 @@ impl World {
         let item = self
             .chance
             .uuid(&["mass_exfiltration", "item", &serial.to_string()]);
-        let permission = json!({
-            "EventData": "<Permissions granted>System.LimitedView</Permissions granted><MembersCanShareApplied>False</MembersCanShareApplied>",
-            "TargetUserOrGroupType": "SharePointGroup",
-            "TargetUserOrGroupName": format!("SharingLinks.{item}.AnonymousView.{link}"),
-        });
-        let created = json!({
-            "EventData": "<Type>View</Type><MembersCanShareApplied>False</MembersCanShareApplied>",
-            "UniqueSharingId": link,
-        });
+        let scope = LinkScope::Anonymous;
+        let permission = files::link_permission(scope, &item, &link);
+        let created = files::link_created(&link);
         vec![
             self.handle_library(episode, "SharingSet", 14, serial, at_us, permission),
-            self.handle_library(episode, "AnonymousLinkCreated", 14, serial, at_us, created),
+            self.handle_library(episode, scope.operation(), 14, serial, at_us, created),
         ]
     }
 

@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::moment::MINUTE_US;
-use super::super::places::ADMIN_PORTAL;
+use super::super::places::{ADMIN_PORTAL, EXCHANGE_POWERSHELL, PIM_APP};
 use super::super::records::credential::{self, Credentials};
 use super::super::records::directory_audit::{Change, Entry, Initiator, Target};
 use super::super::records::extend;
 use super::super::records::mail::{self, Mailbox};
+use super::super::records::policy::{self, Policy, PolicyChange};
 use super::super::records::sign_in::{self, ApplicationSignIn, Manner};
 use super::super::users::{GLOBAL_ADMINISTRATOR, episode_victim};
 use super::super::{ContentType, Feed, Seen, World};
@@ -22,8 +23,6 @@ const PRIVILEGED_ROLE_ADMINISTRATOR: &str = "e8611ab8-c189-46e8-94e1-60213ab1f81
 const DOMAIN: &str = "harbour-logistics.example";
 /// The application of the tenant that gets a credential.
 const APPLICATION: usize = 1;
-/// Application id of Privileged Identity Management.
-const PIM_APP: &str = "01fc33a7-78ba-4d2f-a4b7-768e336e890e";
 
 /// A step of the story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -221,52 +220,26 @@ impl World {
 
     fn except_from_policy(&mut self, episode: &Episode, at_us: i64) -> Vec<String> {
         let accomplice = self.users[self.accomplice()].id.clone();
-        let id = self.chance.uuid(&["conditional access policy"]);
-        let name = "Second factor for everybody";
-        let policy = |excluded: &[&str]| {
-            json!({
-                "id": id,
-                "displayName": name,
-                "state": "enabled",
-                "conditions": {
-                    "applications": {"includeApplications": ["All"], "excludeApplications": []},
-                    "users": {"includeUsers": ["All"], "excludeUsers": excluded, "excludeGroups": [], "excludeRoles": []},
-                    "clientAppTypes": ["all"],
-                },
-                "grantControls": {"operator": "OR", "builtInControls": ["mfa"]},
-            })
-            .to_string()
+        let facts = PolicyChange {
+            id: &self.chance.uuid(&["conditional access policy"]),
+            name: "Second factor for everybody",
+            old: Policy {
+                state: "enabled",
+                excluded: &[],
+            },
+            new: Policy {
+                state: "enabled",
+                excluded: &[&accomplice],
+            },
         };
-        let (old, new) = (policy(&[]), policy(&[&accomplice]));
-        let target = Target {
-            kind: "Policy",
-            id: &id,
-            name,
-        };
-        let by_policy_service = Entry {
-            activity: "Update conditional access policy",
-            category: "Policy",
-            service: "Conditional Access",
-            operation_type: "Update",
-            target,
-            further_targets: &[],
-            changes: &[("ConditionalAccessPolicy", &old, &new)],
-            initiator: None,
-        };
-        let (old, new) = (json!([old]).to_string(), json!([new]).to_string());
-        let changes: &[Change<'_>] = &[
-            ("PolicyDetail", &old, &new),
-            ("Included Updated Properties", "", "PolicyDetail"),
-        ];
-        // The unified audit log knows only the object in the directory.
-        let in_directory = Entry {
-            activity: "Update policy",
-            service: "Core Directory",
-            changes,
-            ..by_policy_service
-        };
-        let mut ids = vec![self.enter_diagnostic(episode, at_us, &by_policy_service)];
-        ids.extend(self.enter(episode, at_us, &in_directory));
+        let mut ids = Vec::new();
+        policy::write(&facts, &mut |entry| {
+            if entry.is_in_unified_log() {
+                ids.extend(self.enter(episode, at_us, entry));
+            } else {
+                ids.push(self.enter_diagnostic(episode, at_us, entry));
+            }
+        });
         ids
     }
 
@@ -278,8 +251,7 @@ impl World {
             user: &self.users[episode.victim],
             origin: &episode.acting,
             session_id: &episode.session_id,
-            // Exchange Online PowerShell.
-            app_id: "fb78d390-0c51-40cd-8e17-fdbfab77341b",
+            app_id: EXCHANGE_POWERSHELL,
             client: "",
         };
         let mut record = mail::cmdlet(

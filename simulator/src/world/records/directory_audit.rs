@@ -88,6 +88,13 @@ pub(crate) struct Entry<'a> {
     pub(crate) initiator: Option<Initiator<'a>>,
 }
 
+impl Entry<'_> {
+    /// Whether the unified audit log tells of it too, which knows the directory's own entries only.
+    pub(crate) fn is_in_unified_log(&self) -> bool {
+        self.service == "Core Directory"
+    }
+}
+
 /// The facts of a directory audit.
 pub(crate) struct DirectoryAudit<'a> {
     pub(crate) number: u128,

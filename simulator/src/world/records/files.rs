@@ -145,6 +145,73 @@ pub(crate) fn library_file(
     record
 }
 
+/// For whom a sharing link opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkScope {
+    /// For anybody who has it, without sign-in.
+    Anonymous,
+    /// For everybody of the organisation.
+    Organization,
+}
+
+impl LinkScope {
+    /// The operation that tells of a new link.
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Anonymous => "AnonymousLinkCreated",
+            Self::Organization => "CompanyLinkCreated",
+        }
+    }
+}
+
+/// What `SharingSet` has besides: the permission that comes with a link.
+pub(crate) fn link_permission(scope: LinkScope, item_id: &str, link_id: &str) -> Value {
+    let group = match scope {
+        LinkScope::Anonymous => "AnonymousView",
+        LinkScope::Organization => "OrganizationView",
+    };
+    json!({
+        "EventData": "<Permissions granted>System.LimitedView</Permissions granted><MembersCanShareApplied>False</MembersCanShareApplied>",
+        "TargetUserOrGroupType": "SharePointGroup",
+        "TargetUserOrGroupName": format!("SharingLinks.{item_id}.{group}.{link_id}"),
+    })
+}
+
+/// What the creation of a link has besides.
+pub(crate) fn link_created(link_id: &str) -> Value {
+    json!({
+        "EventData": "<Type>View</Type><MembersCanShareApplied>False</MembersCanShareApplied>",
+        "UniqueSharingId": link_id,
+    })
+}
+
+/// A chat that a person begins with somebody of another organisation.
+pub(crate) fn outside_chat(
+    tenant: &TenantFacts,
+    id: &str,
+    at_us: i64,
+    user: &User,
+    thread_id: &str,
+) -> Map<String, Value> {
+    let mut record = teams(tenant, id, at_us, user, "ChatCreated");
+    record.remove("TeamName");
+    record.remove("ChannelName");
+    extend(
+        &mut record,
+        json!({
+            "CommunicationType": "OneOnOne",
+            "ChatThreadId": thread_id,
+            "ParticipantInfo": {
+                "HasForeignTenantUsers": true,
+                "HasGuestUsers": false,
+                "HasOtherGuestUsers": false,
+                "HasUnauthenticatedUsers": false,
+            },
+        }),
+    );
+    record
+}
+
 /// Something done in Teams.
 pub(crate) fn teams(
     tenant: &TenantFacts,

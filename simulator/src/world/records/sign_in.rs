@@ -20,6 +20,33 @@ pub(crate) enum Manner {
     PasswordOnly,
     /// With the password, and a prompt is sent to the phone.
     Prompted,
+    /// A device hands over the password to send mail, and nothing else is asked for.
+    MailSubmission,
+    /// A program without a browser shows a code, which the person types in elsewhere.
+    DeviceCode,
+}
+
+impl Manner {
+    const fn asks_for_password_only(self) -> bool {
+        matches!(self, Self::PasswordOnly | Self::MailSubmission)
+    }
+
+    /// `authenticationProtocol`.
+    const fn protocol(self) -> &'static str {
+        match self {
+            Self::PasswordOnly | Self::MailSubmission => "ropc",
+            Self::DeviceCode => "deviceCode",
+            Self::Usual | Self::Prompted => "none",
+        }
+    }
+
+    /// `originalTransferMethod`.
+    const fn transfer(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "deviceCodeFlow",
+            _ => "none",
+        }
+    }
 }
 
 /// The facts of a person's sign-in.
@@ -106,7 +133,7 @@ fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
 fn how(facts: &SignIn<'_>) -> Value {
     let code = facts.outcome.code();
     let device = facts.origin.device;
-    let password_only = facts.manner == Manner::PasswordOnly;
+    let password_only = facts.manner.asks_for_password_only();
     json!({
         "status": {
             "errorCode": code,
@@ -128,8 +155,8 @@ fn how(facts: &SignIn<'_>) -> Value {
         "appliedConditionalAccessPolicies": [],
         "authenticationDetails": steps(facts),
         "authenticationRequirement": if password_only { "singleFactorAuthentication" } else { "multiFactorAuthentication" },
-        "authenticationProtocol": if password_only { "ropc" } else { "none" },
-        "originalTransferMethod": "none",
+        "authenticationProtocol": facts.manner.protocol(),
+        "originalTransferMethod": facts.manner.transfer(),
         "incomingTokenType": if facts.interactive { "none" } else { "refreshToken" },
         "clientCredentialType": "none",
         "tokenIssuerType": "AzureAD",
@@ -148,11 +175,11 @@ fn how(facts: &SignIn<'_>) -> Value {
 
 fn details(facts: &SignIn<'_>) -> Option<&'static str> {
     match facts.manner {
-        Manner::Usual => facts
+        Manner::Usual | Manner::DeviceCode => facts
             .outcome
             .succeeded()
             .then_some("MFA requirement satisfied by claim in the token"),
-        Manner::PasswordOnly => None,
+        Manner::PasswordOnly | Manner::MailSubmission => None,
         Manner::Prompted => facts.outcome.second_factor(),
     }
 }
@@ -160,8 +187,9 @@ fn details(facts: &SignIn<'_>) -> Option<&'static str> {
 fn client_app(facts: &SignIn<'_>) -> &'static str {
     match (facts.manner, facts.interactive) {
         (Manner::PasswordOnly, _) => "IMAP4",
-        (_, true) => "Browser",
-        (_, false) => "Mobile Apps and Desktop clients",
+        (Manner::MailSubmission, _) => "Authenticated SMTP",
+        (Manner::Usual | Manner::Prompted, true) => "Browser",
+        (_, _) => "Mobile Apps and Desktop clients",
     }
 }
 
@@ -199,7 +227,7 @@ fn steps(facts: &SignIn<'_>) -> Value {
     };
     match (facts.interactive, facts.outcome) {
         (false, _) => json!([]),
-        (true, Outcome::Success) if facts.manner != Manner::PasswordOnly => {
+        (true, Outcome::Success) if !facts.manner.asks_for_password_only() => {
             json!([password, second(true)])
         }
         (true, Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered) => {
@@ -268,7 +296,8 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
 
 fn request_type(facts: &SignIn<'_>) -> &'static str {
     match (facts.manner, facts.outcome) {
-        (Manner::PasswordOnly, _) => "OAuth2:Token",
+        (Manner::PasswordOnly | Manner::MailSubmission, _) => "OAuth2:Token",
+        (Manner::DeviceCode, _) => "Cmsi:Cmsi",
         (
             Manner::Prompted,
             Outcome::Success | Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered,
