@@ -28,6 +28,7 @@ use outbox::{ContentType, DUPLICATE_AFTER_S_MAX, Feed, Outbox, Publication};
 use places::Origin;
 use records::TenantFacts;
 use records::directory_audit::DirectoryAudit;
+use records::mail_page::{self, MailPage};
 use records::sign_in::{self, Manner, Outcome, SignIn};
 use users::{DOMAIN, User};
 
@@ -255,6 +256,19 @@ fn record_sign_in(
     }
     outbox.send_to_hub(Feed::Signins, &id, record, seen.at_us);
     ids
+}
+
+/// Sends a page of messages that an application has read on its way; returns the ids of the records.
+fn record_mail_page(
+    outbox: &mut Outbox,
+    tenant: &TenantFacts,
+    facts: &MailPage<'_>,
+) -> Vec<String> {
+    let messages = mail_page::messages(tenant, facts);
+    outbox.send_to_activity(ContentType::Exchange, facts.mail_id, &messages, facts.at_us);
+    let request = mail_page::request(tenant, facts);
+    outbox.send_to_hub(Feed::GraphActivity, facts.request_id, request, facts.at_us);
+    vec![facts.mail_id.to_owned(), facts.request_id.to_owned()]
 }
 
 /// The unique token identifier of a sign-in, by its name.

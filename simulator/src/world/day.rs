@@ -7,6 +7,7 @@
 //! | [`accounts`] | accounts, groups, licenses and policies |
 //! | [`applications`] | the tenant's applications, consents, owners and secrets |
 //! | [`conversations`] | chats with people outside |
+//! | [`correspondence`] | mail that an application keeps |
 //! | [`help_desk`] | passwords reset, and new telephones |
 //! | [`libraries`] | many files at once |
 //! | [`mailboxes`] | inbox rules, forwards and delegates |
@@ -20,6 +21,7 @@ mod accounts;
 pub(crate) mod applications;
 pub(crate) mod company;
 mod conversations;
+mod correspondence;
 pub(crate) mod errands;
 mod help_desk;
 mod libraries;

@@ -11,6 +11,7 @@
 //! | [`graph_activity`] | requests to Microsoft Graph in diagnostic settings |
 //! | [`risk_event`] | Entra risk detections in diagnostic settings |
 //! | [`mail`] | Exchange records of the unified audit log |
+//! | [`mail_page`] | messages that an application reads over Microsoft Graph, in both feeds that tell of it |
 //! | [`files`] | file and conversation records of the unified audit log |
 //! | [`alert`] | alerts of `alerts_v2` |
 
@@ -21,6 +22,7 @@ pub(crate) mod directory_audit;
 pub(crate) mod files;
 pub(crate) mod graph_activity;
 pub(crate) mod mail;
+pub(crate) mod mail_page;
 pub(crate) mod outcome;
 pub(crate) mod policy;
 pub(crate) mod risk_event;

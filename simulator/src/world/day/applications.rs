@@ -65,6 +65,12 @@ const OFFERS: &[(&str, &str)] = &[
 /// How many of them somebody has consented to before the day.
 const OFFERS_KNOWN: usize = 4;
 
+/// The application that keeps customers' mail, and what it may do.
+pub(super) const CORRESPONDENCE: (&str, &str) = (
+    "Customer Relations",
+    "openid profile offline_access User.Read Mail.ReadWrite Mail.Send Contacts.ReadWrite",
+);
+
 /// What administrators grant for everybody, and how often of a hundred: hardly ever more than a name and a calendar.
 const GRANTS: &[(&str, &str, u32)] = &[
     ("Fleet Planner", "openid profile email User.Read", 30),
@@ -83,11 +89,7 @@ const GRANTS: &[(&str, &str, u32)] = &[
         "openid profile User.Read GroupMember.Read.All",
         17,
     ),
-    (
-        "Customer Relations",
-        "openid profile offline_access User.Read Mail.ReadWrite Mail.Send Contacts.ReadWrite",
-        8,
-    ),
+    (CORRESPONDENCE.0, CORRESPONDENCE.1, 8),
 ];
 
 /// An application of the tenant.
@@ -123,12 +125,27 @@ pub(crate) fn principals(chance: Chance, people: usize) -> Vec<Principal> {
         .collect()
 }
 
+/// From where the server of an application that people use refreshes tokens.
+pub(super) fn server_of(application: &str) -> Origin {
+    let number = OFFERS
+        .iter()
+        .take_while(|(name, _)| *name != application)
+        .count();
+    Origin {
+        ip: format!("198.19.200.{}", 10 + number),
+        place: VENDOR_SERVER,
+        device: SERVER_DEVICE,
+        device_id: String::new(),
+    }
+}
+
 /// What somebody has consented to before the day.
 pub(super) fn known() -> std::collections::BTreeSet<&'static str> {
     OFFERS
         .iter()
         .take(OFFERS_KNOWN)
         .map(|(name, _)| *name)
+        .chain([CORRESPONDENCE.0])
         .collect()
 }
 
@@ -207,22 +224,10 @@ impl World {
         at_us: i64,
     ) {
         let is_refresh = occasion.step == 2;
-        let server = Origin {
-            ip: format!(
-                "198.19.200.{}",
-                10 + OFFERS
-                    .iter()
-                    .take_while(|(name, _)| *name != application)
-                    .count()
-            ),
-            place: VENDOR_SERVER,
-            device: SERVER_DEVICE,
-            device_id: String::new(),
-        };
         let person = &self.users[occasion.person];
         let session_id = person.session_id.clone();
         let origin = if is_refresh {
-            server
+            server_of(application)
         } else {
             person.origin.clone()
         };

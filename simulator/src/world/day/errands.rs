@@ -6,8 +6,8 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::{
-    accounts, applications, conversations, help_desk, libraries, mailboxes, printers, roles,
-    sharing, sign_ins, travel,
+    accounts, applications, conversations, correspondence, help_desk, libraries, mailboxes,
+    printers, roles, sharing, sign_ins, travel,
 };
 use crate::config::SimulatorConfig;
 use crate::world::moment::{HOUR_US, MINUTE_US};
@@ -45,6 +45,8 @@ pub(crate) enum Errand {
     DownloadFolder,
     TidyUp,
     ChatOutside,
+    KeepCorrespondence,
+    FirstSynchronisation,
     AdministerAccount,
     AddUser,
     WelcomeNewcomers,
@@ -94,7 +96,7 @@ pub(super) const fn at_work(errand: Errand, by: By, times: u64) -> Rate {
 }
 
 /// The rates of every family.
-pub(super) const RATES: [&[Rate]; 11] = [
+pub(super) const RATES: [&[Rate]; 12] = [
     applications::RATES,
     roles::RATES,
     help_desk::RATES,
@@ -105,6 +107,7 @@ pub(super) const RATES: [&[Rate]; 11] = [
     sharing::RATES,
     libraries::RATES,
     conversations::RATES,
+    correspondence::RATES,
     accounts::RATES,
 ];
 
@@ -133,6 +136,20 @@ impl Occasion {
     /// Names the errand whatever its step.
     pub(super) fn name(self) -> String {
         format!("{:?}/{}", self.errand, self.serial)
+    }
+
+    /// Whether it goes on without the person or with somebody else, whatever has become of the account.
+    fn goes_on_alone(self) -> bool {
+        let can = matches!(
+            self.errand,
+            Errand::RotateSecret
+                | Errand::ActivateDeskRole
+                | Errand::ActivateRole
+                | Errand::ResetPassword
+                | Errand::InviteGuest
+                | Errand::ConsentToApplication
+        );
+        self.step > 0 && can
     }
 
     /// Names the errand at this step.
@@ -219,18 +236,7 @@ impl World {
     pub(crate) fn run_errand(&mut self, occasion: Occasion, at_us: i64) {
         let is_present =
             self.users[occasion.person].enabled && !self.is_in_flight(occasion.person, at_us);
-        // What goes on without the person, or with somebody else, does so whatever has become of the account.
-        let goes_on = occasion.step > 0
-            && matches!(
-                occasion.errand,
-                Errand::RotateSecret
-                    | Errand::ActivateDeskRole
-                    | Errand::ActivateRole
-                    | Errand::ResetPassword
-                    | Errand::InviteGuest
-                    | Errand::ConsentToApplication
-            );
-        if !is_present && !goes_on {
+        if !is_present && !occasion.goes_on_alone() {
             return;
         }
         match occasion.errand {
@@ -260,6 +266,9 @@ impl World {
                 self.handle_many_files(occasion, at_us);
             }
             Errand::ChatOutside => self.chat_outside(occasion, at_us),
+            Errand::KeepCorrespondence | Errand::FirstSynchronisation => {
+                self.keep_correspondence(occasion, at_us);
+            }
             Errand::AdministerAccount => {
                 self.administer(occasion.person, &occasion.name(), at_us);
             }

@@ -4,17 +4,14 @@
 
 use rand::Rng;
 use serde::Serialize;
-use serde_json::json;
 
 use super::super::chance::Chance;
-use super::super::moment::{MINUTE_US, SECOND_US, seconds};
+use super::super::moment::{MINUTE_US, SECOND_US};
 use super::super::places::{App, GRAPH_RESOURCE};
 use super::super::records::consent::{self, Consent, Extent};
-use super::super::records::extend;
-use super::super::records::graph_activity::{self, GraphRequest};
-use super::super::records::mail::{self, Mailbox};
+use super::super::records::mail_page::MailPage;
 use super::super::records::sign_in::{Manner, Outcome};
-use super::super::{ContentType, Feed, Seen, World, token_id};
+use super::super::{Seen, World, record_mail_page, token_id};
 use super::{Episode, Played, Scene, Turn};
 
 /// Name of the malicious application.
@@ -23,6 +20,8 @@ const APPLICATION: &str = "Document Signing Desk";
 const SCOPES: &str =
     "openid profile offline_access User.Read Mail.Read Mail.ReadWrite Contacts.Read";
 
+/// When the application's server gets the token with which it reads, after the link was followed.
+const FIRST_REFRESH_US: i64 = 4 * MINUTE_US;
 /// Fewest and most messages that the inbox holds.
 const INBOX_MESSAGES: (u32, u32) = (1_400, 3_600);
 /// Messages that the application asks for at once.
@@ -65,7 +64,7 @@ pub(super) fn turns(chance: Chance) -> Vec<Turn> {
         Turn::once(Scene::Consent(SignedIn), 42 * SECOND_US),
         Turn::again(
             Scene::Consent(TokenRefreshed),
-            4 * MINUTE_US,
+            FIRST_REFRESH_US,
             2,
             55 * MINUTE_US,
         ),
@@ -185,26 +184,10 @@ impl World {
         ids
     }
 
-    /// One page of messages: Graph tells of the request, Exchange of the messages.
+    /// One page of messages.
     fn application_reads(&mut self, episode: &Episode, serial: u32, at_us: i64) -> Vec<String> {
         let number = serial.to_string();
         let (app_id, _) = self.malicious_application();
-        let token_id = token_id(
-            self.chance,
-            &["consent_phishing", &refresh_name(0)].join("/"),
-        );
-        let user = &self.users[episode.victim];
-        let origin = episode.elsewhere.first().unwrap_or(&episode.acting);
-        let mail_id = self.chance.uuid(&["consent_phishing", "mail", &number]);
-        let facts = Mailbox {
-            id: &mail_id,
-            at_us,
-            user,
-            origin,
-            session_id: &episode.session_id,
-            app_id: &app_id,
-            client: "Client=REST;Client=RESTSystem;;",
-        };
         let first = serial * PAGE_MESSAGES;
         let last = (first + PAGE_MESSAGES).min(inbox_messages(self.chance));
         let messages: Vec<String> = (0..last.saturating_sub(first))
@@ -213,40 +196,27 @@ impl World {
                 format!("<{}@{}>", self.chance.hex(&name), self.tenant.domain)
             })
             .collect();
-        let mut record = mail::items_accessed(&self.tenant, &facts, "Bind", &messages);
-        let context = json!({"AppAccessContext": {
-            "AADSessionId": episode.session_id,
-            "APIId": GRAPH_RESOURCE,
-            "ClientAppId": app_id,
-            "CorrelationId": mail_id,
-            "IssuedAtTime": seconds(at_us - 2 * MINUTE_US),
-            "UniqueTokenId": token_id,
-        }});
-        extend(&mut record, context);
-        self.outbox
-            .send_to_activity(ContentType::Exchange, &mail_id, &record, at_us);
-        let request_id = self.chance.uuid(&["consent_phishing", "request", &number]);
         let (fewest, most) = MESSAGE_BYTES;
         let mut dice = self.chance.stream(&["consent_phishing", "answer", &number]);
-        let request = GraphRequest {
-            id: &request_id,
+        let bytes = messages.iter().map(|_| dice.random_range(fewest..=most));
+        let token = ["consent_phishing", &refresh_name(0)].join("/");
+        let page = MailPage {
+            mail_id: &self.chance.uuid(&["consent_phishing", "mail", &number]),
+            request_id: &self.chance.uuid(&["consent_phishing", "request", &number]),
             at_us,
-            user,
-            origin,
+            user: &self.users[episode.victim],
+            origin: episode.elsewhere.first().unwrap_or(&episode.acting),
             app_id: &app_id,
             scopes: SCOPES,
-            token_id: &token_id,
+            token_id: &token_id(self.chance, &token),
+            token_issued_us: episode.begins_us + FIRST_REFRESH_US,
             session_id: &episode.session_id,
-            path: &format!("me/mailFolders/inbox/messages?$top={PAGE_MESSAGES}&$skip={first}"),
-            answer_bytes: messages
-                .iter()
-                .map(|_| dice.random_range(fewest..=most))
-                .sum(),
+            first,
+            size: PAGE_MESSAGES,
+            messages: &messages,
+            answer_bytes: bytes.sum(),
         };
-        let record = graph_activity::request(&self.tenant, &request);
-        self.outbox
-            .send_to_hub(Feed::GraphActivity, &request_id, record, at_us);
-        vec![mail_id, request_id]
+        record_mail_page(&mut self.outbox, &self.tenant, &page)
     }
 }
 

@@ -5,12 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{TenantFacts, diagnostic, extend};
-use crate::world::moment::{self, MINUTE_US, SECOND_US};
+use crate::world::moment::{self, SECOND_US};
 use crate::world::places::Origin;
 use crate::world::users::User;
-
-/// How long before the request its token was issued.
-const TOKEN_AGE_US: i64 = 2 * MINUTE_US;
 
 /// The facts of a request in a person's name.
 pub(crate) struct GraphRequest<'a> {
@@ -22,6 +19,7 @@ pub(crate) struct GraphRequest<'a> {
     pub(crate) scopes: &'a str,
     /// Names the sign-in that the token is from.
     pub(crate) token_id: &'a str,
+    pub(crate) token_issued_us: i64,
     pub(crate) session_id: &'a str,
     /// Path and query below the version.
     pub(crate) path: &'a str,
@@ -30,7 +28,6 @@ pub(crate) struct GraphRequest<'a> {
 
 /// A successful `GET` in diagnostic settings.
 pub(crate) fn request(tenant: &TenantFacts, facts: &GraphRequest<'_>) -> Map<String, Value> {
-    let issued_us = facts.at_us - TOKEN_AGE_US;
     let properties = json!({
         "__UDI_RequiredFields_TenantId": tenant.id,
         "__UDI_RequiredFields_UniqueId": facts.id,
@@ -58,10 +55,10 @@ pub(crate) fn request(tenant: &TenantFacts, facts: &GraphRequest<'_>) -> Map<Str
         "identityProvider": "",
         "clientAuthMethod": "1",
         "C_Idtyp": "user",
-        "C_Iat": (issued_us / SECOND_US).to_string(),
+        "C_Iat": (facts.token_issued_us / SECOND_US).to_string(),
         "ipAddress": facts.origin.ip,
         "userAgent": facts.origin.device.user_agent,
-        "tokenIssuedAt": moment::ticks(issued_us),
+        "tokenIssuedAt": moment::ticks(facts.token_issued_us),
         "atContentP": "",
         "atContentH": "",
     });
