@@ -36,6 +36,7 @@ pub(crate) enum Errand {
     UsePhone,
     ConnectToCompany,
     DeclinePrompt,
+    LockAccount,
     UseDeviceCode,
     SendScan,
     ShareInside,
@@ -258,6 +259,7 @@ impl World {
             Errand::UsePhone => self.use_phone(occasion, at_us),
             Errand::ConnectToCompany => self.connect_to_company(occasion, at_us),
             Errand::DeclinePrompt => self.decline_prompt(occasion, at_us),
+            Errand::LockAccount => self.lock_account(occasion, at_us),
             Errand::UseDeviceCode => self.use_device_code(occasion, at_us),
             Errand::SendScan => self.send_scan(occasion, at_us),
             Errand::ShareInside | Errand::ShareWithAnybody => self.share_file(occasion, at_us),
@@ -328,7 +330,8 @@ impl World {
             further_targets: entry.further_targets,
             user_agent: match entry.initiator {
                 Some(Initiator::Application { .. }) => "",
-                _ => person.origin.device.user_agent,
+                Some(Initiator::Person(other, _)) => other.origin.device.user_agent,
+                None => person.origin.device.user_agent,
             },
             correlation_id: &self.chance.uuid(&["errand correlation", &name]),
         };

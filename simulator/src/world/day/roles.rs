@@ -4,11 +4,12 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 
 use super::errands::{By, Errand, Occasion, Rate, at_work};
-use crate::world::World;
-use crate::world::moment::HOUR_US;
-use crate::world::places::PIM_APP;
+use crate::world::moment::{HOUR_US, SECOND_US};
+use crate::world::places::{ADMIN_PORTAL, PIM_APP};
 use crate::world::records::directory_audit::{Change, Entry, Initiator, Target};
+use crate::world::records::sign_in::Manner;
 use crate::world::users::{DirectoryRole, GLOBAL_ADMINISTRATOR};
+use crate::world::{Seen, World};
 
 /// Every helper takes a role every other day, every administrator daily.
 pub(super) const RATES: &[Rate] = &[
@@ -16,6 +17,8 @@ pub(super) const RATES: &[Rate] = &[
     at_work(Errand::ActivateRole, By::EligibleAdministrators, 10),
 ];
 
+/// From the sign-in to the portal to the activation.
+const TO_ACTIVATION_US: i64 = 50 * SECOND_US;
 /// How long a role is taken for, in hours.
 const ROLE_HOURS: std::ops::RangeInclusive<i64> = 1..=4;
 
@@ -100,10 +103,27 @@ impl World {
             }
         } else if !held.contains(&role.template) {
             held.push(role.template);
-            self.tell_activation(occasion, role, at_us);
+            self.sign_in_to_portal(occasion, at_us);
+            self.tell_activation(occasion, role, at_us + TO_ACTIVATION_US);
             let hours = dice.random_range(ROLE_HOURS);
             self.go_on(occasion, 1, at_us + hours * HOUR_US);
         }
+    }
+
+    fn sign_in_to_portal(&mut self, occasion: Occasion, at_us: i64) {
+        let person = &self.users[occasion.person];
+        let (origin, session_id) = (person.origin.clone(), person.session_id.clone());
+        let seen = Seen {
+            at_us,
+            app: ADMIN_PORTAL,
+            outcome: person.sign_in_outcome(),
+            interactive: true,
+            session_id: &session_id,
+            manner: Manner::Usual,
+            correlation_id: None,
+        };
+        let name = occasion.step_name();
+        self.record_sign_in(occasion.person, &origin, &["errand", &name], &seen);
     }
 
     /// Privileged Identity Management tells what was asked for and done, and the directory what it did for it.

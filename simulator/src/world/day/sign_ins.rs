@@ -9,11 +9,13 @@ use crate::world::records::sign_in::{Manner, Outcome};
 use crate::world::users::habitual_origin;
 use crate::world::{Seen, World};
 
-/// A third look at mail on the way, one in twenty connects to the company, and few decline a prompt or use a code.
+/// A third look at mail on the way, one in twenty connects to the company, and few decline a prompt, mistype the
+/// password until the account is locked, or use a code.
 pub(super) const RATES: &[Rate] = &[
     at_work(Errand::UsePhone, By::Staff, 3_000),
     at_work(Errand::ConnectToCompany, By::Staff, 500),
     at_work(Errand::DeclinePrompt, By::Staff, 8),
+    at_work(Errand::LockAccount, By::Staff, 10),
     at_work(Errand::UseDeviceCode, By::Developers, 12),
 ];
 
@@ -21,6 +23,8 @@ pub(super) const RATES: &[Rate] = &[
 const EGRESS_ADDRESSES: [&str; 2] = ["192.0.2.200", "192.0.2.201"];
 /// How long somebody stays connected.
 const CONNECTED_MINUTES: std::ops::Range<i64> = 60..240;
+/// How often somebody mistypes the password until the account is locked.
+const MISTYPED: std::ops::RangeInclusive<u32> = 5..=9;
 /// From a prompt that was declined to the next one.
 const NEXT_PROMPT_US: i64 = 45 * SECOND_US;
 
@@ -142,6 +146,34 @@ impl World {
         }
         if occasion.step == 0 {
             self.go_on(occasion, 1, at_us + NEXT_PROMPT_US);
+        }
+    }
+
+    /// A person mistypes the password until the account is locked, and gives up for a while.
+    pub(super) fn lock_account(&mut self, occasion: Occasion, at_us: i64) {
+        let mut dice = self.chance.stream(&["mistyped", &occasion.name()]);
+        let last = dice.random_range(MISTYPED);
+        let person = &self.users[occasion.person];
+        let (origin, session_id) = (person.origin.clone(), person.session_id.clone());
+        let seen = Seen {
+            at_us,
+            app: OFFICE_HOME,
+            outcome: if occasion.step == last {
+                Outcome::Locked
+            } else {
+                Outcome::BadPassword
+            },
+            interactive: true,
+            session_id: &session_id,
+            manner: Manner::Usual,
+            correlation_id: None,
+        };
+        let name = occasion.step_name();
+        self.record_sign_in(occasion.person, &origin, &["errand", &name], &seen);
+        if occasion.step < last {
+            let mut dice = self.chance.stream(&["mistyped", &name]);
+            let again_us = dice.random_range(6..25) * SECOND_US;
+            self.go_on(occasion, occasion.step + 1, at_us + again_us);
         }
     }
 

@@ -1,6 +1,7 @@
 //! A company has its errands, at their rates and in the shapes of the stories; a tenant of some dozens has none.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -55,6 +56,15 @@ fn records(world: &mut World, config: &SimulatorConfig) -> BTreeMap<String, (Fee
             (id_of(&record), (feed, record))
         })
         .collect()
+}
+
+/// An ordinary day of [`PEOPLE`], which several tests look at.
+fn large_day() -> &'static BTreeMap<String, (Feed, Value)> {
+    static DAY: OnceLock<BTreeMap<String, (Feed, Value)>> = OnceLock::new();
+    DAY.get_or_init(|| {
+        let config = config(1, PEOPLE, &[]);
+        records(&mut World::new(&config, START_US), &config)
+    })
 }
 
 fn operation(record: &Value) -> &str {
@@ -201,14 +211,20 @@ const SHOWS: &[(Feed, &str, &str, std::ops::RangeInclusive<usize>)] = &[
         "Ios 18.6",
         1_400..=1_530,
     ),
+    (Feed::Signins, "/resultType", "50053", 5..=5),
+    (
+        Feed::Signins,
+        "/properties/appDisplayName",
+        "Azure Portal",
+        12..=15,
+    ),
     (Feed::Signins, "/resultType", "500121", 4..=4),
     (Feed::Signins, "/resultType", "65001", 10..=10),
 ];
 
 #[test]
 fn every_errand_shows_in_a_large_company_as_often_as_is_true_to_life() {
-    let config = config(1, PEOPLE, &[]);
-    let all = records(&mut World::new(&config, START_US), &config);
+    let all = large_day();
     for (feed, path, value, bounds) in SHOWS {
         let count = all
             .values()
@@ -235,8 +251,7 @@ fn every_errand_shows_in_a_large_company_as_often_as_is_true_to_life() {
 
 #[test]
 fn an_application_that_keeps_mail_reads_with_the_token_of_its_sign_in() {
-    let config = config(1, PEOPLE, &[]);
-    let all = records(&mut World::new(&config, START_US), &config);
+    let all = large_day();
     let of = |wanted: Feed| {
         all.values()
             .filter(move |(feed, _)| *feed == wanted)
@@ -251,6 +266,26 @@ fn an_application_that_keeps_mail_reads_with_the_token_of_its_sign_in() {
         assert!(tokens.contains(one["signInActivityId"].as_str().unwrap()));
         assert!(one["tokenIssuedAt"].as_str() < one["timeGenerated"].as_str());
     }
+}
+
+#[test]
+fn who_takes_a_role_holds_it_until_it_expires() {
+    let config = config(1, PEOPLE, &[]);
+    let mut world = World::new(&config, START_US);
+    let held = |world: &World| {
+        world
+            .users
+            .iter()
+            .map(|user| user.roles.len())
+            .sum::<usize>()
+    };
+    let always = held(&world);
+    let mut most = 0;
+    for hour in 1..=8 {
+        world.advance_singly(START_US + hour * HOUR_US);
+        most = most.max(held(&world));
+    }
+    assert!(most > always && held(&world) < most, "{always} {most}");
 }
 
 #[test]
@@ -338,15 +373,14 @@ fn a_company_is_the_same_however_time_passes() {
 
 #[test]
 fn who_flies_is_not_seen_until_there_has_been_time_to() {
-    let config = config(1, PEOPLE, &[]);
-    let mut world = World::new(&config, START_US);
+    let world = World::new(&config(1, PEOPLE, &[]), START_US);
     let flights: Vec<(i64, String)> = planned(&world)
         .into_iter()
         .filter(|(_, one)| one.errand == Errand::Fly)
         .map(|(at_us, one)| (at_us, world.users[one.person].id.clone()))
         .collect();
     assert_eq!(flights.len(), 15);
-    let all = records(&mut world, &config);
+    let all = large_day();
     let mut arrived = 0;
     for (left_us, id) in &flights {
         let sign_ins = all.values().filter(|(feed, record)| {
@@ -374,8 +408,7 @@ fn who_flies_is_not_seen_until_there_has_been_time_to() {
 
 #[test]
 fn a_declined_prompt_is_followed_by_an_accepted_one_from_the_same_place() {
-    let config = config(1, PEOPLE, &[]);
-    let all = records(&mut World::new(&config, START_US), &config);
+    let all = large_day();
     let prompted = |code: &str| -> BTreeSet<(String, String)> {
         all.values()
             .filter(|(feed, record)| *feed == Feed::Signins && record["resultType"] == code)
