@@ -48,6 +48,8 @@ pub struct SimulatorConfig {
     /// Where AMQP is served, address and port; port 0 is any free one.
     pub amqp_address: String,
     /// People in the directory.
+    ///
+    /// From a hundred on they are a company, whose day has consents, journeys, new computers and the like.
     pub users: u32,
     /// Ordinary actions of each person in an hour at work.
     pub ordinary_events_per_hour: u32,
