@@ -4,6 +4,7 @@
 //! the three can exist without the others. [`sqlite::SqliteJournal`] is the journal; the trait is the seam at
 //! which tests make the Nth write fail.
 
+mod admission;
 mod ledger;
 mod rows;
 pub mod sqlite;

@@ -11,6 +11,7 @@ mod actions;
 mod crashes;
 mod faulty;
 mod graph;
+mod house;
 mod kit;
 mod memory;
 mod stage;
