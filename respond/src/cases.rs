@@ -1,5 +1,9 @@
 //! Pure: which case an alert belongs to, and which actions follow from the case (S75, S76, S132, S133).
+//!
+//! An alert is made whole before it is placed ([`crate::accounts`]); what could not be, opens a case of its own,
+//! and the cases are merged once somebody says that they are about one account ([`joins`]).
 
+mod join;
 mod plan;
 
 use std::collections::BTreeSet;
@@ -10,10 +14,12 @@ use schemas::ids;
 use schemas::severity::Severity;
 use schemas::wire;
 
+use crate::accounts;
 use crate::action::ActionKind;
 use crate::playbook::Playbook;
 
-pub use self::plan::{new_record, plan};
+pub use self::join::{CLOSED, Join, joins};
+pub use self::plan::{new_record, next_round, plan, superseded};
 
 /// Most alerts of a case that start another round of an action: an attacker must not make us act for ever.
 pub const ROUNDS_MAX: u32 = 8;
@@ -114,7 +120,7 @@ impl SeenAlert {
             severity: Severity::from_graph(&alert.severity),
             state: alert.state.clone(),
             user: alert.user.trim().to_lowercase(),
-            user_id: alert.user_id.trim().to_ascii_lowercase(),
+            user_id: accounts::told_id(&alert.user_id),
             time_us: times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0),
             accepted_time_us: alert.accepted_time_us,
         }
@@ -152,6 +158,9 @@ pub struct Case {
     pub revision: u64,
     /// For a person.
     pub title: String,
+    /// Id of the older case that goes on in its place, once both were known to be about one account; or none.
+    #[serde(default)]
+    pub merged_into: Option<String>,
 }
 
 impl Case {
@@ -185,21 +194,50 @@ impl Case {
     }
 
     /// Whether an alert is about this case's account, within its window (P56).
+    ///
+    /// A case that was merged takes nothing: the other one does.
     pub fn takes(&self, alert: &SeenAlert, window_us: i64) -> bool {
-        let same_name = !alert.user.is_empty() && alert.user == self.user;
-        let same_id = !alert.user_id.is_empty() && alert.user_id == self.user_id;
-        alert.tenant_id == self.tenant_id
-            && (same_name || same_id)
+        self.merged_into.is_none()
+            && self.is_about(alert)
             && alert.time_us.abs_diff(self.anchor_time_us) <= window_us.unsigned_abs()
     }
 
-    fn add(&mut self, alert: SeenAlert) {
+    /// Whether an alert is about this case's account, at whatever time.
+    ///
+    /// The object id goes before the name, because a name may pass to another account.
+    fn is_about(&self, alert: &SeenAlert) -> bool {
+        let same_name = !alert.user.is_empty() && alert.user == self.user;
+        let same_id = !alert.user_id.is_empty() && alert.user_id == self.user_id;
+        alert.tenant_id == self.tenant_id
+            && !accounts::are_two(&alert.user_id, &self.user_id)
+            && (same_name || same_id)
+    }
+
+    /// Adds what came before `alert` and was not grave enough to open a case, or did not know whose it was.
+    fn add_waiting(&mut self, alert: &SeenAlert, waiting: &[SeenAlert], policy: &Policy) {
+        self.learn(&alert.user, &alert.user_id);
+        for earlier in waiting
+            .iter()
+            .filter(|earlier| earlier.alert_id != alert.alert_id)
+        {
+            if self.takes(earlier, policy.window_us) {
+                self.add(earlier.clone());
+            }
+        }
+    }
+
+    /// Keeps the half of the account that was not known.
+    fn learn(&mut self, user: &str, user_id: &str) {
         if self.user.is_empty() {
-            self.user.clone_from(&alert.user);
+            user.clone_into(&mut self.user);
         }
         if self.user_id.is_empty() {
-            self.user_id.clone_from(&alert.user_id);
+            user_id.clone_into(&mut self.user_id);
         }
+    }
+
+    fn add(&mut self, alert: SeenAlert) {
+        self.learn(&alert.user, &alert.user_id);
         self.severity = self.severity.max(alert.severity);
         match self
             .alerts
@@ -276,6 +314,7 @@ pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> 
     });
     if let Some(case) = case {
         let mut case = case.clone();
+        case.add_waiting(alert, &known.waiting, policy);
         case.add(alert.clone());
         case.revision += 1;
         case.changed_time_us = now_us;
@@ -284,7 +323,7 @@ pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> 
     if alert.severity < policy.case_severity_min || alert.state == "withdrawn" {
         return Change::Wait;
     }
-    Change::Case(Box::new(open(alert, &known.waiting, policy, now_us)))
+    Change::Case(Box::new(open(alert, known, policy, now_us)))
 }
 
 /// An alert says something new if its state or its severity differs.
@@ -292,9 +331,14 @@ fn says_the_same(seen: &SeenAlert, alert: &SeenAlert) -> bool {
     seen.state == alert.state && seen.severity == alert.severity
 }
 
-fn open(alert: &SeenAlert, waiting: &[SeenAlert], policy: &Policy, now_us: i64) -> Case {
+fn open(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Case {
+    let mut case_id = case_id(alert, policy.window_us);
+    if known.cases.iter().any(|case| case.case_id == case_id) {
+        // The name was another account's within the window, or that case was merged: neither is written over.
+        case_id = ids::hex(&[b"case", case_id.as_bytes(), alert.alert_id.as_bytes()]);
+    }
     let mut case = Case {
-        case_id: case_id(alert, policy.window_us),
+        case_id,
         tenant_id: alert.tenant_id.clone(),
         user: alert.user.clone(),
         user_id: alert.user_id.clone(),
@@ -315,16 +359,9 @@ fn open(alert: &SeenAlert, waiting: &[SeenAlert], policy: &Policy, now_us: i64) 
             };
             format!("{}: {account}", alert.title)
         },
+        merged_into: None,
     };
-    // What came before and was not grave enough to open a case belongs to it now.
-    for earlier in waiting
-        .iter()
-        .filter(|earlier| earlier.alert_id != alert.alert_id)
-    {
-        if case.takes(earlier, policy.window_us) {
-            case.add(earlier.clone());
-        }
-    }
+    case.add_waiting(alert, &known.waiting, policy);
     case.add(alert.clone());
     case
 }

@@ -22,7 +22,7 @@ use crate::directory::{
 const PAGES_MAX: usize = 100;
 
 /// Longest name that is looked up, in bytes; Entra allows 113 characters.
-const NAME_BYTES_MAX: usize = 1_024;
+pub(crate) const NAME_BYTES_MAX: usize = 1_024;
 
 const USER_FIELDS: &str = "id,userPrincipalName,accountEnabled,userType,onPremisesSyncEnabled,\
                            signInSessionsValidFromDateTime";

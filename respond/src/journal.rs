@@ -6,14 +6,17 @@
 
 mod admission;
 mod ledger;
+mod pairs;
 mod rows;
 pub mod sqlite;
+mod tables;
 
 use serde_json::Value;
 
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
+use crate::accounts::{Half, Pair};
 use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
 use crate::preflight::Intent;
@@ -103,6 +106,8 @@ pub struct Admitted {
     pub case_id: Option<String>,
     /// Ids of the actions that were planned.
     pub planned: Vec<String>,
+    /// Ids of the cases that were merged into another one, because the alert says that they are about one account.
+    pub merged: Vec<String>,
 }
 
 /// A change of an action's state.
@@ -158,6 +163,8 @@ pub struct Outgoing {
 pub trait Journal: Send + Sync {
     /// Keeps alerts with the cases and the plans that follow from them, each once, all in one transaction.
     ///
+    /// What the alerts say about accounts is learnt first, and gives those alerts their other half that lack it.
+    ///
     /// # Errors
     /// [`JournalError`]; nothing is kept then.
     fn admit(
@@ -166,6 +173,18 @@ pub trait Journal: Send + Sync {
         intake: &Intake,
         now_us: i64,
     ) -> Result<Vec<Admitted>, JournalError>;
+
+    /// What the alerts know of accounts whose other half neither they nor the journal knows.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError>;
+
+    /// Keeps which object ids and names belong together.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError>;
 
     /// Changes the state of an action, with its audit entry.
     ///
@@ -236,7 +255,7 @@ pub trait Journal: Send + Sync {
     /// [`JournalError`] if it cannot be read.
     fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError>;
 
-    /// Actions of a case, or of all of them, in the order in which they were planned.
+    /// Actions of a case with those of the cases merged into it, or all actions, in the order of their planning.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.

@@ -12,6 +12,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`accounts`] | pure: object ids and names that belong together |
 //! | [`cases`] | pure: which case an alert belongs to, which actions follow |
 //! | [`playbook`] | readable files: when which actions are planned |
 //! | [`action`] | the closed set of actions; one file each in `actions/` |
@@ -23,6 +24,7 @@
 //! | [`journal`] | what is durable |
 //! | [`stage`] | the loop |
 
+pub mod accounts;
 pub mod action;
 mod actions;
 pub mod audit;

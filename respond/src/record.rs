@@ -122,6 +122,9 @@ pub struct ActionRecord {
     pub round: u32,
     /// `playbook:NAME` or a person.
     pub requested_by: String,
+    /// Id of the action that stands for this one since their cases were merged; this one was refused for it.
+    #[serde(default)]
+    pub superseded_by: Option<String>,
     /// Who approved it.
     pub approval: Option<Approval>,
     /// True if it was planned in dry-run: it is never sent, also when dry-run is turned off later.
@@ -158,6 +161,11 @@ pub fn action_id(case_id: &str, kind: ActionKind, target: &str, round: u32) -> S
 }
 
 impl ActionRecord {
+    /// Whether it waits for a person or has something left to do; what a dry-run planned waits for ever.
+    pub fn is_to_end(&self) -> bool {
+        self.state.is_runnable() || (self.state == State::Planned && !self.dry_run)
+    }
+
     /// The account as Microsoft knows it: the object id once it is known.
     pub fn account(&self) -> &str {
         self.receipt

@@ -1,6 +1,7 @@
 //! Pure: what a person's request for an action means where the same action is known already (S158, P72).
 
 use crate::action::{Action, ActionKind};
+use crate::cases;
 use crate::record::{ActionRecord, State};
 
 /// How long an action that took effect answers a request for the same, in microseconds: a double click is one.
@@ -31,17 +32,17 @@ const fn inverse(kind: ActionKind) -> Option<ActionKind> {
     }
 }
 
-/// Decides what a request for `action` means among the `known` actions of the case.
+/// Decides what a request for `action` means among the `known` actions of the case and of those merged into it.
 pub fn meaning(known: &[ActionRecord], action: &Action, now_us: i64) -> Meaning {
     let of_kind = || {
         known
             .iter()
             .filter(|record| record.action.kind() == action.kind())
     };
-    let round = of_kind().map(|record| record.round + 1).max().unwrap_or(0);
+    let round = cases::next_round(of_kind());
     let Some(latest) = of_kind()
-        .filter(|record| record.action == *action)
-        .max_by_key(|record| record.round)
+        .filter(|record| record.action == *action && record.superseded_by.is_none())
+        .max_by_key(|record| (record.is_to_end(), record.round, record.changed_time_us))
     else {
         return Meaning::New { round };
     };
@@ -88,6 +89,7 @@ mod tests {
             position: 0,
             round: 0,
             requested_by: "kim".to_owned(),
+            superseded_by: None,
             approval: None,
             dry_run: false,
             state,
@@ -151,5 +153,27 @@ mod tests {
         let mut dry = known(BLOCK, State::Planned, 0);
         dry.dry_run = true;
         assert_eq!(meaning(&[dry], &BLOCK, 1), again);
+    }
+
+    #[test]
+    fn of_merged_cases_what_is_on_its_way_answers_for_what_stood_aside() {
+        let mut aside = known(BLOCK, State::Refused, 9);
+        aside.superseded_by = Some("block_sign_in-approved".to_owned());
+        let on_its_way = known(BLOCK, State::Approved, 1);
+        for order in [
+            [aside.clone(), on_its_way.clone()],
+            [on_its_way.clone(), aside.clone()],
+        ] {
+            let expected = Meaning::Known {
+                action_id: on_its_way.action_id.clone(),
+            };
+            assert_eq!(meaning(&order, &BLOCK, 10), expected);
+        }
+        let mut failed = known(BLOCK, State::Failed, 5);
+        failed.round = 1;
+        let expected = Meaning::Known {
+            action_id: on_its_way.action_id.clone(),
+        };
+        assert_eq!(meaning(&[failed, on_its_way], &BLOCK, 10), expected);
     }
 }

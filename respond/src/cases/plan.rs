@@ -1,4 +1,4 @@
-//! Pure: which actions follow from a case.
+//! Pure: which actions follow from a case, and which of two cases' actions stand for each other.
 
 use super::{Case, Policy, ROUNDS_MAX, SeenAlert};
 use crate::playbook::{Playbook, Step};
@@ -6,7 +6,7 @@ use crate::record::{ActionRecord, Approval, State, action_id};
 
 /// The actions that the playbooks want for a case and that are not known yet.
 ///
-/// `trigger` is the alert that changed the case; `known` are the case's actions.
+/// `trigger` is the alert that changed the case; `known` are the actions of the case and of those merged into it.
 pub fn plan(
     case: &Case,
     trigger: &SeenAlert,
@@ -34,11 +34,11 @@ pub fn plan(
             if planned.iter().any(|record| record.action.kind() == kind) {
                 continue;
             }
-            let latest = known
+            let of_kind: Vec<&ActionRecord> = known
                 .iter()
                 .filter(|record| record.action.kind() == kind)
-                .max_by_key(|record| record.round);
-            let Some(round) = round(latest, step, trigger) else {
+                .collect();
+            let Some(round) = round(&of_kind, step, trigger) else {
                 continue;
             };
             let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
@@ -55,13 +55,30 @@ pub fn plan(
 }
 
 /// The round of the next run, or none if the action is not to run again.
-fn round(latest: Option<&ActionRecord>, step: &Step, trigger: &SeenAlert) -> Option<u32> {
-    let Some(latest) = latest else { return Some(0) };
+///
+/// Of merged cases, two actions can have one round: the one that is still to end counts, then the newer look.
+fn round(of_kind: &[&ActionRecord], step: &Step, trigger: &SeenAlert) -> Option<u32> {
+    let latest = of_kind
+        .iter()
+        .filter(|record| record.superseded_by.is_none())
+        .max_by_key(|record| (record.is_to_end(), record.round, record.intended_time_us));
+    let Some(latest) = latest else {
+        return Some(next_round(of_kind.iter().copied()));
+    };
+    let looked_us = of_kind
+        .iter()
+        .filter_map(|record| record.intended_time_us)
+        .max();
     let ran_before = latest.state.is_final()
-        && latest
-            .intended_time_us
-            .is_some_and(|intended_us| trigger.accepted_time_us > intended_us);
-    (step.again && ran_before && latest.round + 1 < ROUNDS_MAX).then_some(latest.round + 1)
+        && latest.intended_time_us.is_some()
+        && looked_us.is_some_and(|looked_us| trigger.accepted_time_us > looked_us);
+    let next = next_round(of_kind.iter().copied());
+    (step.again && ran_before && next < ROUNDS_MAX).then_some(next)
+}
+
+/// The round after all of these, so that no two actions of a case have one id.
+pub fn next_round<'a>(of_kind: impl Iterator<Item = &'a ActionRecord>) -> u32 {
+    of_kind.map(|record| record.round + 1).max().unwrap_or(0)
 }
 
 fn record(
@@ -105,6 +122,7 @@ pub fn new_record(
         position,
         round,
         requested_by,
+        superseded_by: None,
         approval: None,
         dry_run: false,
         state: State::Planned,
@@ -116,5 +134,215 @@ pub fn new_record(
         intended_time_us: None,
         changed_time_us: now_us,
         detail,
+    }
+}
+
+/// Actions that have not begun and for which another case's action stands, once the cases are one.
+///
+/// `known` are the actions of case `into` and of those merged into it, in the order of their planning. Gives each
+/// such action with the id of the one that stands for it: the same action that began after this one was planned,
+/// or that is nearer to its beginning. What ended without effect stands for nothing.
+pub fn superseded(known: &[ActionRecord], into: &str) -> Vec<(ActionRecord, String)> {
+    let mut left: Vec<&ActionRecord> = known
+        .iter()
+        .filter(|record| record.superseded_by.is_none())
+        .collect();
+    let mut found = Vec::new();
+    for record in known.iter().filter(|record| nearness(record).is_some()) {
+        let stands = left
+            .iter()
+            .find(|other| stands_for(other, record, into))
+            .map(|other| other.action_id.clone());
+        if let Some(action_id) = stands {
+            // What stands aside itself can stand for nothing.
+            left.retain(|other| other.action_id != record.action_id);
+            found.push((record.clone(), action_id));
+        }
+    }
+    found
+}
+
+fn stands_for(other: &ActionRecord, record: &ActionRecord, into: &str) -> bool {
+    if other.case_id == record.case_id || other.action != record.action {
+        return false;
+    }
+    match (nearness(other), nearness(record)) {
+        (Some(theirs), Some(own)) => {
+            // Of equals, the one of the case that goes on; then the one planned first.
+            let order = |record: &ActionRecord| (record.case_id != into, record.planned_time_us);
+            theirs > own
+                || (theirs == own
+                    && (order(other), &other.action_id) < (order(record), &record.action_id))
+        }
+        (None, Some(_)) => {
+            matches!(
+                other.state,
+                State::Intended | State::Applied | State::Effective
+            ) && other.intended_time_us >= Some(record.planned_time_us)
+        }
+        (_, None) => false,
+    }
+}
+
+/// How near an action is to its beginning; none once it has begun or ended.
+fn nearness(record: &ActionRecord) -> Option<u8> {
+    match (record.state, &record.approval) {
+        (State::Approved, Some(Approval::Person(_))) => Some(3),
+        (State::Approved, _) => Some(2),
+        (State::Planned, _) => Some(u8::from(!record.dry_run)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, round, superseded};
+    use crate::action::{Action, BlockSignIn, DisableInboxRules};
+    use crate::cases::{SeenAlert, new_record};
+    use crate::playbook::{self, Step};
+    use crate::record::{ActionRecord, Approval};
+    use schemas::wire;
+
+    const BLOCK: Action = Action::BlockSignIn(BlockSignIn {});
+
+    /// An action of case `case_id`, planned at 10 and, if it began, intended at `intended_time_us`.
+    fn record(case_id: &str, action: Action, state: State, intended: i64) -> ActionRecord {
+        let case = crate::cases::Case {
+            case_id: case_id.to_owned(),
+            tenant_id: "t".to_owned(),
+            user: "a@b".to_owned(),
+            user_id: String::new(),
+            severity: schemas::severity::Severity::High,
+            status: "new".to_owned(),
+            alerts: Vec::new(),
+            anchor_time_us: 0,
+            opened_time_us: 0,
+            changed_time_us: 0,
+            revision: 1,
+            title: String::new(),
+            merged_into: None,
+        };
+        let mut record = new_record(&case, action, 0, 0, "playbook:p".to_owned(), 10);
+        record.state = state;
+        record.approval = (state != State::Planned).then_some(Approval::Policy);
+        record.intended_time_us = (intended > 0).then_some(intended);
+        record
+    }
+
+    /// States and approvals of a block in case "into" and of one in case "from": which of them stand aside.
+    fn aside(into: ActionRecord, from: ActionRecord) -> Vec<String> {
+        let mut aside = Vec::new();
+        for known in [[into.clone(), from.clone()], [from, into]] {
+            let found = superseded(&known, "into");
+            aside = found
+                .iter()
+                .map(|(record, _)| record.case_id.clone())
+                .collect();
+            for (record, by) in found {
+                assert_ne!(record.action_id, by);
+            }
+        }
+        aside
+    }
+
+    fn block(case_id: &str, state: State, intended: i64) -> ActionRecord {
+        record(case_id, BLOCK, state, intended)
+    }
+
+    #[test]
+    fn of_two_that_have_not_begun_the_nearer_one_stays() {
+        let (planned, approved) = (State::Planned, State::Approved);
+        assert_eq!(
+            aside(block("into", planned, 0), block("from", planned, 0)),
+            ["from"]
+        );
+        assert_eq!(
+            aside(block("into", approved, 0), block("from", planned, 0)),
+            ["from"]
+        );
+        assert_eq!(
+            aside(block("into", planned, 0), block("from", approved, 0)),
+            ["into"]
+        );
+        // What a person wants goes before what the configuration allows, and both before a dry-run.
+        let mut wanted = block("from", approved, 0);
+        wanted.approval = Some(Approval::Person("kim".to_owned()));
+        assert_eq!(aside(block("into", approved, 0), wanted), ["into"]);
+        let mut dry = block("into", planned, 0);
+        dry.dry_run = true;
+        assert_eq!(aside(dry, block("from", planned, 0)), ["into"]);
+    }
+
+    #[test]
+    fn what_began_goes_on_and_stands_for_what_was_planned_before() {
+        for state in [State::Intended, State::Applied, State::Effective] {
+            assert_eq!(
+                aside(block("into", State::Approved, 0), block("from", state, 11)),
+                ["into"]
+            );
+            assert_eq!(
+                aside(block("into", state, 11), block("from", state, 12)),
+                [""; 0]
+            );
+            // What was planned later may be wanted for what happened since.
+            assert_eq!(
+                aside(block("into", State::Approved, 0), block("from", state, 9)),
+                [""; 0]
+            );
+        }
+        for state in [
+            State::Refused,
+            State::NotEffective,
+            State::Failed,
+            State::Unknown,
+        ] {
+            assert_eq!(
+                aside(block("into", State::Planned, 0), block("from", state, 11)),
+                [""; 0]
+            );
+        }
+        let rules = Action::DisableInboxRules(DisableInboxRules::default());
+        let other = record("from", rules, State::Planned, 0);
+        assert_eq!(aside(block("into", State::Planned, 0), other), [""; 0]);
+    }
+
+    fn rounds(known: &[ActionRecord], accepted_time_us: i64) -> Option<u32> {
+        let trigger = SeenAlert::of(&wire::Alert {
+            accepted_time_us,
+            ..wire::Alert::default()
+        });
+        let playbooks = playbook::load(&[]).unwrap();
+        let again: Vec<&Step> = playbooks[0]
+            .steps
+            .iter()
+            .filter(|step| step.again)
+            .collect();
+        let known: Vec<&ActionRecord> = known.iter().collect();
+        round(&known, again[0], &trigger)
+    }
+
+    #[test]
+    fn the_actions_of_merged_cases_are_one_row_of_rounds() {
+        let rules = |case_id: &str, state, intended| {
+            let action = Action::DisableInboxRules(DisableInboxRules::default());
+            record(case_id, action, state, intended)
+        };
+        let (early, late) = (
+            rules("into", State::Effective, 20),
+            rules("from", State::Effective, 30),
+        );
+        for known in [[early.clone(), late.clone()], [late.clone(), early.clone()]] {
+            // The later look has seen what the earlier one could not.
+            assert_eq!(rounds(&known, 25), None);
+            assert_eq!(rounds(&known, 31), Some(1));
+        }
+        // One that is still to look will see it.
+        let waiting = rules("from", State::Approved, 0);
+        assert_eq!(rounds(&[waiting, early.clone()], 31), None);
+        // One that stood aside looks no more, and its round is not given again.
+        let mut aside = rules("into", State::Refused, 0);
+        (aside.superseded_by, aside.round) = (Some("other".to_owned()), 1);
+        assert_eq!(rounds(&[early, aside.clone()], 31), Some(2));
+        assert_eq!(rounds(&[aside], 31), Some(2));
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use schemas::severity::Severity;
 use schemas::wire;
 
-use super::{Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, place, plan};
+use super::{
+    CLOSED, Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, joins, place, plan,
+};
 use crate::action::ActionKind;
 use crate::playbook;
 use crate::record::{ActionRecord, Approval, State};
@@ -321,4 +323,119 @@ fn alerts_that_know_only_a_name_or_only_an_id_share_a_case_once_one_knows_both()
         labels,
         ["MS-SEC-GRAPH-00001", "SAAS-M365-00001", "SAAS-M365-00001"]
     );
+}
+
+const ADA: &str = "1f00aaaa-0000-4000-8000-00000000000a";
+const BO: &str = "1f00aaaa-0000-4000-8000-00000000000b";
+
+/// An alert of this hour that says so much about its account.
+fn about(id: &str, user: &str, user_id: &str, hour: i64) -> SeenAlert {
+    SeenAlert {
+        user: user.to_owned(),
+        user_id: user_id.to_owned(),
+        ..alert(id, Severity::High, T0 + hour * HOUR)
+    }
+}
+
+fn case_about(id: &str, user: &str, user_id: &str, hour: i64) -> Case {
+    let alert = about(id, user, user_id, hour);
+    let now_us = alert.time_us;
+    case_of(place(&alert, &Known::default(), &policy(), now_us))
+}
+
+#[test]
+fn the_older_of_two_cases_goes_on_and_the_other_names_it() {
+    let (older, newer) = (case_about("g1", "", ADA, 0), case_about("a1", "x", "", 1));
+    let both = about("a2", "x", ADA, 2);
+    for cases in [
+        [older.clone(), newer.clone()],
+        [newer.clone(), older.clone()],
+    ] {
+        let joins = joins(&both, &cases, policy().window_us, T0 + 2 * HOUR);
+        assert_eq!(joins.len(), 1);
+        let (into, from) = (&joins[0].into, &joins[0].from);
+        assert_eq!(
+            (into.case_id.as_str(), into.alerts.len()),
+            (older.case_id.as_str(), 2)
+        );
+        assert_eq!((into.user.as_str(), into.user_id.as_str()), ("x", ADA));
+        assert_eq!((into.revision, from.len()), (2, 1));
+        // What was merged keeps its alerts, says where to look, and takes nothing more.
+        assert_eq!(
+            (from[0].alerts.clone(), from[0].revision),
+            (newer.alerts.clone(), 2)
+        );
+        assert_eq!(from[0].merged_into.as_ref(), Some(&older.case_id));
+        assert_eq!(from[0].status, CLOSED);
+        assert!(from[0].title.contains(&older.case_id));
+        assert!(!from[0].takes(&both, policy().window_us));
+        // Once is enough.
+        let merged = [into.clone(), from[0].clone()];
+        assert_eq!(super::joins(&both, &merged, policy().window_us, T0), []);
+    }
+}
+
+#[test]
+fn cases_that_are_apart_for_a_reason_are_not_merged() {
+    let both = about("a9", "x", ADA, 2);
+    let older = case_about("g1", "", ADA, 0);
+    for other in [
+        // Beyond the window of the older one.
+        case_about("a1", "x", "", 25),
+        // The name belongs to another object id there.
+        case_about("a1", "x", BO, 1),
+        case_about("a1", "y", "", 1),
+    ] {
+        assert_eq!(
+            joins(&both, &[older.clone(), other], policy().window_us, T0),
+            []
+        );
+    }
+    let whole = [case_about("a1", "x", ADA, 0), case_about("a2", "x", ADA, 1)];
+    assert_eq!(joins(&both, &whole, policy().window_us, T0), []);
+    // Half an account says nothing about another one.
+    let cases = [older, case_about("a1", "x", "", 1)];
+    for half in [about("a9", "x", "", 2), about("a9", "", ADA, 2)] {
+        assert_eq!(joins(&half, &cases, policy().window_us, T0), []);
+    }
+}
+
+#[test]
+fn a_name_that_passed_to_another_account_leads_to_a_case_of_its_own() {
+    let first = case_about("a1", "x", ADA, 0);
+    let second = case_of(place(
+        &about("a2", "x", BO, 1),
+        &knowing(&first),
+        &policy(),
+        T0,
+    ));
+    // By the name alone they would have one id, and the second would be written over the first.
+    assert_ne!(first.case_id, second.case_id);
+    assert_eq!((second.entity(), second.alerts.len()), (BO, 1));
+    // A renamed account is the same one.
+    let renamed = about("a3", "y", ADA, 2);
+    let case = case_of(place(&renamed, &knowing(&first), &policy(), T0));
+    assert_eq!(case.case_id, first.case_id);
+    // An alert about nobody is about nobody, not about everybody who does not exist.
+    let nobody = wire::Alert {
+        user_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        ..wire::Alert::default()
+    };
+    assert_eq!(SeenAlert::of(&nobody).user_id, "");
+}
+
+#[test]
+fn what_waited_under_one_half_joins_once_both_are_known() {
+    let known = Known {
+        cases: vec![case_about("a1", "x", "", 0)],
+        waiting: vec![about("w1", "", ADA, 1), about("w2", "", BO, 1)],
+        ..Known::default()
+    };
+    let case = case_of(place(&about("a2", "x", ADA, 2), &known, &policy(), T0));
+    let ids: Vec<&str> = case
+        .alerts
+        .iter()
+        .map(|one| one.alert_id.as_str())
+        .collect();
+    assert_eq!(ids, ["a1", "w1", "a2"]);
 }

@@ -1,16 +1,41 @@
-//! From alerts to cases and plans, in one transaction.
+//! From alerts to cases and plans, in one transaction: accounts made whole, cases of one account merged.
 
 use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::json;
 
-use super::{Admitted, JournalError, rows};
-use crate::cases::{self, Case, Change, Intake, Known, SeenAlert};
-use crate::record::ActionRecord;
+use super::{Admitted, JournalError, pairs, rows};
+use crate::accounts::Pair;
+use crate::cases::{self, Case, Change, Intake, Join, Known, SeenAlert};
+use crate::record::{ActionRecord, State};
 
 /// Most earlier alerts that a new case takes in.
 const WAITING_MAX: usize = 1_000;
 
 /// Most cases of one account that are looked at for an alert.
 const CASES_MAX: usize = 100;
+
+/// Keeps alerts with the cases and the plans that follow from them.
+///
+/// What any of them tells about accounts is learnt before the first is placed.
+pub(super) fn admit(
+    transaction: &Transaction<'_>,
+    alerts: &[SeenAlert],
+    intake: &Intake,
+    now_us: i64,
+) -> Result<Vec<Admitted>, JournalError> {
+    let told: Vec<Pair> = alerts
+        .iter()
+        .filter_map(|alert| Pair::of(alert, now_us))
+        .collect();
+    pairs::learn(transaction, &told)?;
+    alerts
+        .iter()
+        .map(|alert| {
+            let alert = pairs::complete(transaction, alert)?;
+            admit_one(transaction, &alert, intake, now_us)
+        })
+        .collect()
+}
 
 /// What is known about an alert and its account.
 fn known(transaction: &Transaction<'_>, alert: &SeenAlert) -> Result<Known, JournalError> {
@@ -60,58 +85,103 @@ fn known(transaction: &Transaction<'_>, alert: &SeenAlert) -> Result<Known, Jour
     })
 }
 
-pub(super) fn admit(
+fn admit_one(
     transaction: &Transaction<'_>,
     alert: &SeenAlert,
     intake: &Intake,
     now_us: i64,
 ) -> Result<Admitted, JournalError> {
-    let known = known(transaction, alert)?;
-    match cases::place(alert, &known, &intake.policy(&alert.tenant_id), now_us) {
-        Change::Nothing => {
-            let case_id = known.alert.and_then(|(_, case_id)| case_id);
-            Ok(Admitted {
-                is_new: false,
-                case_id,
-                planned: Vec::new(),
-            })
-        }
-        Change::Wait => {
-            rows::put_alert(transaction, alert, None)?;
-            Ok(Admitted {
-                is_new: true,
-                case_id: None,
-                planned: Vec::new(),
-            })
-        }
-        Change::Case(case) => admit_to_case(transaction, alert, &case, intake, now_us),
+    let policy = intake.policy(&alert.tenant_id);
+    let mut known = known(transaction, alert)?;
+    let mut admitted = Admitted {
+        is_new: true,
+        case_id: None,
+        planned: Vec::new(),
+        merged: Vec::new(),
+    };
+    let joins = cases::joins(alert, &known.cases, policy.window_us, now_us);
+    for join in &joins {
+        let planned = merge(transaction, join, intake, now_us)?;
+        admitted.planned.extend(planned);
+        let merged = join.from.iter().map(|case| case.case_id.clone());
+        admitted.merged.extend(merged);
     }
+    if !joins.is_empty() {
+        known = self::known(transaction, alert)?;
+    }
+    match cases::place(alert, &known, &policy, now_us) {
+        Change::Nothing => {
+            admitted.is_new = false;
+            admitted.case_id = known.alert.and_then(|(_, case_id)| case_id);
+        }
+        Change::Wait => rows::put_alert(transaction, alert, None)?,
+        Change::Case(case) => {
+            keep(transaction, &case)?;
+            let planned = plan(transaction, &case, alert, intake, now_us)?;
+            admitted.planned.extend(planned);
+            admitted.case_id = Some(case.case_id);
+        }
+    }
+    Ok(admitted)
 }
 
-fn admit_to_case(
-    transaction: &Transaction<'_>,
-    alert: &SeenAlert,
-    case: &Case,
-    intake: &Intake,
-    now_us: i64,
-) -> Result<Admitted, JournalError> {
+/// Keeps a case, and whose its alerts are.
+fn keep(transaction: &Transaction<'_>, case: &Case) -> Result<(), JournalError> {
     rows::put_case(transaction, case)?;
     for member in &case.alerts {
         rows::put_alert(transaction, member, Some(&case.case_id))?;
     }
-    let known = rows::actions_of(transaction, &case.case_id)?;
-    let policy = intake.policy(&alert.tenant_id);
+    Ok(())
+}
+
+/// Adds what follows from a case and was not planned by it or by one that was merged into it.
+fn plan(
+    transaction: &Transaction<'_>,
+    case: &Case,
+    trigger: &SeenAlert,
+    intake: &Intake,
+    now_us: i64,
+) -> Result<Vec<String>, JournalError> {
+    let known = rows::actions_of(transaction, &case.case_id, usize::MAX)?;
+    let policy = intake.policy(&case.tenant_id);
     let mut planned = Vec::new();
-    for record in cases::plan(case, alert, &known, &intake.playbooks, &policy, now_us) {
+    for record in cases::plan(case, trigger, &known, &intake.playbooks, &policy, now_us) {
         if rows::add_action(transaction, &record)? {
             planned.push(record.action_id);
         }
     }
-    Ok(Admitted {
-        is_new: true,
-        case_id: Some(case.case_id.clone()),
-        planned,
-    })
+    Ok(planned)
+}
+
+/// Makes cases one: what both planned and neither began is left to one action, and what began goes on.
+fn merge(
+    transaction: &Transaction<'_>,
+    join: &Join,
+    intake: &Intake,
+    now_us: i64,
+) -> Result<Vec<String>, JournalError> {
+    for case in &join.from {
+        rows::put_case(transaction, case)?;
+    }
+    keep(transaction, &join.into)?;
+    let case_id = &join.into.case_id;
+    let known = rows::actions_of(transaction, case_id, usize::MAX)?;
+    for (mut record, by) in cases::superseded(&known, case_id) {
+        record.state = State::Refused;
+        record.changed_time_us = now_us;
+        record.detail = json!({
+            "why": "the cases are about one account, and the other one's action stands for it",
+            "superseded_by": by,
+            "merged_into": case_id,
+        });
+        record.superseded_by = Some(by);
+        rows::update_action(transaction, &record)?;
+        rows::append_audit(transaction, &record)?;
+    }
+    match &join.trigger {
+        Some(trigger) => plan(transaction, &join.into, trigger, intake, now_us),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// A case in which something is being done is no longer new.
@@ -119,7 +189,7 @@ pub(super) fn note_progress(
     transaction: &Transaction<'_>,
     record: &ActionRecord,
 ) -> Result<(), JournalError> {
-    let Some(mut case) = rows::case(transaction, &record.case_id)? else {
+    let Some(mut case) = rows::living_case(transaction, &record.case_id)? else {
         return Ok(());
     };
     if case.status != "new" {

@@ -1,4 +1,4 @@
-//! Tables of the journal, and what a row says.
+//! What a row of the journal says.
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
@@ -11,37 +11,6 @@ use super::JournalError;
 use crate::audit::{self, Anchor};
 use crate::cases::{Case, SeenAlert};
 use crate::record::{ActionRecord, State};
-
-/// Version of the tables below.
-pub(super) const VERSION: i64 = 1;
-
-/// Columns that are searched stand beside a JSON body that holds the whole.
-pub(super) const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS alerts (
-  tenant_id TEXT NOT NULL, alert_id TEXT NOT NULL, case_id TEXT, user TEXT NOT NULL, user_id TEXT NOT NULL,
-  time_us INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant_id, alert_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS alerts_by_user ON alerts (tenant_id, user, time_us);
-CREATE INDEX IF NOT EXISTS alerts_by_user_id ON alerts (tenant_id, user_id, time_us);
-CREATE TABLE IF NOT EXISTS cases (
-  case_id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, user TEXT NOT NULL, user_id TEXT NOT NULL,
-  anchor_time_us INTEGER NOT NULL, changed_time_us INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS cases_by_user ON cases (tenant_id, user, anchor_time_us);
-CREATE INDEX IF NOT EXISTS cases_by_user_id ON cases (tenant_id, user_id, anchor_time_us);
-CREATE INDEX IF NOT EXISTS cases_by_change ON cases (changed_time_us);
-CREATE TABLE IF NOT EXISTS actions (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, action_id TEXT NOT NULL UNIQUE, case_id TEXT NOT NULL,
-  tenant_id TEXT NOT NULL, state TEXT NOT NULL, intended_time_us INTEGER, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS actions_by_state ON actions (tenant_id, state);
-CREATE INDEX IF NOT EXISTS actions_by_case ON actions (case_id);
-CREATE INDEX IF NOT EXISTS actions_by_intent ON actions (tenant_id, intended_time_us);
-CREATE TABLE IF NOT EXISTS audit (
-  sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, previous_hash TEXT NOT NULL, hash TEXT NOT NULL,
-  tenant_id TEXT NOT NULL, action_id TEXT NOT NULL, case_id TEXT NOT NULL, action TEXT NOT NULL,
-  target TEXT NOT NULL, state TEXT NOT NULL, requested_by TEXT NOT NULL, dry_run INTEGER NOT NULL,
-  detail TEXT NOT NULL, time_us INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS outgoing (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL);
-";
 
 const AUDIT_COLUMNS: &str = "sequence, id, previous_hash, hash, tenant_id, action_id, case_id, action, target, \
                              state, requested_by, dry_run, detail, time_us";
@@ -103,9 +72,10 @@ pub(super) fn put_alert(
 pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
-            "INSERT INTO cases (case_id, tenant_id, user, user_id, anchor_time_us, changed_time_us, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (case_id) DO UPDATE SET user = excluded.user, \
-             user_id = excluded.user_id, changed_time_us = excluded.changed_time_us, body = excluded.body",
+            "INSERT INTO cases (case_id, tenant_id, user, user_id, anchor_time_us, changed_time_us, merged_into, body) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (case_id) DO UPDATE SET user = excluded.user, \
+             user_id = excluded.user_id, changed_time_us = excluded.changed_time_us, \
+             merged_into = excluded.merged_into, body = excluded.body",
         )?
         .execute(params![
             case.case_id,
@@ -114,6 +84,7 @@ pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(),
             case.user_id,
             case.anchor_time_us,
             case.changed_time_us,
+            case.merged_into,
             write(case, "a case")?
         ])?;
     announce(transaction, Topic::Cases, &case.case_id, &case.to_wire())
@@ -129,6 +100,19 @@ pub(super) fn case(connection: &Connection, case_id: &str) -> Result<Option<Case
     Ok(cases.into_iter().next())
 }
 
+/// A case, or the one that goes on in its place.
+pub(super) fn living_case(
+    connection: &Connection,
+    case_id: &str,
+) -> Result<Option<Case>, JournalError> {
+    let mut found = case(connection, case_id)?;
+    // Ends: a merged case is never merged into again.
+    while let Some(into) = found.as_ref().and_then(|case| case.merged_into.clone()) {
+        found = case(connection, &into)?;
+    }
+    Ok(found)
+}
+
 pub(super) fn action(
     connection: &Connection,
     action_id: &str,
@@ -139,12 +123,17 @@ pub(super) fn action(
         .next())
 }
 
+/// Actions of a case and of those that were merged into it, in the order in which they were planned.
 pub(super) fn actions_of(
     connection: &Connection,
     case_id: &str,
+    count_max: usize,
 ) -> Result<Vec<ActionRecord>, JournalError> {
-    let sql = "SELECT body FROM actions WHERE case_id = ?1 ORDER BY number";
-    bodies(connection, sql, params![case_id], "an action")
+    let sql = "WITH RECURSIVE family (case_id) AS (SELECT ?1 UNION \
+               SELECT cases.case_id FROM cases JOIN family ON cases.merged_into = family.case_id) \
+               SELECT body FROM actions WHERE case_id IN family ORDER BY number LIMIT ?2";
+    let parameters = params![case_id, bound(count_max)];
+    bodies(connection, sql, parameters, "an action")
 }
 
 /// Adds an action as planned, and as approved if it carries an approval.

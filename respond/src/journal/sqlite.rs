@@ -9,8 +9,9 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
-use super::rows::{self, TABLES, VERSION};
-use super::{Admitted, Journal, JournalError, Outgoing, Request, Step, admission};
+use super::{Admitted, Journal, JournalError, Outgoing, Request, Step};
+use super::{admission, pairs, rows, tables};
+use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, State};
@@ -44,21 +45,12 @@ impl SqliteJournal {
         )?)
     }
 
-    fn prepare(connection: Connection) -> Result<Self, JournalError> {
+    fn prepare(mut connection: Connection) -> Result<Self, JournalError> {
         connection.busy_timeout(BUSY_WAIT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found != 0 && found != VERSION {
-            return Err(JournalError::Version {
-                found,
-                expected: VERSION,
-            });
-        }
-        connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))?;
+        tables::bring_up_to_date(&mut connection)?;
         Ok(Self {
             connection: Mutex::new(connection),
         })
@@ -90,12 +82,15 @@ impl Journal for SqliteJournal {
         intake: &Intake,
         now_us: i64,
     ) -> Result<Vec<Admitted>, JournalError> {
-        self.transact(|transaction| {
-            alerts
-                .iter()
-                .map(|alert| admission::admit(transaction, alert, intake, now_us))
-                .collect()
-        })
+        self.transact(|transaction| admission::admit(transaction, alerts, intake, now_us))
+    }
+
+    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError> {
+        pairs::halves(&self.connection(), alerts)
+    }
+
+    fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {
+        self.transact(|transaction| pairs::learn(transaction, pairs))
     }
 
     fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError> {
@@ -158,7 +153,7 @@ impl Journal for SqliteJournal {
 
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
         self.transact(|transaction| {
-            let case = rows::case(transaction, &request.case_id)?.ok_or_else(|| {
+            let case = rows::living_case(transaction, &request.case_id)?.ok_or_else(|| {
                 JournalError::NoSuchCase {
                     case_id: request.case_id.clone(),
                 }
@@ -168,7 +163,7 @@ impl Journal for SqliteJournal {
                     case_id: case.case_id,
                 });
             }
-            let known = rows::actions_of(transaction, &case.case_id)?;
+            let known = rows::actions_of(transaction, &case.case_id, usize::MAX)?;
             let round = match requests::meaning(&known, &request.action, request.time_us) {
                 Meaning::Known { action_id } => {
                     return known
@@ -282,10 +277,13 @@ impl Journal for SqliteJournal {
         case_id: Option<&str>,
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
+        if let Some(case_id) = case_id {
+            return rows::actions_of(&self.connection(), case_id, count_max);
+        }
         rows::bodies(
             &self.connection(),
-            "SELECT body FROM actions WHERE ?1 IS NULL OR case_id = ?1 ORDER BY number LIMIT ?2",
-            params![case_id, rows::bound(count_max)],
+            "SELECT body FROM actions ORDER BY number LIMIT ?1",
+            params![rows::bound(count_max)],
             "an action",
         )
     }

@@ -25,6 +25,7 @@ fn record(action: Action) -> ActionRecord {
         position: 0,
         round: 0,
         requested_by: "playbook:p".to_owned(),
+        superseded_by: None,
         approval: Some(Approval::Policy),
         dry_run: false,
         state: State::Approved,

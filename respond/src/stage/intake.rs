@@ -47,7 +47,8 @@ pub(super) async fn run(
         if records.is_empty() {
             continue;
         }
-        keep(&records, &intake, &ledger, clock.as_ref(), &stop).await?;
+        let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
+        keep(alerts, &intake, &ledger, clock.as_ref(), &stop).await?;
         wake.send_replace(());
         // A crash before this line repeats alerts, which then change nothing.
         commit(&mut consumer, &records, &stop).await?;
@@ -56,13 +57,12 @@ pub(super) async fn run(
 
 /// Keeps the alerts, however long the journal takes to be writable again.
 async fn keep(
-    records: &[Delivery],
+    alerts: Vec<SeenAlert>,
     intake: &Arc<Intake>,
     ledger: &Ledger,
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) -> Result<(), RespondError> {
-    let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
     loop {
         let (alerts, intake, now_us) = (alerts.clone(), Arc::clone(intake), clock.now_us());
         let admitted = ledger
@@ -75,6 +75,13 @@ async fn keep(
                     metrics::counter!("respond_alerts_total", "outcome" => outcome).increment(1);
                     metrics::counter!("respond_actions_planned_total")
                         .increment(one.planned.len() as u64);
+                    for merged in &one.merged {
+                        metrics::counter!("respond_cases_merged_total").increment(1);
+                        tracing::info!(
+                            case_id = merged,
+                            "a case is about the account of an older one, and was merged into it"
+                        );
+                    }
                 }
                 return Ok(());
             }

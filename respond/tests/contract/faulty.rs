@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use respond::accounts::{Half, Pair};
 use respond::action::Permission;
 use respond::cases::{Case, Intake, SeenAlert};
 use respond::directory::{
@@ -192,6 +193,10 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.admit(alerts, intake, now_us))
     }
 
+    fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {
+        self.write(|journal| journal.learn(pairs))
+    }
+
     fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError> {
         self.write(|journal| journal.advance(step))
     }
@@ -206,6 +211,10 @@ impl Journal for FaultyJournal {
 
     fn published(&self, number: i64) -> Result<(), JournalError> {
         self.write(|journal| journal.published(number))
+    }
+
+    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError> {
+        self.inner.halves(alerts)
     }
 
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {

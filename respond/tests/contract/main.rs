@@ -14,5 +14,6 @@ mod graph;
 mod house;
 mod kit;
 mod memory;
+mod merges;
 mod stage;
 mod world;

@@ -88,6 +88,23 @@ pub(crate) fn alert(tenant_id: &str, account: &str, id: &str) -> wire::Alert {
     }
 }
 
+/// Microsoft's alert, which knows the object id only.
+pub(crate) fn theirs(tenant_id: &str, account: &str, id: &str) -> wire::Alert {
+    wire::Alert {
+        label: "MS-SEC-GRAPH-00001".to_owned(),
+        user: String::new(),
+        ..alert(tenant_id, account, id)
+    }
+}
+
+/// Our alert, which knows the name only.
+pub(crate) fn ours(tenant_id: &str, name: &str, id: &str) -> wire::Alert {
+    wire::Alert {
+        user: name.to_owned(),
+        ..alert(tenant_id, "", id)
+    }
+}
+
 impl World {
     pub(crate) fn in_memory() -> Self {
         let directory = Arc::new(MemoryDirectory::new());

@@ -1,0 +1,119 @@
+//! Tables of the journal, and how a journal of an earlier version gets them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::JournalError;
+
+/// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
+///
+/// Columns that are searched stand beside a JSON body that holds the whole.
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS];
+
+/// Version of the tables below.
+const VERSION: u8 = 2;
+
+const FIRST: &str = "
+CREATE TABLE alerts (
+  tenant_id TEXT NOT NULL, alert_id TEXT NOT NULL, case_id TEXT, user TEXT NOT NULL, user_id TEXT NOT NULL,
+  time_us INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tenant_id, alert_id)) WITHOUT ROWID;
+CREATE INDEX alerts_by_user ON alerts (tenant_id, user, time_us);
+CREATE INDEX alerts_by_user_id ON alerts (tenant_id, user_id, time_us);
+CREATE TABLE cases (
+  case_id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, user TEXT NOT NULL, user_id TEXT NOT NULL,
+  anchor_time_us INTEGER NOT NULL, changed_time_us INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX cases_by_user ON cases (tenant_id, user, anchor_time_us);
+CREATE INDEX cases_by_user_id ON cases (tenant_id, user_id, anchor_time_us);
+CREATE INDEX cases_by_change ON cases (changed_time_us);
+CREATE TABLE actions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, action_id TEXT NOT NULL UNIQUE, case_id TEXT NOT NULL,
+  tenant_id TEXT NOT NULL, state TEXT NOT NULL, intended_time_us INTEGER, body TEXT NOT NULL);
+CREATE INDEX actions_by_state ON actions (tenant_id, state);
+CREATE INDEX actions_by_case ON actions (case_id);
+CREATE INDEX actions_by_intent ON actions (tenant_id, intended_time_us);
+CREATE TABLE audit (
+  sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, previous_hash TEXT NOT NULL, hash TEXT NOT NULL,
+  tenant_id TEXT NOT NULL, action_id TEXT NOT NULL, case_id TEXT NOT NULL, action TEXT NOT NULL,
+  target TEXT NOT NULL, state TEXT NOT NULL, requested_by TEXT NOT NULL, dry_run INTEGER NOT NULL,
+  detail TEXT NOT NULL, time_us INTEGER NOT NULL);
+CREATE TABLE outgoing (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL);
+";
+
+/// Object ids and names that belong together, and cases that turned out to be one (P56).
+///
+/// Alerts of before are not read for pairs: those that come tell them again.
+const ACCOUNTS: &str = "
+CREATE TABLE pairs (
+  tenant_id TEXT NOT NULL, user_id TEXT NOT NULL, user TEXT NOT NULL, seen_time_us INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, user_id, user)) WITHOUT ROWID;
+CREATE INDEX pairs_by_user ON pairs (tenant_id, user);
+CREATE INDEX pairs_by_time ON pairs (tenant_id, seen_time_us);
+ALTER TABLE cases ADD COLUMN merged_into TEXT;
+CREATE INDEX cases_by_merger ON cases (merged_into);
+";
+
+/// Gives the journal the tables of this version, all or none.
+///
+/// # Errors
+/// [`JournalError::Version`] if the file is of a later version, or not ours.
+pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), JournalError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let Some(missing) = usize::try_from(found)
+        .ok()
+        .and_then(|found| STEPS.get(found..))
+    else {
+        return Err(JournalError::Version {
+            found,
+            expected: i64::from(VERSION),
+        });
+    };
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST, VERSION, bring_up_to_date};
+    use crate::journal::JournalError;
+    use rusqlite::Connection;
+
+    #[test]
+    fn a_journal_of_before_keeps_its_cases_and_gets_what_is_new() {
+        let mut journal = Connection::open_in_memory().unwrap();
+        journal.execute_batch(FIRST).unwrap();
+        journal.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "INSERT INTO cases VALUES ('c', 't', 'a@b', '', 1, 1, '{}')";
+        journal.execute(insert, []).unwrap();
+        // Twice: the second time there is nothing left to do.
+        for _ in 0..2 {
+            bring_up_to_date(&mut journal).unwrap();
+            let sql = "SELECT count(*) FROM cases WHERE user = 'a@b' AND merged_into IS NULL";
+            let kept: i64 = journal.query_row(sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(kept, 1);
+            let pairs: i64 = journal
+                .query_row("SELECT count(*) FROM pairs", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(pairs, 0);
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_version_is_left_alone() {
+        for version in [-1, i64::from(VERSION) + 1] {
+            let mut journal = Connection::open_in_memory().unwrap();
+            journal
+                .pragma_update(None, "user_version", version)
+                .unwrap();
+            let refused = bring_up_to_date(&mut journal);
+            let Err(JournalError::Version { found, .. }) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(found, version);
+        }
+    }
+}
