@@ -10,6 +10,8 @@
 //!
 //! What was filled in is never a pair again, so a stale pair cannot make itself newer.
 
+pub mod memory;
+
 use crate::cases::SeenAlert;
 use crate::directory::{ObjectId, User};
 use crate::graph::NAME_BYTES_MAX;

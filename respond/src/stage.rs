@@ -3,12 +3,14 @@
 //! ```text
 //! [alerts] ─▶ intake ──journal──▶ one worker per tenant ──journal──▶ publisher ─▶ [cases], [audit]
 //!               │ durable, then commit                                  │ published, then forgotten
+//!               └─▶ lookup: whose is it; asked before it is placed, and never waited for
 //! ```
 //!
 //! Delivery: at least once in and out, each action once in effect. A tenant whose Graph does not answer stalls
 //! its own worker only. Nothing is dropped: what does not fit in memory waits in the journal.
 
 mod intake;
+mod lookup;
 mod publisher;
 mod worker;
 
@@ -37,6 +39,8 @@ use crate::journal::Ledger;
 use crate::journal::sqlite::SqliteJournal;
 use crate::playbook::{self, Playbook};
 use crate::preflight;
+
+use self::lookup::Lookup;
 
 /// The consumer group.
 pub const GROUP: &str = "respond";
@@ -101,8 +105,15 @@ pub async fn run_in(
         tasks.spawn(worker::run(tenant_id.clone(), executor, wake.clone()));
     }
     let intake = intake(&config, playbooks, directories.keys().cloned().collect());
+    let lookup = Lookup::new(if config.dry_run {
+        // Nothing is sent to Microsoft, not even a question.
+        Directories::new()
+    } else {
+        directories
+    });
     tasks.spawn(intake::run(
         intake,
+        lookup,
         ledger.clone(),
         bus.clone(),
         clock,

@@ -11,6 +11,7 @@ use schemas::topics::Topic;
 use schemas::wire::Alert;
 use tokio_util::sync::CancellationToken;
 
+use super::lookup::Lookup;
 use super::{Wake, obey};
 use crate::cases::{Intake, SeenAlert};
 use crate::error::RespondError;
@@ -24,6 +25,7 @@ const WAIT_MAX: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(
     intake: Intake,
+    mut lookup: Lookup,
     ledger: Ledger,
     bus: Bus,
     clock: Arc<dyn Clock>,
@@ -48,6 +50,7 @@ pub(super) async fn run(
             continue;
         }
         let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
+        lookup.learn(&alerts, &ledger, clock.as_ref(), &stop).await;
         keep(alerts, &intake, &ledger, clock.as_ref(), &stop).await?;
         wake.send_replace(());
         // A crash before this line repeats alerts, which then change nothing.
