@@ -2,6 +2,7 @@
 
 mod backtest;
 mod coverage;
+mod egress;
 mod explain;
 mod files;
 mod impact;
@@ -28,6 +29,7 @@ Examples:
   vedette rules coverage --navigator layer.json
   vedette rules backtest --days 30                    what each rule finds in the lake, and what it costs
   vedette rules tune f4993d4c                         filters for what an alert is about
+  vedette rules egress                                addresses that many people share, for rules about places
   vedette rules impact /tmp/base/rules                what a change of rules would have done to the alerts
 
 Without PATH, commands look at the rules that run: those of the binary and the folders of detect.rules.";
@@ -56,6 +58,9 @@ pub(crate) enum Rules {
     /// Propose filters that leave out what an alert is about, and say what else each would hide.
     #[command(after_help = tune::EXAMPLES)]
     Tune(tune::Tune),
+    /// Propose a tenant's own ways out: addresses from which many accounts have signed in for long.
+    #[command(after_help = egress::EXAMPLES)]
+    Egress(egress::Egress),
     /// Compare the rules with others over the lake: alerts gained and lost, cases, cost.
     #[command(after_help = impact::EXAMPLES)]
     Impact(impact::Impact),
@@ -83,6 +88,7 @@ impl Rules {
             Self::Coverage(coverage) => coverage.run(config),
             Self::Backtest(backtest) => backtest.run(config),
             Self::Tune(tune) => tune.run(config),
+            Self::Egress(egress) => egress.run(config),
             Self::Impact(impact) => impact.run(config),
         }
     }

@@ -243,6 +243,59 @@ fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
     assert!(tree.contains("does not match"), "{tree}");
 }
 
+/// P47: an office is proposed; one traveller, a spray, last week's proxy and what is known are not.
+#[test]
+fn egress_proposes_what_many_accounts_have_shared_for_long() {
+    let bench = Bench::new();
+    let mut records = Vec::new();
+    let mut sign_in = |address: &str, account: usize, day: usize, code: u32| {
+        let number = records.len();
+        let record = serde_json::json!({"category": "SignInLogs", "tenantId": "one",
+            "time": format!("2026-03-{day:02}T09:00:00Z"), "resultType": code.to_string(),
+            "operationName": "Sign-in activity", "properties": {"id": format!("s{number}"),
+            "createdDateTime": format!("2026-03-{day:02}T09:00:00Z"), "ipAddress": address,
+            "userId": format!("u{account}"), "userPrincipalName": format!("u{account}@contoso.example"),
+            "status": {"errorCode": code}, "location": {"countryOrRegion": "NL"}, "autonomousSystemNumber": 64500}});
+        records.push(record.to_string());
+    };
+    for account in 0..12 {
+        for day in 1..=8 {
+            sign_in("203.0.113.7", account, day, 0);
+            sign_in("192.0.2.7", account, day, 0);
+            sign_in("198.51.100.7", account, day, 50_126);
+        }
+        sign_in("198.51.100.8", account, 8, 0);
+    }
+    for day in 1..=8 {
+        sign_in("198.51.100.9", 0, day, 0);
+    }
+    bench.write("events.ndjson", &records.join("\n"));
+    bench.write(
+        "vedette.toml",
+        "[[tenants]]\nid = \"one\"\negress = [\"192.0.2.0/24\"]\n\
+         [tenants.read]\nclient_id = \"c\"\nclient_secret = \"env:UNREAD\"\n",
+    );
+    bench.call(&["import", "events.ndjson"], None);
+    let text = bench.rules(0, &["egress", "--config", "vedette.toml"]);
+    assert!(
+        text.contains("egress = [\"192.0.2.0/24\", \"203.0.113.7/32\"]"),
+        "{text}"
+    );
+    assert!(!text.contains("198.51.100"), "{text}");
+    let arguments = ["egress", "--config", "vedette.toml", "--output", "json"];
+    let found = lines(&bench.rules(0, &arguments));
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (&found[0]["accounts"], &found[0]["days"]),
+        (&12.into(), &8.into())
+    );
+    let text = bench.rules(0, &["egress", "--accounts", "13"]);
+    assert!(
+        text.starts_with("No address has had sign-ins of 13 accounts"),
+        "{text}"
+    );
+}
+
 #[test]
 fn impact_tells_what_a_change_gives_and_takes() {
     let bench = Bench::new();

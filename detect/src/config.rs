@@ -14,6 +14,8 @@ pub struct DetectConfig {
     pub rules: Vec<PathBuf>,
     /// Files that add names of log sources and fields to ours (YAML, one table each source); later ones come first.
     pub mappings: Vec<PathBuf>,
+    /// IP databases (MaxMind DB files), asked in this order for places that records do not tell; each is held in memory.
+    pub ip_databases: Vec<PathBuf>,
     /// Whether the rules that come with the binary are evaluated.
     pub builtin_rules: bool,
     /// Whether a rule that is refused stops detect, or keeps changed rules from being taken; otherwise it is logged
@@ -35,6 +37,7 @@ impl Default for DetectConfig {
         Self {
             rules: Vec::new(),
             mappings: Vec::new(),
+            ip_databases: Vec::new(),
             builtin_rules: true,
             strict: false,
             reload_ms: 5_000,

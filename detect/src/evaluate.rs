@@ -159,7 +159,7 @@ impl Evaluation<'_> {
                 let place = places[*row];
                 if let Some(counted) = counted {
                     let signal = self.signal(counted, batch, *row, place, &subject);
-                    findings.signals.push(signal);
+                    findings.signals.extend(signal);
                 }
                 if self.rules.alerts(hit.rule) {
                     let alert = alert::of_match(rule, &subject, self.origin, place, self.now_us);
@@ -177,7 +177,7 @@ impl Evaluation<'_> {
         row: usize,
         place: u64,
         subject: &alert::Subject,
-    ) -> Signal {
+    ) -> Option<Signal> {
         let evidence = Evidence {
             table: self.origin.table.as_str().into(),
             event_id: Arc::default(),

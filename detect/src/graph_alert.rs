@@ -108,6 +108,8 @@ fn kebab(words: &str) -> String {
 }
 
 /// The account, address and session in the alert's evidence; the first of each that is told.
+///
+/// Name and object id are of one account: an alert about several people must not make one of two.
 fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
     let mut found = Subject {
         event_id: fields::text(batch, "event_id", row).unwrap_or_default(),
@@ -117,22 +119,62 @@ fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
     };
     let members = raw.get("evidence").and_then(Value::as_array);
     for member in members.into_iter().flatten().take(EVIDENCE_MAX) {
-        let set = |slot: &mut String, paths: &[&str]| {
-            if slot.is_empty()
-                && let Some(value) = path::find_first(member, paths)
-                && let Some(text) = value.as_str()
-            {
-                text.clone_into(slot);
-            }
+        let text = |paths: &[&str]| {
+            let value = path::find_first(member, paths);
+            value
+                .and_then(|value| value.as_str().map(str::to_owned))
+                .unwrap_or_default()
         };
-        set(
-            &mut found.user,
-            &["userAccount.userPrincipalName", "primaryAddress", "upn"],
-        );
-        set(&mut found.user_id, &["userAccount.azureAdUserId"]);
-        set(&mut found.ip, &["ipAddress"]);
-        set(&mut found.session_id, &["sessionId"]);
+        let user = text(&["userAccount.userPrincipalName", "primaryAddress", "upn"]).to_lowercase();
+        let user_id = text(&["userAccount.azureAdUserId"]);
+        let is_first = found.user.is_empty() && found.user_id.is_empty();
+        let is_same = |known: &str, other: &str| !known.is_empty() && known == other;
+        if is_first || is_same(&found.user, &user) || is_same(&found.user_id, &user_id) {
+            for (known, told) in [(&mut found.user, user), (&mut found.user_id, user_id)] {
+                if known.is_empty() {
+                    *known = told;
+                }
+            }
+        }
+        for (known, told) in [
+            (&mut found.ip, text(&["ipAddress"])),
+            (&mut found.session_id, text(&["sessionId"])),
+        ] {
+            if known.is_empty() {
+                *known = told;
+            }
+        }
     }
-    found.user = found.user.to_lowercase();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::record_batch::RecordBatch;
+    use serde_json::{Value, json};
+
+    use super::subject_of;
+
+    #[track_caller]
+    fn check(evidence: &Value, expected: (&str, &str)) {
+        let nothing = RecordBatch::new_empty(arrow::datatypes::Schema::empty().into());
+        let found = subject_of(&json!({"evidence": evidence}), &nothing, 0);
+        assert_eq!((found.user.as_str(), found.user_id.as_str()), expected);
+    }
+
+    #[test]
+    fn name_and_id_are_of_one_account() {
+        let account = |name: &str, id: &str| json!({"userAccount": {"userPrincipalName": name, "azureAdUserId": id}});
+        let nobody = json!({"ipAddress": "192.0.2.7"});
+        let ada = account("Ada@contoso.test", "1");
+        check(&json!([nobody, ada]), ("ada@contoso.test", "1"));
+        let half = account("ada@contoso.test", "");
+        let id_alone = account("", "2");
+        check(&json!([half, id_alone]), ("ada@contoso.test", ""));
+        check(&json!([id_alone, half]), ("", "2"));
+        check(&json!([half, id_alone, ada]), ("ada@contoso.test", "1"));
+        let mailbox = json!({"primaryAddress": "bo@contoso.test"});
+        check(&json!([mailbox, ada]), ("bo@contoso.test", ""));
+        check(&json!([]), ("", ""));
+    }
 }

@@ -17,6 +17,7 @@ pub mod error;
 pub mod evaluate;
 pub mod graph_alert;
 pub mod impact;
+pub mod ip_database;
 mod lateness;
 pub mod matches;
 mod published;

@@ -1,6 +1,7 @@
 //! The rules that come with the binary, one file each in `rules/` with its cases, and those that a configuration names.
 
-use std::fs;
+use std::sync::Arc;
+use std::{fs, io};
 
 use schemas::environment::{Clock as _, SystemClock};
 use sigma::day::Day;
@@ -11,6 +12,7 @@ use sigma::{Catalogue, Refusal, Ruleset};
 
 use crate::config::DetectConfig;
 use crate::error::DetectError;
+use crate::ip_database::IpDatabases;
 
 /// The files of `rules/`, as they were when the binary was built.
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -41,6 +43,21 @@ pub fn empty(config: &DetectConfig) -> Catalogue {
         values: config.placeholders.clone(),
         tenants: config.tenants.clone(),
     };
+    let mut databases = IpDatabases::default();
+    for path in &config.ip_databases {
+        if let Err(cause) = databases.add(path) {
+            rejected.push(Rejected {
+                file: path.display().to_string(),
+                line: None,
+                reason: Refusal::Unreadable {
+                    cause: io::Error::other(cause),
+                },
+            });
+        }
+    }
+    if !databases.is_empty() {
+        catalogue.places = Some(Arc::new(databases));
+    }
     catalogue.rejected = rejected;
     // Filters hold through their last day; a catalogue is read anew when a rule file changes and at each start.
     catalogue.today = Some(Day::of_us(SystemClock.now_us()));

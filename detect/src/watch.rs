@@ -1,4 +1,4 @@
-//! Files of rules and mappings that change while detect runs.
+//! Files of rules, mappings and IP databases that change while detect runs.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -15,7 +15,8 @@ impl Files {
     /// Looks at the files, not into them: their names, lengths and times.
     pub(crate) fn of(config: &DetectConfig) -> Self {
         let rules = config.rules.iter().map(|folder| Listing::of(folder).files);
-        let all = rules.flatten().chain(config.mappings.iter().cloned());
+        let others = config.mappings.iter().chain(&config.ip_databases);
+        let all = rules.flatten().chain(others.cloned());
         Self(
             all.map(|path| {
                 let found = std::fs::metadata(&path).ok();

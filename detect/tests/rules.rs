@@ -1,13 +1,12 @@
 //! Every rule and correlation of ours: loaded, compiled, its cases come out as they say, and it is documented.
 
 use detect::rules::builtin;
-use sigma::rule::{Case, cases, check_cases_with, check_correlation};
+use sigma::rule::{Case, check_cases_with, check_correlation};
 use sigma::{Catalogue, Ruleset};
 
 fn compiled() -> (Catalogue, Ruleset) {
     let mut catalogue = builtin();
-    let tenants = &mut catalogue.placeholders.tenants;
-    tenants.insert(cases::TENANT.to_owned(), cases::values());
+    catalogue.for_cases();
     let rules = Ruleset::compile(&mut catalogue);
     let rejected: Vec<String> = catalogue.rejected.iter().map(ToString::to_string).collect();
     assert!(rejected.is_empty(), "{rejected:#?}");

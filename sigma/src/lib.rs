@@ -21,6 +21,7 @@ pub mod lint;
 pub mod mapping;
 pub mod pipeline;
 pub mod placeholders;
+pub mod places;
 pub mod plan;
 pub mod predicate;
 pub mod record;

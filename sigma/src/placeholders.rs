@@ -136,9 +136,9 @@ fn is_tenant(tenant_id: &str) -> DetectionItem {
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<&'a [String], Refusal>;
 
 /// The item with the values that its placeholders stand for.
-pub(crate) fn expanded<'a>(
+pub(crate) fn expanded(
     item: &DetectionItem,
-    values_of: Lookup<'a>,
+    values_of: Lookup<'_>,
 ) -> Result<DetectionItem, Refusal> {
     let mut expanded = item.clone();
     expanded.values.clear();

@@ -245,7 +245,8 @@ impl Network {
         })
     }
 
-    pub(crate) fn contains(self, address: IpAddr) -> bool {
+    /// True for an address in it; one of IPv4 is in none of IPv6.
+    pub fn contains(self, address: IpAddr) -> bool {
         let (address, is_v4) = bits(address);
         is_v4 == self.is_v4 && address & self.mask == self.address
     }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use schemas::tables::Table;
 
 use crate::correlation::{Correlation, Correlations, custom};
 use crate::fields::Fields;
 use crate::mapping::{Extension, Mapping};
+use crate::places::{Address, Places};
 use crate::plan::Plan;
 use crate::refusal::Refusal;
 use crate::rule::{Catalogue, Rule};
@@ -26,15 +28,54 @@ pub struct Ruleset {
     counted: HashMap<usize, Counted>,
 }
 
+/// What rules are compiled with.
+pub(crate) struct Knowing<'a> {
+    /// A user's names of fields.
+    pub(crate) extension: &'a Arc<Extension>,
+    /// Who knows where addresses are, if anybody.
+    pub(crate) places: Option<&'a Arc<dyn Places>>,
+}
+
+impl<'a> Knowing<'a> {
+    fn of(catalogue: &'a Catalogue) -> Self {
+        Self {
+            extension: &catalogue.extension,
+            places: catalogue.places.as_ref(),
+        }
+    }
+}
+
 /// A rule whose matches are counted by a correlation.
 #[derive(Debug, Clone)]
 pub struct Counted {
     /// What its signals are of.
     pub signal: Arc<str>,
     /// What they must tell.
-    pub fields: Fields,
+    fields: Fields,
     /// True if a match by itself is no alert.
     pub is_silent: bool,
+    /// What its place is looked up by.
+    address: Option<Address>,
+    /// Who knows places, if anybody.
+    places: Option<Arc<dyn Places>>,
+}
+
+impl Counted {
+    /// What a matched row has in the fields that are asked for, by their names.
+    ///
+    /// None where a place is asked for and nobody knows it: nothing can be counted then.
+    pub(crate) fn values(
+        &self,
+        batch: &RecordBatch,
+        row: usize,
+    ) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+        let mut values = self.fields.values(batch, row);
+        let is_told = self
+            .address
+            .as_ref()
+            .is_none_or(|address| address.complete(&mut values, self.places.as_deref()));
+        is_told.then_some(values)
+    }
 }
 
 impl Ruleset {
@@ -51,24 +92,20 @@ impl Ruleset {
             rules = catalogue.resolve();
             (plans, _) = self::plans(&rules, &catalogue.extension);
         }
-        Self::new(
-            rules,
-            plans,
-            catalogue.correlations.clone(),
-            &catalogue.extension,
-        )
+        let correlations = catalogue.correlations.clone();
+        Self::new(rules, plans, correlations, &Knowing::of(catalogue))
     }
 
     /// One rule, without the correlations that refer to it.
     ///
     /// # Errors
     /// [`Refusal`] if it cannot be compiled.
-    pub fn alone(rule: &Rule, extension: &Arc<Extension>) -> Result<Self, Refusal> {
+    pub(crate) fn alone(rule: &Rule, knowing: &Knowing<'_>) -> Result<Self, Refusal> {
         let rules = vec![rule.clone()];
-        let (plans, refused) = plans(&rules, extension);
+        let (plans, refused) = plans(&rules, knowing.extension);
         match refused.into_iter().next() {
             Some((_, refusal)) => Err(refusal),
-            None => Ok(Self::new(rules, plans, Vec::new(), extension)),
+            None => Ok(Self::new(rules, plans, Vec::new(), knowing)),
         }
     }
 
@@ -76,12 +113,12 @@ impl Ruleset {
         rules: Vec<Rule>,
         plans: BTreeMap<Table, Plan>,
         correlations: Vec<Correlation>,
-        extension: &Extension,
+        knowing: &Knowing<'_>,
     ) -> Self {
         let over_time = Arc::new(over_time(&rules, &correlations));
         let statements = statements(&rules, &correlations);
         Self {
-            counted: counted(&rules, &over_time, extension),
+            counted: counted(&rules, &over_time, knowing),
             rules,
             plans,
             over_time,
@@ -209,7 +246,7 @@ fn statements(rules: &[Rule], correlations: &[Correlation]) -> HashMap<String, S
 fn counted(
     rules: &[Rule],
     over_time: &Correlations,
-    extension: &Extension,
+    knowing: &Knowing<'_>,
 ) -> HashMap<usize, Counted> {
     let mut counted = HashMap::new();
     for (number, rule) in rules.iter().enumerate() {
@@ -217,18 +254,19 @@ fn counted(
             Some(_) => custom::match_id(&rule.id),
             None => rule.id.as_str().into(),
         };
-        if let Some(names) = over_time.fields(&signal) {
-            let fields = Fields::new(Mapping::Lake(rule.table), extension, &names);
-            let is_silent = over_time.is_silent(&signal);
-            counted.insert(
-                number,
-                Counted {
-                    signal,
-                    fields,
-                    is_silent,
-                },
-            );
-        }
+        let Some(mut names) = over_time.fields(&signal) else {
+            continue;
+        };
+        let address = rule.over_time.as_ref().and_then(|one| one.address.clone());
+        names.extend(address.as_ref().map(|address| Arc::clone(&address.field)));
+        let one = Counted {
+            fields: Fields::new(Mapping::Lake(rule.table), knowing.extension, &names),
+            is_silent: over_time.is_silent(&signal),
+            places: knowing.places.cloned(),
+            address,
+            signal,
+        };
+        counted.insert(number, one);
     }
     counted
 }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use detect::DetectConfig;
 use detect::rules::{builtin_files, empty};
 use sigma::rule::files::{FILE_BYTES_MAX, Listing, read};
-use sigma::rule::{Catalogue, Rejected, cases};
+use sigma::rule::{Catalogue, Rejected};
 use sigma::{Refusal, Rule, Ruleset};
 
 /// A rule file.
@@ -53,16 +53,19 @@ pub(super) fn rule_files(
     Ok(files)
 }
 
-/// The same configuration for who runs cases: the tenant of cases has what they take for granted.
-pub(super) fn with_cases(mut config: DetectConfig) -> DetectConfig {
-    let tenant = cases::TENANT.to_owned();
-    config.tenants.insert(tenant, cases::values());
-    config
-}
-
 /// The rules in some files as they are written, with what the loader or the compiler refused, and compiled.
 pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> (Catalogue, Ruleset) {
+    compile(files, empty(config))
+}
+
+/// The same for who runs cases: the tenant of cases has what they take for granted.
+pub(super) fn load_for_cases(files: Vec<RuleFile>, config: &DetectConfig) -> (Catalogue, Ruleset) {
     let mut catalogue = empty(config);
+    catalogue.for_cases();
+    compile(files, catalogue)
+}
+
+fn compile(files: Vec<RuleFile>, mut catalogue: Catalogue) -> (Catalogue, Ruleset) {
     for file in files {
         match file.bytes {
             Ok(bytes) => catalogue.add(&file.name, &bytes),

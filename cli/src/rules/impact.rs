@@ -17,7 +17,7 @@ use sigma::rule::{check_cases_with, check_correlation};
 use sigma::statement::Statement;
 use sigma::{Catalogue, Ruleset};
 
-use super::files::{RuleFile, load, rule_files, with_cases};
+use super::files::{RuleFile, load, load_for_cases, rule_files};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::{open_lake, runtime};
@@ -69,9 +69,9 @@ impl Impact {
     pub(super) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
         let runtime = runtime()?;
         let (lake, detect) = runtime.block_on(open_lake(config))?;
-        let detect = with_cases(detect);
         let (after, new_rules) = load(rule_files(&self.new, &detect)?, &detect);
         let (_, old_rules) = load(self.base_files(&detect)?, &detect);
+        let (_, for_cases) = load_for_cases(rule_files(&self.new, &detect)?, &detect);
         let changed = changes(&old_rules, &new_rules);
         let (old, new) = runtime.block_on(async {
             anyhow::Ok((
@@ -85,6 +85,7 @@ impl Impact {
             found: &found,
             after: &after,
             rules: &new_rules,
+            for_cases: &for_cases,
             costs: (old.cost, new.cost),
         };
         let mut out = std::io::stdout().lock();
@@ -136,6 +137,8 @@ struct Report<'a> {
     found: &'a BTreeMap<&'a str, Difference<'a>>,
     after: &'a Catalogue,
     rules: &'a Ruleset,
+    /// The same, for their cases.
+    for_cases: &'a Ruleset,
     costs: (Duration, Duration),
 }
 
@@ -207,9 +210,10 @@ impl Report<'_> {
                 rule.cases.len(),
                 check_cases_with(rule, &self.after.extension).len(),
             ),
-            (None, Some(one)) if !one.cases.is_empty() => {
-                (one.cases.len(), check_correlation(one, self.rules).len())
-            }
+            (None, Some(one)) if !one.cases.is_empty() => (
+                one.cases.len(),
+                check_correlation(one, self.for_cases).len(),
+            ),
             _ => (0, 0),
         };
         (all.saturating_sub(failed), failed)

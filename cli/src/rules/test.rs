@@ -14,7 +14,7 @@ use sigma::rule::{Case, CaseFailure, Catalogue, Rule, check_cases_with, check_co
 
 use super::Format;
 use super::explain::write_tree;
-use super::files::{load, rule_files, with_cases};
+use super::files::{load_for_cases, rule_files};
 use super::junit::{self, Suite};
 use super::paint::{BAD, FAINT, GOOD, paint};
 use crate::config::Config;
@@ -69,8 +69,8 @@ struct CaseOutcome<'a> {
 
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let detect = with_cases(config.detect());
-        let (catalogue, rules) = load(rule_files(&self.paths, &detect)?, &detect);
+        let detect = config.detect();
+        let (catalogue, rules) = load_for_cases(rule_files(&self.paths, &detect)?, &detect);
         let of_rules = catalogue.loaded.iter();
         let of_rules = of_rules.filter_map(|rule| of_rule(rule, &catalogue));
         let correlations = rules.correlations().iter();

@@ -151,7 +151,7 @@ pub(crate) const VIEWS: &[View] = &[
             workload AS "OfficeWorkload", record_type AS "RecordType", result_status AS "ResultStatus",
             user_id AS "UserId", user_key AS "UserKey", user_type_code AS "UserType", object_id AS "OfficeObjectId",
             ip_address AS "ClientIP", user_agent AS "UserAgent", session_id AS "SessionId", app_id AS "AppId",
-            parameters AS "Parameters", modified_properties AS "ModifiedProperties",
+            client_app_id AS "ClientAppId", parameters AS "Parameters", modified_properties AS "ModifiedProperties",
             extended_properties AS "ExtendedProperties", operation_properties AS "OperationProperties",
             logon_type AS "Logon_Type", mailbox_owner AS "MailboxOwnerUPN", external_access AS "ExternalAccess",
             site_url AS "Site_Url", source_relative_url AS "SourceRelativeUrl", source_file_name AS "SourceFileName",

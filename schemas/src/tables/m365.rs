@@ -18,6 +18,9 @@ pub(super) const M365_ACTIVITY: &[Column] = &[
     column("user_agent", Kind::Category, &["UserAgent", "ExtendedProperties[UserAgent]", "ClientInfoString"]),
     column("session_id", Kind::Text, &["SessionId", "AppAccessContext.AADSessionId", "DeviceProperties[SessionId]"]),
     column("unique_token_identifier", Kind::Text, &["AppAccessContext.UniqueTokenId"]),
+    // Of mail that is read through Graph the application is Graph; this is the program. Before the next one, so that
+    // rules that name it find it.
+    column("client_app_id", Kind::Category, &["ClientAppId", "AppAccessContext.ClientAppId"]),
     column("app_id", Kind::Category, &["AppId", "ApplicationId", "ClientAppId", "AppAccessContext.ClientAppId"]),
     column("correlation_id", Kind::Text, &["CorrelationId", "InterSystemsId", "AppAccessContext.CorrelationId"]),
     // Entra

@@ -51,6 +51,7 @@ impl Correlation {
             span_us: micros(sigma.timespan.seconds),
             window,
             test: test(self)?,
+            address: None,
         })
     }
 

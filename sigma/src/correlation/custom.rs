@@ -2,7 +2,10 @@
 //!
 //! ```yaml
 //! first_seen: {field: Country, by: [UserId], within: 30d, learn: 3d}   # null is never new (P46)
+//! #            country_of: IPAddress: the country of this address, where the record does not say it
 //! travel: {by: [UserId], latitude: PATH, longitude: PATH, kmh: 900, km: 500, within: 24h}
+//! #        ip: IPAddress: the place of this address, where the record does not say it or has no such fields (P47)
+//! #        not_through: [8075]: autonomous systems through which people leave who are elsewhere
 //! suppress: {by: [UserId], for: 1h}      # matches of an hour are one alert with their number (P50)
 //! ```
 //! To other engines such a rule is an ordinary one.
@@ -15,6 +18,7 @@ use serde::Deserialize;
 use super::build::micros;
 use super::definition::{Definition, Member, Test, Travel, Window};
 use super::{GROUP_BY_MAX, TIMESPAN_S_MAX};
+use crate::places::{Address, Gives};
 use crate::refusal::Refusal;
 use crate::rule::key;
 
@@ -30,18 +34,29 @@ struct FirstSeen {
     within: String,
     #[serde(default)]
     learn: Option<String>,
+    #[serde(default)]
+    country_of: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Journey {
     by: Vec<String>,
-    latitude: String,
-    longitude: String,
+    #[serde(default)]
+    latitude: Option<String>,
+    #[serde(default)]
+    longitude: Option<String>,
+    #[serde(default)]
+    ip: Option<String>,
+    #[serde(default)]
+    not_through: Vec<u32>,
     kmh: f64,
     km: f64,
     within: String,
 }
+
+/// The fields of a place that only its address tells.
+const OF_ADDRESS: [&str; 2] = ["place.latitude", "place.longitude"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +95,13 @@ impl FirstSeen {
             return Err(wrong("first_seen", "learn is longer than within"));
         }
         let test = Test::FirstSeen { learn_us };
-        built(id, "first_seen", &self.by, &[self.field], span_us, test)
+        let address = self.country_of.map(|field| Address {
+            field: field.into(),
+            gives: Gives::Country(self.field.as_str().into()),
+            not_through: Vec::new(),
+        });
+        let one = built(id, "first_seen", &self.by, &[self.field], span_us, test)?;
+        Ok(Definition { address, ..one })
     }
 }
 
@@ -95,8 +116,24 @@ impl Journey {
             kmh: self.kmh,
             km: self.km,
         });
-        let place = [self.latitude, self.longitude];
-        built(id, "travel", &self.by, &place, span_us, test)
+        let place = match (self.latitude, self.longitude, &self.ip) {
+            (Some(latitude), Some(longitude), _) => [latitude, longitude],
+            (None, None, Some(_)) => OF_ADDRESS.map(str::to_owned),
+            _ => {
+                let reason = "name latitude and longitude, or ip, or all three";
+                return Err(wrong("travel", reason));
+            }
+        };
+        if self.ip.is_none() && !self.not_through.is_empty() {
+            return Err(wrong("travel", "not_through needs ip"));
+        }
+        let address = self.ip.map(|field| Address {
+            field: field.into(),
+            gives: Gives::Coordinates(place.each_ref().map(|name| name.as_str().into())),
+            not_through: self.not_through,
+        });
+        let one = built(id, "travel", &self.by, &place, span_us, test)?;
+        Ok(Definition { address, ..one })
     }
 }
 
@@ -143,6 +180,7 @@ fn built(
         span_us,
         window: Window::Sliding,
         test,
+        address: None,
     })
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rsigma_parser::ConditionOperator;
 
+use crate::places::Address;
+
 /// Length of a day, in microseconds.
 const DAY_US: i64 = 86_400_000_000;
 
@@ -25,6 +27,8 @@ pub struct Definition {
     pub window: Window,
     /// What must hold in a window.
     pub test: Test,
+    /// The address whose place is looked up where its records do not say it.
+    pub address: Option<Address>,
 }
 
 /// A rule or correlation that another correlation counts.

@@ -1,6 +1,7 @@
 //! Runs the cases beside a rule or correlation: what must alert, and what must not.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rsigma_parser::Timespan;
@@ -8,16 +9,17 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::Value;
 
-use super::{Case, CaseEvent, Rule};
+use super::{Case, CaseEvent, Catalogue, Rule};
 use crate::correlation::signal::{Evidence, Signal, Subject};
 use crate::correlation::{Correlation, Correlator, matched};
 use crate::mapping::{Extension, Mapping};
 use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, Placeholders, Values};
+use crate::places::{Place, Places};
 use crate::plan::Plan;
 use crate::plan::chunk::Batch;
 use crate::refusal::Refusal;
 use crate::rows;
-use crate::ruleset::Ruleset;
+use crate::ruleset::{Knowing, Ruleset};
 
 /// When cases over time begin: a Monday at nine, so that half a day fits into one period.
 const BEGIN_US: i64 = 1_767_603_600_000_000;
@@ -25,11 +27,50 @@ const BEGIN_US: i64 = 1_767_603_600_000_000;
 /// Whose the records of cases are.
 pub const TENANT: &str = "cases";
 
-/// What that tenant has for the placeholders of tenants: its domain, and a network of its offices.
-pub fn values() -> Values {
+impl Catalogue {
+    /// Gives rules what cases take for granted: the domain of [`TENANT`], its office, and places of some addresses.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | accepted domain | `contoso.test` |
+    /// | egress | `192.0.2.0/24` |
+    /// | Amsterdam, autonomous system 64500 | `203.0.113.0/25` |
+    /// | a data centre of Microsoft's there, 8075 | `203.0.113.128/25` |
+    /// | Lagos, 64501 | `198.51.100.0/25` |
+    pub fn for_cases(&mut self) {
+        let tenants = &mut self.placeholders.tenants;
+        tenants.insert(TENANT.to_owned(), values());
+        self.places = Some(Arc::new(Documented));
+    }
+}
+
+fn values() -> Values {
     [(ACCEPTED_DOMAINS, "contoso.test"), (EGRESS, "192.0.2.0/24")]
         .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
         .into()
+}
+
+/// Places of addresses that are kept for documentation (RFC 5737).
+#[derive(Debug)]
+struct Documented;
+
+impl Places for Documented {
+    fn place(&self, address: IpAddr) -> Place {
+        let IpAddr::V4(address) = address else {
+            return Place::default();
+        };
+        let (country, coordinates, autonomous_system) = match address.octets() {
+            [203, 0, 113, 0..=127] => ("NL", (52.37, 4.89), 64_500),
+            [203, 0, 113, 128..=255] => ("NL", (52.37, 4.89), 8_075),
+            [198, 51, 100, 0..=127] => ("NG", (6.52, 3.38), 64_501),
+            _ => return Place::default(),
+        };
+        Place {
+            country: Some(country.to_owned()),
+            coordinates: Some(coordinates),
+            autonomous_system: Some(autonomous_system),
+        }
+    }
 }
 
 /// Most repetitions of a record.
@@ -58,9 +99,14 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
 
 /// As [`check_cases`], with a user's names of fields before our own.
 pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFailure> {
+    let places: Arc<dyn Places> = Arc::new(Documented);
+    let knowing = Knowing {
+        extension,
+        places: Some(&places),
+    };
     let ready = expanded(rule).and_then(|rule| {
         let rules = match rule.over_time {
-            Some(_) => Some(Ruleset::alone(&rule, extension)?),
+            Some(_) => Some(Ruleset::alone(&rule, &knowing)?),
             None => None,
         };
         Ok((rule, rules))
@@ -89,7 +135,7 @@ fn expanded(rule: &Rule) -> Result<Rule, Refusal> {
 
 /// Runs all cases of a correlation, with the rules that it refers to; empty if all came out as they say.
 ///
-/// `rules` are compiled with [`values`] for the tenant [`TENANT`].
+/// `rules` come of a catalogue [`Catalogue::for_cases`].
 pub fn check_correlation(correlation: &Correlation, rules: &Ruleset) -> Vec<CaseFailure> {
     let definitions = rules.over_time().definitions();
     let first = first_rule(definitions, &correlation.id);
@@ -272,7 +318,7 @@ fn signals(
                 ..Evidence::default()
             };
             let subject = Subject::default();
-            signals.push(matched::signal(
+            signals.extend(matched::signal(
                 counted, &batch, row, &tenant, subject, evidence,
             ));
         }

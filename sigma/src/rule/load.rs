@@ -18,6 +18,7 @@ use crate::filter::{self, FILTERS_MAX, Filter};
 use crate::mapping::Extension;
 use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
+use crate::places::Places;
 use crate::refusal::Refusal;
 
 /// A file or rule that was refused.
@@ -70,6 +71,8 @@ pub struct Catalogue {
     pub pipelines: Vec<Pipeline>,
     /// Values for the placeholders of rules; those of pipelines come first.
     pub placeholders: Placeholders,
+    /// Who knows where addresses are, if anybody.
+    pub places: Option<Arc<dyn Places>>,
     /// What was said of refused rules, so that it is said once.
     said: HashSet<String>,
     /// The titles that have an id or label.

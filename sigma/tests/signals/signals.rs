@@ -47,7 +47,7 @@ pub(crate) fn signals(rules: &Ruleset, events: &[(i64, Value)]) -> Vec<Signal> {
             table: table.into(),
             ..Evidence::default()
         };
-        signals.extend(hit.rows.iter().map(|row| {
+        signals.extend(hit.rows.iter().filter_map(|row| {
             let evidence = evidence("other_events");
             matched::signal(counted, &batch, *row, &tenant, Subject::default(), evidence)
         }));

@@ -42,6 +42,7 @@ pub(super) const TELLING: &[&str] = &[
     "resource_id",
     "app_display_name",
     "app_id",
+    "client_app_id",
     "service_principal_name",
     "country",
     "city",
