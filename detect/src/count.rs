@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Delivery};
+use columns::DAY_US;
 use futures::TryStreamExt as _;
 use lake::Lake;
 use prost::Message as _;
@@ -128,7 +129,8 @@ impl Count {
             }
         }
         let wanted = self.neighbours(&signals, now_us);
-        if !wanted.is_empty() {
+        // As long as nothing was let go, memory has all that there is.
+        if self.forgotten > 0 && !wanted.is_empty() {
             if !has(lake, self.forgotten, stop).await? {
                 return Ok(None);
             }
@@ -267,11 +269,12 @@ impl Count {
             };
             self.takes_old = true;
             let reach_us = definition.memory_us(0);
-            let from_us = first_us.saturating_sub(reach_us);
-            let to_us = last_us.saturating_add(reach_us);
+            // Whole days, so that an export in the order of time asks once a day and not once a batch.
+            let from_us = start_of_day(first_us.saturating_sub(reach_us));
+            let to_us = start_of_day(last_us.saturating_add(reach_us)).saturating_add(DAY_US);
             for member in &definition.members {
-                let mut brought = self.brought.get(&member.id).into_iter().flatten();
-                if !brought.any(|(first_us, last_us)| *first_us <= from_us && to_us <= *last_us) {
+                let brought = self.brought.get(&member.id).map_or(&[][..], Vec::as_slice);
+                for (from_us, to_us) in missing(brought, from_us, to_us) {
                     wanted.insert((Arc::clone(&member.id), from_us, to_us));
                 }
             }
@@ -295,7 +298,9 @@ impl Count {
                 )
             })
             .collect();
-        let condition = format!("arrival < {} AND ({})", self.counted, clauses.join(" OR "));
+        // What came later is in memory.
+        let until = self.forgotten;
+        let condition = format!("arrival < {until} AND ({})", clauses.join(" OR "));
         let neighbours = self.read(lake, &condition).await?;
         // What was told of them was told when they came.
         self.correlator.add(neighbours);
@@ -353,6 +358,31 @@ async fn has(lake: &Lake, offset: i64, stop: &CancellationToken) -> Result<bool,
     Ok(true)
 }
 
+/// The parts of a stretch of time that none of some others has, which do not touch each other.
+fn missing(others: &[(i64, i64)], from_us: i64, to_us: i64) -> Vec<(i64, i64)> {
+    let mut others: Vec<(i64, i64)> = others.to_vec();
+    others.sort_unstable();
+    let mut parts = Vec::new();
+    let mut next_us = from_us;
+    for (first_us, last_us) in others {
+        if first_us > to_us {
+            break;
+        }
+        if first_us > next_us {
+            parts.push((next_us, first_us));
+        }
+        next_us = next_us.max(last_us);
+    }
+    if next_us < to_us {
+        parts.push((next_us, to_us));
+    }
+    parts
+}
+
+fn start_of_day(time_us: i64) -> i64 {
+    time_us.div_euclid(DAY_US).saturating_mul(DAY_US)
+}
+
 /// Adds a stretch of time to others; those that it touches become one.
 fn join(stretches: &mut Vec<(i64, i64)>, mut from_us: i64, mut to_us: i64) {
     stretches.retain(|(first_us, last_us)| {
@@ -376,4 +406,37 @@ fn quoted(words: &[&str]) -> String {
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{join, missing};
+
+    #[track_caller]
+    fn check(others: &[(i64, i64)], expected: &[(i64, i64)]) {
+        assert_eq!(missing(others, 10, 20), expected, "{others:?}");
+    }
+
+    #[test]
+    fn only_what_nobody_has_is_missing() {
+        check(&[], &[(10, 20)]);
+        check(&[(0, 30)], &[]);
+        check(&[(10, 20)], &[]);
+        check(&[(0, 5), (25, 30)], &[(10, 20)]);
+        check(&[(0, 12)], &[(12, 20)]);
+        check(&[(18, 30)], &[(10, 18)]);
+        check(&[(15, 16), (12, 13)], &[(10, 12), (13, 15), (16, 20)]);
+    }
+
+    #[test]
+    fn what_is_brought_is_missing_no_more() {
+        let mut stretches = Vec::new();
+        for (from_us, to_us) in [(10, 20), (40, 50), (20, 30), (0, 60)] {
+            for (from_us, to_us) in missing(&stretches, from_us, to_us) {
+                join(&mut stretches, from_us, to_us);
+            }
+            assert_eq!(missing(&stretches, from_us, to_us), []);
+        }
+        assert_eq!(stretches, [(0, 60)]);
+    }
 }
