@@ -180,7 +180,10 @@ impl World {
     /// A developer signs in a terminal with a code, from the usual address.
     pub(super) fn use_device_code(&mut self, occasion: Occasion, at_us: i64) {
         let person = &self.users[occasion.person];
-        let (origin, session_id) = (person.origin.clone(), person.session_id.clone());
+        let origin = person.origin.clone();
+        let name = occasion.step_name();
+        // A terminal is no browser: what is signed in there has a session of its own.
+        let session_id = self.chance.uuid(&["device code", &name]);
         let seen = Seen {
             at_us,
             app: COMMAND_LINE,
@@ -190,7 +193,6 @@ impl World {
             manner: Manner::DeviceCode,
             correlation_id: None,
         };
-        let name = occasion.step_name();
         self.record_sign_in(occasion.person, &origin, &["errand", &name], &seen);
     }
 }
