@@ -11,7 +11,7 @@ use std::time::Duration;
 use bus::{Bus, Delivery};
 use columns::DAY_US;
 use futures::TryStreamExt as _;
-use lake::Lake;
+use lake::{Lake, literals};
 use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::topics::Topic;
@@ -231,7 +231,7 @@ impl Count {
                 let since_us = now_us.saturating_sub(definition.memory_us(remembered_us));
                 since = format!(" AND event_time >= to_timestamp_micros({since_us})");
             }
-            clauses.push(format!("(rule_id IN ({}){since})", quoted(&ids)));
+            clauses.push(format!("(rule_id IN ({}){since})", literals(&ids)));
         }
         self.read(
             lake,
@@ -294,7 +294,7 @@ impl Count {
                 format!(
                     "(rule_id IN ({}) AND event_time >= to_timestamp_micros({from_us}) \
                      AND event_time <= to_timestamp_micros({to_us}))",
-                    quoted(&[rule])
+                    literals([rule])
                 )
             })
             .collect();
@@ -333,7 +333,7 @@ impl Count {
         }
         let query = format!(
             "SELECT alert_id FROM alerts WHERE rule_id IN ({})",
-            quoted(&ids)
+            literals(&ids)
         );
         let (_, batches) = lake.query_all(&query).await?;
         let rows = batches.iter().flat_map(|batch| {
@@ -394,14 +394,6 @@ fn join(stretches: &mut Vec<(i64, i64)>, mut from_us: i64, mut to_us: i64) {
         is_apart
     });
     stretches.push((from_us, to_us));
-}
-
-fn quoted(words: &[&str]) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| format!("'{}'", word.replace('\'', "''")))
-        .collect();
-    words.join(", ")
 }
 
 fn micros(duration: Duration) -> i64 {

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 
 use arrow::array::BooleanBufferBuilder;
 use arrow::record_batch::RecordBatch;
-use lake::{Lake, LakeError, TableFile};
+use lake::{Lake, LakeError, TableFile, literals};
 use schemas::tables::Table;
 use schemas::time;
 use schemas::wire::{Alert, Event, Evidence};
@@ -170,9 +170,9 @@ async fn in_table(
     evidence: &Evidence,
 ) -> Result<Option<RecordBatch>, DetectError> {
     let query = format!(
-        "SELECT * FROM {} WHERE event_id = '{}' LIMIT 1",
+        "SELECT * FROM {} WHERE event_id = {} LIMIT 1",
         table.name(),
-        evidence.event_id.replace('\'', "''")
+        literals([&evidence.event_id])
     );
     let (_, batches) = lake.query_all(&query).await?;
     Ok(batches.into_iter().find(|batch| batch.num_rows() > 0))

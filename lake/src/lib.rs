@@ -31,6 +31,7 @@ use std::path::PathBuf;
 pub use config::LakeConfig;
 pub use error::LakeError;
 pub use reader::{Lake, TableFile};
+pub use sql::literals;
 pub use sql::matches::Conditions;
 
 /// The folder that a configured location means.

@@ -25,6 +25,16 @@ use matches::Matches;
 use provider::SnapshotTable;
 use views::{VIEWS, View};
 
+/// Texts as literals of SQL, separated by commas: whatever a tenant wrote, it stays text.
+pub fn literals(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let all: Vec<String> = texts
+        .into_iter()
+        .map(|text| quoted(text.as_ref()))
+        .collect();
+    all.join(", ")
+}
+
 /// Most memory that queries of one reader may hold, in bytes; sorts and joins beyond it go to the disk.
 const QUERY_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
 

@@ -9,7 +9,7 @@ use clap::Args;
 use detect::DetectConfig;
 use detect::evaluate::event;
 use ingest::normalise::{Origin, normalise};
-use lake::Lake;
+use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::limits::RECORD_BYTES_MAX;
 use schemas::tables::Table;
@@ -165,9 +165,9 @@ fn one_event(bytes: &[u8]) -> anyhow::Result<(Option<Table>, Event)> {
 /// An event of the lake by its id.
 async fn look_up(id: &str, table: Table, lake: &Lake, location: &str) -> anyhow::Result<Event> {
     let query = format!(
-        "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = '{}' LIMIT 1",
+        "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id = {} LIMIT 1",
         table.name(),
-        id.replace('\'', "''")
+        literals([id])
     );
     let (_, batches) = lake.query_all(&query).await?;
     let batch = batches

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use detect::evaluate::event;
-use lake::Lake;
+use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use schemas::wire::Event;
@@ -202,9 +202,9 @@ struct Other {
 async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Result<Others> {
     let query = format!(
         "SELECT alert_id, event_time, user_principal_name, ip_address, evidence FROM alerts_current \
-         WHERE rule_id = '{}' AND alert_id <> '{}' ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
-        quoted(&alert.rule_id),
-        quoted(&alert.alert_id)
+         WHERE rule_id = {} AND alert_id <> {} ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
+        literals([&alert.rule_id]),
+        literals([&alert.alert_id])
     );
     let (_, batches) = lake.query_all(&query).await?;
     let mut by_id: BTreeMap<String, Other> = BTreeMap::new();
@@ -236,11 +236,10 @@ async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Resul
     let wanted: Vec<&str> = wanted.into_iter().collect();
     let mut events = Vec::new();
     for ids in wanted.chunks(EVENTS_PER_QUERY) {
-        let listed: Vec<String> = ids.iter().map(|id| format!("'{}'", quoted(id))).collect();
         let query = format!(
             "SELECT tenant_id, event_id, event_time, ingest_time, source, category, raw FROM {} WHERE event_id IN ({})",
             rule.table.name(),
-            listed.join(", ")
+            literals(ids)
         );
         let (_, found) = lake.query_all(&query).await?;
         for batch in &found {
@@ -252,11 +251,6 @@ async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Resul
         events,
         is_cut: rows == ALERTS_MAX,
     })
-}
-
-/// Text of a tenant within the quotation marks of a query.
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
 }
 
 impl Others {

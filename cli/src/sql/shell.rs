@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use lake::Lake;
+use lake::{Lake, literals};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -156,8 +156,8 @@ fn command(line: &str, output: &mut Output) -> Wish {
         ),
         ("\\d", Some(name)) => Wish::Ask(format!(
             "SELECT column_name, data_type, is_nullable FROM information_schema.columns \
-             WHERE table_name = '{}' ORDER BY ordinal_position",
-            name.replace('\'', "''")
+             WHERE table_name = {} ORDER BY ordinal_position",
+            literals([name])
         )),
         ("\\o", Some(form)) => {
             let chosen = match form {

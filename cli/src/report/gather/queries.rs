@@ -1,5 +1,6 @@
 //! The questions of a report to the lake, as text. Pure.
 
+use lake::literals;
 use schemas::tables::Table;
 
 use super::super::input::EntityKind;
@@ -80,7 +81,7 @@ pub(super) struct Tenants(String);
 impl Tenants {
     /// None if there are none.
     pub(super) fn new(ids: &[String]) -> Option<Self> {
-        (!ids.is_empty()).then(|| Self(format!("tenant_id IN ({})", list(ids))))
+        (!ids.is_empty()).then(|| Self(format!("tenant_id IN ({})", literals(ids))))
     }
 
     /// What each alert says now, the most severe first; one more than a report takes, to tell that there are more.
@@ -124,7 +125,7 @@ impl Tenants {
             "SELECT {} FROM {table} WHERE {} AND event_id IN ({})",
             columns.join(", "),
             self.0,
-            list(ids)
+            literals(ids)
         )
     }
 
@@ -150,7 +151,7 @@ impl Tenants {
             "SELECT lower({column}) AS value, count(*) AS records, min(event_time) AS first_time, \
              max(event_time) AS last_time FROM {table} WHERE {} AND lower({column}) IN ({}) GROUP BY 1",
             self.0,
-            list(values)
+            literals(values)
         ))
     }
 }
@@ -168,15 +169,6 @@ fn column_of(table: Table, kind: EntityKind) -> Option<&'static str> {
         .iter()
         .copied()
         .find(|name| columns.iter().any(|column| column.name == *name))
-}
-
-/// Texts of a tenant as a list of literals.
-fn list(values: &[impl AsRef<str>]) -> String {
-    let literals: Vec<String> = values
-        .iter()
-        .map(|value| format!("'{}'", value.as_ref().replace('\'', "''")))
-        .collect();
-    literals.join(", ")
 }
 
 #[cfg(test)]
