@@ -50,7 +50,8 @@ async fn publish(bus: &Bus) {
     bus.publish(Topic::Events(Table::M365Activity), activity)
         .await
         .unwrap();
-    let signin = json!({"category": "SignInLogs", "resultType": "50057", "properties": {"id": "s1", "userPrincipalName": "ada@contoso.test"}});
+    let signin = json!({"category": "SignInLogs", "resultType": "0",
+        "properties": {"id": "s1", "userPrincipalName": "ada@contoso.test", "authenticationProtocol": "deviceCode"}});
     bus.publish(
         Topic::Events(Table::Signins),
         vec![event(Table::Signins, "s1", &signin)],
@@ -130,7 +131,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     let labels: BTreeSet<&str> = alerts.iter().map(|alert| alert.label.as_str()).collect();
     assert_eq!(
         labels,
-        BTreeSet::from(["MS-SEC-GRAPH-00011", "SAAS-M365-00001", "SAAS-M365-00009"])
+        BTreeSet::from(["MS-SEC-GRAPH-00011", "SAAS-M365-00001", "SAAS-M365-00007"])
     );
     assert_eq!(
         alerts.len(),
