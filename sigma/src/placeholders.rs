@@ -96,11 +96,10 @@ impl Placeholders {
 
     /// As [`Self::values_of`], but names of tenants may have none.
     fn shared(&self, name: &str) -> Result<&[String], Refusal> {
-        match self.values.get(name) {
-            None if OF_TENANTS.contains(&name) => Ok(&[]),
-            Some(values) if OF_TENANTS.contains(&name) => Ok(values),
-            _ => self.values_of(name),
+        if OF_TENANTS.contains(&name) {
+            return Ok(self.values.get(name).map_or(&[], Vec::as_slice));
         }
+        self.values_of(name)
     }
 
     /// The values of a name for every tenant; one without any is refused.

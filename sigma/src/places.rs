@@ -68,18 +68,24 @@ impl Address {
     }
 
     fn ask(&self, values: &mut Values, places: &dyn Places) {
+        // Nothing that could be found would change what the record says.
+        if self.not_through.is_empty() && self.is_told(values) {
+            return;
+        }
         let Some(address) = value(values, &self.field).and_then(|text| text.parse().ok()) else {
             return;
         };
-        let place = places.place(canonical(address));
+        // An IPv4 address that is written as one of IPv6 is the same address.
+        let place = places.place(IpAddr::to_canonical(&address));
         let is_elsewhere = place
             .autonomous_system
             .is_some_and(|number| self.not_through.contains(&number));
-        let names = self.gives.names();
-        if is_elsewhere || !self.is_told(values) {
-            values.retain(|(name, _)| !names.contains(name));
+        if !is_elsewhere && self.is_told(values) {
+            return;
         }
-        if is_elsewhere || self.is_told(values) {
+        let names = self.gives.names();
+        values.retain(|(name, _)| !names.contains(name));
+        if is_elsewhere {
             return;
         }
         match (&self.gives, place) {
@@ -124,11 +130,6 @@ fn value<'a>(values: &'a Values, name: &str) -> Option<&'a str> {
     let mut all = values.iter();
     all.find(|(known, _)| **known == *name)
         .map(|(_, value)| &**value)
-}
-
-/// An IPv4 address that is written as one of IPv6 is the same address.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 #[cfg(test)]
