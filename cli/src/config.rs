@@ -31,7 +31,7 @@ pub(crate) struct Config {
     /// How the process logs.
     pub(crate) log: LogConfig,
     /// Where it answers about its health.
-    pub(crate) health: Health,
+    pub(crate) health: HealthConfig,
     /// The bus between stages; without it, the embedded log in the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bus: Option<BusConfig>,
@@ -51,12 +51,12 @@ pub(crate) struct Config {
 /// Where the process answers about its health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Health {
+pub(crate) struct HealthConfig {
     /// Address of `/livez`, `/readyz` and `/metrics`; port 0 takes a free one and logs it.
     pub(crate) address: SocketAddr,
 }
 
-impl Default for Health {
+impl Default for HealthConfig {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 9464)),
@@ -69,7 +69,7 @@ impl Default for Config {
         Self {
             data: PathBuf::from("data"),
             log: LogConfig::default(),
-            health: Health::default(),
+            health: HealthConfig::default(),
             bus: None,
             http: HttpConfig::default(),
             lake: LakeConfig::default(),

@@ -1,6 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics` for whoever runs the process.
 //!
-//! `/livez`: the process answers. `/readyz`: every stage runs and none is draining.
+//! `/livez`: the process answers. `/readyz`: every stage runs, none is draining and no part is in trouble.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use schemas::health::Health;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -29,29 +30,43 @@ pub(crate) enum Standing {
     Stopped,
 }
 
-/// How every stage stands; shared by those who tell and those who ask.
+/// How every stage stands and what is wrong; shared by those who tell and those who ask.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Readiness(Arc<Mutex<BTreeMap<&'static str, Standing>>>);
+pub(crate) struct Readiness {
+    standings: Arc<Mutex<BTreeMap<&'static str, Standing>>>,
+    /// Where the stages tell what is wrong.
+    pub(crate) health: Health,
+}
 
 impl Readiness {
     /// Notes how `stage` stands.
     pub(crate) fn set(&self, stage: &'static str, standing: Standing) {
-        self.0
+        self.standings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(stage, standing);
     }
 
     fn answer(&self) -> (StatusCode, String) {
-        let stages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stages = self
+            .standings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let troubles = self.health.troubles();
         let ready = !stages.is_empty()
+            && troubles.is_empty()
             && stages
                 .values()
                 .all(|standing| *standing == Standing::Running);
-        let lines: Vec<String> = stages
+        let mut lines: Vec<String> = stages
             .iter()
             .map(|(stage, standing)| format!("{stage}: {}", format!("{standing:?}").to_lowercase()))
             .collect();
+        lines.extend(
+            troubles
+                .iter()
+                .map(|(part, trouble)| format!("{part}: {}", trouble.why)),
+        );
         let code = if ready {
             StatusCode::OK
         } else {
@@ -122,6 +137,11 @@ mod tests {
         assert_eq!(readiness.answer().0, StatusCode::SERVICE_UNAVAILABLE);
         readiness.set("lake", Standing::Running);
         assert_eq!(readiness.answer().0, StatusCode::OK);
+        readiness.health.trouble("lake/disk", "full", 0);
+        let (code, text) = readiness.answer();
+        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text, "lake: running\nlake/disk: full\n");
+        readiness.health.well("lake/disk");
         readiness.set("detect", Standing::Draining);
         let (code, text) = readiness.answer();
         assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);

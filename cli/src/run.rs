@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lake::Lake;
 use schemas::environment::{Clock, SystemClock};
+use schemas::health::Health;
 use schemas::limits::DRAIN_WAIT;
 use schemas::topics::Topic;
 use tokio::signal::unix::{SignalKind, signal};
@@ -151,6 +152,7 @@ pub(crate) async fn run_stages(
             config,
             bus.clone(),
             Arc::clone(&clock),
+            readiness.health.clone(),
             stop.child_token(),
         )?;
         let readiness = readiness.clone();
@@ -214,24 +216,26 @@ fn start(
     config: &Config,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> anyhow::Result<BoxFuture<'static, anyhow::Result<()>>> {
     Ok(match stage {
         Stage::Ingest => {
             let config = config.ingest()?;
-            async move { Ok(ingest::stage::run(config, bus, clock, stop).await?) }.boxed()
+            async move { Ok(ingest::stage::run(config, bus, clock, health, stop).await?) }.boxed()
         }
         Stage::Lake => {
             let config = config.lake();
-            async move { Ok(lake::stage::run(config, bus, clock, stop).await?) }.boxed()
+            async move { Ok(lake::stage::run(config, bus, clock, health, stop).await?) }.boxed()
         }
         Stage::Detect => {
             let (config, lake) = (config.detect(), config.lake());
-            async move { Ok(detect::stage::run(config, bus, lake, clock, stop).await?) }.boxed()
+            async move { Ok(detect::stage::run(config, bus, lake, clock, health, stop).await?) }
+                .boxed()
         }
         Stage::Respond => {
             let config = config.respond()?;
-            async move { Ok(respond::stage::run(config, bus, clock, stop).await?) }.boxed()
+            async move { Ok(respond::stage::run(config, bus, clock, health, stop).await?) }.boxed()
         }
     })
 }

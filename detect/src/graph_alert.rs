@@ -6,6 +6,7 @@
 use arrow::record_batch::RecordBatch;
 use schemas::label::Label;
 use schemas::path;
+use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 use schemas::wire::Alert;
 use schemas::{ids, time};
@@ -83,6 +84,7 @@ pub fn of_row(
         url: text("alertWebUrl"),
         event_count: 1,
         counted: 0,
+        provenance: Provenance::Unknown.to_string(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use schemas::provenance::Provenance;
 use schemas::wire;
 use sigma::correlation::Signal;
 use sigma::correlation::signal::{Evidence, Subject};
@@ -33,6 +34,7 @@ pub fn to_wire(signal: &Signal, detected_time_us: i64) -> wire::Signal {
         file: evidence.file.to_string(),
         row: evidence.row,
         version: evidence.version,
+        provenance: Provenance::Unknown.to_string(),
     }
 }
 
@@ -120,5 +122,6 @@ fn of_row(batch: &RecordBatch, row: usize) -> wire::Signal {
         file: text("event_file"),
         row: text("event_row").parse().unwrap_or(0),
         version: text("event_version").parse().unwrap_or(0),
+        provenance: Provenance::Unknown.to_string(),
     }
 }

@@ -20,6 +20,7 @@ use lake::{Lake, LakeConfig, LakeError};
 use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::fate::Fate;
+use schemas::health::Health;
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
@@ -54,6 +55,7 @@ pub async fn run(
     bus: Bus,
     lake: LakeConfig,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), DetectError> {
     let files = Files::of(&config);
@@ -73,6 +75,7 @@ pub async fn run(
         bus,
         lake,
         clock,
+        health,
         published: Published::default(),
         counts: false,
         count: None,
@@ -85,24 +88,14 @@ pub async fn run(
             polled = consumer.next(TAKEN_MAX, WAIT_MAX) => polled,
         };
         match polled {
-            Ok(polled) => stage.take(&mut consumer, polled, &stop).await?,
-            Err(error) => obey(error.into(), &stop).await?,
+            Ok(polled) => {
+                stage.take(&mut consumer, polled, &stop).await?;
+                stage.health.well(RETRIES);
+            }
+            Err(error) => stage.obey(error.into(), &stop).await?,
         }
     }
     tracing::info!("detect stopped");
-    Ok(())
-}
-
-/// Waits as the error's fate asks, or gives the error back where going on is wrong.
-async fn obey(error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
-    let Fate::Retry { after } = error.fate() else {
-        return Err(error);
-    };
-    tracing::warn!(error = %chain(&error), "detect tries again");
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(after) => {}
-    }
     Ok(())
 }
 
@@ -117,6 +110,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The part that is in trouble while something is tried again.
+const RETRIES: &str = "detect/retries";
+
 struct Stage {
     rules: Arc<Ruleset>,
     config: DetectConfig,
@@ -128,6 +124,7 @@ struct Stage {
     bus: Bus,
     lake: Lake,
     clock: Arc<dyn Clock>,
+    health: Health,
     published: Published,
     /// Whether the topic of signals is read by this process, and not by another of its group.
     counts: bool,
@@ -136,6 +133,21 @@ struct Stage {
 }
 
 impl Stage {
+    /// Waits as the error's fate asks, or gives the error back where going on is wrong.
+    async fn obey(&self, error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
+        let Fate::Retry { after } = error.fate() else {
+            return Err(error);
+        };
+        self.health
+            .trouble(RETRIES, chain(&error), self.clock.now_us());
+        tracing::warn!(error = %chain(&error), "detect tries again");
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(after) => {}
+        }
+        Ok(())
+    }
+
     /// Takes changed rules, compiled aside; those that run go on until then, and where strictness refuses the new.
     async fn reload(&mut self) -> Result<(), DetectError> {
         let every = Duration::from_millis(self.config.reload_ms);
@@ -184,7 +196,7 @@ impl Stage {
         }
         while let Err(error) = self.advance_once(stop).await {
             self.count = None;
-            obey(error, stop).await?;
+            self.obey(error, stop).await?;
             if stop.is_cancelled() {
                 break;
             }
@@ -246,7 +258,7 @@ impl Stage {
                     leave_out(&error);
                     break;
                 }
-                obey(error, stop).await?;
+                self.obey(error, stop).await?;
                 if stop.is_cancelled() {
                     return commit(consumer, &done).await;
                 }
@@ -271,7 +283,7 @@ impl Stage {
                 Err(error) => {
                     // What was counted and not told is counted again from what the lake has.
                     self.count = None;
-                    obey(error, stop).await?;
+                    self.obey(error, stop).await?;
                 }
             }
             if stop.is_cancelled() {

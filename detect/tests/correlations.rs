@@ -23,6 +23,7 @@ use prost::Message as _;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use schemas::environment::{Clock as _, SystemClock};
+use schemas::health::Health;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
@@ -131,6 +132,7 @@ impl Running {
             bus.clone(),
             lake.clone(),
             clock,
+            Health::default(),
             stop.clone(),
         );
         let task = tokio::spawn(run);
@@ -226,6 +228,7 @@ async fn check(seed: u64, begin_us: i64) {
         lake.clone(),
         bus.clone(),
         clock,
+        Health::default(),
         stop.clone(),
     ));
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
@@ -309,6 +312,7 @@ async fn an_absence_is_told_when_it_is_certain() {
         lake.clone(),
         bus.clone(),
         clock,
+        Health::default(),
         stop.clone(),
     ));
     let running = Running::start(&config, &bus, &lake);

@@ -13,6 +13,7 @@ use detect::{DetectConfig, domains, stage};
 use lake::Lake;
 use prost::Message as _;
 use schemas::environment::SystemClock;
+use schemas::health::Health;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
@@ -127,10 +128,18 @@ async fn domains_of_the_directory_are_taken_while_events_stream_through() {
         lake.clone(),
         bus.clone(),
         clock.clone(),
+        Health::default(),
         stop.clone(),
     ));
     let config = DetectConfig::default();
-    let detecting = stage::run(config, bus.clone(), lake.clone(), clock, stop.clone());
+    let detecting = stage::run(
+        config,
+        bus.clone(),
+        lake.clone(),
+        clock,
+        Health::default(),
+        stop.clone(),
+    );
     let detecting = tokio::spawn(detecting);
     let mut consumer = bus.subscribe("test", &[Topic::Alerts]).await.unwrap();
     let mut number = 0;

@@ -16,6 +16,7 @@ use detect::{DetectConfig, Evaluation, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
 use schemas::environment::SystemClock;
+use schemas::health::Health;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Event};
@@ -166,6 +167,7 @@ impl Running {
             bus.clone(),
             lake.clone(),
             clock,
+            Health::default(),
             stop.clone(),
         );
         Self {
@@ -189,6 +191,7 @@ async fn a_change_of_status_raises_nothing_new_also_after_a_restart() {
         lake.clone(),
         bus.clone(),
         Arc::new(SystemClock),
+        Health::default(),
         stop.clone(),
     ));
     let mut consumer = bus.subscribe("reader", &[Topic::Alerts]).await.unwrap();

@@ -11,13 +11,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bus::{Bus, Consumer};
-use detect::{DetectConfig, stage};
+use detect::{DetectConfig, DetectError, stage};
+use lake::{LakeConfig, LakeError};
 use prost::Message as _;
 use schemas::environment::SystemClock;
+use schemas::health::Health;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use lab::{event, open};
@@ -101,6 +104,33 @@ async fn send(bus: Bus, sent: Arc<AtomicUsize>, enough: CancellationToken) {
     }
 }
 
+/// Lake and detect.
+type Stages = (
+    JoinHandle<Result<(), LakeError>>,
+    JoinHandle<Result<(), DetectError>>,
+);
+
+/// Lake and detect, until `stop`.
+fn start(config: DetectConfig, bus: &Bus, lake: LakeConfig, stop: &CancellationToken) -> Stages {
+    let clock = Arc::new(SystemClock);
+    let storing = tokio::spawn(lake::stage::run(
+        lake.clone(),
+        bus.clone(),
+        clock.clone(),
+        Health::default(),
+        stop.clone(),
+    ));
+    let detecting = tokio::spawn(stage::run(
+        config,
+        bus.clone(),
+        lake,
+        clock,
+        Health::default(),
+        stop.clone(),
+    ));
+    (storing, detecting)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_rules_are_taken_while_events_stream_through() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,14 +145,8 @@ async fn changed_rules_are_taken_while_events_stream_through() {
         reload_ms: 50,
         ..DetectConfig::default()
     };
-    let (stop, clock) = (CancellationToken::new(), Arc::new(SystemClock));
-    let storing = tokio::spawn(lake::stage::run(
-        lake.clone(),
-        bus.clone(),
-        clock.clone(),
-        stop.clone(),
-    ));
-    let detecting = tokio::spawn(stage::run(config, bus.clone(), lake, clock, stop.clone()));
+    let stop = CancellationToken::new();
+    let (storing, detecting) = start(config, &bus, lake, &stop);
     let (sent, enough) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
     let sending = tokio::spawn(send(bus.clone(), Arc::clone(&sent), enough.clone()));
     let mut consumer = bus.subscribe("test", &[Topic::Alerts]).await.unwrap();

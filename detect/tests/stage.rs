@@ -17,6 +17,7 @@ use detect::{DetectConfig, rules, stage};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
 use schemas::environment::SystemClock;
+use schemas::health::Health;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Batch, BatchFile, Evidence};
@@ -86,6 +87,7 @@ async fn detect_until(
         bus.clone(),
         lake.clone(),
         Arc::new(SystemClock),
+        Health::default(),
         stop.clone(),
     ));
     let mut consumer = bus.subscribe(reader, &[Topic::Alerts]).await.unwrap();
@@ -125,6 +127,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
         lake.clone(),
         bus.clone(),
         Arc::new(SystemClock),
+        Health::default(),
         stop.clone(),
     ));
     let alerts = detect_until(&bus, &lake, "detect", "first", 3).await;
@@ -291,6 +294,7 @@ async fn a_missing_file_and_a_foreign_message_do_not_stall() {
         lake.clone(),
         bus.clone(),
         Arc::new(SystemClock),
+        Health::default(),
         stop.clone(),
     ));
     let alerts = detect_until(&bus, &lake, "detect", "reader", 3).await;

@@ -12,7 +12,6 @@
 //! it covers, so a crash repeats records and loses none; the lake drops what it knows already.
 
 pub mod config;
-mod coverage;
 mod cursor;
 pub mod error;
 pub mod normalise;

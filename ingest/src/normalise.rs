@@ -16,6 +16,7 @@ mod unwrap;
 
 use schemas::dead_letter::{Letter, Reason};
 use schemas::limits::{JSON_DEPTH_MAX, RECORD_BYTES_MAX};
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::wire;
 use serde_json::Value;
@@ -193,6 +194,8 @@ fn event(
         position,
         problems,
         raw: raw.into(),
+        // Not said yet: what is unknown is never acted on by itself.
+        provenance: Provenance::Unknown.to_string(),
     }
 }
 

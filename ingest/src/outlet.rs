@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bus::{Bus, Message};
 use prost::Message as _;
+use schemas::coverage::Published;
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
@@ -14,20 +15,6 @@ use crate::normalise::{Normalised, table_of};
 
 /// Most bytes published in one call, so that a publisher holds a bounded amount.
 pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// How much was published.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Published {
-    pub(crate) records: u64,
-    pub(crate) dead_letters: u64,
-}
-
-impl std::ops::AddAssign for Published {
-    fn add_assign(&mut self, other: Self) {
-        self.records += other.records;
-        self.dead_letters += other.dead_letters;
-    }
-}
 
 /// The way out. Cheap to clone.
 #[derive(Clone)]
@@ -46,7 +33,7 @@ impl Outlet {
         source: &'static str,
         normalised: Normalised,
     ) -> Result<Published, IngestError> {
-        let published = Published::of(&normalised);
+        let published = published(&normalised);
         let mut by_table: BTreeMap<Table, Vec<Message>> = BTreeMap::new();
         for event in normalised.events {
             let message = Message {
@@ -113,16 +100,14 @@ impl Outlet {
     }
 }
 
-impl Published {
-    /// What will have been published when `normalised` is.
-    pub(crate) fn of(normalised: &Normalised) -> Self {
-        let letters = normalised
-            .dead_letters
-            .iter()
-            .filter(|letter| letter.part == 0);
-        Self {
-            records: normalised.events.len() as u64,
-            dead_letters: letters.count() as u64,
-        }
+/// What will have been published when `normalised` is.
+pub(crate) fn published(normalised: &Normalised) -> Published {
+    let letters = normalised
+        .dead_letters
+        .iter()
+        .filter(|letter| letter.part == 0);
+    Published {
+        records: normalised.events.len() as u64,
+        dead_letters: letters.count() as u64,
     }
 }

@@ -7,6 +7,7 @@ use bus::Bus;
 use microsoft::{Client, Tenant};
 use schemas::environment::Clock;
 use schemas::fate::Fate;
+use schemas::health::Health;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,7 @@ pub async fn run(
     config: IngestConfig,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), IngestError> {
     let cursors = Cursors::open(&config.data_dir)?;
@@ -59,7 +61,11 @@ pub async fn run(
     }
     let mut tasks = JoinSet::new();
     for source in sources {
-        tasks.spawn(supervise(source, stop.clone()));
+        let watched = Watched {
+            health: health.clone(),
+            clock: clock.clone(),
+        };
+        tasks.spawn(supervise(source, watched, stop.clone()));
     }
     while tasks.join_next().await.is_some() {}
     stop.cancelled().await;
@@ -147,10 +153,17 @@ fn has_twins(sources: &[Made]) -> bool {
     labels.windows(2).any(|pair| pair[0] == pair[1])
 }
 
+/// Where a source tells how it fares.
+struct Watched {
+    health: Health,
+    clock: Arc<dyn Clock>,
+}
+
 /// Runs one source until stopped; after a failure or panic it goes on.
-async fn supervise(made: Made, stop: CancellationToken) {
+async fn supervise(made: Made, watched: Watched, stop: CancellationToken) {
     let Made { label, make } = made;
     let mut source = make();
+    let part = format!("ingest/{label}");
     let mut failures = 0_u32;
     while !stop.is_cancelled() {
         let turn_stop = stop.clone();
@@ -171,6 +184,7 @@ async fn supervise(made: Made, stop: CancellationToken) {
         let wait = match turned {
             Ok(wait) => {
                 failures = 0;
+                watched.health.well(&part);
                 wait
             }
             Err(_) if stop.is_cancelled() => return,
@@ -179,6 +193,8 @@ async fn supervise(made: Made, stop: CancellationToken) {
                 metrics::counter!("ingest_source_failures_total", "source" => label.clone())
                     .increment(1);
                 let wait = wait_after(&error, failures);
+                let now_us = watched.clock.now_us();
+                watched.health.trouble(&part, error.to_string(), now_us);
                 tracing::warn!(
                     source = label,
                     wait_ms = wait.as_millis(),

@@ -21,6 +21,7 @@ use bus::{Bus, Consumer, Polled};
 use futures::{StreamExt, TryStreamExt, stream};
 use schemas::environment::Clock;
 use schemas::fate::Fate;
+use schemas::health::Health;
 use schemas::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use schemas::tables::Table;
 use schemas::topics::Topic;
@@ -89,9 +90,10 @@ pub async fn run(
     config: LakeConfig,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), LakeError> {
-    run_on(config, bus, clock, Arc::new(LocalDisk), stop).await
+    run_on(config, bus, clock, Arc::new(LocalDisk), health, stop).await
 }
 
 /// Like [`run`], on another disk.
@@ -103,10 +105,11 @@ pub async fn run_on(
     bus: Bus,
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), LakeError> {
     let location = crate::location(&config.location)?;
-    let mut stage = Stage::open(config, location, bus, clock, disk, stop.clone()).await?;
+    let mut stage = Stage::open(config, location, bus, clock, disk, health, stop.clone()).await?;
     let maintenance = stage.maintenance.start(stop.clone());
     let outcome = stage.keep().await;
     // A stage that failed takes its helper with it.
@@ -114,6 +117,9 @@ pub async fn run_on(
     maintenance.await?;
     outcome
 }
+
+/// The part that is in trouble while something is tried again.
+const RETRIES: &str = "lake/retries";
 
 /// What waits to be committed to one home table.
 #[derive(Default)]
@@ -138,6 +144,7 @@ struct Stage {
     bus: Bus,
     consumer: Consumer,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
     writers: HashMap<Table, TableWriter>,
     partitions: Partitions,
@@ -153,6 +160,7 @@ impl Stage {
         bus: Bus,
         clock: Arc<dyn Clock>,
         disk: Arc<dyn Disk>,
+        health: Health,
         stop: CancellationToken,
     ) -> Result<Self, LakeError> {
         let mut writers = HashMap::new();
@@ -170,6 +178,7 @@ impl Stage {
             bus,
             consumer,
             clock,
+            health,
             stop,
             writers,
             partitions: Partitions::default(),
@@ -188,7 +197,11 @@ impl Stage {
                 polled = self.consumer.next(POLL_RECORDS_MAX, wait) => polled,
             };
             match polled {
-                Ok(polled) => self.take(polled).await?,
+                Ok(polled) => {
+                    self.take(polled).await?;
+                    // Everything in it waits until it has succeeded.
+                    self.health.well(RETRIES);
+                }
                 Err(error) => self.wait_after(error.into(), 0).await?,
             }
             self.flush_due().await?;
@@ -317,6 +330,8 @@ impl Stage {
             "other"
         };
         metrics::counter!("lake_retries_total", "reason" => reason).increment(1);
+        self.health
+            .trouble(RETRIES, chain(&error), self.clock.now_us());
         tracing::warn!(
             error = chain(&error),
             wait_ms = wait.as_millis(),

@@ -24,6 +24,7 @@ use std::time::Duration;
 use bus::Bus;
 use microsoft::Client;
 use schemas::environment::Clock;
+use schemas::health::Health;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,7 @@ pub async fn run(
     config: RespondConfig,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     let client = Client::new(&config.http, Arc::clone(&clock))?;
@@ -74,7 +76,7 @@ pub async fn run(
         let directory = GraphDirectory::new(door, &tenant.client_id);
         directories.insert(tenant.tenant_id.to_ascii_lowercase(), Arc::new(directory));
     }
-    run_in(config, directories, bus, clock, stop).await
+    run_in(config, directories, bus, clock, health, stop).await
 }
 
 /// Runs until `stop`, in these directories.
@@ -86,8 +88,10 @@ pub async fn run_in(
     directories: Directories,
     bus: Bus,
     clock: Arc<dyn Clock>,
+    health: Health,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
+    let told_by = Arc::clone(&clock);
     let playbooks = load_playbooks(&config.playbooks)?;
     // One process acts on a journal; a second one waits until the first has ended.
     let Some(_lock) = lock(&config.journal, &stop).await? else {
@@ -136,6 +140,9 @@ pub async fn run_in(
     let flushed = publisher
         .await
         .unwrap_or(Err(RespondError::Task { task: "publisher" }));
+    if let Err(error) = &flushed {
+        health.trouble("respond/publisher", error.to_string(), told_by.now_us());
+    }
     ended.and(flushed)
 }
 

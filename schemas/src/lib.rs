@@ -10,20 +10,28 @@
 //! | [`time`], [`ip`] | the forms in which Microsoft writes times and addresses |
 //! | [`ids`] | identities that are hashes of their causes |
 //! | [`dead_letter`] | why bytes could not become an event |
+//! | [`coverage`] | lines of the completeness ledger |
+//! | [`provenance`] | where evidence came from, and so what may be done because of it |
+//! | [`invariants`] | the nevers and promises as predicates, checked in every build |
+//! | [`health`] | what is wrong at the moment |
 //! | [`severity`], [`label`] | how alerts are ranked and named |
 //! | [`fate`] | what happens after an error |
 //! | [`limits`] | every bound, with its reason |
 //! | [`environment`] | the one seam through which time enters |
 
 pub mod arrow;
+pub mod coverage;
 pub mod dead_letter;
 pub mod environment;
 pub mod fate;
+pub mod health;
 pub mod ids;
+pub mod invariants;
 pub mod ip;
 pub mod label;
 pub mod limits;
 pub mod path;
+pub mod provenance;
 pub mod severity;
 pub mod tables;
 pub mod time;

@@ -1,4 +1,4 @@
-//! The topics, and the one stage that writes each.
+//! The topics, and the stage that writes each.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ pub enum Topic {
     Events(Table),
     /// [`crate::wire::DeadLetter`], keyed by id; written by ingest.
     DeadLetters,
-    /// [`crate::wire::Coverage`], keyed by id; written by ingest.
+    /// [`crate::wire::Coverage`], keyed by id; written by ingest, and by detect of what it could not evaluate.
+    /// The lake writes its own lines with the commit that they belong to.
     Coverage,
     /// [`crate::wire::Batch`], keyed by table; written by lake.
     Batches,

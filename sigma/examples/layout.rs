@@ -273,6 +273,7 @@ fn rows(path: &Path, table: Table) -> Result<Vec<Row>, Box<dyn Error>> {
             position: format!("content-{}#{}", rows.len() / 400, rows.len() % 400),
             problems: Vec::new(),
             raw: line.to_vec().into(),
+            provenance: String::new(),
         };
         rows.push(event_row(table, &event).map_err(|reason| format!("{reason:?}"))?);
     }

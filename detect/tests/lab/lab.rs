@@ -25,6 +25,7 @@ pub(crate) fn event(table: Table, id: &str, time_us: i64, record: &Value) -> Mes
         position: id.to_owned(),
         problems: Vec::new(),
         raw: record.to_string().into(),
+        provenance: "live".to_owned(),
     };
     Message::of(id, &event)
 }

@@ -22,11 +22,10 @@ use tokio_util::sync::CancellationToken;
 use self::page::Then;
 use super::{Desk, is_fresh};
 use crate::config::DirectoryConfig;
-use crate::coverage::{Range, State};
 use crate::error::IngestError;
 use crate::normalise::directory::Kind;
 use crate::normalise::{Normalised, Origin, normalise};
-use crate::outlet::Published;
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "directory";
@@ -319,7 +318,7 @@ impl Directory {
     /// Writes the line of the ledger, where there is something to tell.
     async fn tell(&self, kind: Kind, turn: &Turn) -> Result<(), IngestError> {
         let now_us = self.desk.clock.now_us();
-        let mut range = Range {
+        let mut range = CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
             kind: "page",
@@ -339,11 +338,11 @@ impl Directory {
                 range.to = range.from.saturating_add(DAY_US);
                 let permission = collection(kind).permission;
                 let detail = format!("needs the permission {permission}: {}", error.told());
-                (State::Gap, detail)
+                (CoverageState::Gap, detail)
             }
-            Err(error) => (State::Gap, error.told()),
+            Err(error) => (CoverageState::Gap, error.told()),
             Ok(_) if anew.is_none() && turn.published == Published::default() => return Ok(()),
-            Ok(_) => (State::Read, anew.unwrap_or_default()),
+            Ok(_) => (CoverageState::Read, anew.unwrap_or_default()),
         };
         let line = range.line(state, turn.published, &detail, now_us);
         self.desk.outlet.cover(vec![line]).await

@@ -27,10 +27,10 @@ use schemas::wire;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::coverage::{Range, State};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, UNKNOWN_TENANT, table_of};
-use crate::outlet::{Outlet, Published};
+use crate::outlet::Outlet;
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "files";
@@ -261,7 +261,7 @@ impl Taken {
             1 => self.tenants.keys().next(),
             _ => options.tenant_id.as_ref(),
         };
-        let range = Range {
+        let range = CoverageRange {
             tenant_id: tenant_id.map_or(UNKNOWN_TENANT, String::as_str),
             source: SOURCE,
             kind: "file",
@@ -270,9 +270,9 @@ impl Taken {
             to: i64::try_from(file.bytes).unwrap_or(i64::MAX),
         };
         let state = if self.failure.is_none() {
-            State::Read
+            CoverageState::Read
         } else {
-            State::Gap
+            CoverageState::Gap
         };
         let detail = self.failure.as_deref().unwrap_or_default();
         range.line(state, self.published, detail, options.clock.now_us())

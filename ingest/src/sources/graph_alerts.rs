@@ -17,10 +17,9 @@ use tokio_util::sync::CancellationToken;
 use self::page::Then;
 use super::{Desk, is_fresh};
 use crate::config::GraphAlertsConfig;
-use crate::coverage::{Range, State};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, normalise};
-use crate::outlet::Published;
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "graph_alerts";
@@ -64,7 +63,13 @@ impl GraphAlerts {
         let now_us = self.desk.clock.now_us();
         let mut lines = Vec::new();
         if let Err(error) = &read {
-            lines.push(self.line(from_us, now_us, State::Gap, published, &error.to_string()));
+            lines.push(self.line(
+                from_us,
+                now_us,
+                CoverageState::Gap,
+                published,
+                &error.to_string(),
+            ));
         } else {
             if newest_us != cursor_us
                 && let Some(newest_us) = newest_us
@@ -75,7 +80,7 @@ impl GraphAlerts {
                     .await?;
             }
             if published != Published::default() {
-                lines.push(self.line(from_us, now_us, State::Read, published, ""));
+                lines.push(self.line(from_us, now_us, CoverageState::Read, published, ""));
             }
         }
         self.desk.outlet.cover(lines).await?;
@@ -203,11 +208,11 @@ impl GraphAlerts {
         &self,
         from_us: i64,
         to_us: i64,
-        state: State,
+        state: CoverageState,
         published: Published,
         detail: &str,
     ) -> wire::Coverage {
-        let range = Range {
+        let range = CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
             kind: "page",

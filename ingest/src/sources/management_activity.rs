@@ -32,10 +32,10 @@ use self::subscriptions::Subscriptions;
 use self::windows::Window;
 use super::{Desk, is_fresh};
 use crate::config::ManagementActivityConfig;
-use crate::coverage::{Range, State};
 use crate::error::IngestError;
 use crate::normalise::Normalised;
-use crate::outlet::{PUBLISH_BYTES_MAX, Published};
+use crate::outlet::{self, PUBLISH_BYTES_MAX};
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "management_activity";
@@ -126,7 +126,7 @@ impl ManagementActivity {
         let plan = windows::plan(cursor, now_us, self.config.first_hours);
         if let Some(lost) = plan.lost {
             let line = self.window(content_type, lost).line(
-                State::Lost,
+                CoverageState::Lost,
                 Published::default(),
                 "older than the 7 days that can be listed",
                 now_us,
@@ -296,7 +296,7 @@ impl ManagementActivity {
                 }
                 done.push(id);
             }
-            lines.push(self.blob_line(content_type, blob, Published::of(&normalised), now_us));
+            lines.push(self.blob_line(content_type, blob, outlet::published(&normalised), now_us));
             all.events.extend(normalised.events);
             all.dead_letters.extend(normalised.dead_letters);
             if blob.fetched.is_done() {
@@ -320,7 +320,7 @@ impl ManagementActivity {
         now_us: i64,
     ) -> wire::Coverage {
         let subject = format!("{content_type}/{}", blob.content.id);
-        let range = Range {
+        let range = CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
             kind: "blob",
@@ -329,10 +329,10 @@ impl ManagementActivity {
             to: blob.content.created_us.saturating_add(1),
         };
         let (state, detail) = match &blob.fetched {
-            Fetched::Read => (State::Read, ""),
-            Fetched::Lost(reason) => (State::Lost, reason.as_str()),
+            Fetched::Read => (CoverageState::Read, ""),
+            Fetched::Lost(reason) => (CoverageState::Lost, reason.as_str()),
             Fetched::Later(reason) | Fetched::Broken { reason, .. } => {
-                (State::Gap, reason.as_str())
+                (CoverageState::Gap, reason.as_str())
             }
         };
         range.line(state, published, detail, now_us)
@@ -347,9 +347,12 @@ impl ManagementActivity {
         let now_us = self.desk.clock.now_us();
         // One line for a day, not one for each poll: what is missing stays the same until it is read.
         let day = windows::day_of(window);
-        let line =
-            self.window(content_type, day)
-                .line(State::Gap, Published::default(), detail, now_us);
+        let line = self.window(content_type, day).line(
+            CoverageState::Gap,
+            Published::default(),
+            detail,
+            now_us,
+        );
         self.desk.outlet.cover(vec![line]).await
     }
 
@@ -373,7 +376,7 @@ impl ManagementActivity {
             .set(self.subject(content_type), to_us.to_string())
             .await?;
         let line = self.window(content_type, Window { from_us, to_us }).line(
-            State::Read,
+            CoverageState::Read,
             total,
             "",
             self.desk.clock.now_us(),
@@ -386,8 +389,8 @@ impl ManagementActivity {
         Ok(text.and_then(|text| text.parse().ok()))
     }
 
-    fn window<'a>(&'a self, content_type: &'a str, window: Window) -> Range<'a> {
-        Range {
+    fn window<'a>(&'a self, content_type: &'a str, window: Window) -> CoverageRange<'a> {
+        CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
             kind: "window",

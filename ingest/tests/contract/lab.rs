@@ -101,6 +101,7 @@ impl Lab {
             config,
             self.bus.clone(),
             Arc::new(SystemClock),
+            schemas::health::Health::default(),
             stop.clone(),
         );
         Run {

@@ -97,6 +97,7 @@ impl House {
             self.bus.clone(),
             clock,
             disk,
+            schemas::health::Health::default(),
             stop.clone(),
         ));
         Running { stop, task }

@@ -69,6 +69,7 @@ impl House {
             self.directories.clone(),
             self.bus.clone(),
             Arc::new(SystemClock),
+            schemas::health::Health::default(),
             stop.clone(),
         ));
         Stage { running, stop }

@@ -296,7 +296,13 @@ async fn the_simulated_victim_is_contained_over_http_by_the_configuration_alone(
     house.config.tenants = vec![registration.as_ref().clone()];
     let stop = CancellationToken::new();
     let (config, bus) = (house.config.clone(), house.bus.clone());
-    let running = tokio::spawn(stage::run(config, bus, Arc::new(SystemClock), stop.clone()));
+    let running = tokio::spawn(stage::run(
+        config,
+        bus,
+        Arc::new(SystemClock),
+        schemas::health::Health::default(),
+        stop.clone(),
+    ));
     house
         .publish(&[alert(&world.tenant_id, &world.account, "a1")])
         .await;

@@ -13,11 +13,11 @@ use super::SOURCE;
 use super::connection::Connection;
 use super::position::{Cursor, Missing, Order, order, start};
 use crate::config::EventHubsConfig;
-use crate::coverage::{Range, State};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, normalise};
-use crate::outlet::{PUBLISH_BYTES_MAX, Published};
+use crate::outlet::PUBLISH_BYTES_MAX;
 use crate::sources::{Desk, is_fresh};
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// One partition of a hub.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl Partition {
         };
         if let Some(missing) = start.missing {
             // The line first: a crash between the two writes it again, under the same id.
-            self.note_missing(missing, State::Lost).await?;
+            self.note_missing(missing, CoverageState::Lost).await?;
             self.store(cursor).await?;
         }
         Ok((connection, cursor))
@@ -143,11 +143,11 @@ impl Partition {
                     };
                     if is_first {
                         // A new receiver began behind the hole: they do not exist any more.
-                        self.note_missing(missing, State::Lost).await?;
+                        self.note_missing(missing, CoverageState::Lost).await?;
                         cursor.next = found;
                         self.store(cursor).await?;
                     } else {
-                        self.note_missing(missing, State::Gap).await?;
+                        self.note_missing(missing, CoverageState::Gap).await?;
                     }
                     return Err(self.ended("a hole in the sequence"));
                 }
@@ -256,7 +256,7 @@ impl Partition {
         self.store(*cursor).await?;
         let line = self
             .range(from, cursor.next)
-            .line(State::Read, published, "", now_us);
+            .line(CoverageState::Read, published, "", now_us);
         self.desk.outlet.cover(vec![line]).await?;
         is_fresh(&self.label, now_us);
         Ok(())
@@ -270,7 +270,11 @@ impl Partition {
         self.desk.cursors.set(self.label.clone(), text).await
     }
 
-    async fn note_missing(&self, missing: Missing, state: State) -> Result<(), IngestError> {
+    async fn note_missing(
+        &self,
+        missing: Missing,
+        state: CoverageState,
+    ) -> Result<(), IngestError> {
         tracing::warn!(
             source = self.label,
             from = missing.from,
@@ -288,8 +292,8 @@ impl Partition {
         self.desk.outlet.cover(vec![line]).await
     }
 
-    fn range(&self, from: i64, to: i64) -> Range<'_> {
-        Range {
+    fn range(&self, from: i64, to: i64) -> CoverageRange<'_> {
+        CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
             kind: "range",

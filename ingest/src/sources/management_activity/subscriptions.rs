@@ -10,9 +10,8 @@ use super::ManagementActivity;
 use super::answers;
 use super::codes::{Meaning, meaning};
 use super::windows::Window;
-use crate::coverage::State;
 use crate::error::IngestError;
-use crate::outlet::Published;
+use schemas::coverage::{CoverageState, Published};
 
 /// How long a list of subscriptions is believed.
 const LIST_AGE_MAX: Duration = Duration::from_hours(1);
@@ -121,7 +120,7 @@ impl ManagementActivity {
             to_us: now_us,
         };
         let line = self.window(content_type, off).line(
-            State::Gap,
+            CoverageState::Gap,
             Published::default(),
             "the subscription was off at some time in this window: content made meanwhile is lost",
             now_us,

@@ -1,12 +1,10 @@
-//! Lines of the completeness ledger. Pure.
+//! Lines of the completeness ledger: what was read, and what was not. Pure.
 
-use schemas::{ids, wire};
-
-use crate::outlet::Published;
+use crate::{ids, wire};
 
 /// How far a range was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum CoverageState {
     /// Whole.
     Read,
     /// Not whole; it may be filled later.
@@ -15,8 +13,9 @@ pub(crate) enum State {
     Lost,
 }
 
-impl State {
-    const fn as_str(self) -> &'static str {
+impl CoverageState {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Gap => "gap",
@@ -27,22 +26,43 @@ impl State {
 
 /// What a line of the ledger is about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Range<'a> {
-    pub(crate) tenant_id: &'a str,
-    pub(crate) source: &'static str,
+pub struct CoverageRange<'a> {
+    /// The tenant; empty where a loss is not one tenant's.
+    pub tenant_id: &'a str,
+    /// The connector, or the stage that could not read on.
+    pub source: &'a str,
     /// "window", "blob", "page", "range" or "file".
-    pub(crate) kind: &'static str,
-    pub(crate) subject: &'a str,
-    pub(crate) from: i64,
-    pub(crate) to: i64,
+    pub kind: &'a str,
+    /// What was read: a content type and content id, hub/partition, a query, a path.
+    pub subject: &'a str,
+    /// Start of the range: a time in microseconds, a sequence number, an offset or a row.
+    pub from: i64,
+    /// End of the range, exclusive.
+    pub to: i64,
 }
 
-impl Range<'_> {
+/// What came out of a range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Records that became events.
+    pub records: u64,
+    /// Letters that could not.
+    pub dead_letters: u64,
+}
+
+impl std::ops::AddAssign for Published {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.dead_letters += other.dead_letters;
+    }
+}
+
+impl CoverageRange<'_> {
     /// The line, whose id follows from the range, and from the state where it is not "read":
     /// a gap that is filled later stays in the ledger beside the line that fills it.
-    pub(crate) fn line(
+    pub fn line(
         &self,
-        state: State,
+        state: CoverageState,
         published: Published,
         detail: &str,
         now_us: i64,
@@ -55,7 +75,7 @@ impl Range<'_> {
             self.subject.as_bytes(),
             &self.from.to_le_bytes(),
             &self.to.to_le_bytes(),
-            if state == State::Read {
+            if state == CoverageState::Read {
                 b""
             } else {
                 state.as_str().as_bytes()
