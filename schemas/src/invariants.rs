@@ -1,55 +1,73 @@
-//! The nevers and the promises, each as one sentence and one predicate.
+//! The nevers and the promises, each as one sentence and one predicate; one file per area.
 //!
 //! Code that keeps one calls [`check`] with what it is about to do. A debug build panics where it does not hold; a
 //! release build goes on, counts ([`counts`], exported as `vedette_invariant_checks_total{id,passed}`) and keeps the
 //! first breaches for the product's own alert ([`take_breaches`]). Models and replays of traces use the same predicates.
+//!
+//! A new one is a line in the `area!` of its file (sentence, id, the files that keep it), a struct with what is about to
+//! be done, and its [`Predicate`]; nothing else lists them by hand.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+mod collection;
+mod detection;
+mod response;
+mod storage;
+
+// By glob, so that a new predicate is written in the file of its area only.
+pub use collection::*;
+pub use detection::*;
+pub use response::*;
+pub use storage::*;
 
 /// Most breaches that wait to be told; more are only counted.
 const BREACHES_MAX: usize = 100;
 
 /// What must always hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(usize)]
 pub enum Invariant {
-    /// See [`CursorMove`].
-    CursorBehindAcknowledgement,
-    /// See [`RecordsAccounted`].
-    RecordsKept,
-    /// See [`CommittedRange`].
-    OffsetsWithRows,
+    /// From the source to the log.
+    Collection(Collection),
+    /// From the log to the tables.
+    Storage(Storage),
+    /// From the tables to the alert.
+    Detection(Detection),
+    /// From the alert to the directory.
+    Response(Response),
 }
 
 impl Invariant {
     /// Every one, in the order of the way of the data.
-    pub const ALL: [Self; 3] = [
-        Self::CursorBehindAcknowledgement,
-        Self::RecordsKept,
-        Self::OffsetsWithRows,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        (Collection::ALL.iter().copied().map(Self::Collection))
+            .chain(Storage::ALL.iter().copied().map(Self::Storage))
+            .chain(Detection::ALL.iter().copied().map(Self::Detection))
+            .chain(Response::ALL.iter().copied().map(Self::Response))
+    }
 
     /// Its name in metrics and alerts.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::CursorBehindAcknowledgement => "cursor_behind_acknowledgement",
-            Self::RecordsKept => "records_kept",
-            Self::OffsetsWithRows => "offsets_with_rows",
-        }
+    pub fn id(self) -> &'static str {
+        self.promise().id
     }
 
     /// What it promises, in one sentence.
-    pub const fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> &'static str {
+        self.promise().sentence.trim_ascii()
+    }
+
+    /// The files that keep it and check it, from the root of the repository.
+    pub fn keepers(self) -> &'static [&'static str] {
+        self.promise().keepers
+    }
+
+    fn promise(self) -> &'static Promise {
         match self {
-            Self::CursorBehindAcknowledgement => {
-                "A source cursor moves only after the bus has acknowledged every record that it covers."
-            }
-            Self::RecordsKept => "Every record becomes an event or a dead letter.",
-            Self::OffsetsWithRows => {
-                "A commit of the lake begins where the commit before it ended, on the same log."
-            }
+            Self::Collection(promise) => promise.promise(),
+            Self::Storage(promise) => promise.promise(),
+            Self::Detection(promise) => promise.promise(),
+            Self::Response(promise) => promise.promise(),
         }
     }
 }
@@ -63,60 +81,57 @@ pub trait Predicate: Debug {
     fn holds(&self) -> bool;
 }
 
-/// A source cursor is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CursorMove {
-    /// Records and letters that the new cursor covers beyond the stored one.
-    pub covered: u64,
-    /// How many of them the bus has acknowledged.
-    pub acknowledged: u64,
+/// What is known of an invariant, and how often it was checked.
+struct Promise {
+    id: &'static str,
+    sentence: &'static str,
+    keepers: &'static [&'static str],
+    passed: AtomicU64,
+    failed: AtomicU64,
 }
 
-impl Predicate for CursorMove {
-    const INVARIANT: Invariant = Invariant::CursorBehindAcknowledgement;
-
-    fn holds(&self) -> bool {
-        self.acknowledged >= self.covered
+impl Promise {
+    const fn new(
+        id: &'static str,
+        sentence: &'static str,
+        keepers: &'static [&'static str],
+    ) -> Self {
+        Self {
+            id,
+            sentence,
+            keepers,
+            passed: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
     }
 }
 
-/// Bytes of a source were split into records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordsAccounted {
-    /// Records found.
-    pub records: u64,
-    /// Events made of them.
-    pub events: u64,
-    /// Letters made of them.
-    pub dead_letters: u64,
+/// Declares the invariants of an area: each a sentence, an id and the files that keep it.
+macro_rules! area {
+    ($(#[$about:meta])* $area:ident {
+        $($(#[doc = $sentence:literal])+ $name:ident = $id:literal, kept by [$($keeper:literal),+];)+
+    }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $area {
+            $($(#[doc = $sentence])+ $name,)+
+        }
+
+        static PROMISES: [$crate::invariants::Promise; [$($id),+].len()] = [
+            $($crate::invariants::Promise::new($id, concat!($($sentence),+), &[$($keeper),+]),)+
+        ];
+
+        impl $area {
+            /// Every one of this area.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub(super) fn promise(self) -> &'static $crate::invariants::Promise {
+                &PROMISES[self as usize]
+            }
+        }
+    };
 }
-
-impl Predicate for RecordsAccounted {
-    const INVARIANT: Invariant = Invariant::RecordsKept;
-
-    fn holds(&self) -> bool {
-        self.events + self.dead_letters >= self.records
-    }
-}
-
-/// A commit of the lake moves a partition on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommittedRange {
-    /// Where the table stood.
-    pub stood_at: i64,
-    /// First offset that the commit covers.
-    pub from: i64,
-    /// Offset after the last that it covers.
-    pub to: i64,
-}
-
-impl Predicate for CommittedRange {
-    const INVARIANT: Invariant = Invariant::OffsetsWithRows;
-
-    fn holds(&self) -> bool {
-        self.from == self.stood_at && self.to >= self.from
-    }
-}
+use area;
 
 /// A check that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,18 +142,6 @@ pub struct Breach {
     pub detail: String,
 }
 
-struct Tally {
-    passed: AtomicU64,
-    failed: AtomicU64,
-}
-
-static TALLIES: [Tally; Invariant::ALL.len()] = [const {
-    Tally {
-        passed: AtomicU64::new(0),
-        failed: AtomicU64::new(0),
-    }
-}; Invariant::ALL.len()];
-
 static BREACHES: Mutex<Vec<Breach>> = Mutex::new(Vec::new());
 
 /// Checks and counts; returns whether it holds.
@@ -146,12 +149,12 @@ static BREACHES: Mutex<Vec<Breach>> = Mutex::new(Vec::new());
 /// # Panics
 /// In debug builds, if it does not hold.
 pub fn check<P: Predicate>(what: &P) -> bool {
-    let tally = &TALLIES[P::INVARIANT as usize];
+    let promise = P::INVARIANT.promise();
     if what.holds() {
-        tally.passed.fetch_add(1, Ordering::Relaxed);
+        promise.passed.fetch_add(1, Ordering::Relaxed);
         return true;
     }
-    tally.failed.fetch_add(1, Ordering::Relaxed);
+    promise.failed.fetch_add(1, Ordering::Relaxed);
     let detail = format!("{what:?}");
     debug_assert!(false, "{} But: {detail}", P::INVARIANT.sentence());
     let mut breaches = BREACHES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,15 +169,15 @@ pub fn check<P: Predicate>(what: &P) -> bool {
 
 /// How often each was checked in this process: passed, failed.
 pub fn counts() -> Vec<(Invariant, u64, u64)> {
-    let count = |invariant: &Invariant| {
-        let tally = &TALLIES[*invariant as usize];
+    let count = |invariant: Invariant| {
+        let promise = invariant.promise();
         (
-            *invariant,
-            tally.passed.load(Ordering::Relaxed),
-            tally.failed.load(Ordering::Relaxed),
+            invariant,
+            promise.passed.load(Ordering::Relaxed),
+            promise.failed.load(Ordering::Relaxed),
         )
     };
-    Invariant::ALL.iter().map(count).collect()
+    Invariant::all().map(count).collect()
 }
 
 /// Takes the breaches that nobody has told yet.
@@ -184,17 +187,26 @@ pub fn take_breaches() -> Vec<Breach> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CursorMove, Invariant, check, counts};
+    use super::{Collection, CursorMove, Invariant, check, counts};
+    use std::collections::BTreeSet;
+
+    fn passed(wanted: Invariant) -> u64 {
+        counts()
+            .into_iter()
+            .find(|(invariant, _, _)| *invariant == wanted)
+            .map_or(0, |(_, passed, _)| passed)
+    }
 
     #[test]
     fn what_holds_is_counted() {
-        let before = counts()[0].1;
+        let invariant = Invariant::Collection(Collection::CursorBehindAcknowledgement);
+        let before = passed(invariant);
         let what = CursorMove {
             covered: 2,
             acknowledged: 2,
         };
         assert!(check(&what));
-        assert!(counts()[0].1 > before);
+        assert!(passed(invariant) > before);
     }
 
     #[test]
@@ -208,10 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn each_stands_at_its_place() {
-        for (place, invariant) in Invariant::ALL.into_iter().enumerate() {
-            assert_eq!(invariant as usize, place);
-            assert!(invariant.sentence().ends_with('.'));
+    fn each_has_a_sentence_and_an_id_of_its_own() {
+        let mut ids = BTreeSet::new();
+        for invariant in Invariant::all() {
+            assert!(invariant.sentence().ends_with('.'), "{invariant:?}");
+            assert!(ids.insert(invariant.id()), "{invariant:?}");
         }
+        assert!(ids.len() > 5);
     }
 }

@@ -1,0 +1,139 @@
+//! What holds from the alert to the directory.
+
+use super::{Invariant, Predicate};
+
+super::area! {
+    /// From the alert to the directory.
+    Response {
+        /// An action's call begins only after its intent is durable.
+        IntentBeforeEffect = "intent_before_effect", kept by ["respond/src/executor.rs"];
+        /// An action's call is not made again before the directory was read back.
+        ReadBackBeforeRepeat = "read_back_before_repeat", kept by ["respond/src/executor.rs"];
+        /// An action is called effective only by what was read back.
+        EffectiveByReadBack = "effective_by_read_back", kept by ["respond/src/executor.rs"];
+        /// Nothing is sent after the kill switch was acknowledged.
+        NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
+        /// Only the responder that holds the lease of a tenant sends.
+        OneResponder = "one_responder", kept by ["respond/src/stage.rs"];
+    }
+}
+
+/// A call that changes something is about to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectBegins {
+    /// Whether the intent of this action is durable.
+    pub intent_durable: bool,
+}
+
+impl Predicate for EffectBegins {
+    const INVARIANT: Invariant = Invariant::Response(Response::IntentBeforeEffect);
+
+    fn holds(&self) -> bool {
+        self.intent_durable
+    }
+}
+
+/// A call that changes something is about to be made, perhaps not for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectRepeats {
+    /// Calls of this action that may have been made since the directory was last read.
+    pub unread: u32,
+}
+
+impl Predicate for EffectRepeats {
+    const INVARIANT: Invariant = Invariant::Response(Response::ReadBackBeforeRepeat);
+
+    fn holds(&self) -> bool {
+        self.unread == 0
+    }
+}
+
+/// An action is about to be called effective.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalledEffective {
+    /// Whether the directory was read after the last call and had what the action wants.
+    pub read_back: bool,
+}
+
+impl Predicate for CalledEffective {
+    const INVARIANT: Invariant = Invariant::Response(Response::EffectiveByReadBack);
+
+    fn holds(&self) -> bool {
+        self.read_back
+    }
+}
+
+/// A call that changes something is about to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentWhileStopped {
+    /// Whether the stop was acknowledged to who asked for it.
+    pub acknowledged: bool,
+}
+
+impl Predicate for SentWhileStopped {
+    const INVARIANT: Invariant = Invariant::Response(Response::NothingAfterSwitch);
+
+    fn holds(&self) -> bool {
+        !self.acknowledged
+    }
+}
+
+/// A call that changes something is about to be sent by a responder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentByHolder {
+    /// Epoch of the lease that this responder was given.
+    pub own_epoch: u64,
+    /// Epoch of the lease that is in force.
+    pub epoch_in_force: u64,
+}
+
+impl Predicate for SentByHolder {
+    const INVARIANT: Invariant = Invariant::Response(Response::OneResponder);
+
+    fn holds(&self) -> bool {
+        self.own_epoch == self.epoch_in_force
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder, SentWhileStopped,
+    };
+
+    #[test]
+    fn a_call_follows_its_intent() {
+        let begins = |intent_durable| EffectBegins { intent_durable };
+        assert!(begins(true).holds());
+        assert!(!begins(false).holds());
+    }
+
+    #[test]
+    fn a_call_is_not_repeated_unread() {
+        assert!(EffectRepeats { unread: 0 }.holds());
+        assert!(!EffectRepeats { unread: 1 }.holds());
+    }
+
+    #[test]
+    fn effective_is_read_back() {
+        assert!(CalledEffective { read_back: true }.holds());
+        assert!(!CalledEffective { read_back: false }.holds());
+    }
+
+    #[test]
+    fn a_stopped_responder_sends_nothing() {
+        let sent = |acknowledged| SentWhileStopped { acknowledged };
+        assert!(sent(false).holds());
+        assert!(!sent(true).holds());
+    }
+
+    #[test]
+    fn who_lost_the_lease_sends_nothing() {
+        let sent = |own_epoch| SentByHolder {
+            own_epoch,
+            epoch_in_force: 2,
+        };
+        assert!(sent(2).holds());
+        assert!(!sent(1).holds());
+    }
+}
