@@ -30,6 +30,9 @@ use crate::normalise::split::{Piece, Splitter};
 pub struct Origin<'a> {
     /// The tenant, where the source knows it; records of imports say it themselves.
     pub tenant_id: Option<&'a str>,
+    /// [`Provenance::Live`] for a connector, which makes those that name another tenant [`Provenance::Foreign`];
+    /// anything else is kept as it is.
+    pub provenance: Provenance,
     /// The connector.
     pub source: &'static str,
     /// The feed's category for records that have none, for example `Audit.Exchange`.
@@ -181,6 +184,7 @@ fn event(
         event_id,
         event_time_us,
         category,
+        provenance,
         problems,
     } = description;
     wire::Event {
@@ -194,8 +198,7 @@ fn event(
         position,
         problems,
         raw: raw.into(),
-        // Not said yet: what is unknown is never acted on by itself.
-        provenance: Provenance::Unknown.to_string(),
+        provenance: provenance.to_string(),
     }
 }
 

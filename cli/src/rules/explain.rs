@@ -12,6 +12,7 @@ use ingest::normalise::{Origin, normalise};
 use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::limits::RECORD_BYTES_MAX;
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::Rule;
@@ -140,6 +141,7 @@ fn one_event(bytes: &[u8]) -> anyhow::Result<(Option<Table>, Event)> {
     );
     let origin = Origin {
         tenant_id: None,
+        provenance: Provenance::Imported,
         source: "explain",
         category: None,
         ingest_time_us: SystemClock.now_us(),

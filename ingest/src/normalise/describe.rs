@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemas::limits::FUTURE_TOLERANCE_US;
 use schemas::path::{find_first, text};
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::{ids, time};
 use serde_json::Value;
@@ -21,6 +22,7 @@ pub(super) struct Description {
     pub(super) event_id: String,
     pub(super) event_time_us: Option<i64>,
     pub(super) category: String,
+    pub(super) provenance: Provenance,
     pub(super) problems: Vec<String>,
 }
 
@@ -57,6 +59,9 @@ const FORMATS: &[fn(&Value) -> Option<Reading>] = &[
 /// Longest id that is taken from a record, in bytes; a longer one is hashed.
 const ID_BYTES_MAX: usize = 512;
 
+/// What Microsoft writes where there is no tenant.
+const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
 /// Where records say their tenant.
 const TENANT_PATHS: &[&str] = &[
     "OrganizationId",
@@ -67,10 +72,17 @@ const TENANT_PATHS: &[&str] = &[
 
 /// Describes a record; a word on what is missing if it cannot become an event.
 pub(super) fn describe(record: &Value, origin: &Origin<'_>) -> Result<Description, &'static str> {
-    match format_of(record, origin) {
-        Format::Happening(reading) => Ok(describe_happening(record, reading, origin)),
-        Format::Object(kind) => directory::describe(record, kind, tenant_id(record, origin)),
+    let mut description = match format_of(record, origin) {
+        Format::Happening(reading) => describe_happening(record, reading, origin),
+        Format::Object(kind) => directory::describe(record, kind, tenant_id(record, origin))?,
+    };
+    description.provenance = origin.provenance;
+    if let Some(other) = other_tenant(record, origin) {
+        description.provenance = Provenance::Foreign;
+        let problem = format!("it names another tenant than its connector's: {other}");
+        description.problems.push(problem);
     }
+    Ok(description)
 }
 
 fn format_of(record: &Value, origin: &Origin<'_>) -> Format {
@@ -101,6 +113,7 @@ fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> 
         event_id,
         event_time_us,
         category,
+        provenance: Provenance::Unknown,
         problems,
     }
 }
@@ -182,20 +195,47 @@ fn event_time(
     None
 }
 
+/// The tenant of the connector, else the one that the record names.
 fn tenant_id(record: &Value, origin: &Origin<'_>) -> String {
-    if let Some(known) = origin.tenant_id {
-        return known.to_ascii_lowercase();
+    origin.tenant_id.map_or_else(
+        || named_tenant(record).unwrap_or_else(|| UNKNOWN_TENANT.to_owned()),
+        str::to_ascii_lowercase,
+    )
+}
+
+/// The tenant that a record of a live connector names, if it is not the connector's.
+///
+/// A hub that two tenants send to, or a feed of the wrong application, would mix their records in one; the
+/// connector's tenant is kept, because it is the one whose people may see what it read.
+fn other_tenant(record: &Value, origin: &Origin<'_>) -> Option<String> {
+    if origin.provenance != Provenance::Live {
+        return None;
     }
-    let named = word(record, TENANT_PATHS).filter(|word| is_tenant(word));
-    let tenant = named.map(Cow::into_owned).or_else(|| {
+    let known = origin.tenant_id?;
+    let named = tenant_word(record)?;
+    let is_other = named != NO_TENANT && !named.eq_ignore_ascii_case(known);
+    is_other.then(|| {
+        if is_tenant(&named) {
+            named
+        } else {
+            "what it names is no tenant's id".to_owned()
+        }
+    })
+}
+
+/// The tenant that a record names, in lower case.
+fn named_tenant(record: &Value) -> Option<String> {
+    tenant_word(record).filter(|word| is_tenant(word))
+}
+
+/// What stands where records say their tenant, in lower case.
+fn tenant_word(record: &Value) -> Option<String> {
+    let named = word(record, TENANT_PATHS).map(|word| word.to_ascii_lowercase());
+    named.or_else(|| {
         let resource = word(record, &["resourceId"])?.to_ascii_lowercase();
         let tenant = resource.strip_prefix("/tenants/")?.split('/').next()?;
-        is_tenant(tenant).then(|| tenant.to_owned())
-    });
-    tenant.map_or_else(
-        || UNKNOWN_TENANT.to_owned(),
-        |tenant| tenant.to_ascii_lowercase(),
-    )
+        (!tenant.is_empty()).then(|| tenant.to_owned())
+    })
 }
 
 /// A tenant becomes part of paths and keys, so it has letters, digits, `-`, `_` and `.` only.

@@ -3,6 +3,7 @@
 //! Source: Microsoft Graph v1.0, `user`, `group`, `domain`, and the delta functions of the first two.
 
 use schemas::ids;
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use serde_json::{Map, Value};
 
@@ -138,6 +139,7 @@ pub(super) fn describe(
         event_id,
         event_time_us: None,
         category: kind.name().to_owned(),
+        provenance: Provenance::Unknown,
         problems: Vec::new(),
     })
 }

@@ -2,11 +2,13 @@
 
 use super::{Normalised, Origin, UNKNOWN_TENANT, normalise};
 use schemas::limits::{DEAD_LETTER_PART_BYTES_MAX, RECORD_BYTES_MAX};
+use schemas::provenance::Provenance;
 
 const NOW_US: i64 = 1_800_000_000_000_000;
 
 const FILES: Origin<'static> = Origin {
     tenant_id: None,
+    provenance: Provenance::Imported,
     source: "files",
     category: None,
     ingest_time_us: NOW_US,
@@ -250,4 +252,53 @@ fn a_tenant_that_would_break_paths_is_unknown() {
         &known,
     );
     assert_eq!(kept.events[0].tenant_id, "7f3c");
+}
+
+#[test]
+fn a_record_says_what_it_is_worth() {
+    let connector = Origin {
+        tenant_id: Some("T-1"),
+        provenance: Provenance::Live,
+        source: "event_hubs",
+        ..FILES
+    };
+    let objects = Origin {
+        category: Some("domains"),
+        ..connector
+    };
+    let m365 = r#"{"Operation":"x","Workload":"y","Id":"1","CreationTime":"2026-09-14T08:02:41"}"#;
+    let of = |tenant: &str| m365.replacen('{', &format!(r#"{{"OrganizationId":"{tenant}","#), 1);
+    let sign_in = r#"{"time":"2026-09-14T08:07:12Z","resourceId":"/tenants/t-2/providers/Microsoft.aadiam","operationName":"x","category":"SignInLogs","properties":{"id":"s1"}}"#;
+    let domain = r#"{"id":"b.example","isVerified":true,"authenticationType":"Managed"}"#;
+    let foreign_domain = domain.replacen('{', r#"{"tenantId":"t-2","#, 1);
+    for (text, origin, tenant_id, provenance) in [
+        (of("t-1"), connector, "t-1", "live"),
+        (m365.to_owned(), connector, "t-1", "live"),
+        (
+            of("00000000-0000-0000-0000-000000000000"),
+            connector,
+            "t-1",
+            "live",
+        ),
+        (of("t-2"), connector, "t-1", "foreign"),
+        (of("../../etc"), connector, "t-1", "foreign"),
+        (sign_in.to_owned(), connector, "t-1", "foreign"),
+        (domain.to_owned(), objects, "t-1", "live"),
+        (foreign_domain, objects, "t-1", "foreign"),
+        (of("t-2"), FILES, "t-2", "imported"),
+        (domain.to_owned(), FILES, UNKNOWN_TENANT, "imported"),
+    ] {
+        let kept = normalise(text.as_bytes(), "p", &origin);
+        let event = &kept.events[0];
+        assert_eq!(
+            (event.tenant_id.as_str(), event.provenance.as_str()),
+            (tenant_id, provenance),
+            "{text}"
+        );
+        let says_so = event.problems.iter().any(|problem| {
+            problem.starts_with("it names another tenant than its connector's: ")
+                && !problem.contains("..")
+        });
+        assert_eq!(says_so, provenance == "foreign", "{:?}", event.problems);
+    }
 }

@@ -26,6 +26,7 @@ use crate::error::IngestError;
 use crate::normalise::directory::Kind;
 use crate::normalise::{Normalised, Origin, normalise};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::provenance::Provenance;
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "directory";
@@ -243,6 +244,7 @@ impl Directory {
     async fn keep(&self, kind: Kind, body: &[u8]) -> Result<Published, IngestError> {
         let origin = Origin {
             tenant_id: Some(&self.desk.tenant_id),
+            provenance: Provenance::Live,
             source: SOURCE,
             category: Some(kind.name()),
             ingest_time_us: self.desk.clock.now_us(),

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bus::Bus;
 use schemas::environment::Clock;
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::wire;
 use tokio::sync::mpsc;
@@ -289,6 +290,7 @@ fn read_file(
 ) {
     let origin = Origin {
         tenant_id: None,
+        provenance: Provenance::Imported,
         source: SOURCE,
         category: None,
         ingest_time_us: clock.now_us(),

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use microsoft::{Audience, Method, Request, Url};
+use schemas::provenance::Provenance;
 use schemas::{time, wire};
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +138,7 @@ impl GraphAlerts {
     async fn keep(&self, body: &[u8]) -> Result<Published, IngestError> {
         let origin = Origin {
             tenant_id: Some(&self.desk.tenant_id),
+            provenance: Provenance::Live,
             source: SOURCE,
             category: None,
             ingest_time_us: self.desk.clock.now_us(),

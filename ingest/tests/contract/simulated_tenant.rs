@@ -168,7 +168,9 @@ fn check(lab: &Lab, ledger: &Value, connection: &Connection) {
     }
     let alerts = lab.arrived.ids("graph_alerts");
     assert!(!alerts.is_empty() && alerts.is_subset(&ids(ledger, "graph_alerts")));
-    let is_own = |event: &schemas::wire::Event| event.tenant_id == connection.tenant_id;
+    let is_own = |event: &schemas::wire::Event| {
+        event.tenant_id == connection.tenant_id && event.provenance == "live"
+    };
     assert!(lab.arrived.events.iter().all(is_own));
     assert!(
         lab.arrived.lines("range", "lost").is_empty(),

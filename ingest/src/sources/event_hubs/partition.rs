@@ -6,6 +6,7 @@ use std::time::Duration;
 use azure_messaging_eventhubs::models::ReceivedEventData;
 use futures::{Stream, StreamExt};
 use schemas::dead_letter::Reason;
+use schemas::provenance::Provenance;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -228,6 +229,7 @@ impl Partition {
         let now_us = self.desk.clock.now_us();
         let origin = Origin {
             tenant_id: Some(&self.desk.tenant_id),
+            provenance: Provenance::Live,
             source: SOURCE,
             category: None,
             ingest_time_us: now_us,

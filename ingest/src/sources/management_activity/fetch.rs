@@ -6,6 +6,7 @@ use std::time::Duration;
 use microsoft::{Answer, MicrosoftError};
 use schemas::dead_letter::Reason;
 use schemas::ids;
+use schemas::provenance::Provenance;
 use tokio::time::Instant;
 
 use super::SOURCE;
@@ -79,6 +80,7 @@ pub(super) fn read(
     };
     let origin = Origin {
         tenant_id: Some(tenant_id),
+        provenance: Provenance::Live,
         source: SOURCE,
         category: Some(content_type),
         ingest_time_us: now_us,
