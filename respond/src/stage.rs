@@ -125,25 +125,30 @@ pub async fn run_in(
         stop.clone(),
     ));
     let all_ended = CancellationToken::new();
-    let publisher = tokio::spawn(publisher::run(ledger, bus, wake, all_ended.clone()));
+    tasks.spawn(publisher::run(
+        ledger,
+        bus,
+        wake,
+        publisher::Watch {
+            clock: told_by,
+            health,
+        },
+        all_ended.clone(),
+    ));
     let mut ended = Ok(());
     while let Some(task) = tasks.join_next().await {
         let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
         if !stop.is_cancelled() || task.is_err() {
-            // A task that ends by itself ends the stage: better none than half of one.
+            // A task that ends by itself ends the stage, the publisher's too: better none than half of one.
             stop.cancel();
             ended = ended.and(task);
         }
+        if tasks.len() == 1 {
+            // The publisher is last: what the others wrote before they ended is published too.
+            all_ended.cancel();
+        }
     }
-    // What the others wrote last is published too.
-    all_ended.cancel();
-    let flushed = publisher
-        .await
-        .unwrap_or(Err(RespondError::Task { task: "publisher" }));
-    if let Err(error) = &flushed {
-        health.trouble("respond/publisher", error.to_string(), told_by.now_us());
-    }
-    ended.and(flushed)
+    ended
 }
 
 fn intake(

@@ -1,6 +1,10 @@
 //! Publishes what the journal holds for others: publish, then forget.
 
+use std::sync::Arc;
+
 use bus::{Bus, Message};
+use schemas::environment::Clock;
+use schemas::health::Health;
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
@@ -11,10 +15,20 @@ use crate::journal::{Ledger, Outgoing};
 /// Most messages in one round.
 const MESSAGES_MAX: usize = 500;
 
+/// The part that is in trouble while nothing can be published.
+const PART: &str = "respond/publisher";
+
+/// Where it is told that nothing can be published.
+pub(super) struct Watch {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) health: Health,
+}
+
 pub(super) async fn run(
     ledger: Ledger,
     bus: Bus,
     wake: Wake,
+    watch: Watch,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     let mut woken = wake.subscribe();
@@ -22,11 +36,17 @@ pub(super) async fn run(
         woken.mark_unchanged();
         // Before the look, so that what was written before the end is seen by it.
         let is_last = stop.is_cancelled();
-        match publish(&ledger, &bus).await {
+        let published = publish(&ledger, &bus).await;
+        if published.is_ok() {
+            watch.health.well(PART);
+        }
+        match published {
             Ok(0) if is_last => return Ok(()),
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => {
+                let why = format!("cases and audit entries cannot be published: {error}");
+                watch.health.trouble(PART, why, watch.clock.now_us());
                 obey(error, "publisher", &stop).await?;
                 continue;
             }

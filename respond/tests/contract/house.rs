@@ -14,6 +14,7 @@ use respond::review::Review;
 use respond::stage::Directories;
 use respond::{RespondConfig, RespondError, stage};
 use schemas::environment::SystemClock;
+use schemas::health::Health;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ pub(crate) struct House {
     pub(crate) bus: Bus,
     pub(crate) config: RespondConfig,
     pub(crate) directories: Directories,
+    pub(crate) health: Health,
 }
 
 impl House {
@@ -55,6 +57,7 @@ impl House {
             bus,
             config,
             directories: Directories::new(),
+            health: Health::default(),
         }
     }
 
@@ -69,7 +72,7 @@ impl House {
             self.directories.clone(),
             self.bus.clone(),
             Arc::new(SystemClock),
-            schemas::health::Health::default(),
+            self.health.clone(),
             stop.clone(),
         ));
         Stage { running, stop }

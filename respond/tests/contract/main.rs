@@ -16,5 +16,6 @@ mod house;
 mod kit;
 mod memory;
 mod merges;
+mod publisher;
 mod stage;
 mod world;

@@ -1,0 +1,43 @@
+//! What becomes of the stage when its journal cannot be published.
+
+use std::sync::Arc;
+
+use respond::RespondError;
+use respond::record::State;
+use schemas::limits::MESSAGE_BYTES_MAX;
+
+use crate::house::{House, PATIENCE, all};
+use crate::memory::{ACCOUNT, MemoryDirectory};
+use crate::world::{TENANT, alert};
+
+/// Puts a message into the outbox that no bus takes.
+fn spoil_the_outbox(house: &House) {
+    rusqlite::Connection::open(&house.config.journal)
+        .unwrap()
+        .execute(
+            "INSERT INTO outgoing (topic, key, payload) VALUES ('audit', 'x', zeroblob(?1))",
+            [i64::try_from(MESSAGE_BYTES_MAX).unwrap() + 1],
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_publisher_that_ends_ends_the_stage_and_says_so() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    spoil_the_outbox(&house);
+    // Nobody asks it to stop: better no response than one that nobody outside of this machine sees.
+    let ended = tokio::time::timeout(PATIENCE, stage.running)
+        .await
+        .expect("the stage ends by itself")
+        .unwrap();
+    assert!(matches!(ended, Err(RespondError::Bus(_))), "{ended:?}");
+    let troubles = house.health.troubles();
+    assert!(
+        troubles["respond/publisher"].why.contains("published"),
+        "{troubles:?}"
+    );
+}
