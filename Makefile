@@ -1,9 +1,9 @@
 # The two commands a newcomer needs are `make demo` and `make test`; `make help` lists the rest.
-.PHONY: help demo build test faults fuzz bench kafka
+.PHONY: help demo build test conformance faults fuzz bench kafka
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 build: ## install what the system lacks, then build the vedette command
 	@deploy/setup build
@@ -20,6 +20,11 @@ test: ## pass every test: unit, contract, real Kafka, real readers of the lake
 	@deploy/readers/setup
 	@echo "==> cargo test (unit, contract and flow tests; a local Apache Kafka is started and stopped by them)"
 	@cargo test --locked --workspace
+
+conformance: ## public rules, vectors and records, from the folder CORPUS=DIR; prints what agrees
+	@test -n "$(CORPUS)" || { echo 'conformance: name the folder of the corpora: make conformance CORPUS=DIR' >&2; exit 2; }
+	@test -d "$(CORPUS)" || { echo 'conformance: there is no folder $(CORPUS)' >&2; exit 2; }
+	@VEDETTE_CORPUS="$(abspath $(CORPUS))" cargo test --locked --workspace --test conformance -- --nocapture --test-threads=1
 
 faults: ## SIGKILL every stage and the broker at random moments; SEEDS=10 rounds of each kind
 	@deploy/setup test

@@ -2,31 +2,14 @@
 
 use schemas::dead_letter::Reason;
 use schemas::tables::Table;
-use schemas::wire::Event;
 
-use super::{Cell, DAY_US, cell_at, day_from_text, day_text, event_row, position_of, record_batch};
+use super::{Cell, DAY_US, cell_at, day_from_text, day_text, event_row, record_batch};
 
 mod differential;
 mod oracle;
+mod same;
 
-const NOON_US: i64 = 20_000 * DAY_US + DAY_US / 2;
-
-fn event(raw: &str) -> Event {
-    Event {
-        tenant_id: "t".into(),
-        table: "signins".into(),
-        event_id: "1".into(),
-        event_time_us: Some(NOON_US),
-        ingest_time_us: NOON_US + 5,
-        source: "test".into(),
-        raw: raw.as_bytes().to_vec().into(),
-        ..Event::default()
-    }
-}
-
-fn cell(table: Table, event: &Event, name: &str) -> Cell {
-    event_row(table, event).unwrap().cells[position_of(table, name).unwrap()].clone()
-}
+use same::{NOON_US, cell, event};
 
 #[test]
 fn reads_the_columns_of_a_record() {

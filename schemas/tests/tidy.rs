@@ -279,3 +279,80 @@ fn architecture_fits_one_screen_and_names_files_that_exist() {
     }
     assert!(named >= 8, "each never names the file that keeps it");
 }
+
+/// Ways of a test to pass without having looked at anything, and of code to need what a clone has not.
+fn passes_unread(text: &str) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut test_ends = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        if code.starts_with("#[test]") || code.starts_with("#[tokio::test") {
+            let closing = format!("{}}}", " ".repeat(line.len() - code.len()));
+            let length = lines[at..].iter().position(|line| *line == closing);
+            test_ends = at + length.unwrap_or_default();
+        }
+        if line.contains("../shared") {
+            found.push((at + 1, "names a folder beside the repository"));
+        }
+        if code.starts_with("#[ignore") {
+            found.push((at + 1, "is left out"));
+        }
+        let is_said = ["println!(\"", "writeln!("]
+            .iter()
+            .any(|print| line.contains(print));
+        if is_said && line.contains(concat!("\"ski", "p")) {
+            found.push((at + 1, "says that it passes unread"));
+        }
+        let next = lines.get(at + 1).map_or("", |line| line.trim());
+        let gives_up = line.contains("else { return }")
+            || line.contains("else { return; }")
+            || (line.ends_with("else {") && next == "return;");
+        if gives_up && at < test_ends {
+            found.push((at + 1, "returns where something is absent"));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_test_passes_by_not_running() {
+    let mut faults = Vec::new();
+    for file in all_rust_files() {
+        let text = fs::read_to_string(&file).expect("a source file is UTF-8");
+        let is_in_tests = file.components().any(|part| {
+            let name = part.as_os_str();
+            name == "tests" || name == "tests.rs"
+        });
+        // A test inside of a source file begins where its module does.
+        let begin = if is_in_tests {
+            0
+        } else {
+            text.find("#[cfg(test)]").unwrap_or(text.len())
+        };
+        let before = text[..begin].lines().count();
+        if file.ends_with("schemas/tests/tidy.rs") {
+            continue;
+        }
+        for (line, what) in passes_unread(&text[begin..]) {
+            let line = before + line;
+            faults.push(format!("{}:{line}: {what}; it must fail", file.display()));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_finder_of_unread_passes_finds() {
+    for text in [
+        "Path::new(\"../../shared/data\")",
+        "#[ignore = \"slow\"]",
+        concat!("println!(\"ski", "pped: it is absent\");"),
+        "#[test]\nfn a() {\n    let Some(path) = path() else {\n        return;\n    };\n}",
+        "#[tokio::test]\nasync fn a() {\n    let Some(path) = path() else { return };\n}",
+    ] {
+        assert_eq!(passes_unread(text).len(), 1, "{text}");
+    }
+    let not_a_test = "fn a() {\n    let Some(path) = path() else {\n        return;\n    };\n}";
+    assert!(passes_unread(not_a_test).is_empty());
+}

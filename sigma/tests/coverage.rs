@@ -1,19 +1,10 @@
 //! Whether rules can fire, from what Microsoft documents and from what a lake has seen.
 
-#![expect(clippy::print_stdout, reason = "test code: what is found is printed")]
-
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use schemas::tables::Table;
 use sigma::Catalogue;
-use sigma::coverage::{Verdict, navigator, verdict};
-use sigma::rule::load_folder;
-
-fn nothing_seen(_: Table, _: &str) -> Option<BTreeSet<String>> {
-    None
-}
+use sigma::coverage::{Verdict, verdict};
 
 /// The verdict on a rule with this detection, as its name and reason.
 fn of(service: &str, detection: &str, seen: &[(&str, &[&str])]) -> String {
@@ -161,49 +152,4 @@ fn what_a_lake_has_not_seen_is_unknown() {
     ] {
         assert_eq!(of("signinlogs", detection, seen), expected, "{detection}");
     }
-}
-
-#[test]
-fn coverage_of_the_public_rules() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sigmahq/rules");
-    if !folder.is_dir() {
-        println!("skipped: ../shared/data/sigmahq is absent");
-        return;
-    }
-    let mut catalogue = Catalogue::default();
-    load_folder(&mut catalogue, &folder);
-    let mut counts = [0; 3];
-    let mut cannot = Vec::new();
-    for rule in &catalogue.loaded {
-        match verdict(rule, &catalogue.extension, &nothing_seen) {
-            Verdict::CanFire => counts[0] += 1,
-            Verdict::Cannot(reason) => {
-                counts[1] += 1;
-                println!("{}: cannot: {reason}", rule.file);
-                cannot.push(rule.file.rsplit('/').next().unwrap_or_default());
-            }
-            Verdict::Unknown(reason) => {
-                counts[2] += 1;
-                println!("{}: unknown: {reason}", rule.file);
-            }
-        }
-    }
-    let [can, not, unknown] = counts;
-    let statements: Vec<_> = catalogue
-        .loaded
-        .iter()
-        .map(sigma::Rule::statement)
-        .collect();
-    let layer = navigator::layer("public", "", navigator::Attack::V19, &statements);
-    let techniques = layer["techniques"].as_array().map_or(0, Vec::len);
-    println!("{can} can fire, {not} cannot, {unknown} unknown; {techniques} techniques");
-    cannot.sort_unstable();
-    assert_eq!(
-        cannot,
-        [
-            "azure_device_or_configuration_modified_or_deleted.yml",
-            "azure_privileged_account_creation.yml"
-        ]
-    );
-    assert_eq!(counts, [140, 2, 0]);
 }

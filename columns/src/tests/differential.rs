@@ -1,122 +1,17 @@
-//! The one-pass reading beside the old one, over real records and over hostile ones.
+//! The one-pass reading beside the old one, over hostile records.
 #![expect(
     clippy::print_stdout,
     reason = "test code: seeds and counts are printed"
 )]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use schemas::tables::{ENVELOPE, Kind, Table};
+use schemas::tables::{Kind, Table};
 use serde_json::Value;
 
-use super::{cell, event, oracle};
+use super::same::same;
 use crate::json::DEPTH_MAX;
-use crate::{Cell, event_batch, event_row, record_batch};
-
-/// Compares all that is read of a record; true if it is JSON.
-fn same(table: Table, raw: &str) -> bool {
-    let event = event(raw);
-    let record: Result<Value, _> = serde_json::from_str(raw);
-    let (cells, mut problems) =
-        oracle::record_cells(table, record.as_ref().unwrap_or(&Value::Null));
-    if let Err(error) = &record {
-        problems.insert(0, format!("raw is not JSON: {error}"));
-    }
-    let row = event_row(table, &event).unwrap();
-    let of_record = &row.cells[ENVELOPE.len()..row.cells.len() - 1];
-    for (column, (found, expected)) in table
-        .record_columns()
-        .iter()
-        .zip(of_record.iter().zip(&cells))
-    {
-        assert_eq!(found, expected, "{table}.{} of {raw}", column.name);
-    }
-    assert_eq!(
-        cell(table, &event, "problems"),
-        Cell::some_text(&problems.join("; ")),
-        "{table}: {raw}"
-    );
-    assert_eq!(cell(table, &event, "raw"), Cell::Text(raw.to_owned()));
-    record.is_ok()
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
-        .join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is absent", path.display());
-    None
-}
-
-/// Each line or file, and whatever stands in its `event` and `raw`, as a record.
-fn records_of(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for line in std::iter::once(text).chain(text.lines()) {
-        found.push(line.to_owned());
-        let Ok(value) = serde_json::from_str::<Value>(line) else {
-            continue;
-        };
-        for inside in ["event", "raw", "properties", "AuditData"] {
-            match value.get(inside) {
-                Some(Value::String(text)) => found.push(text.clone()),
-                Some(value) => found.push(value.to_string()),
-                None => {}
-            }
-        }
-        if let Value::Array(items) = &value {
-            found.extend(items.iter().map(Value::to_string));
-        }
-        if let Some(Value::Array(items)) = value.get("records").or_else(|| value.get("value")) {
-            found.extend(items.iter().map(Value::to_string));
-        }
-    }
-    found
-}
-
-#[test]
-fn real_records_read_as_before() {
-    let mut texts = Vec::new();
-    if let Some(path) = shared("invictus/audit.ndjson.zst") {
-        let bytes = zstd::decode_all(fs::File::open(path).unwrap()).unwrap();
-        texts.extend(String::from_utf8(bytes).unwrap().lines().map(str::to_owned));
-    }
-    for folder in ["samples", "splunk-datasources", "edge-cases", "entra-otrf"] {
-        for entry in shared(folder)
-            .iter()
-            .flat_map(|path| fs::read_dir(path).unwrap())
-        {
-            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-            texts.extend(records_of(&text));
-        }
-    }
-    let mut are_json = 0;
-    for text in &texts {
-        for table in Table::EVENTS {
-            are_json += usize::from(same(*table, text));
-        }
-    }
-    let tables = Table::EVENTS.len();
-    println!(
-        "{} texts as {tables} tables, {are_json} of them JSON",
-        texts.len()
-    );
-    let events: Vec<_> = texts.iter().take(500).map(|text| event(text)).collect();
-    for table in Table::EVENTS {
-        let rows: Vec<_> = events
-            .iter()
-            .map(|event| event_row(*table, event).unwrap())
-            .collect();
-        let expected = record_batch(*table, &rows.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!(event_batch(*table, &events).unwrap(), expected, "{table}");
-    }
-}
 
 /// JSON that a tenant might send, and what is nearly JSON.
 struct Hostile {

@@ -1,7 +1,7 @@
-//! What people have on disk, our own and, where present, the shared data beside the repository.
+//! What people have on disk.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ingest::IngestError;
@@ -169,93 +169,4 @@ async fn a_stopped_import_says_so_and_a_missing_path_publishes_nothing() {
     )
     .await;
     assert!(matches!(ended, Err(IngestError::File { .. })));
-}
-
-/// The shared data, or none; tests that need it say that they skip.
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
-        .join(name);
-    let is_there = path.exists();
-    if !is_there {
-        let mut out = std::io::stderr();
-        writeln!(out, "skipped: {name} of ../shared/data is not here").unwrap();
-    }
-    is_there.then_some(path)
-}
-
-#[tokio::test]
-async fn a_real_audit_export_is_read_to_its_last_line() {
-    let Some(path) = shared("invictus/audit.ndjson.zst") else {
-        return;
-    };
-    let mut lab = Lab::new().await;
-    let summary = read(&mut lab, &[path]).await;
-    assert_eq!(lab.arrived.ids("m365_activity").len(), 5_373);
-    assert_eq!(summary.records + summary.dead_letters, 9_608);
-    assert!(summary.failures.is_empty());
-    assert!(
-        lab.arrived
-            .events
-            .iter()
-            .all(|event| event.event_time_us.is_some() && event.problems.is_empty())
-    );
-}
-
-#[tokio::test]
-async fn single_real_records_go_where_they_belong() {
-    for (name, tables) in [
-        ("samples/entra_diag_audit.sekoia.json", "directory_audits"),
-        (
-            "samples/entra_diag_graphactivity.sekoia.json",
-            "graph_activity",
-        ),
-        ("samples/entra_diag_noninteractive.sekoia.json", "signins"),
-        ("samples/entra_diag_serviceprincipal.sekoia.json", "signins"),
-        ("samples/entra_diag_signin.sekoia.json", "signins"),
-        ("samples/entra_diag_userrisk.sekoia.json", "risk_events"),
-        (
-            "samples/entra_graphapi_directoryaudit.sekoia.json",
-            "directory_audits",
-        ),
-        ("samples/entra_graphapi_signin.sekoia.json", "signins"),
-        ("samples/graph_alert_v2.elastic.json", "graph_alerts"),
-        ("samples/graph_alert_v2.panther.json", "graph_alerts"),
-        ("samples/graph_alert_v2.wazuh2026.json", "graph_alerts"),
-        (
-            "samples/m365defender_stream_alertevidence.sekoia.json",
-            "other_events",
-        ),
-        ("samples/ual_consent.invictus.json", "m365_activity"),
-        ("entra-otrf/AADAuditEvents.json", "directory_audits"),
-        ("entra-otrf/OfficeActivityEvents.json", "m365_activity"),
-    ] {
-        let Some(path) = shared(name) else { return };
-        let mut lab = Lab::new().await;
-        let summary = read(&mut lab, &[path]).await;
-        let found: Vec<&str> = summary.by_table.keys().map(|table| table.name()).collect();
-        assert_eq!((found, summary.dead_letters), (vec![tables], 0), "{name}");
-        assert!(
-            lab.arrived
-                .events
-                .iter()
-                .all(|event| event.event_time_us.is_some()),
-            "{name}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn examples_of_many_sources_are_all_kept() {
-    let Some(path) = shared("splunk-datasources") else {
-        return;
-    };
-    let mut lab = Lab::new().await;
-    read(&mut lab, &[path]).await;
-    assert!(
-        lab.arrived.ids("m365_activity").len() >= 15,
-        "{:?}",
-        lab.arrived.ids("m365_activity")
-    );
-    assert!(lab.arrived.ids("directory_audits").len() + lab.arrived.ids("signins").len() >= 12);
 }

@@ -1,12 +1,5 @@
 //! The 41 vectors on which public engines disagree, against what was decided for this one: see `DECISIONS.md`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "test code: the decisions are printed"
-)]
-
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::StringArray;
@@ -17,6 +10,8 @@ use serde_json::Value;
 use sigma::Plan;
 use sigma::mapping::Mapping;
 use sigma::plan::chunk::Batch;
+
+use crate::corpus::corpus;
 
 /// A group of `DECISIONS.md`, and whether the rule of each vector matches its event.
 const DECISIONS: &[(&str, &[(&str, bool)])] = &[
@@ -104,12 +99,7 @@ fn matches(vector: &Value) -> bool {
 
 #[test]
 fn contested_vectors_come_out_as_decided() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data/sigma-vectors/contested.ndjson");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: ../shared/data/sigma-vectors is absent");
-        return;
-    };
+    let text = std::fs::read_to_string(corpus("sigma-vectors/contested.ndjson")).unwrap();
     let vectors: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

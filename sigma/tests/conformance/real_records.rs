@@ -1,28 +1,14 @@
 //! What the public rules find in real records: attacks on real tenants, and samples of every format.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "test code: what is found is printed"
-)]
-
-#[path = "corpus/records.rs"]
-#[expect(dead_code, reason = "the tests of our own records use the rest")]
-mod records;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
-use records::{found, rules};
 use serde_json::Value;
 use sigma::Ruleset;
 
-fn data(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
-        .join(path)
-}
+use crate::corpus::corpus;
+use crate::outcome::rules;
+use crate::records::found;
 
 /// The table that keeps a record of one of Microsoft's shapes; none for shapes that are not events of ours.
 fn table(record: &Value) -> Option<&'static str> {
@@ -40,14 +26,9 @@ fn table(record: &Value) -> Option<&'static str> {
 }
 
 /// The distinct real records: the unified audit log of a tenant under attack, attack simulations, single samples.
-fn real_records() -> Option<Vec<Value>> {
-    let archive = data("invictus/audit.ndjson.zst");
-    if !archive.is_file() {
-        println!("skipped: ../shared/data/invictus is absent");
-        return None;
-    }
+fn real_records() -> Vec<Value> {
     let mut text = String::new();
-    let file = std::fs::File::open(archive).unwrap();
+    let file = std::fs::File::open(corpus("invictus/audit.ndjson.zst")).unwrap();
     zstd::Decoder::new(file)
         .unwrap()
         .read_to_string(&mut text)
@@ -59,23 +40,22 @@ fn real_records() -> Option<Vec<Value>> {
         .collect();
     let mut ids = BTreeSet::new();
     all.retain(|record| ids.insert(record["Id"].as_str().unwrap_or_default().to_owned()));
-    let examples = std::fs::read_to_string(data("splunk-datasources/example_logs.ndjson")).unwrap();
+    let examples =
+        std::fs::read_to_string(corpus("splunk-datasources/example_logs.ndjson")).unwrap();
     for line in examples.lines() {
         let mut line: Value = serde_json::from_str(line).unwrap();
         all.push(line["event"].take());
     }
-    for entry in std::fs::read_dir(data("samples")).unwrap() {
+    for entry in std::fs::read_dir(corpus("samples")).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         all.push(serde_json::from_str(&text).unwrap());
     }
-    Some(all)
+    all
 }
 
 #[test]
 fn public_rules_on_real_records() {
-    let (Some(mut catalogue), Some(all)) = (rules("sigmahq/rules"), real_records()) else {
-        return;
-    };
+    let (mut catalogue, all) = (rules("sigmahq/rules"), real_records());
     let rules = Ruleset::compile(&mut catalogue);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut read = 0;
