@@ -60,6 +60,7 @@ pub fn import(events: &Path, brokers: &str) -> Result<u64, IngestionError> {
             .map_err(|cause| IngestionError::Bus(Box::new(cause)))?;
         let options = ImportOptions {
             tenant_id: None,
+            downstream: None,
             clock: Arc::new(SystemClock),
             stop: CancellationToken::new(),
         };

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use bus::BusConfig;
 use bus::config::LogConfig as EmbeddedLog;
 use detect::DetectConfig;
+use ingest::backlog::Downstream;
 use ingest::{IngestConfig, TenantConfig};
 use lake::LakeConfig;
 use microsoft::{HttpConfig, Secret};
@@ -159,8 +160,17 @@ impl Config {
         Ok(IngestConfig {
             data_dir: self.data.clone(),
             http: self.http.clone(),
+            downstream: Some(self.downstream()),
             tenants: tenants.collect(),
         })
+    }
+
+    /// The stages behind ingest.
+    pub(crate) fn downstream(&self) -> Downstream {
+        Downstream {
+            lake_group: self.lake.group.clone(),
+            detect_group: self.detect.group.clone(),
+        }
     }
 
     /// How the lake is kept.

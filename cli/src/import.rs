@@ -89,7 +89,7 @@ impl Import {
         };
         let running = run_stages(config, stages, Readiness::default(), stop.child_token());
         let work = async {
-            let summary = self.publish(&bus, &stop).await?;
+            let summary = self.publish(&bus, config, &stop).await?;
             wait_for_stages(&bus, config).await?;
             anyhow::Ok(summary)
         };
@@ -165,7 +165,12 @@ impl Import {
         words.join(" ")
     }
 
-    async fn publish(&self, bus: &Bus, stop: &CancellationToken) -> anyhow::Result<Summary> {
+    async fn publish(
+        &self,
+        bus: &Bus,
+        config: &Config,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Summary> {
         let bar = ProgressBar::new(0);
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}")
@@ -175,6 +180,7 @@ impl Import {
         let options = ImportOptions {
             tenant_id: self.tenant.clone(),
             clock: Arc::new(SystemClock),
+            downstream: Some(config.downstream()),
             stop: stop.clone(),
         };
         let mut show = |progress: &Progress| {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use microsoft::{HttpConfig, Tenant};
 use serde::{Deserialize, Serialize};
 
+use crate::backlog::Downstream;
+
 /// What ingest reads; put together by the command line, which has read the secrets.
 #[derive(Debug, Clone)]
 pub struct IngestConfig {
@@ -12,6 +14,8 @@ pub struct IngestConfig {
     pub data_dir: PathBuf,
     /// How Microsoft is reached.
     pub http: HttpConfig,
+    /// The stages behind, so that no tenant fills the queue of all; none to never wait for them.
+    pub downstream: Option<Downstream>,
     /// The tenants.
     pub tenants: Vec<TenantConfig>,
 }

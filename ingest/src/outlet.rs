@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Bus, Message};
+use bus::{Bus, BusError, Message};
 use prost::Message as _;
 use schemas::coverage::Published;
 use schemas::limits::PUBLISH_RECORDS_MAX;
@@ -10,8 +10,10 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire;
 
+use crate::backlog::{Backlog, Downstream};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, table_of};
+use crate::sources::files;
 
 /// Most bytes published in one call, so that a publisher holds a bounded amount.
 pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -20,11 +22,14 @@ pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Outlet {
     bus: Bus,
+    /// None where nothing is known of the stages behind.
+    backlog: Option<Backlog>,
 }
 
 impl Outlet {
-    pub(crate) fn new(bus: Bus) -> Self {
-        Self { bus }
+    pub(crate) fn new(bus: Bus, downstream: Option<Downstream>) -> Self {
+        let backlog = downstream.map(|stages| Backlog::new(bus.clone(), stages));
+        Self { bus, backlog }
     }
 
     /// Publishes events and dead letters, and returns when all of them are durable.
@@ -34,6 +39,17 @@ impl Outlet {
         normalised: Normalised,
     ) -> Result<Published, IngestError> {
         let published = published(&normalised);
+        // A file may name a million tenants: an import is one sender.
+        let sender = match normalised.events.first() {
+            Some(event) if source != files::SOURCE => event.tenant_id.clone(),
+            _ => source.to_owned(),
+        };
+        if let Some(backlog) = &self.backlog {
+            backlog
+                .wait_for_room(&sender)
+                .await
+                .map_err(|cause| refused(Topic::Batches, cause))?;
+        }
         let mut by_table: BTreeMap<Table, Vec<Message>> = BTreeMap::new();
         for event in normalised.events {
             let message = Message {
@@ -45,6 +61,13 @@ impl Outlet {
         for (table, messages) in by_table {
             let records = messages.len() as u64;
             self.send(Topic::Events(table), messages).await?;
+            if let Some(backlog) = &self.backlog {
+                let topic = Topic::Events(table);
+                backlog
+                    .note(&sender, topic, records)
+                    .await
+                    .map_err(|cause| refused(topic, cause))?;
+            }
             metrics::counter!("ingest_records_total", "source" => source, "table" => table.name())
                 .increment(records);
         }
@@ -93,10 +116,14 @@ impl Outlet {
         self.bus
             .publish(topic, messages)
             .await
-            .map_err(|cause| IngestError::Publish {
-                topic: topic.to_string(),
-                cause,
-            })
+            .map_err(|cause| refused(topic, cause))
+    }
+}
+
+fn refused(topic: Topic, cause: BusError) -> IngestError {
+    IngestError::Publish {
+        topic: topic.to_string(),
+        cause,
     }
 }
 

@@ -41,7 +41,7 @@ pub async fn run(
 ) -> Result<(), IngestError> {
     let cursors = Cursors::open(&config.data_dir)?;
     let client = Client::new(&config.http, clock.clone())?;
-    let outlet = Outlet::new(bus);
+    let outlet = Outlet::new(bus, config.downstream.clone());
     let mut sources = Vec::new();
     for tenant in &config.tenants {
         let desk = desk(

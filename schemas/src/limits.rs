@@ -27,6 +27,10 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Most records published in one call, so that a publisher holds a bounded amount.
 pub const PUBLISH_RECORDS_MAX: usize = 10_000;
 
+/// Most records of one tenant that stand before the lake while its sources do not wait: what another tenant may have to
+/// wait behind, well below a second of the lake's work.
+pub const TENANT_BACKLOG_RECORDS_MAX: u64 = 20_000;
+
 /// Most rows of a batch of the lake.
 pub const BATCH_ROWS_MAX: usize = 50_000;
 

@@ -28,6 +28,7 @@ use schemas::wire;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog::Downstream;
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, UNKNOWN_TENANT, table_of};
 use crate::outlet::Outlet;
@@ -46,6 +47,8 @@ pub struct ImportOptions {
     pub tenant_id: Option<String>,
     /// Tells the time of acceptance.
     pub clock: Arc<dyn Clock>,
+    /// The stages behind, so that the import does not fill the queue of all tenants; none to never wait for them.
+    pub downstream: Option<Downstream>,
     /// Ends the import early.
     pub stop: CancellationToken,
 }
@@ -121,7 +124,7 @@ pub async fn import(
     mut progress: impl FnMut(&Progress) + Send,
 ) -> Result<Summary, IngestError> {
     let files = folder::list(paths)?;
-    let outlet = Outlet::new(bus.clone());
+    let outlet = Outlet::new(bus.clone(), options.downstream.clone());
     let mut now = Progress {
         file: PathBuf::new(),
         files_done: 0,

@@ -15,6 +15,7 @@ fn options() -> ImportOptions {
     ImportOptions {
         tenant_id: None,
         clock: Arc::new(SystemClock),
+        downstream: None,
         stop: CancellationToken::new(),
     }
 }

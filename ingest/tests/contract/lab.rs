@@ -94,6 +94,7 @@ impl Lab {
                 requests_per_minute: 60_000,
                 ..HttpConfig::default()
             },
+            downstream: None,
             tenants: vec![tenant],
         };
         let stop = CancellationToken::new();

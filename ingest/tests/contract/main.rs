@@ -4,6 +4,7 @@
     reason = "a test fails where an assumption does not hold"
 )]
 
+mod backlog;
 mod directory;
 mod directory_answers;
 mod fake;
