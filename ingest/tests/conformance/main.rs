@@ -26,6 +26,7 @@ use crate::lab::Lab;
 async fn read(lab: &mut Lab, name: &str) -> Summary {
     let options = ImportOptions {
         tenant_id: None,
+        downstream: None,
         clock: Arc::new(SystemClock),
         stop: CancellationToken::new(),
     };
