@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
+use respond::record::ActionRecord;
 use respond::review::{Review, VerifyError};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
@@ -19,6 +21,8 @@ Examples:
   vedette audit cases
   vedette audit actions --output json | jq 'select(.state == \"planned\")'
   vedette audit approve ACTION_ID --by kim
+  vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
+  vedette audit request CASE_ID block-sign-in --by kim
   vedette audit verify                exit code 1 names the first entry that is not what it was";
 
 /// Looks at cases and actions.
@@ -41,6 +45,10 @@ pub(crate) enum Audit {
     Approve(Decision),
     /// Refuse an action that was not sent yet.
     Deny(Decision),
+    /// Ask again for an action that is held, was refused, or came too late.
+    Retry(Decision),
+    /// Ask for an action on the account of a case; asking is approving.
+    Request(Request),
     /// Ask for what restores the state before an action.
     Undo(Decision),
     /// Check every entry of the audit chain.
@@ -64,6 +72,43 @@ pub(crate) struct Decision {
     /// Who decides; it goes into the audit chain.
     #[arg(long)]
     by: String,
+}
+
+/// A person's request for an action.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Request {
+    /// The case's id.
+    case_id: String,
+    /// The action.
+    #[arg(value_enum)]
+    action: Asked,
+    /// Who asks; it goes into the audit chain.
+    #[arg(long)]
+    by: String,
+}
+
+/// What can be asked for; rules are turned on again by an undo, which knows which they were.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Asked {
+    /// Block sign-in.
+    BlockSignIn,
+    /// Allow sign-in.
+    AllowSignIn,
+    /// Void every session.
+    RevokeSessions,
+    /// Turn off the inbox rules that take or hide mail.
+    DisableInboxRules,
+}
+
+impl Asked {
+    fn action(self) -> Action {
+        match self {
+            Self::BlockSignIn => Action::BlockSignIn(BlockSignIn {}),
+            Self::AllowSignIn => Action::AllowSignIn(AllowSignIn {}),
+            Self::RevokeSessions => Action::RevokeSessions(RevokeSessions {}),
+            Self::DisableInboxRules => Action::DisableInboxRules(DisableInboxRules::default()),
+        }
+    }
 }
 
 impl Audit {
@@ -92,6 +137,19 @@ impl Audit {
                     .deny(&decision.action_id, &decision.by, now_us)?
                     .state
             )),
+            Self::Retry(decision) => told(&review.retry(
+                &decision.action_id,
+                &decision.by,
+                config.respond.dry_run,
+                now_us,
+            )?),
+            Self::Request(request) => told(&review.request(
+                &request.case_id,
+                request.action.action(),
+                &request.by,
+                config.respond.dry_run,
+                now_us,
+            )?),
             Self::Undo(decision) => {
                 let undo = review.undo(
                     &decision.action_id,
@@ -99,10 +157,7 @@ impl Audit {
                     config.respond.dry_run,
                     now_us,
                 )?;
-                say(&format!(
-                    "asked for: action {} is {}",
-                    undo.action_id, undo.state
-                ))
+                told(&undo)
             }
             Self::Verify => verify(&review),
         }
@@ -138,7 +193,8 @@ fn actions(review: &Review) -> anyhow::Result<Vec<Value>> {
                 "case_id": action.case_id,
                 "action": action.action.kind().as_str(),
                 "target": action.account(),
-                "state": action.state.as_str(),
+                "state": action.standing(),
+                "held_because": action.hold.as_ref().map(|hold| &hold.why),
                 "dry_run": action.dry_run,
                 "requested_by": action.requested_by,
                 "changed": iso_ms(action.changed_time_us),
@@ -179,6 +235,14 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
 fn say(line: &str) -> anyhow::Result<Verdict> {
     writeln!(std::io::stdout(), "{line}")?;
     Ok(Verdict::Done)
+}
+
+fn told(action: &ActionRecord) -> anyhow::Result<Verdict> {
+    say(&format!(
+        "asked for: action {} is {}",
+        action.action_id,
+        action.standing()
+    ))
 }
 
 fn verify(review: &Review) -> anyhow::Result<Verdict> {

@@ -19,7 +19,7 @@ use crate::action::ActionKind;
 use crate::playbook::Playbook;
 
 pub use self::join::{CLOSED, Join, joins};
-pub use self::plan::{new_record, next_round, plan, superseded};
+pub use self::plan::{approvals, new_record, next_round, plan, superseded, withdrawn};
 
 /// Most alerts of a case that start another round of an action: an attacker must not make us act for ever.
 pub const ROUNDS_MAX: u32 = 8;
@@ -92,7 +92,7 @@ pub struct SeenAlert {
     pub title: String,
     /// Its severity.
     pub severity: Severity,
-    /// "raised", "amended" or "withdrawn".
+    /// "raised", "amended", "withdrawn" or "resolved".
     pub state: String,
     /// User principal name in lower case, or empty.
     pub user: String,
@@ -124,6 +124,11 @@ impl SeenAlert {
             time_us: times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0),
             accepted_time_us: alert.accepted_time_us,
         }
+    }
+
+    /// Whether it counts: it was not taken back, by its rule or by whoever resolved it.
+    pub fn stands(&self) -> bool {
+        !matches!(self.state.as_str(), "withdrawn" | "resolved")
     }
 
     fn is_about_nobody(&self) -> bool {
@@ -320,7 +325,7 @@ pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> 
         case.changed_time_us = now_us;
         return Change::Case(Box::new(case));
     }
-    if alert.severity < policy.case_severity_min || alert.state == "withdrawn" {
+    if alert.severity < policy.case_severity_min || !alert.stands() {
         return Change::Wait;
     }
     Change::Case(Box::new(open(alert, known, policy, now_us)))

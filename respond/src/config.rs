@@ -23,14 +23,19 @@ pub struct RespondConfig {
     /// Actions that need no person's approval, for example `["block_sign_in", "revoke_sessions"]`.
     pub automatic: Vec<ActionKind>,
     /// Age of an alert's events beyond which no action is automatic, in hours; records can be days late (P16).
+    /// An action that is held for so long expires, and a person decides.
     pub automatic_age_hours_max: u64,
+    /// Age of a person's approval beyond which it is none, in hours: an action that could not be sent until then
+    /// expires.
+    pub approval_age_hours_max: u64,
     /// Object ids and user principal names that are never acted on: break-glass accounts, the sync account.
     pub never_act: Vec<String>,
     /// Alerts of at least this severity open a case; lower ones join one.
     pub case_severity_min: Severity,
     /// How far from a case's first alert another one of the same account joins it, in hours.
     pub case_window_hours: u64,
-    /// Most accounts acted on within an hour in a tenant; what is beyond is refused, and a human is called.
+    /// Most accounts acted on within an hour in a tenant without a person; what is beyond is held, and a human is
+    /// called. What a person has approved is not counted.
     pub targets_per_hour_max: u32,
     /// Shortest time between two runs of one action on one account, in seconds.
     pub cool_down_s: u64,
@@ -44,9 +49,12 @@ pub struct RespondConfig {
     pub read_backs_max: u32,
     /// Wait between two looks, in milliseconds; the directory is only eventually consistent.
     pub read_back_wait_ms: u64,
-    /// Most tries where the directory cannot be reached.
+    /// Tries to read back a change that was sent, after which it is told that the action is held.
     pub attempts_max: u32,
-    /// Wait before the second try, in milliseconds; it doubles with each one, up to five minutes.
+    /// Age of the oldest case or audit entry that could not be published beyond which nothing is sent, in minutes.
+    pub outbox_age_minutes_max: u64,
+    /// Wait before the second try, in milliseconds; it doubles with each one, up to a minute, or to five where the
+    /// cause is a person's to mend.
     pub retry_wait_ms: u64,
     /// How Microsoft is reached; given by the caller, who uses one for everything.
     #[serde(skip)]
@@ -62,6 +70,7 @@ impl Default for RespondConfig {
             dry_run: true,
             automatic: Vec::new(),
             automatic_age_hours_max: 72,
+            approval_age_hours_max: 24,
             never_act: Vec::new(),
             case_severity_min: Severity::High,
             case_window_hours: 24,
@@ -73,6 +82,7 @@ impl Default for RespondConfig {
             read_backs_max: 10,
             read_back_wait_ms: 1_000,
             attempts_max: 8,
+            outbox_age_minutes_max: 15,
             retry_wait_ms: 1_000,
             http: HttpConfig::default(),
             tenants: Vec::new(),

@@ -182,6 +182,12 @@ pub enum DirectoryError {
         /// Which gate.
         why: &'static str,
     },
+    /// A gate was shut while the call was under way; it may have happened, and it may happen yet.
+    #[error("the call was cut off under way: {why}")]
+    CutOff {
+        /// Which gate.
+        why: &'static str,
+    },
 }
 
 impl DirectoryError {

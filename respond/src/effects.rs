@@ -29,7 +29,12 @@ impl Gates {
         if self.dry_run {
             return Some("dry_run");
         }
-        is_set(&self.kill_switch).then_some("kill_switch")
+        self.is_stopped().then_some("kill_switch")
+    }
+
+    /// Whether the kill switch is set.
+    pub fn is_stopped(&self) -> bool {
+        is_set(&self.kill_switch)
     }
 }
 
@@ -123,11 +128,21 @@ impl<'a> Effects<'a> {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        tokio::select! {
+        let mut has_begun = false;
+        let call = async {
+            has_begun = true;
+            call.await
+        };
+        let answer = tokio::select! {
             // The gates first: with one of them shut, the call is never begun.
             biased;
-            why = shut => Err(DirectoryError::HeldBack { why }),
-            answer = call => answer,
+            why = shut => Err(why),
+            answer = call => Ok(answer),
+        };
+        match answer {
+            Ok(answer) => answer,
+            Err(why) if has_begun => Err(DirectoryError::CutOff { why }),
+            Err(why) => Err(DirectoryError::HeldBack { why }),
         }
     }
 

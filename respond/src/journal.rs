@@ -5,6 +5,7 @@
 //! which tests make the Nth write fail.
 
 mod admission;
+mod holds;
 mod ledger;
 mod pairs;
 mod rows;
@@ -20,7 +21,7 @@ use crate::accounts::{Half, Pair};
 use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, State};
+use crate::record::{ActionRecord, Approval, HoldReason, State};
 
 pub use self::ledger::Ledger;
 
@@ -131,6 +132,32 @@ pub struct Step {
     pub time_us: i64,
 }
 
+/// An action that cannot go on now, and stays in its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The action.
+    pub action_id: String,
+    /// Why.
+    pub reason: HoldReason,
+    /// The same for a person, with what was seen.
+    pub why: String,
+    /// Failed tries since the last change of state.
+    pub attempts: u32,
+    /// When it is looked at again; 0 for as soon as the reason is gone.
+    pub not_before_us: i64,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+/// What is still to be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outbox {
+    /// Messages.
+    pub count: u64,
+    /// When the oldest of them was written, in microseconds since the Unix epoch, UTC.
+    pub oldest_us: Option<i64>,
+}
+
 /// A person's request for an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -203,6 +230,26 @@ pub trait Journal: Send + Sync {
         not_before_us: i64,
     ) -> Result<(), JournalError>;
 
+    /// Holds actions where they stand, with an audit entry for each reason that was not told yet of that action.
+    ///
+    /// Actions that have nothing left to do are left alone. Gives those whose reason is new.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn hold(&self, holdings: &[Holding]) -> Result<Vec<String>, JournalError>;
+
+    /// Lets the held actions of a tenant be looked at again now, because the configuration may be another one.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn release(&self, tenant_id: &str) -> Result<(), JournalError>;
+
+    /// How many actions of a tenant are held, by reason.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError>;
+
     /// Keeps a person's request; a request for what is on its way already is the same action.
     ///
     /// # Errors
@@ -215,13 +262,14 @@ pub trait Journal: Send + Sync {
     /// [`JournalError`] if it cannot be read.
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError>;
 
-    /// Actions of a tenant that have something left to do, in order.
+    /// Actions of a tenant that have something left to do and are due, in order.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn runnable(
         &self,
         tenant_id: &str,
+        now_us: i64,
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError>;
 
@@ -236,6 +284,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError>;
+
+    /// How much is still to be published, and since when.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn outbox(&self) -> Result<Outbox, JournalError>;
 
     /// Forgets the messages up to this one, which were published.
     ///

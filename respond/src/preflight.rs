@@ -1,6 +1,9 @@
 //! Pure: may this action happen now, by facts that were just read (promises §4.3, P15).
 //!
-//! Every refusal is named. A fact that is missing refuses: nothing is assumed.
+//! Every refusal is named. A fact that is missing refuses: nothing is assumed. What can pass by itself or by somebody
+//! else's doing holds the action instead of ending it, for as long as what speaks for it is young enough.
+
+mod holds;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::action::{ActionKind, RevokeSessions};
 use crate::directory::{Grant, Role, User};
 use crate::record::{ActionRecord, Approval};
+
+pub use self::holds::Meaning;
 
 /// How far back targets are counted, in microseconds.
 pub const TARGETS_WINDOW_US: i64 = 3_600_000_000;
@@ -25,8 +30,14 @@ pub struct Policy {
     pub automatic: Vec<ActionKind>,
     /// Object ids and user principal names that are never acted on, in lower case (P70).
     pub never_act: BTreeSet<String>,
-    /// Most accounts acted on in an hour in a tenant.
+    /// Age of what speaks for an action beyond which the configuration's approval is none, in microseconds.
+    pub automatic_age_us_max: i64,
+    /// Age of a person's approval beyond which it is none, in microseconds.
+    pub approval_age_us_max: i64,
+    /// Most accounts acted on in an hour in a tenant without a person.
     pub targets_per_hour_max: u32,
+    /// Age of the oldest message that is still to be published beyond which nothing is sent, in microseconds.
+    pub outbox_age_us_max: i64,
     /// Shortest time between two runs of one action on one account, in microseconds.
     pub cool_down_us: i64,
 }
@@ -40,6 +51,8 @@ pub struct Intent {
     pub kind: ActionKind,
     /// Object id of the account.
     pub account: String,
+    /// Whether the configuration approved it, and no person.
+    pub is_automatic: bool,
     /// When, in microseconds since the Unix epoch, UTC.
     pub time_us: i64,
 }
@@ -59,6 +72,8 @@ pub struct Facts {
     pub roles: Option<Vec<Role>>,
     /// Intents of the tenant in the last hour.
     pub intents: Option<Vec<Intent>>,
+    /// Since when the oldest message waits to be published; the inner none is an empty outbox.
+    pub outbox_oldest_us: Option<Option<i64>>,
 }
 
 /// Why an action does not happen.
@@ -74,6 +89,24 @@ pub enum Refusal {
     /// Nobody approved it, or what approved it does so no longer.
     #[error("nobody has approved it")]
     NotApproved,
+    /// What speaks for it is too old for the configuration's approval.
+    #[error("what speaks for it is older than {hours} h: a person decides")]
+    EvidenceTooOld {
+        /// The limit.
+        hours: i64,
+    },
+    /// A person's approval is too old.
+    #[error("it was approved more than {hours} h ago")]
+    ApprovalTooOld {
+        /// The limit.
+        hours: i64,
+    },
+    /// What was done before cannot be published.
+    #[error("nothing could be published for more than {minutes} min: nobody outside would see it")]
+    OutboxOld {
+        /// The limit.
+        minutes: i64,
+    },
     /// A fact could not be read, or is too old.
     #[error("{fact} could not be read")]
     FactMissing {
@@ -124,6 +157,15 @@ pub enum Verdict {
         /// Not before this time.
         until_us: i64,
     },
+    /// It waits for every reason to pass.
+    Held {
+        /// The reasons.
+        refusals: Vec<Refusal>,
+        /// When they pass, where that is known.
+        until_us: Option<i64>,
+    },
+    /// It must not happen any more; every reason.
+    Expired(Vec<Refusal>),
     /// It must not happen; every reason.
     Refused(Vec<Refusal>),
 }
@@ -143,16 +185,18 @@ const LIMITED_ROLES: [&str; 5] = [
 pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64) -> Verdict {
     let mut refusals = Vec::new();
     check_gates(record, facts, policy, &mut refusals);
+    holds::check_approval_age(record, policy, now_us, &mut refusals);
     if !refusals.is_empty() {
         // Where a gate is shut, nothing else has been asked for.
-        return Verdict::Refused(refusals);
+        return holds::verdict(refusals, record, facts, policy, now_us);
     }
+    holds::check_outbox(facts, policy, now_us, &mut refusals);
     check_age(facts, now_us, &mut refusals);
     check_grant(record, facts, &mut refusals);
     check_target(record, facts, policy, &mut refusals);
-    check_limits(record, facts, policy, now_us, &mut refusals);
+    holds::check_budget(record, facts, policy, now_us, &mut refusals);
     if !refusals.is_empty() {
-        return Verdict::Refused(refusals);
+        return holds::verdict(refusals, record, facts, policy, now_us);
     }
     if let Some(until_us) = cooling_until(record, facts, policy, now_us) {
         return Verdict::Wait { until_us };
@@ -254,31 +298,6 @@ fn check_target(
                 needed: needed.to_owned(),
             });
         }
-    }
-}
-
-fn check_limits(
-    record: &ActionRecord,
-    facts: &Facts,
-    policy: &Policy,
-    now_us: i64,
-    refusals: &mut Vec<Refusal>,
-) {
-    let Some(intents) = &facts.intents else {
-        refusals.push(missing("the journal's intents"));
-        return;
-    };
-    let account = account(record, facts);
-    let others: BTreeSet<&str> = intents
-        .iter()
-        .filter(|intent| now_us.saturating_sub(intent.time_us) < TARGETS_WINDOW_US)
-        .map(|intent| intent.account.as_str())
-        .filter(|other| *other != account)
-        .collect();
-    if others.len() >= policy.targets_per_hour_max as usize {
-        refusals.push(Refusal::TooManyTargets {
-            limit: policy.targets_per_hour_max,
-        });
     }
 }
 

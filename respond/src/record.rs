@@ -12,7 +12,11 @@ use crate::action::{Action, ActionKind, Receipt};
 /// ```text
 /// planned ─▶ approved ─▶ intended ─▶ applied ─▶ effective | not_effective | unknown
 ///    └──────────┴─▶ refused   └─▶ effective | failed | unknown
+///               ├─▶ expired
+///               └─▶ withdrawn
 /// ```
+///
+/// An action that cannot go on now is held where it stands ([`Hold`]), and goes on by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -24,6 +28,10 @@ pub enum State {
     Intended,
     /// Was not sent, and will not be.
     Refused,
+    /// Was not sent in time: what speaks for it, or its approval, has become too old.
+    Expired,
+    /// Was not sent, and what spoke for it was taken back.
+    Withdrawn,
     /// Was accepted; its effect has not been seen yet.
     Applied,
     /// Its effect was read back.
@@ -38,11 +46,13 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Planned,
         Self::Approved,
         Self::Intended,
         Self::Refused,
+        Self::Expired,
+        Self::Withdrawn,
         Self::Applied,
         Self::Effective,
         Self::NotEffective,
@@ -57,6 +67,8 @@ impl State {
             Self::Approved => "approved",
             Self::Intended => "intended",
             Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
             Self::Applied => "applied",
             Self::Effective => "effective",
             Self::NotEffective => "not_effective",
@@ -74,7 +86,13 @@ impl State {
     pub const fn is_final(self) -> bool {
         matches!(
             self,
-            Self::Refused | Self::Effective | Self::NotEffective | Self::Failed | Self::Unknown
+            Self::Refused
+                | Self::Expired
+                | Self::Withdrawn
+                | Self::Effective
+                | Self::NotEffective
+                | Self::Failed
+                | Self::Unknown
         )
     }
 
@@ -82,7 +100,7 @@ impl State {
     pub const fn needs_a_human(self) -> bool {
         matches!(
             self,
-            Self::Refused | Self::NotEffective | Self::Failed | Self::Unknown
+            Self::Refused | Self::Expired | Self::NotEffective | Self::Failed | Self::Unknown
         )
     }
 }
@@ -91,6 +109,76 @@ impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
+}
+
+/// Why an action waits although its turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The kill switch is set.
+    KillSwitch,
+    /// The directory cannot be reached, or asked for a pause.
+    DirectoryAway,
+    /// The directory answers, and a fact that decides cannot be read from it.
+    FactUnreadable,
+    /// The token lacks a permission.
+    PermissionMissing,
+    /// As many accounts as are allowed without a person were acted on within an hour.
+    BudgetUsed,
+    /// What was done before cannot be published: nobody outside would see what is done now.
+    OutboxOld,
+    /// Another responder acts for the tenant.
+    NotResponder,
+}
+
+impl HoldReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::KillSwitch,
+        Self::DirectoryAway,
+        Self::FactUnreadable,
+        Self::PermissionMissing,
+        Self::BudgetUsed,
+        Self::OutboxOld,
+        Self::NotResponder,
+    ];
+
+    /// The word in audit entries and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KillSwitch => "kill_switch",
+            Self::DirectoryAway => "directory_away",
+            Self::FactUnreadable => "fact_unreadable",
+            Self::PermissionMissing => "permission_missing",
+            Self::BudgetUsed => "budget_used",
+            Self::OutboxOld => "outbox_old",
+            Self::NotResponder => "not_responder",
+        }
+    }
+
+    /// The reason of a word.
+    pub fn of_str(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// An action that waits, since when and why; it goes on by itself once the reason is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The reason now.
+    pub reason: HoldReason,
+    /// The same for a person, with what was seen.
+    pub why: String,
+    /// Since when, in microseconds since the Unix epoch, UTC.
+    pub since_us: i64,
+    /// The reasons since then that the audit chain has an entry for: each is told once.
+    pub told: Vec<HoldReason>,
 }
 
 /// Who approved an action.
@@ -127,6 +215,15 @@ pub struct ActionRecord {
     pub superseded_by: Option<String>,
     /// Who approved it.
     pub approval: Option<Approval>,
+    /// When it was approved, in microseconds since the Unix epoch, UTC.
+    #[serde(default)]
+    pub approved_time_us: Option<i64>,
+    /// When what speaks for it happened, in microseconds since the Unix epoch, UTC; 0 where that was not kept.
+    #[serde(default)]
+    pub evidence_time_us: i64,
+    /// Why it waits, if it does.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// True if it was planned in dry-run: it is never sent, also when dry-run is turned off later.
     pub dry_run: bool,
     /// The state.
@@ -161,6 +258,29 @@ pub fn action_id(case_id: &str, kind: ActionKind, target: &str, round: u32) -> S
 }
 
 impl ActionRecord {
+    /// When what speaks for it happened, as far as known.
+    pub const fn evidence_time_us(&self) -> i64 {
+        if self.evidence_time_us > 0 {
+            self.evidence_time_us
+        } else {
+            self.planned_time_us
+        }
+    }
+
+    /// Whether a playbook asked for it.
+    pub fn is_of_playbook(&self) -> bool {
+        self.requested_by.starts_with("playbook:")
+    }
+
+    /// The word for where it stands: its state, or that it is held there.
+    pub const fn standing(&self) -> &'static str {
+        if self.hold.is_some() && self.state.is_runnable() {
+            "held"
+        } else {
+            self.state.as_str()
+        }
+    }
+
     /// Whether it waits for a person or has something left to do; what a dry-run planned waits for ever.
     pub fn is_to_end(&self) -> bool {
         self.state.is_runnable() || (self.state == State::Planned && !self.dry_run)

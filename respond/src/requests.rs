@@ -59,7 +59,12 @@ pub fn meaning(known: &[ActionRecord], action: &Action, now_us: i64) -> Meaning 
         State::Planned => !latest.dry_run,
         State::Approved | State::Intended | State::Applied => true,
         State::Effective => is_recent && !is_undone,
-        State::Refused | State::NotEffective | State::Failed | State::Unknown => false,
+        State::Refused
+        | State::Expired
+        | State::Withdrawn
+        | State::NotEffective
+        | State::Failed
+        | State::Unknown => false,
     };
     if is_same {
         Meaning::Known {
@@ -91,6 +96,9 @@ mod tests {
             requested_by: "kim".to_owned(),
             superseded_by: None,
             approval: None,
+            approved_time_us: None,
+            evidence_time_us: 0,
+            hold: None,
             dry_run: false,
             state,
             receipt: None,
@@ -131,6 +139,8 @@ mod tests {
         let again = Meaning::New { round: 1 };
         for state in [
             State::Refused,
+            State::Expired,
+            State::Withdrawn,
             State::NotEffective,
             State::Failed,
             State::Unknown,

@@ -147,6 +147,59 @@ impl Review {
         })
     }
 
+    /// Asks again for an action that was held, refused, or came too late.
+    ///
+    /// One that is held goes on as approved by this person, so that the budget of what is automatic does not hold
+    /// it; one that has ended is asked for anew.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`] if it waits for an approval, is on its way, or was effective.
+    pub fn retry(
+        &self,
+        action_id: &str,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        let record = self
+            .journal
+            .action(action_id)?
+            .ok_or_else(|| JournalError::NoSuchAction {
+                action_id: action_id.to_owned(),
+            })?;
+        match record.state {
+            State::Approved => {
+                let approval = Approval::Person(by.to_owned());
+                self.journal.advance(&Step {
+                    action_id: action_id.to_owned(),
+                    from: &[State::Approved],
+                    to: State::Approved,
+                    detail: json!({"approved_by": approval, "was_held": record.hold}),
+                    receipt: None,
+                    approval: Some(approval),
+                    warnings: Vec::new(),
+                    time_us: now_us,
+                })
+            }
+            State::Intended | State::Applied if record.hold.is_some() => {
+                self.journal.postpone(action_id, 0, 0)?;
+                Ok(record)
+            }
+            State::Planned | State::Intended | State::Applied | State::Effective => {
+                Err(JournalError::Conflict {
+                    action_id: record.action_id,
+                    found: record.state,
+                })
+            }
+            State::Refused
+            | State::Expired
+            | State::Withdrawn
+            | State::NotEffective
+            | State::Failed
+            | State::Unknown => self.request(&record.case_id, record.action, by, dry_run, now_us),
+        }
+    }
+
     /// Asks for what restores the state before an action (S135, S136).
     ///
     /// # Errors

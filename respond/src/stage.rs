@@ -55,6 +55,9 @@ const LOCK_EVERY: Duration = Duration::from_secs(1);
 /// Wakes every task of the stage: something in the journal has changed.
 type Wake = watch::Sender<()>;
 
+/// The tasks of the stage.
+type Tasks = JoinSet<Result<(), RespondError>>;
+
 /// The directories in which respond may act, by tenant id in lower case.
 pub type Directories = BTreeMap<String, Arc<dyn Directory>>;
 
@@ -103,10 +106,15 @@ pub async fn run_in(
         .map_err(|_| RespondError::Task { task: "journal" })??;
     let ledger = Ledger::new(Arc::new(journal));
     let (wake, _) = watch::channel(());
-    let mut tasks: JoinSet<Result<(), RespondError>> = JoinSet::new();
+    let mut tasks = Tasks::new();
     for (tenant_id, directory) in &directories {
         let executor = executor(&config, &ledger, directory, &clock, &stop);
-        tasks.spawn(worker::run(tenant_id.clone(), executor, wake.clone()));
+        tasks.spawn(worker::run(
+            tenant_id.clone(),
+            executor,
+            wake.clone(),
+            health.clone(),
+        ));
     }
     let intake = intake(&config, playbooks, directories.keys().cloned().collect());
     let lookup = Lookup::new(if config.dry_run {
@@ -135,6 +143,15 @@ pub async fn run_in(
         },
         all_ended.clone(),
     ));
+    watch(tasks, &stop, &all_ended).await
+}
+
+/// Waits for every task; the first that ends by itself or fails ends the stage.
+async fn watch(
+    mut tasks: Tasks,
+    stop: &CancellationToken,
+    all_ended: &CancellationToken,
+) -> Result<(), RespondError> {
     let mut ended = Ok(());
     while let Some(task) = tasks.join_next().await {
         let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
@@ -191,7 +208,12 @@ fn executor(
                 .iter()
                 .map(|entry| entry.trim().to_lowercase())
                 .collect(),
+            automatic_age_us_max: cases::Policy::age_of_hours(config.automatic_age_hours_max),
+            approval_age_us_max: cases::Policy::age_of_hours(config.approval_age_hours_max),
             targets_per_hour_max: config.targets_per_hour_max,
+            outbox_age_us_max: i64::try_from(config.outbox_age_minutes_max)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(60_000_000),
             cool_down_us: i64::try_from(config.cool_down_s)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(1_000_000),

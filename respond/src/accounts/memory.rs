@@ -60,7 +60,8 @@ impl Answer {
             Err(
                 error @ (DirectoryError::Unreachable { .. }
                 | DirectoryError::Denied { .. }
-                | DirectoryError::HeldBack { .. }),
+                | DirectoryError::HeldBack { .. }
+                | DirectoryError::CutOff { .. }),
             ) => Self::Silence {
                 why: error.to_string(),
             },

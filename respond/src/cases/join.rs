@@ -68,7 +68,7 @@ impl Case {
 impl Join {
     fn take(&mut self, case: &Case, now_us: i64) {
         for alert in &case.alerts {
-            if alert.state != "withdrawn"
+            if alert.stands()
                 && self
                     .trigger
                     .as_ref()

@@ -1,8 +1,14 @@
 //! Pure: which actions follow from a case, and which of two cases' actions stand for each other.
 
+use schemas::severity::Severity;
+
 use super::{Case, Policy, ROUNDS_MAX, SeenAlert};
+use crate::action::ActionKind;
 use crate::playbook::{Playbook, Step};
 use crate::record::{ActionRecord, Approval, State, action_id};
+
+/// How much newer an alert must be for an approval to count from it, in microseconds: not every alert writes.
+const EVIDENCE_STEP_US: i64 = 3_600_000_000;
 
 /// The actions that the playbooks want for a case and that are not known yet.
 ///
@@ -15,7 +21,7 @@ pub fn plan(
     policy: &Policy,
     now_us: i64,
 ) -> Vec<ActionRecord> {
-    if case.entity().is_empty() || trigger.state == "withdrawn" {
+    if case.entity().is_empty() || !trigger.stands() {
         return Vec::new();
     }
     let labels: Vec<&str> = case
@@ -23,7 +29,6 @@ pub fn plan(
         .iter()
         .map(|alert| alert.label.as_str())
         .collect();
-    let is_fresh = now_us.saturating_sub(trigger.time_us) <= policy.automatic_age_us_max;
     let mut planned: Vec<ActionRecord> = Vec::new();
     for playbook in playbooks
         .iter()
@@ -38,14 +43,16 @@ pub fn plan(
                 .iter()
                 .filter(|record| record.action.kind() == kind)
                 .collect();
-            let Some(round) = round(&of_kind, step, trigger) else {
+            let is_automatic = is_automatic(kind, trigger, policy, now_us);
+            let Some(round) = round(&of_kind, step, trigger, is_automatic) else {
                 continue;
             };
             let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
             let requested_by = format!("playbook:{}", playbook.name);
             let mut record = record(case, step, round, position, requested_by, now_us);
             record.dry_run = policy.dry_run;
-            if !policy.dry_run && is_fresh && policy.automatic.contains(&kind) {
+            record.evidence_time_us = trigger.time_us;
+            if is_automatic {
                 record.approval = Some(Approval::Policy);
             }
             planned.push(record);
@@ -54,10 +61,85 @@ pub fn plan(
     planned
 }
 
+/// Whether the configuration approves an action because of this alert.
+fn is_automatic(kind: ActionKind, trigger: &SeenAlert, policy: &Policy, now_us: i64) -> bool {
+    let is_fresh = now_us.saturating_sub(trigger.time_us) <= policy.automatic_age_us_max;
+    !policy.dry_run && is_fresh && policy.automatic.contains(&kind)
+}
+
+/// Actions of the playbooks that the configuration approves because of an alert that came after their planning.
+///
+/// Those that wait for a person, for example because the first alert of the case was too old by a clock that was
+/// wrong; and those that it has approved already, where this alert is newer by more than [`EVIDENCE_STEP_US`].
+pub fn approvals(
+    known: &[ActionRecord],
+    trigger: &SeenAlert,
+    policy: &Policy,
+    now_us: i64,
+) -> Vec<ActionRecord> {
+    known
+        .iter()
+        .filter(|record| {
+            let is_newer =
+                trigger.time_us.saturating_sub(record.evidence_time_us()) > EVIDENCE_STEP_US;
+            trigger.stands()
+                && !record.dry_run
+                && record.is_of_playbook()
+                && is_automatic(record.action.kind(), trigger, policy, now_us)
+                && match (record.state, &record.approval) {
+                    (State::Planned, _) => true,
+                    (State::Approved, Some(Approval::Policy)) => is_newer,
+                    _ => false,
+                }
+        })
+        .cloned()
+        .collect()
+}
+
+/// Actions of the playbooks that have not begun and that none of the alerts that still stand would plan.
+///
+/// `standing` are the labels of the case's alerts that were not taken back, each with its highest severity. What a
+/// person has approved is left to the person.
+pub fn withdrawn(
+    known: &[ActionRecord],
+    standing: &[(String, Severity)],
+    playbooks: &[Playbook],
+) -> Vec<ActionRecord> {
+    let severity = standing.iter().map(|(_, severity)| *severity).max();
+    let still_wanted = |record: &ActionRecord| {
+        severity.is_some_and(|severity| {
+            let labels = || standing.iter().map(|(label, _)| label.as_str());
+            let own = playbooks
+                .iter()
+                .find(|playbook| format!("playbook:{}", playbook.name) == record.requested_by);
+            own.is_none_or(|playbook| playbook.when.holds(severity, labels()))
+        })
+    };
+    known
+        .iter()
+        .filter(|record| {
+            record.is_of_playbook()
+                && match (record.state, &record.approval) {
+                    (State::Planned, _) => true,
+                    (State::Approved, approval) => !matches!(approval, Some(Approval::Person(_))),
+                    _ => false,
+                }
+                && !still_wanted(record)
+        })
+        .cloned()
+        .collect()
+}
+
 /// The round of the next run, or none if the action is not to run again.
 ///
 /// Of merged cases, two actions can have one round: the one that is still to end counts, then the newer look.
-fn round(of_kind: &[&ActionRecord], step: &Step, trigger: &SeenAlert) -> Option<u32> {
+/// What was taken back or expired before it began is planned again by what comes after.
+fn round(
+    of_kind: &[&ActionRecord],
+    step: &Step,
+    trigger: &SeenAlert,
+    is_automatic: bool,
+) -> Option<u32> {
     let latest = of_kind
         .iter()
         .filter(|record| record.superseded_by.is_none())
@@ -73,7 +155,12 @@ fn round(of_kind: &[&ActionRecord], step: &Step, trigger: &SeenAlert) -> Option<
         && latest.intended_time_us.is_some()
         && looked_us.is_some_and(|looked_us| trigger.accepted_time_us > looked_us);
     let next = next_round(of_kind.iter().copied());
-    (step.again && ran_before && next < ROUNDS_MAX).then_some(next)
+    let never_began = match latest.state {
+        State::Withdrawn => true,
+        State::Expired => is_automatic,
+        _ => false,
+    };
+    (((step.again && ran_before) || never_began) && next < ROUNDS_MAX).then_some(next)
 }
 
 /// The round after all of these, so that no two actions of a case have one id.
@@ -124,6 +211,9 @@ pub fn new_record(
         requested_by,
         superseded_by: None,
         approval: None,
+        approved_time_us: None,
+        evidence_time_us: 0,
+        hold: None,
         dry_run: false,
         state: State::Planned,
         receipt: None,
@@ -292,6 +382,8 @@ mod tests {
         }
         for state in [
             State::Refused,
+            State::Expired,
+            State::Withdrawn,
             State::NotEffective,
             State::Failed,
             State::Unknown,
@@ -318,7 +410,7 @@ mod tests {
             .filter(|step| step.again)
             .collect();
         let known: Vec<&ActionRecord> = known.iter().collect();
-        round(&known, again[0], &trigger)
+        round(&known, again[0], &trigger, false)
     }
 
     #[test]

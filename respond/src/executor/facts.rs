@@ -41,6 +41,8 @@ impl Executor {
             .with(move |journal| journal.intents(&tenant_id, since_us))
             .await?;
         reading.facts.intents = Some(intents);
+        let outbox = self.ledger.with(|journal| journal.outbox()).await?;
+        reading.facts.outbox_oldest_us = Some(outbox.oldest_us);
         let directory = self.directory.as_ref();
         let mut needed = record.action.permissions().to_vec();
         needed.extend([READ_USER, READ_ROLES]);

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Admitted, JournalError, pairs, rows};
 use crate::accounts::Pair;
 use crate::cases::{self, Case, Change, Intake, Join, Known, SeenAlert};
-use crate::record::{ActionRecord, State};
+use crate::record::{ActionRecord, Approval, State};
 
 /// Most earlier alerts that a new case takes in.
 const WAITING_MAX: usize = 1_000;
@@ -118,6 +118,9 @@ fn admit_one(
         Change::Case(case) => {
             keep(transaction, &case)?;
             let planned = plan(transaction, &case, alert, intake, now_us)?;
+            if !alert.stands() {
+                withdraw(transaction, &case, alert, intake, now_us)?;
+            }
             admitted.planned.extend(planned);
             admitted.case_id = Some(case.case_id);
         }
@@ -150,7 +153,44 @@ fn plan(
             planned.push(record.action_id);
         }
     }
+    for mut record in cases::approvals(&known, trigger, &policy, now_us) {
+        let was = record.state;
+        record.evidence_time_us = record.evidence_time_us().max(trigger.time_us);
+        if was == State::Planned {
+            record.state = State::Approved;
+            record.approval = Some(Approval::Policy);
+            record.approved_time_us = Some(now_us);
+            record.changed_time_us = now_us;
+            record.detail = json!({"approved_by": record.approval, "because_of": trigger.alert_id});
+            rows::append_audit(transaction, &record)?;
+        }
+        rows::update_action(transaction, &record)?;
+    }
     Ok(planned)
+}
+
+/// Takes back what has not begun and nothing speaks for any more.
+fn withdraw(
+    transaction: &Transaction<'_>,
+    case: &Case,
+    taken_back: &SeenAlert,
+    intake: &Intake,
+    now_us: i64,
+) -> Result<(), JournalError> {
+    let standing = rows::standing(transaction, &case.case_id)?;
+    let known = rows::actions_of(transaction, &case.case_id, usize::MAX)?;
+    for mut record in cases::withdrawn(&known, &standing, &intake.playbooks) {
+        record.state = State::Withdrawn;
+        record.hold = None;
+        record.changed_time_us = now_us;
+        record.detail = json!({
+            "why": format!("alert {} is {}, and no other one asks for this", taken_back.alert_id, taken_back.state),
+            "alert": taken_back.alert_id,
+        });
+        rows::update_action(transaction, &record)?;
+        rows::append_audit(transaction, &record)?;
+    }
+    Ok(())
 }
 
 /// Makes cases one: what both planned and neither began is left to one action, and what began goes on.
@@ -175,6 +215,7 @@ fn merge(
             "merged_into": case_id,
         });
         record.superseded_by = Some(by);
+        record.hold = None;
         rows::update_action(transaction, &record)?;
         rows::append_audit(transaction, &record)?;
     }

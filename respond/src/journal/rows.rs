@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use schemas::ids;
+use schemas::severity::Severity;
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
@@ -14,6 +15,14 @@ use crate::record::{ActionRecord, State};
 
 const AUDIT_COLUMNS: &str = "sequence, id, previous_hash, hash, tenant_id, action_id, case_id, action, target, \
                              state, requested_by, dry_run, detail, time_us";
+
+const SEVERITIES: [Severity; 5] = [
+    Severity::Informational,
+    Severity::Low,
+    Severity::Medium,
+    Severity::High,
+    Severity::Critical,
+];
 
 /// Reads a JSON body.
 pub(super) fn read<T: DeserializeOwned>(body: &str, what: &str) -> Result<T, JournalError> {
@@ -51,10 +60,10 @@ pub(super) fn put_alert(
 ) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
-            "INSERT INTO alerts (tenant_id, alert_id, case_id, user, user_id, time_us, body) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant_id, alert_id) \
+            "INSERT INTO alerts (tenant_id, alert_id, case_id, user, user_id, time_us, body, label, standing) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant_id, alert_id) \
              DO UPDATE SET case_id = excluded.case_id, user = excluded.user, user_id = excluded.user_id, \
-             time_us = excluded.time_us, body = excluded.body",
+             time_us = excluded.time_us, body = excluded.body, label = excluded.label, standing = excluded.standing",
         )?
         .execute(params![
             alert.tenant_id,
@@ -63,9 +72,36 @@ pub(super) fn put_alert(
             alert.user,
             alert.user_id,
             alert.time_us,
-            write(alert, "an alert")?
+            write(alert, "an alert")?,
+            alert.label,
+            alert.stands().then_some(alert.severity as i64),
         ])?;
     Ok(())
+}
+
+/// The labels of a case's alerts that still stand, each with its highest severity.
+pub(super) fn standing(
+    connection: &Connection,
+    case_id: &str,
+) -> Result<Vec<(String, Severity)>, JournalError> {
+    // One look into the index for each label, however many alerts there are.
+    let sql = "WITH RECURSIVE labels (label) AS (\
+               SELECT min(label) FROM alerts WHERE case_id = ?1 UNION ALL \
+               SELECT (SELECT min(label) FROM alerts WHERE case_id = ?1 AND label > labels.label) FROM labels \
+               WHERE label IS NOT NULL) \
+               SELECT label, (SELECT max(standing) FROM alerts WHERE case_id = ?1 AND alerts.label = labels.label) \
+               FROM labels WHERE label IS NOT NULL";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![case_id], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (label, rank) = row?;
+        let severity = SEVERITIES.into_iter().find(|one| Some(*one as i64) == rank);
+        found.extend(severity.map(|severity| (label, severity)));
+    }
+    Ok(found)
 }
 
 /// Keeps a case as it stands now, and announces it.
@@ -87,7 +123,14 @@ pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(),
             case.merged_into,
             write(case, "a case")?
         ])?;
-    announce(transaction, Topic::Cases, &case.case_id, &case.to_wire())
+    let queued_time_us = case.changed_time_us;
+    announce(
+        transaction,
+        Topic::Cases,
+        &case.case_id,
+        &case.to_wire(),
+        queued_time_us,
+    )
 }
 
 pub(super) fn case(connection: &Connection, case_id: &str) -> Result<Option<Case>, JournalError> {
@@ -145,6 +188,7 @@ pub(super) fn add_action(
 ) -> Result<bool, JournalError> {
     let mut record = record.clone();
     record.state = State::Planned;
+    record.approved_time_us = record.approval.as_ref().map(|_| record.planned_time_us);
     let added = transaction
         .prepare_cached(
             "INSERT INTO actions (action_id, case_id, tenant_id, state, body) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -176,12 +220,15 @@ pub(super) fn update_action(
 ) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
-            "UPDATE actions SET state = ?2, intended_time_us = ?3, body = ?4 WHERE action_id = ?1",
+            "UPDATE actions SET state = ?2, intended_time_us = ?3, not_before_us = ?4, held = ?5, body = ?6 \
+             WHERE action_id = ?1",
         )?
         .execute(params![
             record.action_id,
             record.state.as_str(),
             record.intended_time_us,
+            record.not_before_us,
+            record.hold.as_ref().map(|hold| hold.reason.as_str()),
             write(record, "an action")?
         ])?;
     Ok(())
@@ -192,6 +239,18 @@ pub(super) fn append_audit(
     transaction: &Transaction<'_>,
     record: &ActionRecord,
 ) -> Result<(), JournalError> {
+    let (state, detail) = (record.state.as_str(), record.detail.to_string());
+    append_entry(transaction, record, state, detail, record.changed_time_us)
+}
+
+/// Appends an entry about an action, and announces it.
+pub(super) fn append_entry(
+    transaction: &Transaction<'_>,
+    record: &ActionRecord,
+    state: &str,
+    detail: String,
+    time_us: i64,
+) -> Result<(), JournalError> {
     let previous = transaction
         .prepare_cached("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")?
         .query_row([], |row| {
@@ -201,23 +260,26 @@ pub(super) fn append_audit(
             })
         })
         .optional()?;
+    let sequence = previous.as_ref().map_or(1, |last| last.sequence + 1);
     let entry = audit::chain(
         AuditRecord {
+            // An action can be in one state more than once: it is held, goes on, and is held again.
             id: ids::hex(&[
                 b"audit",
                 record.action_id.as_bytes(),
-                record.state.as_str().as_bytes(),
+                state.as_bytes(),
+                &sequence.to_le_bytes(),
             ]),
             tenant_id: record.tenant_id.clone(),
             action_id: record.action_id.clone(),
             case_id: record.case_id.clone(),
             action: record.action.kind().as_str().to_owned(),
             target: record.account().to_owned(),
-            state: record.state.as_str().to_owned(),
+            state: state.to_owned(),
             requested_by: record.requested_by.clone(),
             dry_run: record.dry_run,
-            detail: record.detail.to_string(),
-            time_us: record.changed_time_us,
+            detail,
+            time_us,
             ..AuditRecord::default()
         },
         previous.as_ref(),
@@ -242,7 +304,7 @@ pub(super) fn append_audit(
             entry.detail,
             entry.time_us
         ])?;
-    announce(transaction, Topic::Audit, &entry.action_id, &entry)
+    announce(transaction, Topic::Audit, &entry.action_id, &entry, time_us)
 }
 
 fn announce(
@@ -250,10 +312,18 @@ fn announce(
     topic: Topic,
     key: &str,
     message: &impl prost::Message,
+    queued_time_us: i64,
 ) -> Result<(), JournalError> {
     transaction
-        .prepare_cached("INSERT INTO outgoing (topic, key, payload) VALUES (?1, ?2, ?3)")?
-        .execute(params![topic.name(), key, message.encode_to_vec()])?;
+        .prepare_cached(
+            "INSERT INTO outgoing (topic, key, payload, queued_time_us) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            topic.name(),
+            key,
+            message.encode_to_vec(),
+            queued_time_us
+        ])?;
     Ok(())
 }
 

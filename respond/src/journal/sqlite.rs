@@ -9,12 +9,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
-use super::{Admitted, Journal, JournalError, Outgoing, Request, Step};
-use super::{admission, pairs, rows, tables};
+use super::{Admitted, Holding, Journal, JournalError, Outbox, Outgoing, Request, Step};
+use super::{admission, holds, pairs, rows, tables};
 use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, State};
+use crate::record::{ActionRecord, Approval, HoldReason, State};
 use crate::requests::{self, Meaning};
 
 /// How long a writer waits for another process, for example a person's approval.
@@ -106,7 +106,7 @@ impl Journal for SqliteJournal {
                     found: record.state,
                 });
             }
-            if record.dry_run && !matches!(step.to, State::Refused) {
+            if record.dry_run && !matches!(step.to, State::Refused | State::Expired) {
                 return Err(JournalError::DryRun {
                     action_id: record.action_id,
                 });
@@ -115,12 +115,14 @@ impl Journal for SqliteJournal {
             record.changed_time_us = step.time_us;
             record.attempts = 0;
             record.not_before_us = 0;
+            record.hold = None;
             record.detail = step.detail.clone();
             if let Some(receipt) = &step.receipt {
                 record.receipt = Some(receipt.clone());
             }
             if let Some(approval) = &step.approval {
                 record.approval = Some(approval.clone());
+                record.approved_time_us = Some(step.time_us);
             }
             if step.to == State::Intended {
                 record.warnings.clone_from(&step.warnings);
@@ -149,6 +151,22 @@ impl Journal for SqliteJournal {
             record.not_before_us = not_before_us;
             rows::update_action(transaction, &record)
         })
+    }
+
+    fn hold(&self, holdings: &[Holding]) -> Result<Vec<String>, JournalError> {
+        self.transact(|transaction| holds::hold(transaction, holdings))
+    }
+
+    fn release(&self, tenant_id: &str) -> Result<(), JournalError> {
+        self.transact(|transaction| holds::release(transaction, tenant_id))
+    }
+
+    fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError> {
+        holds::held(&self.connection(), tenant_id)
+    }
+
+    fn outbox(&self) -> Result<Outbox, JournalError> {
+        holds::outbox(&self.connection())
     }
 
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
@@ -192,13 +210,15 @@ impl Journal for SqliteJournal {
     fn runnable(
         &self,
         tenant_id: &str,
+        now_us: i64,
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
+        // What waits for its time is not looked at, so that it cannot keep what came later from its turn.
         rows::bodies(
             &self.connection(),
             "SELECT body FROM actions WHERE tenant_id = ?1 AND state IN ('approved', 'intended', 'applied') \
-             ORDER BY number LIMIT ?2",
-            params![tenant_id, rows::bound(count_max)],
+             AND not_before_us <= ?2 ORDER BY number LIMIT ?3",
+            params![tenant_id, now_us, rows::bound(count_max)],
             "an action",
         )
     }
@@ -216,6 +236,7 @@ impl Journal for SqliteJournal {
                 Some(Intent {
                     account: record.account().to_owned(),
                     kind: record.action.kind(),
+                    is_automatic: record.approval == Some(Approval::Policy),
                     time_us: record.intended_time_us?,
                     action_id: record.action_id,
                 })

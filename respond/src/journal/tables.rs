@@ -7,10 +7,10 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS];
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS];
 
 /// Version of the tables below.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -52,6 +52,26 @@ ALTER TABLE cases ADD COLUMN merged_into TEXT;
 CREATE INDEX cases_by_merger ON cases (merged_into);
 ";
 
+/// What waits and why, how old the outbox is, and which alerts of a case still stand.
+const HOLDS: &str = "
+ALTER TABLE actions ADD COLUMN not_before_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE actions ADD COLUMN held TEXT;
+UPDATE actions SET not_before_us = coalesce(json_extract(body, '$.not_before_us'), 0)
+  WHERE state IN ('approved', 'intended', 'applied');
+DROP INDEX actions_by_state;
+CREATE INDEX actions_by_state ON actions (tenant_id, state, not_before_us);
+CREATE INDEX actions_by_hold ON actions (tenant_id, held) WHERE held IS NOT NULL;
+ALTER TABLE outgoing ADD COLUMN queued_time_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN standing INTEGER;
+UPDATE alerts SET label = coalesce(json_extract(body, '$.label'), ''),
+  standing = CASE json_extract(body, '$.state') WHEN 'withdrawn' THEN NULL ELSE
+    CASE json_extract(body, '$.severity') WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2
+      WHEN 'low' THEN 1 ELSE 0 END END
+  WHERE json_valid(body);
+CREATE INDEX alerts_by_case ON alerts (case_id, label, standing);
+";
+
 /// Gives the journal the tables of this version, all or none.
 ///
 /// # Errors
@@ -89,6 +109,10 @@ mod tests {
         journal.pragma_update(None, "user_version", 1).unwrap();
         let insert = "INSERT INTO cases VALUES ('c', 't', 'a@b', '', 1, 1, '{}')";
         journal.execute(insert, []).unwrap();
+        let alerts = "INSERT INTO alerts VALUES ('t', 'a1', 'c', 'a@b', '', 1, '{\"label\":\"L\",\"state\":\"raised\",\
+                      \"severity\":\"high\"}'), ('t', 'a2', 'c', 'a@b', '', 1, '{\"label\":\"L\",\"state\":\"withdrawn\"}'), \
+                      ('t', 'a3', 'c', 'a@b', '', 1, 'damaged')";
+        journal.execute(alerts, []).unwrap();
         // Twice: the second time there is nothing left to do.
         for _ in 0..2 {
             bring_up_to_date(&mut journal).unwrap();
@@ -100,6 +124,14 @@ mod tests {
                 .unwrap();
             assert_eq!(pairs, 0);
         }
+        let standing: (String, i64) = journal
+            .query_row(
+                "SELECT label, standing FROM alerts WHERE case_id = 'c' AND standing IS NOT NULL",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .unwrap();
+        assert_eq!(standing, ("L".to_owned(), 3));
     }
 
     #[test]

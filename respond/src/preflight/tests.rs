@@ -12,6 +12,7 @@ use crate::directory::{Grant, ObjectId, Role, User};
 use crate::record::{ActionRecord, Approval, State};
 
 const NOW: i64 = 1_789_000_000_000_000;
+const HOUR_US: i64 = 3_600_000_000;
 const ACCOUNT: &str = "1f00aaaa-0000-4000-8000-00000000000a";
 const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
 
@@ -27,6 +28,9 @@ fn record(action: Action) -> ActionRecord {
         requested_by: "playbook:p".to_owned(),
         superseded_by: None,
         approval: Some(Approval::Policy),
+        approved_time_us: Some(NOW),
+        evidence_time_us: NOW,
+        hold: None,
         dry_run: false,
         state: State::Approved,
         receipt: None,
@@ -45,7 +49,10 @@ fn policy() -> Policy {
         dry_run: false,
         automatic: ActionKind::ALL.to_vec(),
         never_act: BTreeSet::new(),
+        automatic_age_us_max: 72 * HOUR_US,
+        approval_age_us_max: 24 * HOUR_US,
         targets_per_hour_max: 5,
+        outbox_age_us_max: 900_000_000,
         cool_down_us: 60_000_000,
     }
 }
@@ -78,6 +85,7 @@ fn facts() -> Facts {
         user: Some(Some(user())),
         roles: Some(Vec::new()),
         intents: Some(Vec::new()),
+        outbox_oldest_us: Some(None),
     }
 }
 
@@ -87,7 +95,9 @@ fn block() -> ActionRecord {
 
 fn refusals(record: &ActionRecord, facts: &Facts, policy: &Policy) -> Vec<Refusal> {
     match check(record, facts, policy, NOW) {
-        Verdict::Refused(refusals) => refusals,
+        Verdict::Refused(refusals)
+        | Verdict::Expired(refusals)
+        | Verdict::Held { refusals, .. } => refusals,
         other => panic!("{other:?}"),
     }
 }
@@ -97,6 +107,7 @@ fn intent(account: &str, kind: ActionKind, ago_us: i64) -> Intent {
         action_id: format!("other-{account}"),
         kind,
         account: account.to_owned(),
+        is_automatic: true,
         time_us: NOW - ago_us,
     }
 }
@@ -114,7 +125,8 @@ fn with_every_fact_in_order_it_goes() {
 #[test]
 fn a_missing_fact_refuses() {
     // P15: fails closed.
-    let cuts: [fn(&mut Facts); 7] = [
+    let cuts: [fn(&mut Facts); 8] = [
+        |facts| facts.outbox_oldest_us = None,
         |facts| facts.kill_switch = None,
         |facts| facts.grant = None,
         |facts| facts.user = None,
@@ -273,9 +285,13 @@ fn more_accounts_than_the_limit_are_refused_and_the_same_account_is_one() {
             .collect::<Vec<_>>()
     };
     assert!(matches!(with(others(4, 1)), Verdict::Go { .. }));
+    // It waits until the first of them is an hour ago.
     assert_eq!(
         with(others(5, 1)),
-        Verdict::Refused(vec![Refusal::TooManyTargets { limit: 5 }])
+        Verdict::Held {
+            refusals: vec![Refusal::TooManyTargets { limit: 5 }],
+            until_us: Some(NOW - 1 + TARGETS_WINDOW_US),
+        }
     );
     assert!(matches!(
         with(others(5, TARGETS_WINDOW_US)),
@@ -284,6 +300,78 @@ fn more_accounts_than_the_limit_are_refused_and_the_same_account_is_one() {
     let mut own = others(4, 1);
     own.push(intent(ACCOUNT, ActionKind::RevokeSessions, 1));
     assert!(matches!(with(own), Verdict::Go { .. }));
+}
+
+#[test]
+fn a_person_is_not_bounded_by_the_budget_and_does_not_use_it_up() {
+    let others = |is_automatic| {
+        let of = |n| Intent {
+            is_automatic,
+            ..intent(&format!("a{n}"), ActionKind::BlockSignIn, 1)
+        };
+        let mut facts = facts();
+        facts.intents = Some((0..9).map(of).collect());
+        facts
+    };
+    let mut by_person = block();
+    by_person.approval = Some(Approval::Person("kim".to_owned()));
+    for (record, facts) in [(by_person, others(true)), (block(), others(false))] {
+        let verdict = check(&record, &facts, &policy(), NOW);
+        assert!(matches!(verdict, Verdict::Go { .. }), "{verdict:?}");
+    }
+}
+
+#[test]
+fn an_approval_counts_for_as_long_as_what_it_was_given_for() {
+    let at = |record: &ActionRecord, age_us: i64| {
+        let mut facts = facts();
+        facts.read_time_us = NOW + age_us;
+        check(record, &facts, &policy(), NOW + age_us)
+    };
+    let mut by_person = block();
+    by_person.approval = Some(Approval::Person("kim".to_owned()));
+    for (record, limit_h, expected) in [
+        (block(), 72, Refusal::EvidenceTooOld { hours: 72 }),
+        (by_person, 24, Refusal::ApprovalTooOld { hours: 24 }),
+    ] {
+        let limit_us = limit_h * HOUR_US;
+        assert!(matches!(at(&record, limit_us), Verdict::Go { .. }));
+        assert_eq!(at(&record, limit_us + 1), Verdict::Expired(vec![expected]));
+        // A clock that was put back does not end anything.
+        assert!(matches!(at(&record, -limit_us), Verdict::Go { .. }));
+    }
+    // A journal of before did not keep when it happened: then it counts from the plan.
+    let mut older = block();
+    older.evidence_time_us = 0;
+    assert!(matches!(at(&older, 73 * HOUR_US), Verdict::Expired(_)));
+}
+
+#[test]
+fn nothing_is_done_that_nobody_outside_would_see() {
+    let mut facts = facts();
+    facts.outbox_oldest_us = Some(Some(NOW - 900_000_001));
+    let expected = Verdict::Held {
+        refusals: vec![Refusal::OutboxOld { minutes: 15 }],
+        until_us: None,
+    };
+    assert_eq!(check(&block(), &facts, &policy(), NOW), expected);
+    facts.outbox_oldest_us = Some(Some(NOW - 900_000_000));
+    assert!(matches!(
+        check(&block(), &facts, &policy(), NOW),
+        Verdict::Go { .. }
+    ));
+}
+
+#[test]
+fn what_is_final_counts_more_than_what_passes() {
+    let mut facts = facts();
+    facts.grant.as_mut().unwrap().roles.clear();
+    let verdict = check(&block(), &facts, &policy(), NOW);
+    assert!(matches!(verdict, Verdict::Held { .. }), "{verdict:?}");
+    let mut policy = policy();
+    policy.never_act.insert(ACCOUNT.to_owned());
+    let verdict = check(&block(), &facts, &policy, NOW);
+    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
 }
 
 #[test]

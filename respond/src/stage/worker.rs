@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use schemas::health::Health;
+
 use super::{LOOK_EVERY, Wake, obey};
 use crate::error::RespondError;
 use crate::executor::{Executor, Progress};
+use crate::journal::{Holding, JournalError};
+use crate::record::{ActionRecord, HoldReason, State};
 
 /// Most actions looked at in one round.
 const ACTIONS_MAX: usize = 1_000;
@@ -13,12 +17,28 @@ pub(super) async fn run(
     tenant_id: String,
     executor: Executor,
     wake: Wake,
+    health: Health,
 ) -> Result<(), RespondError> {
     let mut woken = wake.subscribe();
     let stop = executor.stop.clone();
+    let mut is_released = false;
     while !stop.is_cancelled() {
         woken.mark_unchanged();
-        let is_busy = match round(&tenant_id, &executor, &wake).await {
+        let done = async {
+            if !is_released {
+                // The configuration may be another one than when they were put off.
+                let id = tenant_id.clone();
+                executor
+                    .ledger
+                    .with(move |journal| journal.release(&id))
+                    .await?;
+                is_released = true;
+            }
+            let is_busy = round(&tenant_id, &executor, &wake).await?;
+            tell_held(&tenant_id, &executor, &health).await?;
+            Ok(is_busy)
+        };
+        let is_busy = match done.await {
             Ok(is_busy) => is_busy,
             Err(error) => {
                 obey(error, "worker", &stop).await?;
@@ -39,17 +59,14 @@ pub(super) async fn run(
 
 /// Takes every action that is due one run further; true if one of them ended.
 async fn round(tenant_id: &str, executor: &Executor, wake: &Wake) -> Result<bool, RespondError> {
-    let id = tenant_id.to_owned();
+    let (id, now_us) = (tenant_id.to_owned(), executor.clock.now_us());
     let runnable = executor
         .ledger
-        .with(move |journal| journal.runnable(&id, ACTIONS_MAX))
+        .with(move |journal| journal.runnable(&id, now_us, ACTIONS_MAX))
         .await?;
-    let now_us = executor.clock.now_us();
+    let runnable = hold_back(runnable, executor).await?;
     let mut has_ended = false;
-    for record in runnable
-        .into_iter()
-        .filter(|record| record.not_before_us <= now_us)
-    {
+    for record in runnable {
         if executor.stop.is_cancelled() {
             return Ok(false);
         }
@@ -70,4 +87,78 @@ async fn round(tenant_id: &str, executor: &Executor, wake: &Wake) -> Result<bool
         }
     }
     Ok(has_ended)
+}
+
+/// While the kill switch is set, holds what has not begun, all at once; gives what can still be read back.
+async fn hold_back(
+    runnable: Vec<ActionRecord>,
+    executor: &Executor,
+) -> Result<Vec<ActionRecord>, JournalError> {
+    if !executor.gates.is_stopped() {
+        return Ok(runnable);
+    }
+    let is_held = |record: &ActionRecord| {
+        let reason = record.hold.as_ref().map(|hold| hold.reason);
+        reason == Some(HoldReason::KillSwitch)
+    };
+    let (waiting, begun): (Vec<ActionRecord>, Vec<ActionRecord>) = runnable
+        .into_iter()
+        .filter(|record| !is_held(record))
+        .partition(|record| record.state == State::Approved);
+    let time_us = executor.clock.now_us();
+    let (late, waiting): (Vec<ActionRecord>, Vec<ActionRecord>) = waiting
+        .into_iter()
+        .partition(|record| executor.policy.is_too_late(record, time_us));
+    let holdings: Vec<Holding> = waiting
+        .into_iter()
+        .map(|record| Holding {
+            action_id: record.action_id,
+            reason: HoldReason::KillSwitch,
+            why: "the kill switch is set".to_owned(),
+            attempts: record.attempts,
+            not_before_us: 0,
+            time_us,
+        })
+        .collect();
+    if !holdings.is_empty() {
+        executor.tell_held(holdings).await?;
+    }
+    Ok(begun.into_iter().chain(late).collect())
+}
+
+/// Says how many actions of the tenant are held, and why.
+async fn tell_held(
+    tenant_id: &str,
+    executor: &Executor,
+    health: &Health,
+) -> Result<(), JournalError> {
+    let id = tenant_id.to_owned();
+    let held = executor
+        .ledger
+        .with(move |journal| journal.held(&id))
+        .await?;
+    for reason in HoldReason::ALL {
+        let count = held.iter().find(|(one, _)| *one == reason);
+        let count = count.map_or(0, |(_, count)| *count);
+        metrics::gauge!(
+            "respond_actions_held", "tenant" => tenant_id.to_owned(), "reason" => reason.as_str()
+        )
+        .set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+    let part = format!("respond/held/{tenant_id}");
+    if held.is_empty() {
+        health.well(&part);
+        return Ok(());
+    }
+    let reasons: Vec<String> = held
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    let count: u64 = held.iter().map(|(_, count)| count).sum();
+    health.trouble(
+        &part,
+        format!("{count} actions are held: {}", reasons.join(", ")),
+        executor.clock.now_us(),
+    );
+    Ok(())
 }

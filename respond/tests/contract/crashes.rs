@@ -6,7 +6,7 @@ use respond::action::{Action, BlockSignIn, DisableInboxRules, RevokeSessions};
 use respond::executor::Progress;
 use respond::journal::sqlite::SqliteJournal;
 use respond::journal::{Journal, JournalError, Step};
-use respond::record::State;
+use respond::record::{HoldReason, State};
 use respond::review::Review;
 
 use crate::faulty::{Fault, FaultyDirectory, FaultyJournal};
@@ -90,7 +90,7 @@ async fn at_every_call_of_the_directory() {
 
 #[tokio::test]
 async fn what_cannot_be_read_back_is_unknown_and_never_a_guess() {
-    let world = World::in_memory();
+    let mut world = World::in_memory();
     let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
     // Grant, user, roles, change; then every look fails for good.
     let faulty = Arc::new(FaultyDirectory::new(
@@ -103,6 +103,8 @@ async fn what_cannot_be_read_back_is_unknown_and_never_a_guess() {
         ran = executor.run(&record.action_id) => panic!("{ran:?}"),
         () = faulty.dies.notified() => {}
     }
+    // For as long as the approval is good, it waits for the directory.
+    world.policy.approval_age_us_max = 20_000;
     let mut dead = Arc::clone(&world.directory);
     for nth in 1..=40 {
         dead = Arc::new(FaultyDirectory::new(dead, nth, Fault::Lost));
@@ -132,18 +134,39 @@ async fn the_kill_switch_holds_between_a_crash_and_the_next_call() {
     }
     assert_eq!(world.record(&record.action_id).state, State::Intended);
     std::fs::write(&world.gates.kill_switch, "").unwrap();
-    assert_eq!(
-        world.finish(&world.executor(), &record.action_id).await,
-        State::Failed
-    );
+    for _ in 0..20 {
+        let progress = world.executor().run(&record.action_id).await.unwrap();
+        assert!(matches!(progress, Progress::Later { .. }), "{progress:?}");
+        world.pass(60_000_000);
+    }
+    let held = world.record(&record.action_id);
+    assert_eq!(held.state, State::Intended, "it goes on from here");
+    assert_eq!(held.hold.unwrap().reason, HoldReason::KillSwitch);
     assert!(world.memory().changes().is_empty());
-    assert!(
-        world
-            .journal
-            .runnable(&world.tenant_id, 10)
-            .unwrap()
-            .is_empty()
+    let told = world.states(&record.action_id);
+    assert_eq!(told, ["planned", "approved", "intended", "held"]);
+    std::fs::remove_file(&world.gates.kill_switch).unwrap();
+    ends_as_if_undisturbed(&world, &record.action_id, 1, "lifted").await;
+}
+
+#[tokio::test]
+async fn a_change_that_was_sent_is_read_back_after_any_outage() {
+    // The directory goes away right after the change, for longer than the tries that are not told.
+    let world = World::in_memory();
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    let mut away = Arc::clone(&world.directory);
+    // Grant, user, roles, change: from the fifth call on it is away.
+    for _ in 0..60 {
+        away = Arc::new(FaultyDirectory::new(away, 5, Fault::Lost));
+    }
+    let executor = world.executor_with(away, world.journal.clone());
+    assert_eq!(
+        world.finish(&executor, &record.action_id).await,
+        State::Effective
     );
+    assert_eq!(world.memory().changes().len(), 1);
+    let told = world.states(&record.action_id);
+    assert_eq!(told[3..], ["applied", "held", "effective"]);
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use respond::cases::{Case, Intake, SeenAlert};
 use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
-use respond::journal::{Admitted, Journal, JournalError, Outgoing, Request, Step};
+use respond::journal::{Admitted, Holding, Journal, JournalError, Outbox, Outgoing, Request, Step};
 use respond::preflight::Intent;
-use respond::record::ActionRecord;
+use respond::record::{ActionRecord, HoldReason};
 use schemas::wire::AuditRecord;
 use tokio::sync::Notify;
 
@@ -205,6 +205,22 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.postpone(action_id, attempts, at_us))
     }
 
+    fn hold(&self, holdings: &[Holding]) -> Result<Vec<String>, JournalError> {
+        self.write(|journal| journal.hold(holdings))
+    }
+
+    fn release(&self, tenant_id: &str) -> Result<(), JournalError> {
+        self.write(|journal| journal.release(tenant_id))
+    }
+
+    fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError> {
+        self.inner.held(tenant_id)
+    }
+
+    fn outbox(&self) -> Result<Outbox, JournalError> {
+        self.inner.outbox()
+    }
+
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
         self.write(|journal| journal.request(request))
     }
@@ -224,9 +240,10 @@ impl Journal for FaultyJournal {
     fn runnable(
         &self,
         tenant_id: &str,
+        now_us: i64,
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
-        self.inner.runnable(tenant_id, count_max)
+        self.inner.runnable(tenant_id, now_us, count_max)
     }
 
     fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {

@@ -7,8 +7,9 @@ use respond::action::{Action, Permission};
 use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
+use respond::executor::Progress;
 use respond::journal::JournalError;
-use respond::record::{ActionRecord, State};
+use respond::record::{ActionRecord, HoldReason, State};
 use respond::review::Review;
 use schemas::environment::Clock as _;
 
@@ -47,7 +48,7 @@ pub(crate) async fn check(case: &Case) {
     applied_twice_is_applied_once(case).await;
     undone_leaves_the_world_as_found(case).await;
     intent_is_durable_before_the_first_change(case).await;
-    what_is_refused_sends_nothing(case).await;
+    what_is_refused_or_held_sends_nothing(case).await;
     success_without_effect_is_not_effective(case).await;
     failing_at_each_call_in_turn_leaves_no_half_change(case).await;
 }
@@ -188,24 +189,50 @@ async fn refused(
     assert_eq!(world.changes().await, changes, "{reason}: nothing is sent");
 }
 
+/// Nothing is sent while the reason lasts, and it goes on once it is gone.
+async fn held(
+    mut world: World,
+    action: &Action,
+    arrange: impl FnOnce(&mut World),
+    reason: HoldReason,
+    lift: impl FnOnce(&mut World),
+) {
+    arrange(&mut world);
+    let changes = world.changes().await;
+    let record = world.request(action);
+    for _ in 0..12 {
+        let progress = world.executor().run(&record.action_id).await.unwrap();
+        let Progress::Later { at_us } = progress else {
+            panic!("{reason}: {progress:?}")
+        };
+        world.pass((at_us - world.clock.now_us()).max(1));
+    }
+    let waits = world.record(&record.action_id);
+    assert_eq!(waits.hold.map(|hold| hold.reason), Some(reason));
+    // Told once, however often it was looked at.
+    let told = world.states(&record.action_id);
+    assert_eq!(told, ["planned", "approved", "held"]);
+    assert_eq!(world.changes().await, changes, "{reason}: nothing is sent");
+    lift(&mut world);
+    let state = world.finish(&world.executor(), &record.action_id).await;
+    assert_eq!(state, State::Effective, "{reason}");
+}
+
 /// P15, P16.
-async fn what_is_refused_sends_nothing(case: &Case) {
-    let set = |world: &mut World| std::fs::write(&world.gates.kill_switch, "").unwrap();
+async fn what_is_refused_or_held_sends_nothing(case: &Case) {
     let (world, action) = case.world().await;
-    refused(world, &action, set, "kill_switch").await;
+    held(
+        world,
+        &action,
+        |world| std::fs::write(&world.gates.kill_switch, "").unwrap(),
+        HoldReason::KillSwitch,
+        |world| std::fs::remove_file(&world.gates.kill_switch).unwrap(),
+    )
+    .await;
 
     let (world, action) = case.world().await;
     let never = |world: &mut World| world.policy.never_act.extend([world.account.clone()]);
     refused(world, &action, never, "never_act").await;
-
-    let (world, action) = case.world().await;
-    refused(
-        world,
-        &action,
-        |world| world.policy.targets_per_hour_max = 0,
-        "too_many_targets",
-    )
-    .await;
 
     let (world, action) = case.world().await;
     let dry = |world: &mut World| {
@@ -226,8 +253,27 @@ async fn what_is_refused_sends_nothing(case: &Case) {
         refused(world, &action, crown, "privileged").await;
 
         let (world, action) = case.world().await;
-        let strip = |world: &mut World| world.memory().with(|state| state.grant.roles.clear());
-        refused(world, &action, strip, "permission_missing").await;
+        let granted = world.memory().state().grant;
+        held(
+            world,
+            &action,
+            |world| world.memory().with(|state| state.grant.roles.clear()),
+            HoldReason::PermissionMissing,
+            |world| world.memory().with(|state| state.grant = granted),
+        )
+        .await;
+
+        let (world, action) = case.world().await;
+        let away =
+            |is_away| move |world: &mut World| world.memory().with(|state| state.is_away = is_away);
+        held(
+            world,
+            &action,
+            away(true),
+            HoldReason::DirectoryAway,
+            away(false),
+        )
+        .await;
     }
 }
 

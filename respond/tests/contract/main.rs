@@ -12,6 +12,7 @@ mod actions;
 mod crashes;
 mod faulty;
 mod graph;
+mod held;
 mod house;
 mod kit;
 mod memory;

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) ineffective: bool,
     /// Reads show a change only after so many further reads.
     pub(crate) reads_until_visible: u32,
+    /// Nothing is answered.
+    pub(crate) is_away: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl MemoryDirectory {
             ],
             ineffective: false,
             reads_until_visible: 0,
+            is_away: false,
         };
         Self(Mutex::new(Inner {
             now,
@@ -88,6 +91,16 @@ impl MemoryDirectory {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap()
+    }
+
+    fn answers(&self) -> Result<(), DirectoryError> {
+        if self.inner().now.is_away {
+            return Err(DirectoryError::Unreachable {
+                why: "it is away".to_owned(),
+                after: std::time::Duration::from_millis(1),
+            });
+        }
+        Ok(())
     }
 
     /// Changes the tenant behind respond's back.
@@ -141,19 +154,23 @@ fn missing() -> DirectoryError {
 #[async_trait]
 impl DirectoryReads for MemoryDirectory {
     async fn grant(&self, _needed: &[Permission]) -> Result<Grant, DirectoryError> {
+        self.answers()?;
         Ok(self.state().grant)
     }
 
     async fn user(&self, name: &str) -> Result<Option<User>, DirectoryError> {
+        self.answers()?;
         let user = self.read().user;
         Ok(user.filter(|user| name == user.id.as_str() || name == user.user_principal_name))
     }
 
     async fn roles(&self, _id: &ObjectId) -> Result<Vec<Role>, DirectoryError> {
+        self.answers()?;
         Ok(self.state().roles)
     }
 
     async fn inbox_rules(&self, _id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError> {
+        self.answers()?;
         Ok(self.read().rules)
     }
 }
@@ -165,6 +182,7 @@ impl Directory for MemoryDirectory {
         _id: &ObjectId,
         enabled: bool,
     ) -> Result<Reply, DirectoryError> {
+        self.answers()?;
         if self.state().user.is_none() {
             return Err(missing());
         }
@@ -176,6 +194,7 @@ impl Directory for MemoryDirectory {
     }
 
     async fn revoke_sessions(&self, _id: &ObjectId) -> Result<Reply, DirectoryError> {
+        self.answers()?;
         Ok(self.change("revoke".to_owned(), |state| {
             if let Some(user) = &mut state.user {
                 user.sessions_valid_from_us = user.sessions_valid_from_us.map(|time| time + 1);
@@ -189,6 +208,7 @@ impl Directory for MemoryDirectory {
         rule_id: &str,
         enabled: bool,
     ) -> Result<Reply, DirectoryError> {
+        self.answers()?;
         if !self.state().rules.iter().any(|rule| rule.id == rule_id) {
             return Err(missing());
         }

@@ -9,7 +9,7 @@ use respond::directory::Directory;
 use respond::record::State;
 use respond::review::{Review, VerifyError};
 use respond::{RespondConfig, stage};
-use schemas::environment::SystemClock;
+use schemas::environment::{Clock as _, SystemClock};
 use schemas::topics::Topic;
 use schemas::wire::{AuditRecord, Case};
 use tokio_util::sync::CancellationToken;
@@ -105,8 +105,11 @@ async fn without_a_list_of_automatic_actions_a_person_decides() {
     house.until("planned", all(State::Planned, 3)).await;
     let review = house.review();
     let actions = review.actions(9).unwrap();
-    review.approve(&actions[0].action_id, "kim", 1).unwrap();
-    review.deny(&actions[1].action_id, "kim", 1).unwrap();
+    let now_us = SystemClock.now_us();
+    review
+        .approve(&actions[0].action_id, "kim", now_us)
+        .unwrap();
+    review.deny(&actions[1].action_id, "kim", now_us).unwrap();
     house
         .until("decided", |states| {
             states["1 block_sign_in 0"] == State::Effective

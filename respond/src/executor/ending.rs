@@ -1,0 +1,144 @@
+//! How an action ends, and what is told of it.
+
+use serde_json::{Value, json};
+
+use super::{Executor, Looked, Progress};
+use crate::action::{Receipt, Seen};
+use crate::executor::facts::Reading;
+use crate::journal::{JournalError, Step};
+use crate::preflight::Refusal;
+use crate::record::{ActionRecord, State};
+
+impl Executor {
+    /// Ends an action whose call was not accepted, by what can be seen now.
+    pub(super) async fn conclude(
+        &self,
+        record: &ActionRecord,
+        receipt: &Receipt,
+        why: &str,
+    ) -> Result<Progress, JournalError> {
+        match self.look_for_effect(record, receipt).await {
+            Looked::Stopped => Ok(Progress::Later {
+                at_us: self.clock.now_us(),
+            }),
+            Looked::Seen(seen) if seen.is_effective => {
+                self.end(record, State::Effective, outcome(record, &seen, why))
+                    .await
+            }
+            Looked::Seen(seen) => {
+                self.end(record, State::Failed, outcome(record, &seen, why))
+                    .await
+            }
+            Looked::Unreadable(error) => {
+                let detail = json!({"why": why, "read_back": error.to_string(), "before": receipt});
+                self.end(record, State::Unknown, detail).await
+            }
+        }
+    }
+
+    /// Ends an action whose call was cut off: unless its effect is seen, it may still come, and nobody knows.
+    pub(super) async fn cut_off(
+        &self,
+        record: &ActionRecord,
+        receipt: &Receipt,
+        why: &str,
+    ) -> Result<Progress, JournalError> {
+        match self.look_for_effect(record, receipt).await {
+            Looked::Stopped => Ok(Progress::Later {
+                at_us: self.clock.now_us(),
+            }),
+            Looked::Seen(seen) if seen.is_effective => {
+                self.end(record, State::Effective, outcome(record, &seen, why))
+                    .await
+            }
+            Looked::Seen(seen) => {
+                self.end(record, State::Unknown, outcome(record, &seen, why))
+                    .await
+            }
+            Looked::Unreadable(error) => {
+                let detail = json!({"why": why, "read_back": error.to_string(), "before": receipt});
+                self.end(record, State::Unknown, detail).await
+            }
+        }
+    }
+
+    /// Ends an action that has not begun: it must not, or it is too late for it.
+    pub(super) async fn refuse(
+        &self,
+        record: ActionRecord,
+        reading: Reading,
+        refusals: Vec<Refusal>,
+        to: State,
+    ) -> Result<Progress, JournalError> {
+        let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        let detail = json!({
+            "why": texts.join("; "),
+            "refusals": refusals,
+            "problems": reading.problems,
+            "account": reading.user,
+            "held": record.hold,
+        });
+        let step = self.step(&record, &[State::Approved], to, detail);
+        self.finish(&record, step).await
+    }
+
+    pub(super) async fn end(
+        &self,
+        record: &ActionRecord,
+        to: State,
+        detail: Value,
+    ) -> Result<Progress, JournalError> {
+        let step = self.step(record, &[State::Intended, State::Applied], to, detail);
+        self.finish(record, step).await
+    }
+
+    async fn finish(&self, record: &ActionRecord, step: Step) -> Result<Progress, JournalError> {
+        let (to, why) = (
+            step.to,
+            step.detail
+                .get("why")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        self.advance(step).await?;
+        let action = record.action.kind().as_str();
+        metrics::counter!("respond_actions_total", "action" => action, "outcome" => to.as_str())
+            .increment(1);
+        if to.needs_a_human() {
+            metrics::counter!("respond_pages_total", "action" => action, "outcome" => to.as_str())
+                .increment(1);
+            tracing::error!(
+                tenant_id = record.tenant_id,
+                action_id = record.action_id,
+                action,
+                account = record.account(),
+                outcome = to.as_str(),
+                why,
+                "an action needs a human"
+            );
+        } else {
+            tracing::info!(
+                tenant_id = record.tenant_id,
+                action_id = record.action_id,
+                action,
+                account = record.account(),
+                outcome = to.as_str(),
+                "an action ended"
+            );
+        }
+        Ok(Progress::Ended(to))
+    }
+}
+
+/// Before, after, and what the action did not achieve (P65, P73).
+pub(super) fn outcome(record: &ActionRecord, seen: &Seen, why: &str) -> Value {
+    json!({
+        "why": why,
+        "before": record.receipt,
+        "after": seen.after,
+        "missing": seen.missing,
+        "warnings": record.warnings,
+        "replies": record.detail.get("replies"),
+    })
+}

@@ -1,0 +1,102 @@
+//! What waits and why, and what is still to be published.
+
+use rusqlite::{Connection, Transaction, params};
+use serde_json::json;
+
+use super::{Holding, JournalError, Outbox, rows};
+use crate::record::{Hold, HoldReason};
+
+/// Holds actions where they stand; gives those whose reason is new.
+pub(super) fn hold(
+    transaction: &Transaction<'_>,
+    holdings: &[Holding],
+) -> Result<Vec<String>, JournalError> {
+    let mut changed = Vec::new();
+    for holding in holdings {
+        let Some(mut record) = rows::action(transaction, &holding.action_id)? else {
+            return Err(JournalError::NoSuchAction {
+                action_id: holding.action_id.clone(),
+            });
+        };
+        if !record.state.is_runnable() {
+            // Somebody else has ended it meanwhile: theirs counts.
+            continue;
+        }
+        let before = record.hold.take();
+        if before.as_ref().map(|hold| hold.reason) != Some(holding.reason) {
+            changed.push(holding.action_id.clone());
+        }
+        let mut hold = before.unwrap_or_else(|| Hold {
+            reason: holding.reason,
+            why: String::new(),
+            since_us: holding.time_us,
+            told: Vec::new(),
+        });
+        hold.reason = holding.reason;
+        hold.why.clone_from(&holding.why);
+        if !hold.told.contains(&holding.reason) {
+            hold.told.push(holding.reason);
+            let detail = json!({
+                "why": holding.why,
+                "held_because": holding.reason,
+                "held_at": record.state,
+                "approved_by": record.approval,
+            });
+            rows::append_entry(
+                transaction,
+                &record,
+                "held",
+                detail.to_string(),
+                holding.time_us,
+            )?;
+        }
+        record.hold = Some(hold);
+        record.attempts = holding.attempts;
+        record.not_before_us = holding.not_before_us;
+        rows::update_action(transaction, &record)?;
+    }
+    Ok(changed)
+}
+
+/// Lets the held actions of a tenant be looked at again now.
+pub(super) fn release(transaction: &Transaction<'_>, tenant_id: &str) -> Result<(), JournalError> {
+    transaction.execute(
+        "UPDATE actions SET not_before_us = 0, body = json_set(body, '$.not_before_us', 0) \
+         WHERE tenant_id = ?1 AND held IS NOT NULL AND not_before_us > 0",
+        params![tenant_id],
+    )?;
+    Ok(())
+}
+
+/// How many actions of a tenant are held, by reason.
+pub(super) fn held(
+    connection: &Connection,
+    tenant_id: &str,
+) -> Result<Vec<(HoldReason, u64)>, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT held, count(*) FROM actions WHERE tenant_id = ?1 AND held IS NOT NULL GROUP BY held",
+    )?;
+    let rows = statement.query_map(params![tenant_id], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (word, count) = row?;
+        found.extend(HoldReason::of_str(&word).map(|reason| (reason, count.unsigned_abs())));
+    }
+    Ok(found)
+}
+
+/// How much is still to be published, and since when.
+pub(super) fn outbox(connection: &Connection) -> Result<Outbox, JournalError> {
+    // Numbers have no holes: they are given in order and forgotten from the beginning.
+    let sql = "SELECT coalesce((SELECT max(number) FROM outgoing) - (SELECT min(number) FROM outgoing) + 1, 0), \
+               (SELECT queued_time_us FROM outgoing ORDER BY number LIMIT 1)";
+    let outbox = connection.prepare_cached(sql)?.query_row([], |row| {
+        Ok(Outbox {
+            count: row.get::<_, i64>(0)?.unsigned_abs(),
+            oldest_us: row.get(1)?,
+        })
+    })?;
+    Ok(outbox)
+}
