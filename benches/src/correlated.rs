@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemas::provenance::Provenance;
 use serde_json::{Value, json};
 use sigma::correlation::signal::{Evidence, Signal, Subject};
 use sigma::rule::load_folder;
@@ -102,6 +103,7 @@ fn made(rules: &Ruleset, count: usize, chance: &mut ChaCha8Rng) -> Vec<Signal> {
             fields: fields.into(),
             subject: Subject::default(),
             evidence: Box::new([Evidence::default()]),
+            provenance: Provenance::Live,
         });
     }
     signals

@@ -116,6 +116,7 @@ fn readings(
     keep(4, some_text(&event.category));
     keep(5, some_text(&event.position));
     keep(6, some_text(&problems.join("; ")));
+    keep(7, some_text(&event.provenance));
     keep(shape.columns.len() - 1, text(raw));
 }
 

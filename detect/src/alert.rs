@@ -1,6 +1,7 @@
 //! A match becomes an alert: named by its causes, with the event, its file and its row as evidence.
 
 use schemas::ids;
+use schemas::provenance::Provenance;
 use schemas::wire::{Alert, Evidence};
 use sigma::Rule;
 use sigma::correlation::{Found, Kind};
@@ -39,6 +40,8 @@ pub struct Subject {
     pub ip: String,
     /// Session.
     pub session_id: String,
+    /// Where the event came from.
+    pub provenance: Provenance,
 }
 
 /// The alert of `rule` about an event in row `row` of its file.
@@ -60,6 +63,7 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
         evidence: vec![evidence(subject, origin, row)],
         event_count: 1,
         state: Kind::Raised.as_str().to_owned(),
+        provenance: subject.provenance.to_string(),
         ..saying(rule.statement())
     }
 }
@@ -96,6 +100,7 @@ pub fn of_found(
         event_count: found.outcome.count,
         counted,
         state: state.as_str().to_owned(),
+        provenance: found.outcome.provenance.to_string(),
         ..saying(statement)
     }
 }

@@ -1,4 +1,6 @@
 //! The domains that each tenant's directory calls verified: what is sent there stays inside (P45).
+//!
+//! Only what the tenant's own directory said to the connector counts: a file could make an attacker's domain ours.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +13,12 @@ use crate::config::DetectConfig;
 use crate::error::DetectError;
 
 /// The newest state of each domain; one that was never verified belongs to nobody yet.
+///
+/// Rows of before provenance was kept have none; of those, too, only the connector wrote this source.
 const QUERY: &str = "SELECT tenant_id, domain FROM (
     SELECT tenant_id, lower(domain) AS domain, is_verified,
            row_number() OVER (PARTITION BY tenant_id, lower(domain) ORDER BY ingest_time DESC, event_id) AS newest
-    FROM directory_domains)
+    FROM directory_domains WHERE source = 'directory' AND coalesce(provenance, 'live') = 'live')
 WHERE newest = 1 AND is_verified ORDER BY tenant_id, domain";
 
 /// The verified domains of each tenant, in lower case and in order, by the tenant's id.

@@ -242,6 +242,7 @@ pub fn event(batch: &RecordBatch, row: usize) -> Event {
         source: text("source").unwrap_or_default(),
         category: text("category").unwrap_or_default(),
         raw: text("raw").unwrap_or_default().into(),
+        provenance: fields::provenance(batch, row).to_string(),
         ..Event::default()
     }
 }

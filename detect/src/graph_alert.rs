@@ -6,7 +6,6 @@
 use arrow::record_batch::RecordBatch;
 use schemas::label::Label;
 use schemas::path;
-use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 use schemas::wire::Alert;
 use schemas::{ids, time};
@@ -84,7 +83,7 @@ pub fn of_row(
         url: text("alertWebUrl"),
         event_count: 1,
         counted: 0,
-        provenance: Provenance::Unknown.to_string(),
+        provenance: found.provenance.to_string(),
     })
 }
 
@@ -117,6 +116,7 @@ fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
         event_id: fields::text(batch, "event_id", row).unwrap_or_default(),
         event_time_us: fields::time(batch, "event_time", row),
         ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
+        provenance: fields::provenance(batch, row),
         ..Subject::default()
     };
     let members = raw.get("evidence").and_then(Value::as_array);

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use schemas::provenance::Provenance;
 use schemas::wire;
 use sigma::correlation::Signal;
 use sigma::correlation::signal::{Evidence, Subject};
@@ -34,7 +33,7 @@ pub fn to_wire(signal: &Signal, detected_time_us: i64) -> wire::Signal {
         file: evidence.file.to_string(),
         row: evidence.row,
         version: evidence.version,
-        provenance: Provenance::Unknown.to_string(),
+        provenance: signal.provenance.to_string(),
     }
 }
 
@@ -85,6 +84,7 @@ impl Words {
                 row: signal.row,
                 version: signal.version,
             }]),
+            provenance: signal.provenance.parse().unwrap_or_default(),
         })
     }
 
@@ -122,6 +122,6 @@ fn of_row(batch: &RecordBatch, row: usize) -> wire::Signal {
         file: text("event_file"),
         row: text("event_row").parse().unwrap_or(0),
         version: text("event_version").parse().unwrap_or(0),
-        provenance: Provenance::Unknown.to_string(),
+        provenance: text("provenance"),
     }
 }

@@ -40,6 +40,7 @@ pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
         user_id,
         ip: text("ip_address"),
         session_id: text("session_id"),
+        provenance: fields::provenance(batch, row),
     }
 }
 

@@ -8,15 +8,16 @@ mod lab;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, Consumer};
+use bus::{Bus, Consumer, Message};
 use detect::{DetectConfig, domains, stage};
 use lake::Lake;
 use prost::Message as _;
 use schemas::environment::SystemClock;
 use schemas::health::Health;
+use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::Alert;
+use schemas::wire::{Alert, Event};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +74,22 @@ async fn domain(bus: &Bus, name: &str, version: i64, is_verified: bool) {
         &record,
     )
     .await;
+}
+
+/// What a file says of a domain, after all that the directory has said of it.
+async fn imported_domain(bus: &Bus, name: &str) {
+    let (table, record) = (
+        Table::DirectoryDomains,
+        json!({"id": name, "isVerified": true}),
+    );
+    let message = event(table, "forged", TIME_US + 1_500_000, &record);
+    let event = Event {
+        provenance: Provenance::Imported.to_string(),
+        ..Event::decode(message.payload.as_slice()).unwrap()
+    };
+    bus.publish(Topic::Events(table), vec![Message::of("forged", &event)])
+        .await
+        .unwrap();
 }
 
 /// The events that raised an alert, up to the one that is called `last`.
@@ -148,6 +165,8 @@ async fn domains_of_the_directory_are_taken_while_events_stream_through() {
     // Somebody has asked for the domain and not proved it: anybody can do that with any name.
     domain(&bus, "fabrikam.test", 1, false).await;
     domain(&bus, "contoso.test", 1, true).await;
+    // A file says that it is verified: whoever wrote the file says so, and not the directory.
+    imported_domain(&bus, "fabrikam.test").await;
     settle(&bus, &mut consumer, &mut number, false).await;
     domain(&bus, "Fabrikam.test", 2, true).await;
     settle(&bus, &mut consumer, &mut number, true).await;

@@ -140,6 +140,7 @@ fn new_content_of_a_known_event_is_evaluated_as_its_table() {
             Arc::new(text(&|_| "p".to_owned())),
             Arc::new(words(&|at| rows[at].0.to_owned())),
             Arc::new(text(&|_| "[]".to_owned())),
+            Arc::new(words(&|_| "foreign".to_owned())),
             Arc::new(text(&|at| rows[at].1.to_string())),
         ],
     )
@@ -152,6 +153,7 @@ fn new_content_of_a_known_event_is_evaluated_as_its_table() {
         (alert.evidence[0].table.as_str(), alert.evidence[0].row),
         ("revisions", 1)
     );
+    assert_eq!(alert.provenance, "foreign");
     let first = evaluate(&[row("e1", &forwarding())], Table::M365Activity, 1);
     assert_eq!(alert.alert_id, first[0].alert_id);
 }
@@ -226,4 +228,51 @@ fn hostile_records_raise_nothing_and_do_not_panic() {
         });
         assert_eq!(evaluate(&rows, *table, 1), [], "{table}");
     }
+}
+
+/// An alert is no better than its record: an action must be able to ask whether a live connector brought it.
+#[test]
+fn an_alert_says_where_its_record_came_from() {
+    for word in ["live", "foreign", "imported", ""] {
+        let record = Event {
+            provenance: word.to_owned(),
+            ..row("e1", &forwarding())
+        };
+        let alerts = evaluate(std::slice::from_ref(&record), Table::M365Activity, 9_000);
+        assert_eq!(alerts[0].provenance, word);
+        // As `lake` keeps new content of a record.
+        let revision = RecordBatch::try_from_iter([
+            ("event_table", strings(&["m365_activity"])),
+            ("event_id", strings(&["e1"])),
+            ("raw", strings(&[&forwarding().to_string()])),
+            ("provenance", strings(&[word])),
+        ]);
+        let revised = of_batch(Table::Revisions, &revision.unwrap(), 9_000);
+        assert_eq!(revised[0].provenance, word);
+        let alert = json!({"id": "a1", "title": "Odd", "severity": "high", "status": "new"});
+        let version = Event {
+            raw: alert.to_string().into(),
+            ..record
+        };
+        assert_eq!(
+            evaluate(&[version], Table::GraphAlerts, 9_000)[0].provenance,
+            word
+        );
+    }
+}
+
+fn strings(texts: &[&str]) -> arrow::array::ArrayRef {
+    Arc::new(StringArray::from(texts.to_vec()))
+}
+
+/// A file of a lake of before has no such column: what is not known is not live.
+#[test]
+fn a_row_without_provenance_is_of_unknown_provenance() {
+    let batch = event_batch(Table::M365Activity, &[row("e1", &forwarding())]).unwrap();
+    let at = batch.schema().index_of("provenance").unwrap();
+    let kept: Vec<usize> = (0..batch.num_columns())
+        .filter(|column| *column != at)
+        .collect();
+    let alerts = of_batch(Table::M365Activity, &batch.project(&kept).unwrap(), 9_000);
+    assert_eq!(alerts[0].provenance, "");
 }

@@ -75,6 +75,7 @@ impl Derived for Alert {
             text(&self.state),
             Cell::some_text(&self.url),
             Cell::Text(Value::Array(evidence).to_string()),
+            Cell::some_text(&self.provenance),
         ];
         let event_time = Some(self.first_event_time_us).filter(|time| *time != 0);
         Row::new(
@@ -110,6 +111,7 @@ pub(crate) fn signal(signal: &Signal, arrival: i64) -> Row {
         count(signal.row),
         Cell::Integer(signal.version),
         Cell::Integer(arrival),
+        Cell::some_text(&signal.provenance),
     ];
     Row::new(
         Table::Signals,

@@ -53,6 +53,7 @@ pub(crate) fn revision(table: Table, row: &Row, changed: &[&str]) -> Row {
         cell("position"),
         Cell::Text(table.name().to_owned()),
         Cell::Text(json!(changed).to_string()),
+        cell("provenance"),
         raw,
     ];
     Row::new(

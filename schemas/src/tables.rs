@@ -116,6 +116,8 @@ pub const ENVELOPE: &[Column] = &[
     envelope("category", Kind::Category, false),
     envelope("position", Kind::Text, false),
     envelope("problems", Kind::Text, false),
+    // Where it came from, as `schemas::provenance` says it; null in rows of before it was kept.
+    envelope("provenance", Kind::Category, false),
 ];
 
 /// The column that every event table ends with: the JSON as received.

@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
+use schemas::provenance::Provenance;
 
 use crate::mapping::{Extension, Mapping, Place};
 use crate::record::Leaves;
@@ -67,6 +68,12 @@ pub fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
     let one = cast(&column.slice(row, 1), &DataType::Utf8).ok()?;
     let one = one.as_string_opt::<i32>()?;
     one.is_valid(0).then(|| one.value(0).to_owned())
+}
+
+/// Where the record in a row came from; unknown where the row does not say.
+pub fn provenance(batch: &RecordBatch, row: usize) -> Provenance {
+    let known = text(batch, "provenance", row).and_then(|word| word.parse().ok());
+    known.unwrap_or_default()
 }
 
 /// The time of a column in a row, in microseconds since the Unix epoch, UTC.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemas::provenance::Provenance;
 use serde_json::{Value, json};
 use sigma::Ruleset;
 use sigma::correlation::{Change, Correlator, Found, Kind, Signal};
@@ -352,4 +353,33 @@ fn records_without_a_group_or_a_value_are_left_out() {
     let found = signals::correlated(&rules, signals::signals(&rules, &events)).found();
     let of: Vec<&str> = found.iter().map(|found| &*found.correlation).collect();
     assert_eq!(of, ["tenant"], "only what has no group counts them");
+}
+
+#[test]
+fn what_is_counted_is_no_better_than_the_weakest_of_all_that_is_counted() {
+    let rules = signals::ruleset(
+        "title: login\nid: login\nlogsource: {product: test, service: all}\ndetection: {one: {kind: login}, condition: \
+         one}\nlevel: low\n---\ntitle: many\nid: many\nname: many\ncorrelation: {type: event_count, rules: [login], \
+         group-by: [user], timespan: 1h, condition: {gte: 200}}\n---\ntitle: again\nid: again\ncorrelation: {type: \
+         event_count, rules: [many], group-by: [user], timespan: 1h, condition: {gte: 1}}\n",
+    );
+    let template = signals::signals(&rules, &[at(0, "login", "ada")]).remove(0);
+    let found = |of: fn(u64) -> Provenance| {
+        let signals = (0..200_u64).map(|number| Signal {
+            id: u128::from(number),
+            time_us: template.time_us + i64::try_from(number).unwrap() * 1_000_000,
+            provenance: of(number),
+            ..template.clone()
+        });
+        let mut correlator = Correlator::new(Arc::clone(rules.over_time()), 0);
+        correlator.add(signals);
+        let found = correlator.found();
+        assert_eq!(found.len(), 2, "the count, and what refers to it");
+        assert_eq!(found[0].outcome.provenance, found[1].outcome.provenance);
+        found[0].outcome.provenance
+    };
+    assert_eq!(found(|_| Provenance::Live), Provenance::Live);
+    // In the middle, where no signal is kept as evidence.
+    let middle = |number| [Provenance::Live, Provenance::Imported][usize::from(number == 100)];
+    assert_eq!(found(middle), Provenance::Imported);
 }

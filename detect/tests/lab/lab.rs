@@ -20,7 +20,10 @@ pub(crate) fn event(table: Table, id: &str, time_us: i64, record: &Value) -> Mes
         event_id: id.to_owned(),
         event_time_us: Some(time_us),
         ingest_time_us: time_us + 100_000_000,
-        source: "test".to_owned(),
+        source: match table {
+            Table::DirectoryDomains => "directory".to_owned(),
+            _ => "test".to_owned(),
+        },
         category: "test".to_owned(),
         position: id.to_owned(),
         problems: Vec::new(),

@@ -14,6 +14,8 @@ pub(super) const REVISIONS: &[Column] = &[
     envelope("event_table", Kind::Category, true),
     // Names of the columns whose values differ, as a JSON list.
     envelope("changed_columns", Kind::Json, true),
+    // Of the new content, which may have come another way than what it changes.
+    envelope("provenance", Kind::Category, false),
     envelope("raw", Kind::Text, true),
 ];
 
@@ -37,6 +39,7 @@ pub(super) const SIGNALS: &[Column] = &[
     envelope("event_version", Kind::Integer, true),
     // Place among all signals: they are counted in this order.
     envelope("arrival", Kind::Integer, true),
+    envelope("provenance", Kind::Category, false),
 ];
 
 #[rustfmt::skip]
@@ -68,6 +71,8 @@ pub(super) const ALERTS: &[Column] = &[
     envelope("url", Kind::Text, false),
     // The events with their files and rows, as a JSON list.
     envelope("evidence", Kind::Json, false),
+    // Of the events together: no better than the weakest of them.
+    envelope("provenance", Kind::Category, false),
 ];
 
 #[rustfmt::skip]

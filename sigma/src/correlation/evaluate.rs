@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ahash::HashMap;
+use schemas::provenance::Provenance;
 
 use super::counter::Counter;
 use super::definition::{Definition, Test, Travel, Window};
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub value: Option<Arc<str>>,
     /// Signals of the window in which it first held, at most [`EVIDENCE_MAX`].
     pub signals: Vec<Arc<Signal>>,
+    /// What all signals of that window are together, those that are not kept included.
+    pub provenance: Provenance,
 }
 
 /// The outcomes of a group that begin in some time, and when to ask again.
@@ -241,6 +244,7 @@ fn first_seen(
                 count: 1,
                 value: Some(Arc::clone(value)),
                 signals: vec![Arc::clone(&point.signal)],
+                provenance: point.signal.provenance,
             });
         }
     }
@@ -294,6 +298,7 @@ fn outcome(definition: &Definition, points: &[Point], first: &Firing, last: &Fir
         many => [&window[..half], &window[many - half..]].concat(),
     };
     let first_us = points[all.start].time_us;
+    let provenances = window.iter().map(|point| point.signal.provenance);
     Outcome {
         window_us: match definition.window {
             Window::Sliding => bucket(first.time_us, period_us, definition.span_us),
@@ -306,6 +311,7 @@ fn outcome(definition: &Definition, points: &[Point], first: &Firing, last: &Fir
         count: count as u64,
         value: None,
         signals: signals.into_iter().map(|point| point.signal).collect(),
+        provenance: provenances.reduce(Provenance::and).unwrap_or_default(),
     }
 }
 

@@ -41,5 +41,6 @@ pub fn signal(
             event_id: event_id.into(),
             ..evidence
         }]),
+        provenance: fields::provenance(batch, row),
     })
 }

@@ -133,6 +133,7 @@ impl Found {
             fields: fields.into(),
             subject: self.subject(),
             evidence: self.evidence().into(),
+            provenance: self.outcome.provenance,
         }
     }
 }

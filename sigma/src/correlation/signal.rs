@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::provenance::Provenance;
+
 /// Who and what a match is about; empty where the record does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
@@ -49,6 +51,8 @@ pub struct Signal {
     pub subject: Subject,
     /// The record; of an outcome, its records.
     pub evidence: Box<[Evidence]>,
+    /// Where the record came from; of an outcome, what its records are together.
+    pub provenance: Provenance,
 }
 
 impl Signal {
