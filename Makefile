@@ -26,11 +26,11 @@ conformance: ## public rules, vectors and records, from the folder CORPUS=DIR; p
 	@test -d "$(CORPUS)" || { echo 'conformance: there is no folder $(CORPUS)' >&2; exit 2; }
 	@VEDETTE_CORPUS="$(abspath $(CORPUS))" cargo test --locked --workspace --test conformance -- --nocapture --test-threads=1
 
-faults: ## SIGKILL every stage and the broker at random moments; SEEDS=10 rounds of each kind
+faults: ## kills, pauses, failing disks and lost replies at random moments; SEEDS=10 PROFILE=kill
 	@deploy/setup test
 	@deploy/kafka/kafka fetch
 	@cargo build --locked -p cli
-	@FAULT_SEEDS=$(or $(SEEDS),1) cargo test --locked -p cli --test faults -- --nocapture --test-threads=1
+	@FAULT_SEEDS=$(or $(SEEDS),1) FAULT_PROFILE=$(PROFILE) cargo test --locked -p cli --test faults -- --nocapture --test-threads=1
 
 fuzz: ## hostile rules and hostile events, made by a fuzzer; MINUTES=10 for each of the two
 	@fuzz/run $(or $(MINUTES),10)

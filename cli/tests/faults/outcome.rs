@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::pipeline::Pipeline;
+use crate::profile::Mode;
+use crate::replay::{self, Findings};
 
 /// The tables that the simulator's feeds end in, whose records can be had until the end.
 const TABLES: [&str; 4] = [
@@ -22,10 +24,16 @@ pub(crate) struct Outcome {
     pub(crate) events: BTreeMap<String, BTreeSet<String>>,
     /// Ids of alerts.
     pub(crate) alerts: BTreeSet<String>,
-    /// Kind and id of every action; the id is a hash of case, kind, target and round.
-    pub(crate) actions: BTreeSet<(String, String)>,
-    /// Mutating calls that the simulator has seen and answered with success: method and path.
-    pub(crate) calls: Vec<String>,
+    /// Every action with its last state.
+    actions: Vec<Value>,
+    /// Calls that were meant to change something, as the simulator has seen them.
+    pub(crate) calls: Vec<Value>,
+    /// The audit chain, as the lake has it.
+    entries: Vec<Value>,
+    /// The log of each table.
+    commits: BTreeMap<String, Vec<Vec<Value>>>,
+    clocks_agree: bool,
+    has_access: bool,
     /// Ids by table, as the simulator has sent them.
     sent: BTreeMap<String, BTreeSet<String>>,
     /// Versions of Microsoft's alerts in the lake.
@@ -37,8 +45,6 @@ pub(crate) struct Outcome {
     counts: BTreeMap<String, usize>,
     /// Ids of the alerts of a batch evaluation.
     batch: BTreeSet<String>,
-    /// State of every action.
-    states: Vec<String>,
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -78,6 +84,7 @@ impl Outcome {
         counts.insert("alerts".to_owned(), alerts.len());
         let actions = pipeline.actions();
         let calls = pipeline.get("/simulator/calls");
+        let story = pipeline.get("/simulator/story");
         Self {
             versions: versions.iter().map(|row| text(row, "event_id")).collect(),
             current: strings(&ledger["graph_alerts_current"]),
@@ -91,19 +98,21 @@ impl Outcome {
                 .iter()
                 .map(|row| text(row, "alert_id"))
                 .collect(),
-            states: actions.iter().map(|action| text(action, "state")).collect(),
-            actions: actions
-                .iter()
-                .map(|action| (text(action, "action"), text(action, "action_id")))
-                .collect(),
-            calls: calls["calls"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|call| call["status"].as_u64().is_some_and(|status| status < 300))
-                .map(|call| format!("{} {}", text(call, "method"), text(call, "path")))
-                .collect(),
+            actions,
+            calls: calls["calls"].as_array().unwrap().clone(),
+            entries: pipeline.sql("SELECT * FROM actions ORDER BY chain_sequence"),
+            commits: replay::commits(&pipeline.lake()),
+            clocks_agree: !pipeline.has_clock,
+            has_access: story["attacker"]["has_access"] == true,
         }
+    }
+
+    /// Kind and id of every action; the id is a hash of case, kind, target and round.
+    pub(crate) fn planned(&self) -> BTreeSet<(String, String)> {
+        self.actions
+            .iter()
+            .map(|action| (text(action, "action"), text(action, "action_id")))
+            .collect()
     }
 
     /// Rows of all event tables.
@@ -166,29 +175,46 @@ impl Outcome {
         );
     }
 
-    /// Each action is effective, and Microsoft saw each call once.
-    pub(crate) fn assert_each_action_once(&self, seed: u64) {
+    /// What is durable, replayed against the invariants, has nothing that should not be.
+    pub(crate) fn assert_invariants(&self, mode: Mode, seed: u64) {
+        let mut findings = Findings::default();
+        for (name, commits) in &self.commits {
+            replay::table(name, commits, &mut findings);
+        }
+        if mode == Mode::Live {
+            let agree = self.clocks_agree;
+            replay::response(
+                &self.actions,
+                &self.calls,
+                &self.entries,
+                agree,
+                &mut findings,
+            );
+        }
+        assert!(
+            findings.0.is_empty(),
+            "seed {seed}:\n{}",
+            findings.0.join("\n")
+        );
+    }
+
+    /// The attacker has no access any more, by calls that the tenant saw.
+    pub(crate) fn assert_contained(&self, seed: u64) {
         assert!(
             !self.calls.is_empty(),
             "seed {seed}: the story leads to actions"
         );
-        let distinct: BTreeSet<&String> = self.calls.iter().collect();
-        assert_eq!(
-            distinct.len(),
-            self.calls.len(),
-            "seed {seed}: a call was repeated: {:?}",
-            self.calls
-        );
+        for kind in ["block_sign_in", "revoke_sessions", "disable_inbox_rules"] {
+            let is_done =
+                |action: &&Value| action["action"] == kind && action["state"] == "effective";
+            assert!(
+                self.actions.iter().any(|action| is_done(&action)),
+                "seed {seed}: no {kind} took effect"
+            );
+        }
         assert!(
-            self.states
-                .iter()
-                .all(|state| state == "effective" || state == "refused"),
-            "seed {seed}: states {:?}",
-            self.states
-        );
-        assert!(
-            self.states.iter().any(|state| state == "effective"),
-            "seed {seed}: nothing took effect"
+            !self.has_access,
+            "seed {seed}: the attacker still has access"
         );
     }
 }

@@ -1,35 +1,39 @@
-//! A simulated tenant and the four stages, each a process of its own.
+//! A simulated tenant and the processes of vedette, with what can be done to them.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use crate::broker::Broker;
+use crate::profile::{Fault, Mode, Profile};
 
-/// The stages, in the order of the flow.
-pub(crate) const STAGES: [&str; 4] = ["ingest", "lake", "detect", "respond"];
 /// Longest that a pipeline may take to settle after the story.
-const SETTLE_LIMIT: Duration = Duration::from_secs(240);
+const SETTLE_LIMIT: Duration = Duration::from_secs(400);
 /// Simulated seconds per second: the day takes half a minute.
 const SPEED: u32 = 1_000;
 const HOUR_US: u128 = 3_600_000_000;
 const DAY_US: u128 = 24 * HOUR_US;
 
+/// Room of the disk where a profile fills it, in MiB.
+const DISK_MIB: u32 = 200;
+
 /// What a round is about.
 #[derive(Debug, Clone)]
 pub(crate) struct Round {
     pub(crate) seed: u64,
-    pub(crate) respond: bool,
-    /// The same in both runs of a seed, so that both days are the same.
+    pub(crate) mode: Mode,
+    /// The same in all runs of a seed, so that their days are the same.
     start_us: u128,
+    /// Sets the topics of runs apart.
     turn: u32,
 }
 
 impl Round {
-    pub(crate) fn new(seed: u64, respond: bool) -> Self {
+    pub(crate) fn new(seed: u64, mode: Mode) -> Self {
         let now_us = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap()
@@ -38,22 +42,20 @@ impl Round {
         let start_us = now_us / DAY_US * DAY_US - DAY_US + 6 * HOUR_US;
         Self {
             seed,
-            respond,
+            mode,
             start_us,
             turn: 1,
         }
     }
 
-    pub(crate) fn again(&self) -> Self {
-        Self {
-            turn: self.turn + 1,
-            ..self.clone()
-        }
+    pub(crate) fn again(&mut self) -> &Self {
+        self.turn += 1;
+        self
     }
 }
 
 /// A child process that is killed with its value.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -63,23 +65,86 @@ impl Drop for Process {
     }
 }
 
-/// A simulated tenant and the four stages.
+/// A file system of limited room, gone with its value.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> Self {
+        must(
+            Command::new("mount")
+                .args([
+                    "-t",
+                    "tmpfs",
+                    "-o",
+                    &format!("size={DISK_MIB}m,mode=0700"),
+                    "tmpfs",
+                ])
+                .arg(at),
+        );
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+/// A simulated tenant and the processes of vedette.
 pub(crate) struct Pipeline {
     pub(crate) kills: usize,
+    pub(crate) faults: usize,
+    pub(crate) ends: usize,
     pub(crate) base_url: String,
     pub(crate) tenant_id: String,
-    folder: tempfile::TempDir,
-    stages: Vec<Process>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) has_clock: bool,
+    may_end: bool,
+    names: &'static [&'static str],
+    // In this order: whoever writes to the disk ends before it is unmounted.
+    processes: Vec<Process>,
+    pub(crate) traces: Vec<Process>,
     _simulator: Process,
+    _disk: Option<Disk>,
 }
 
 pub(crate) fn vedette() -> Command {
     Command::new(env!("CARGO_BIN_EXE_vedette"))
 }
 
+pub(crate) fn must(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+fn write_secret(path: &Path, text: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// What makes a process believe in another clock.
+fn clock_library() -> PathBuf {
+    let libraries = std::fs::read_dir("/usr/lib").unwrap();
+    libraries
+        .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.exists())
+        .expect("libfaketime is installed by `deploy/setup test`")
+}
+
 impl Pipeline {
-    /// Starts the tenant, then the stages.
-    pub(crate) fn start(broker: &Broker, round: &Round) -> Self {
+    /// Starts the tenant, then the processes.
+    pub(crate) fn start(broker: Option<&Broker>, round: &Round, profile: &Profile) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (simulator, ready) = simulate(round);
         let text = |key: &str| {
@@ -90,41 +155,67 @@ impl Pipeline {
         };
         for (file, application) in [("read.secret", "reading"), ("act.secret", "acting")] {
             let secret = ready[application]["client_secret"].as_str().unwrap();
-            std::fs::write(folder.path().join(file), secret).unwrap();
+            write_secret(&folder.path().join(file), secret);
         }
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let fills_disk = profile.has(|fault| matches!(fault, Fault::FillDisk { .. }));
         let mut pipeline = Self {
             kills: 0,
+            faults: 0,
+            ends: 0,
             base_url: text("http_url"),
             tenant_id: text("tenant_id"),
-            folder,
-            stages: Vec::new(),
+            has_clock: profile.has(|fault| matches!(fault, Fault::ShiftClock { .. })),
+            may_end: profile.may_end,
+            names: profile.log.processes(),
+            processes: Vec::new(),
+            traces: Vec::new(),
             _simulator: simulator,
+            _disk: fills_disk.then(|| Disk::mount(&data)),
+            folder,
         };
-        std::fs::write(
-            pipeline.config(),
-            configuration(&pipeline, broker, round, &ready),
-        )
-        .unwrap();
-        for stage in 0..STAGES.len() {
-            let process = pipeline.spawn(stage);
-            pipeline.stages.push(process);
+        pipeline.set_clock("+0");
+        let configuration = configuration(&pipeline, broker, round, &ready);
+        std::fs::write(pipeline.config(), configuration).unwrap();
+        for name in pipeline.names {
+            let process = pipeline.spawn(name);
+            pipeline.processes.push(process);
         }
         pipeline
     }
 
-    /// The configuration file of all stages.
+    /// The configuration file of all processes.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("vedette.toml")
     }
 
-    fn spawn(&self, stage: usize) -> Process {
+    /// The folder of the lake.
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.data().join("lake")
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn spawn(&self, name: &str) -> Process {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.folder.path().join(format!("{}.log", STAGES[stage])))
+            .open(self.folder.path().join(format!("{name}.log")))
             .unwrap();
-        let child = vedette()
-            .arg(STAGES[stage])
+        let mut command = vedette();
+        if self.has_clock {
+            command
+                .env("LD_PRELOAD", clock_library())
+                .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"))
+                .env("FAKETIME_NO_CACHE", "1")
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("DONT_FAKE_MONOTONIC", "1");
+        }
+        let child = command
+            .arg(name)
             .arg("--config")
             .arg(self.config())
             .stdout(Stdio::null())
@@ -134,12 +225,35 @@ impl Pipeline {
         Process(child)
     }
 
+    pub(crate) fn process(&mut self, name: &str) -> &mut Process {
+        let at = self.names.iter().position(|known| *known == name).unwrap();
+        &mut self.processes[at]
+    }
+
     /// SIGKILL, and a new process at once.
-    pub(crate) fn kill_and_restart(&mut self, stage: usize) {
-        self.stages[stage].0.kill().unwrap();
-        self.stages[stage].0.wait().unwrap();
+    pub(crate) fn kill_and_restart(&mut self, name: &str) {
+        let process = self.process(name);
+        process.0.kill().unwrap();
+        process.0.wait().unwrap();
         self.kills += 1;
-        self.stages[stage] = self.spawn(stage);
+        *self.process(name) = self.spawn(name);
+    }
+
+    /// Starts what has ended by itself again, if the profile lets it end.
+    pub(crate) fn revive(&mut self) {
+        for name in self.names {
+            let Some(ended) = self.process(name).0.try_wait().unwrap() else {
+                continue;
+            };
+            assert!(self.may_end, "{name} ended with {ended:?}\n{}", self.logs());
+            assert!(
+                !ended.success(),
+                "{name} ended as if all were well\n{}",
+                self.logs()
+            );
+            self.ends += 1;
+            *self.process(name) = self.spawn(name);
+        }
     }
 
     /// Waits until the tenant's day is over and nothing changes any more.
@@ -154,14 +268,7 @@ impl Pipeline {
                 self.logs()
             );
             std::thread::sleep(Duration::from_secs(1));
-            for (stage, process) in STAGES.iter().zip(&mut self.stages) {
-                let ended = process.0.try_wait().unwrap();
-                assert!(
-                    ended.is_none(),
-                    "{stage} ended with {ended:?}\n{}",
-                    self.logs()
-                );
-            }
+            self.revive();
             let ledger = self.get("/simulator/ledger");
             if ledger["complete"] != Value::Bool(true) {
                 continue;
@@ -249,7 +356,7 @@ impl Pipeline {
 
     /// The end of every stage's log.
     fn logs(&self) -> String {
-        STAGES
+        self.names
             .iter()
             .map(|stage| {
                 let path = self.folder.path().join(format!("{stage}.log"));
@@ -289,19 +396,22 @@ fn simulate(round: &Round) -> (Process, Value) {
     (Process(child), ready)
 }
 
-fn configuration(pipeline: &Pipeline, broker: &Broker, round: &Round, ready: &Value) -> String {
+fn configuration(
+    pipeline: &Pipeline,
+    broker: Option<&Broker>,
+    round: &Round,
+    ready: &Value,
+) -> String {
     let folder = pipeline.folder.path().display();
     let text = |key: &str| ready[key].as_str().unwrap().to_owned();
     format!(
         r#"
-data = "{folder}"
+data = "{folder}/data"
 
 [health]
 address = "127.0.0.1:0"
 
-[bus.kafka]
-brokers = "{brokers}"
-prefix = "seed{seed}.{mode}.{turn}."
+{bus}
 
 [lake]
 batch_wait_ms = 200
@@ -314,6 +424,7 @@ cool_down_s = 1
 read_back_wait_ms = 200
 dry_run = {dry_run}
 automatic = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"]
+never_act = {never_act}
 
 [[tenants]]
 id = "{tenant}"
@@ -338,11 +449,16 @@ namespace = "{namespace}"
 hub = "{hub}"
 endpoint = "{amqp}"
 "#,
-        brokers = broker.address(),
-        seed = round.seed,
-        mode = if round.respond { "live" } else { "dry" },
-        turn = round.turn,
-        dry_run = !round.respond,
+        bus = broker.map_or_else(String::new, |broker| format!(
+            "[bus.kafka]\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
+            broker.address(),
+            std::process::id(),
+            round.seed,
+            round.mode,
+            round.turn
+        )),
+        dry_run = round.mode == Mode::DryRun,
+        never_act = ready["break_glass_ids"],
         tenant = pipeline.tenant_id,
         base = pipeline.base_url,
         read_id = ready["reading"]["client_id"].as_str().unwrap(),

@@ -1,0 +1,186 @@
+//! Does to a pipeline what a plan says, each fault from its time to its end.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::broker::Broker;
+use crate::pipeline::{Pipeline, Process, must};
+use crate::profile::{Fault, Moment};
+
+/// One end of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Edge {
+    Begin,
+    End,
+}
+
+impl Fault {
+    /// How long it lasts, if it does.
+    fn lasts_ms(&self) -> Option<u64> {
+        match self {
+            Self::Pause { for_ms, .. }
+            | Self::Away { for_ms, .. }
+            | Self::FillDisk { for_ms }
+            | Self::ShiftClock { for_ms, .. }
+            | Self::StopActions { for_ms } => Some(*for_ms),
+            Self::Kill { .. }
+            | Self::KillBroker
+            | Self::LoseReplies { .. }
+            | Self::FailCall { .. } => None,
+        }
+    }
+}
+
+/// Runs a plan to its end; everything that lasts is over then.
+pub(crate) fn disturb(pipeline: &mut Pipeline, broker: Option<&Broker>, plan: &[Moment]) {
+    let mut edges: Vec<(u64, Edge, &Moment)> = Vec::new();
+    for moment in plan {
+        edges.push((moment.after_ms, Edge::Begin, moment));
+        if let Some(lasts_ms) = moment.fault.lasts_ms() {
+            edges.push((moment.after_ms + lasts_ms, Edge::End, moment));
+        }
+    }
+    edges.sort_by_key(|(at_ms, edge, moment)| (*at_ms, *edge, moment.at));
+    let started = Instant::now();
+    for (at_ms, edge, moment) in edges {
+        let wait = Duration::from_millis(at_ms).saturating_sub(started.elapsed());
+        std::thread::sleep(wait);
+        pipeline.revive();
+        match edge {
+            Edge::Begin => begin(pipeline, broker, moment),
+            Edge::End => end(pipeline, &moment.fault),
+        }
+    }
+}
+
+fn begin(pipeline: &mut Pipeline, broker: Option<&Broker>, moment: &Moment) {
+    pipeline.faults += 1;
+    match &moment.fault {
+        Fault::Kill { process } => pipeline.kill_and_restart(process),
+        Fault::KillBroker => broker.expect("a profile of Kafka").kill_and_restart(),
+        Fault::Pause { process, .. } => pipeline.signal(process, "STOP"),
+        Fault::LoseReplies {
+            method,
+            path,
+            times,
+        } => pipeline.script(&format!(
+            r#"{{"path_contains":"{path}","method":"{method}","status":503,"after_effect":true,"times":{times}}}"#
+        )),
+        Fault::Away { path, .. } => pipeline.script(&format!(
+            r#"{{"path_contains":"{path}","status":503,"times":1000000}}"#
+        )),
+        Fault::FailCall {
+            process,
+            file,
+            calls,
+            error,
+            nth_max,
+        } => {
+            let inject = format!("inject={calls}:error={error}:when={}", 1 + moment.chance % nth_max);
+            pipeline.trace(process, file, calls, &inject);
+        }
+        Fault::FillDisk { .. } => pipeline.fill_disk(),
+        Fault::ShiftClock { hours, .. } => pipeline.set_clock(&format!("{hours:+}h")),
+        Fault::StopActions { .. } => pipeline.set_kill_switch(true),
+    }
+}
+
+fn end(pipeline: &mut Pipeline, fault: &Fault) {
+    match fault {
+        Fault::Pause { process, .. } => pipeline.signal(process, "CONT"),
+        Fault::Away { .. } => pipeline.clear_script(),
+        Fault::FillDisk { .. } => pipeline.free_disk(),
+        Fault::ShiftClock { .. } => pipeline.set_clock("+0"),
+        Fault::StopActions { .. } => pipeline.set_kill_switch(false),
+        Fault::Kill { .. }
+        | Fault::KillBroker
+        | Fault::LoseReplies { .. }
+        | Fault::FailCall { .. } => {}
+    }
+}
+
+impl Pipeline {
+    /// Sends a signal that a process need not end by.
+    pub(crate) fn signal(&mut self, name: &str, signal: &str) {
+        let id = self.process(name).0.id();
+        must(Command::new("kill").args(["-s", signal, &id.to_string()]));
+    }
+
+    /// Watches system calls of a process on a file of the data folder, and lets one fail.
+    pub(crate) fn trace(&mut self, name: &str, file: &str, calls: &str, inject: &str) {
+        let id = self.process(name).0.id();
+        let out = self
+            .folder
+            .path()
+            .join(format!("trace.{}", self.traces.len()));
+        let trace = Command::new("strace")
+            .args([
+                "-f",
+                "-qq",
+                "-p",
+                &id.to_string(),
+                "-e",
+                &format!("trace={calls}"),
+                "-e",
+                inject,
+            ])
+            .arg("-P")
+            .arg(self.data().join(file))
+            .arg("-o")
+            .arg(out)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("strace is installed by `deploy/setup test`");
+        self.traces.push(Process(trace));
+    }
+
+    /// System calls that were made to fail so far.
+    pub(crate) fn failed_calls(&self) -> usize {
+        let read = |at| std::fs::read_to_string(self.folder.path().join(format!("trace.{at}")));
+        (0..self.traces.len())
+            .filter_map(|at| read(at).ok())
+            .map(|text| text.matches("(INJECTED)").count())
+            .sum()
+    }
+
+    /// Leaves no room on the disk.
+    pub(crate) fn fill_disk(&self) {
+        let mut file = std::fs::File::create(self.data().join("ballast")).unwrap();
+        while file.write_all(&[0; 64 * 1024]).is_ok() {}
+    }
+
+    /// Gives the room back.
+    pub(crate) fn free_disk(&self) {
+        std::fs::remove_file(self.data().join("ballast")).unwrap();
+    }
+
+    /// Moves the clock of the processes, by what libfaketime calls it.
+    pub(crate) fn set_clock(&self, shift: &str) {
+        let path = self.folder.path().join("clock");
+        std::fs::write(path.with_extension("new"), shift).unwrap();
+        std::fs::rename(path.with_extension("new"), path).unwrap();
+    }
+
+    /// Sets or lifts the kill switch.
+    pub(crate) fn set_kill_switch(&self, set: bool) {
+        let path = self.data().join("respond.stop");
+        if set {
+            std::fs::write(path, "").unwrap();
+        } else if path.exists() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    /// Tells the simulator what to do wrong.
+    pub(crate) fn script(&self, fault: &str) {
+        let url = format!("{}/simulator/faults", self.base_url);
+        must(Command::new("curl").args(["-sS", "--fail", "-X", "POST", "-d", fault, &url]));
+    }
+
+    /// The simulator does nothing wrong any more.
+    pub(crate) fn clear_script(&self) {
+        let url = format!("{}/simulator/faults", self.base_url);
+        must(Command::new("curl").args(["-sS", "--fail", "-X", "DELETE", &url]));
+    }
+}
