@@ -4,6 +4,8 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::retry::parse_date_us;
+
 /// Most bytes of a message of Microsoft's that an error carries (P10).
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
@@ -33,6 +35,11 @@ impl Answer {
     /// The text of a header, or none.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The server's time when it answered, in microseconds since the Unix epoch, as its `Date` header says; whole seconds.
+    pub fn date_us(&self) -> Option<i64> {
+        parse_date_us(self.header("Date")?)
     }
 }
 

@@ -30,9 +30,14 @@ pub(crate) fn parse_retry_after(text: &str, now_us: i64) -> Option<Duration> {
         let seconds = text.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
     }
-    let date: Timestamp = DateTimeParser::new().parse_timestamp(text).ok()?;
-    let ahead_us = date.as_microsecond().saturating_sub(now_us).max(0);
+    let ahead_us = parse_date_us(text)?.saturating_sub(now_us).max(0);
     Some(Duration::from_micros(ahead_us.unsigned_abs()).min(RETRY_AFTER_MAX))
+}
+
+/// Reads an HTTP date, for example of a `Date` header, as microseconds since the Unix epoch.
+pub(crate) fn parse_date_us(text: &str) -> Option<i64> {
+    let date: Timestamp = DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+    Some(date.as_microsecond())
 }
 
 /// What came of one attempt, as far as the decision needs it.

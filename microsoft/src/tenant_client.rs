@@ -1,6 +1,6 @@
 //! The door of one tenant: host check, rate budget, token, retries.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -16,7 +16,9 @@ use crate::client::{Client, Request};
 use crate::endpoints::{Audience, Endpoints};
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
-use crate::retry::{Attempt, Decision, WAIT_IN_PLACE_MAX, decide, is_throttled, parse_retry_after};
+use crate::retry::{
+    Attempt, Decision, WAIT_IN_PLACE_MAX, decide, is_throttled, parse_date_us, parse_retry_after,
+};
 use crate::secret::Secret;
 use crate::token::{Token, TokenSource};
 
@@ -49,6 +51,21 @@ struct Inner {
 struct Lane {
     budget: Budget,
     tokens: TokenSource,
+    /// The `Date` of the latest answer, in microseconds, and when it came.
+    date: Mutex<Option<(i64, Instant)>>,
+}
+
+impl Lane {
+    fn note_date(&self, response: &Response) {
+        let date = response.headers.get("date");
+        if let Some(date_us) = date
+            .and_then(|value| value.to_str().ok())
+            .and_then(parse_date_us)
+        {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((date_us, Instant::now()));
+        }
+    }
 }
 
 impl TenantClient {
@@ -56,6 +73,7 @@ impl TenantClient {
         let lanes = Audience::ALL.map(|audience| Lane {
             budget: Budget::new(client.requests_per_minute),
             tokens: TokenSource::new(&client, &tenant, audience),
+            date: Mutex::default(),
         });
         Self {
             inner: Arc::new(Inner {
@@ -77,6 +95,17 @@ impl TenantClient {
     /// [`MicrosoftError::NoEndpoint`] where the cloud has none.
     pub fn url(&self, audience: Audience, segments: &[&str]) -> Result<Url, MicrosoftError> {
         self.inner.tenant.endpoints.url(audience, segments)
+    }
+
+    /// What time it is for `audience`, in microseconds since the Unix epoch; none before its first answer.
+    ///
+    /// It is counted on from the `Date` of the latest answer by a clock that never jumps, so that it holds where ours
+    /// is wrong.
+    pub fn server_time_us(&self, audience: Audience) -> Option<i64> {
+        let lane = self.lane(audience);
+        let (date_us, came) = (*lane.date.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since_us = i64::try_from(came.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Some(date_us.saturating_add(since_us))
     }
 
     /// A token for `audience`, from the cache if it is good for five minutes more.
@@ -157,6 +186,9 @@ impl TenantClient {
             self.wait_for_budget(audience).await?;
             made += 1;
             let sent = self.send_once(&request, &token).await;
+            if let Ok(response) = &sent {
+                lane.note_date(response);
+            }
             let failed = match sent {
                 Ok(response) if (200..300).contains(&response.status) => {
                     count(audience, "ok");

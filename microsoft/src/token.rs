@@ -173,7 +173,8 @@ impl TokenSource {
                 Err(MicrosoftError::Transport { .. }) => (None, None, Refusal::unreachable()),
                 Err(other) => return Err(other),
             };
-            tracing::warn!(audience = %self.audience, %refusal, "no token");
+            // The caller's error says it too, where it has not passed by itself.
+            tracing::debug!(audience = %self.audience, %refusal, "no token");
             // The table knows transient codes that come with status 400.
             let status = if refusal.meaning == Meaning::Transient {
                 Some(503)
