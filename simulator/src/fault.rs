@@ -36,6 +36,9 @@ pub(crate) struct Script {
     /// Effect: receivers of this partition are detached, now and once.
     #[serde(skip_serializing_if = "Option::is_none")]
     amqp_detach: Option<usize>,
+    /// Effect: the hub has so many partitions from now on; it can grow, never shrink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amqp_partitions: Option<usize>,
 }
 
 /// What a fault does to a request.
@@ -65,6 +68,9 @@ pub(crate) enum Fault {
     Detach {
         partition: usize,
     },
+    Grow {
+        partitions: usize,
+    },
 }
 
 impl Script {
@@ -76,12 +82,16 @@ impl Script {
             self.next_page_host.is_some(),
             self.ineffective,
             self.amqp_detach.is_some(),
+            self.amqp_partitions.is_some(),
         ];
         if effects.into_iter().filter(|named| *named).count() != 1 {
             return None;
         }
         if let Some(partition) = self.amqp_detach {
             return Some(Fault::Detach { partition });
+        }
+        if let Some(partitions) = self.amqp_partitions {
+            return Some(Fault::Grow { partitions });
         }
         let effect = match (self.status, self.next_page_host) {
             (Some(status), _) if !(200..600).contains(&status) => return None,
@@ -173,6 +183,10 @@ mod tests {
         assert_eq!(
             read(r#"{"amqp_detach":1}"#),
             Some(Fault::Detach { partition: 1 })
+        );
+        assert_eq!(
+            read(r#"{"amqp_partitions":6}"#),
+            Some(Fault::Grow { partitions: 6 })
         );
         assert_eq!(read(r#"{"path_contains":"users"}"#), None);
         assert_eq!(read(r#"{"html":true,"ineffective":true}"#), None);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::SimulatorConfig;
+use crate::config::{PARTITIONS_MAX, SimulatorConfig};
 use crate::directory::{self, Changes};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
@@ -189,12 +189,33 @@ impl Tenant {
         any
     }
 
+    /// Gives the hub so many partitions; false if it has more, or if no hub may have so many.
+    pub(crate) fn grow(&mut self, partitions: usize) -> bool {
+        let may = self.partitions.len()..=PARTITIONS_MAX as usize;
+        if !may.contains(&partitions) {
+            return false;
+        }
+        self.partitions.resize_with(partitions, Vec::new);
+        self.detached.resize(partitions, 0);
+        true
+    }
+
+    fn configured_partitions(&self) -> usize {
+        self.config.partitions as usize
+    }
+
     fn enqueue(&mut self, message: HubMessage) {
         for (feed, id) in &message.ids {
             self.ledger.enter(*feed, id);
         }
         let wall_us = self.pace.wall(message.at_us);
-        if let Some(partition) = self.partitions.get_mut(message.partition) {
+        let mut index = message.partition;
+        if self.partitions.len() > self.configured_partitions() {
+            // A hub that has grown spreads what comes over all of its partitions.
+            let turn = usize::try_from(message.at_us / SECOND_US).unwrap_or_default();
+            index = (index + turn) % self.partitions.len();
+        }
+        if let Some(partition) = self.partitions.get_mut(index) {
             partition.push(Arc::new(Enqueued {
                 body: message.body,
                 wall_us,

@@ -146,5 +146,6 @@ fn take(tenant: &mut Tenant, fault: Fault) -> bool {
             .get_mut(partition)
             .map(|times| *times += 1)
             .is_some(),
+        Fault::Grow { partitions } => tenant.grow(partitions),
     }
 }
