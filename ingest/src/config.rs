@@ -57,6 +57,8 @@ pub struct EventHubsConfig {
     pub idle_ms: u64,
     /// Longest time for one call, in milliseconds.
     pub call_timeout_ms: u64,
+    /// Wait between two looks at which partitions the hub has, in milliseconds: hubs can grow.
+    pub partitions_ms: u64,
 }
 
 impl Default for EventHubsConfig {
@@ -72,6 +74,7 @@ impl Default for EventHubsConfig {
             // Azure drops idle connections after 4 minutes.
             idle_ms: 60_000,
             call_timeout_ms: 30_000,
+            partitions_ms: 300_000,
         }
     }
 }

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use schemas::invariants::{CursorMove, check};
+use tokio::sync::Notify;
 
 use crate::error::IngestError;
 
@@ -34,37 +36,66 @@ pub(crate) struct State {
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Cursors {
-    connection: Arc<Mutex<Connection>>,
+    store: Arc<Mutex<Store>>,
+    /// Told where a broken file was set aside.
+    anew: Arc<Notify>,
+}
+
+struct Store {
+    path: PathBuf,
+    connection: Connection,
+    /// Where broken files were put, until somebody has asked.
+    set_aside: Vec<PathBuf>,
 }
 
 impl Cursors {
     /// Opens the store in `folder`, and makes both if they are missing.
     ///
-    /// A file that is no database is set aside: without cursors everything still within reach is read again,
-    /// which loses nothing.
+    /// A file that is no database is set aside, now or when its damage is met: without cursors everything still
+    /// within reach is read again, which loses nothing.
     pub(crate) fn open(folder: &Path) -> Result<Self, IngestError> {
         std::fs::create_dir_all(folder).map_err(|cause| IngestError::Folder {
             path: folder.to_owned(),
             cause,
         })?;
         let path = folder.join(FILE_NAME);
+        let opening = |cause| IngestError::Cursor {
+            doing: "opening",
+            cause,
+        };
+        let mut broken = Vec::new();
         let connection = match connect(&path) {
             Err(cause) if is_broken(&cause) => {
-                set_aside(&path).map_err(|cause| IngestError::Folder {
-                    path: path.clone(),
-                    cause,
-                })?;
+                broken.push(put_aside(&path)?);
                 connect(&path)
             }
             other => other,
         }
-        .map_err(|cause| IngestError::Cursor {
-            doing: "opening",
-            cause,
-        })?;
+        .map_err(opening)?;
+        let anew = Arc::new(Notify::new());
+        if !broken.is_empty() {
+            anew.notify_one();
+        }
         Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
+            store: Arc::new(Mutex::new(Store {
+                path,
+                connection,
+                set_aside: broken,
+            })),
+            anew,
         })
+    }
+
+    /// Waits until a broken file was set aside, and says where it is.
+    pub(crate) async fn set_aside(&self) -> Vec<PathBuf> {
+        loop {
+            self.anew.notified().await;
+            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            let paths = std::mem::take(&mut store.set_aside);
+            if !paths.is_empty() {
+                return paths;
+            }
+        }
     }
 
     /// The position of `subject`, or none.
@@ -82,7 +113,13 @@ impl Cursors {
     }
 
     /// Moves the position of `subject`; call it after the bus has taken what it covers.
-    pub(crate) async fn set(&self, subject: String, value: String) -> Result<(), IngestError> {
+    pub(crate) async fn set(
+        &self,
+        subject: String,
+        value: String,
+        covers: CursorMove,
+    ) -> Result<(), IngestError> {
+        check(&covers);
         self.with("moving a cursor", move |connection| {
             connection
                 .execute(
@@ -120,8 +157,10 @@ impl Cursors {
         &self,
         subject: String,
         ids: Vec<String>,
+        covers: CursorMove,
         now_us: i64,
     ) -> Result<(), IngestError> {
+        check(&covers);
         self.with("remembering what was read", move |connection| {
             let transaction = connection.transaction()?;
             {
@@ -175,7 +214,9 @@ impl Cursors {
         &self,
         subject: String,
         states: HashMap<String, State>,
+        covers: CursorMove,
     ) -> Result<(), IngestError> {
+        check(&covers);
         self.with("remembering the states of objects", move |connection| {
             let transaction = connection.transaction()?;
             {
@@ -197,19 +238,42 @@ impl Cursors {
         doing: &'static str,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, IngestError> {
-        let connection = self.connection.clone();
+        let (store, anew) = (self.store.clone(), self.anew.clone());
         let done = tokio::task::spawn_blocking(move || {
             // A transaction that a panic has left open was rolled back when it was dropped.
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection)
-        })
-        .await;
-        match done {
-            Ok(result) => result.map_err(|cause| IngestError::Cursor { doing, cause }),
-            Err(_) => Err(IngestError::Task {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = work(&mut store.connection);
+            if let Err(cause) = &done
+                && is_broken(cause)
+            {
+                // Whoever asked tries again, on the new store.
+                store.begin_anew()?;
+                anew.notify_one();
+            }
+            done.map_err(|cause| IngestError::Cursor { doing, cause })
+        });
+        done.await.unwrap_or_else(|_| {
+            Err(IngestError::Task {
                 source_name: "cursors".to_owned(),
-            }),
+            })
+        })
+    }
+}
+
+impl Store {
+    /// Puts the broken file aside and opens a new one in its place.
+    fn begin_anew(&mut self) -> Result<(), IngestError> {
+        let opening = |cause| IngestError::Cursor {
+            doing: "opening anew",
+            cause,
+        };
+        // The broken one is closed first: its journal must not be written beside the new file.
+        self.connection = Connection::open_in_memory().map_err(opening)?;
+        if self.path.exists() {
+            self.set_aside.push(put_aside(&self.path)?);
         }
+        self.connection = connect(&self.path).map_err(opening)?;
+        Ok(())
     }
 }
 
@@ -238,8 +302,15 @@ fn is_broken(cause: &rusqlite::Error) -> bool {
     )
 }
 
-/// Renames a broken file and its journals out of the way.
-fn set_aside(path: &Path) -> std::io::Result<()> {
+fn put_aside(path: &Path) -> Result<PathBuf, IngestError> {
+    rename_broken(path).map_err(|cause| IngestError::Folder {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// Renames a broken file out of the way, and says where it is; its journals are removed.
+fn rename_broken(path: &Path) -> std::io::Result<PathBuf> {
     let with = |ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
@@ -248,20 +319,26 @@ fn set_aside(path: &Path) -> std::io::Result<()> {
     let is_free = |number: &u32| !with(&format!(".broken-{number}")).exists();
     let number = (1..BROKEN_FILES_MAX).find(is_free);
     let ending = format!(".broken-{}", number.unwrap_or(BROKEN_FILES_MAX));
-    tracing::error!(file = %path.display(), "cursor store is no database: set aside, everything within reach is read again");
-    std::fs::rename(path, with(&ending))?;
+    tracing::error!(file = %path.display(), "cursor store is damaged: set aside, everything within reach is read again");
+    let aside = with(&ending);
+    std::fs::rename(path, &aside)?;
     for journal in ["-wal", "-shm"] {
         let journal = with(journal);
         if journal.exists() {
             std::fs::remove_file(journal)?;
         }
     }
-    Ok(())
+    Ok(aside)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursors, FILE_NAME, MEMORY_US, State};
+    use super::{CursorMove, Cursors, FILE_NAME, MEMORY_US, State};
+
+    const NONE: CursorMove = CursorMove {
+        covered: 0,
+        acknowledged: 0,
+    };
 
     #[tokio::test]
     async fn remembers_across_a_restart() {
@@ -269,10 +346,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         {
             let cursors = Cursors::open(folder.path()).unwrap();
-            cursors.set("a".into(), "1".into()).await.unwrap();
-            cursors.set("a".into(), "2".into()).await.unwrap();
+            cursors.set("a".into(), "1".into(), NONE).await.unwrap();
+            cursors.set("a".into(), "2".into(), NONE).await.unwrap();
             cursors
-                .remember("s".into(), vec!["x".into()], 5)
+                .remember("s".into(), vec!["x".into()], NONE, 5)
                 .await
                 .unwrap();
         }
@@ -283,12 +360,17 @@ mod tests {
             |ids: &[&str]| cursors.known("s".into(), ids.iter().map(ToString::to_string).collect());
         assert_eq!(known(&["x", "y"]).await.unwrap().len(), 1);
         cursors
-            .remember("s".into(), vec!["y".into()], 7 * 24 * 3_600 * 1_000_000)
+            .remember(
+                "s".into(),
+                vec!["y".into()],
+                NONE,
+                7 * 24 * 3_600 * 1_000_000,
+            )
             .await
             .unwrap();
         assert_eq!(known(&["x", "y"]).await.unwrap().len(), 2);
         cursors
-            .remember("s".into(), vec![], MEMORY_US + 6)
+            .remember("s".into(), vec![], NONE, MEMORY_US + 6)
             .await
             .unwrap();
         assert_eq!(known(&["x", "y"]).await.unwrap().len(), 1);
@@ -305,7 +387,7 @@ mod tests {
             let cursors = Cursors::open(folder.path()).unwrap();
             let states = [("x".to_owned(), state(number))];
             cursors
-                .remember_states("s".into(), states.into())
+                .remember_states("s".into(), states.into(), NONE)
                 .await
                 .unwrap();
         }
@@ -324,8 +406,42 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         std::fs::write(&path, vec![7_u8; 8_192]).unwrap();
         let cursors = Cursors::open(folder.path()).unwrap();
-        cursors.set("a".into(), "1".into()).await.unwrap();
+        cursors.set("a".into(), "1".into(), NONE).await.unwrap();
         let kept = std::fs::read(folder.path().join(format!("{FILE_NAME}.broken-1"))).unwrap();
         assert_eq!(kept, vec![7_u8; 8_192]);
+    }
+
+    #[tokio::test]
+    async fn damage_inside_the_file_is_set_aside_when_it_is_met() {
+        use std::io::{Seek, SeekFrom, Write};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        {
+            let cursors = Cursors::open(folder.path()).unwrap();
+            let ids = (0..2_000).map(|number| format!("blob-{number}")).collect();
+            cursors.remember("s".into(), ids, NONE, 5).await.unwrap();
+            cursors.set("a".into(), "1".into(), NONE).await.unwrap();
+        }
+        // The first page, with the schema, stays whole: the file opens as a database.
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(4_096)).unwrap();
+        file.write_all(&vec![7; usize::try_from(bytes - 4_096).unwrap()])
+            .unwrap();
+        drop(file);
+        let cursors = Cursors::open(folder.path()).unwrap();
+        let mut failures = 0;
+        while cursors.set("a".into(), "2".into(), NONE).await.is_err() {
+            failures += 1;
+            assert!(failures < 3, "it stays stuck");
+        }
+        assert_eq!(cursors.get("a".into()).await.unwrap().as_deref(), Some("2"));
+        let aside = folder.path().join(format!("{FILE_NAME}.broken-1"));
+        assert_eq!(cursors.set_aside().await, [aside]);
+        drop(cursors);
+        // It stays mended.
+        let cursors = Cursors::open(folder.path()).unwrap();
+        assert_eq!(cursors.get("a".into()).await.unwrap().as_deref(), Some("2"));
     }
 }

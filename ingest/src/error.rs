@@ -109,6 +109,31 @@ impl IngestError {
         }
     }
 
+    /// True if no source can go on: the bus is gone for all of them.
+    pub(crate) fn ends_all(&self) -> bool {
+        matches!(self, Self::Publish { .. }) && self.fate() == Fate::Stop
+    }
+
+    /// What tells failures apart in a log: the same cause has the same, without ids and times.
+    pub(crate) fn kind(&self) -> String {
+        let variant = |text: &str| {
+            let end = text.find([' ', '{', '(']).unwrap_or(text.len());
+            text[..end].to_owned()
+        };
+        let own = variant(&format!("{self:?}"));
+        match self {
+            Self::Microsoft(cause) => {
+                let code = cause.code().unwrap_or_default();
+                let status = cause.status().unwrap_or_default();
+                format!("{own} {} {status} {code}", variant(&format!("{cause:?}")))
+            }
+            Self::EventHubs { call, .. }
+            | Self::TimedOut { call, .. }
+            | Self::Answer { call, .. } => format!("{own} {call}"),
+            _ => own,
+        }
+    }
+
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {
@@ -117,8 +142,8 @@ impl IngestError {
                 Fate::DeadLetter => Fate::SOON,
                 fate => fate,
             },
-            Self::Publish { .. }
-            | Self::Cursor { .. }
+            Self::Publish { cause, .. } => cause.fate(),
+            Self::Cursor { .. }
             | Self::Answer { .. }
             | Self::EventHubs { .. }
             | Self::TimedOut { .. }

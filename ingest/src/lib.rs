@@ -15,6 +15,7 @@ pub mod backlog;
 pub mod config;
 mod cursor;
 pub mod error;
+mod failures;
 pub mod normalise;
 mod outlet;
 pub mod sources;

@@ -15,6 +15,7 @@ pub(crate) mod split;
 mod unwrap;
 
 use schemas::dead_letter::{Letter, Reason};
+use schemas::invariants::{RecordsAccounted, check};
 use schemas::limits::{JSON_DEPTH_MAX, RECORD_BYTES_MAX};
 use schemas::provenance::Provenance;
 use schemas::tables::Table;
@@ -69,6 +70,17 @@ pub fn normalise(bytes: &[u8], position: &str, origin: &Origin<'_>) -> Normalise
 impl Normalised {
     /// Adds what becomes of one piece.
     pub(crate) fn add(&mut self, piece: Piece, position: String, origin: &Origin<'_>) {
+        let before = (self.events.len(), self.dead_letters.len());
+        self.add_piece(piece, position, origin);
+        let since = |length: usize, before: usize| (length - before) as u64;
+        check(&RecordsAccounted {
+            records: 1,
+            events: since(self.events.len(), before.0),
+            dead_letters: since(self.dead_letters.len(), before.1),
+        });
+    }
+
+    fn add_piece(&mut self, piece: Piece, position: String, origin: &Origin<'_>) {
         match piece {
             Piece::Bad(reason, raw) => self.add_bad(reason, "", &raw, &position, origin),
             Piece::Object(raw) => match read(&raw) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bus::{Bus, BusError, Message};
 use prost::Message as _;
 use schemas::coverage::Published;
+use schemas::invariants::CursorMove;
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
@@ -17,6 +18,32 @@ use crate::sources::files;
 
 /// Most bytes published in one call, so that a publisher holds a bounded amount.
 pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What was made of a source's bytes, and what of it the bus has acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Records and letters that were made.
+    pub(crate) made: u64,
+    /// What the bus has taken.
+    pub(crate) published: Published,
+}
+
+impl Taken {
+    /// The move of a cursor over it.
+    pub(crate) fn covered(self) -> CursorMove {
+        CursorMove {
+            covered: self.made,
+            acknowledged: self.published.records + self.published.dead_letters,
+        }
+    }
+}
+
+impl std::ops::AddAssign for Taken {
+    fn add_assign(&mut self, other: Self) {
+        self.made += other.made;
+        self.published += other.published;
+    }
+}
 
 /// The way out. Cheap to clone.
 #[derive(Clone)]
@@ -32,24 +59,32 @@ impl Outlet {
         Self { bus, backlog }
     }
 
+    /// Waits until a sender's records have room before the lake.
+    pub(crate) async fn room(&self, sender: &str) -> Result<(), IngestError> {
+        let Some(backlog) = &self.backlog else {
+            return Ok(());
+        };
+        let waited = backlog.wait_for_room(sender).await;
+        waited.map_err(|cause| refused(Topic::Batches, cause))
+    }
+
     /// Publishes events and dead letters, and returns when all of them are durable.
     pub(crate) async fn publish(
         &self,
         source: &'static str,
         normalised: Normalised,
-    ) -> Result<Published, IngestError> {
-        let published = published(&normalised);
+    ) -> Result<Taken, IngestError> {
+        let made = published(&normalised);
+        let mut taken = Taken {
+            made: made.records + made.dead_letters,
+            published: Published::default(),
+        };
         // A file may name a million tenants: an import is one sender.
         let sender = match normalised.events.first() {
             Some(event) if source != files::SOURCE => event.tenant_id.clone(),
             _ => source.to_owned(),
         };
-        if let Some(backlog) = &self.backlog {
-            backlog
-                .wait_for_room(&sender)
-                .await
-                .map_err(|cause| refused(Topic::Batches, cause))?;
-        }
+        self.room(&sender).await?;
         let mut by_table: BTreeMap<Table, Vec<Message>> = BTreeMap::new();
         for event in normalised.events {
             let message = Message {
@@ -68,6 +103,7 @@ impl Outlet {
                     .await
                     .map_err(|cause| refused(topic, cause))?;
             }
+            taken.published.records += records;
             metrics::counter!("ingest_records_total", "source" => source, "table" => table.name())
                 .increment(records);
         }
@@ -80,7 +116,8 @@ impl Outlet {
             key: letter.id,
         });
         self.send(Topic::DeadLetters, letters.collect()).await?;
-        Ok(published)
+        taken.published.dead_letters = made.dead_letters;
+        Ok(taken)
     }
 
     /// Publishes lines of the ledger.

@@ -6,11 +6,14 @@ pub mod files;
 pub(crate) mod graph_alerts;
 pub(crate) mod management_activity;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use microsoft::TenantClient;
+use microsoft::{Audience, TenantClient, Url};
 use schemas::environment::Clock;
+use schemas::health::Health;
+use schemas::ids;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +30,33 @@ pub(crate) struct Desk {
     pub(crate) outlet: Outlet,
     pub(crate) cursors: Cursors,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) health: Health,
+}
+
+impl Desk {
+    /// What time it is where the records are made, in microseconds since the Unix epoch; ours until Microsoft has said.
+    ///
+    /// A cursor of times that follows our own clock would jump with it, and skip what it jumped over.
+    pub(crate) fn server_now_us(&self, audience: Audience) -> i64 {
+        let told = self.microsoft.server_time_us(audience);
+        told.unwrap_or_else(|| self.clock.now_us())
+    }
+}
+
+/// The pages of a listing that were read: their links' hashes, because a link can be long.
+#[derive(Debug, Default)]
+pub(crate) struct PagesRead(HashSet<String>);
+
+impl PagesRead {
+    /// Notes that the page at `url` is read; false if it was already.
+    pub(crate) fn note(&mut self, url: &Url) -> bool {
+        self.0.insert(ids::hex(&[url.as_str().as_bytes()]))
+    }
+
+    /// How many were read.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// The live sources. Nothing outside this list is read.

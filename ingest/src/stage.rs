@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use microsoft::{Client, Tenant};
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::environment::Clock;
 use schemas::fate::Fate;
 use schemas::health::Health;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{IngestConfig, TenantConfig};
 use crate::cursor::Cursors;
 use crate::error::IngestError;
+use crate::failures::Failures;
 use crate::outlet::Outlet;
 use crate::sources::directory::Directory;
 use crate::sources::event_hubs::EventHubs;
@@ -27,11 +29,14 @@ const WAIT_MAX: Duration = Duration::from_mins(5);
 /// First wait after a failure where nobody asks for another; it doubles with each one.
 const WAIT_MIN: Duration = Duration::from_millis(250);
 
+/// How long a turn that is under way may go on after a stop; then it is cut, as by a crash, which loses nothing.
+const CUT_AFTER: Duration = Duration::from_secs(5);
+
 /// Runs all configured sources until `stop` is cancelled, then drains.
 ///
 /// # Errors
-/// [`IngestError::Configuration`] and [`IngestError::Cursor`] before anything is read; afterwards sources are
-/// tried again for ever, each by itself.
+/// [`IngestError::Configuration`] and [`IngestError::Cursor`] before anything is read; [`IngestError::Publish`] where
+/// the bus is gone for good. After everything else sources are tried again for ever, each by itself.
 pub async fn run(
     config: IngestConfig,
     bus: Bus,
@@ -50,6 +55,7 @@ pub async fn run(
             outlet.clone(),
             cursors.clone(),
             clock.clone(),
+            health.clone(),
         )?;
         sources.extend(sources_of(tenant, &desk));
     }
@@ -59,15 +65,20 @@ pub async fn run(
             problem: "a source is named twice",
         });
     }
+    let watched = Watched { health, clock };
     let mut tasks = JoinSet::new();
     for source in sources {
-        let watched = Watched {
-            health: health.clone(),
-            clock: clock.clone(),
-        };
-        tasks.spawn(supervise(source, watched, stop.clone()));
+        tasks.spawn(supervise(source, watched.clone(), stop.clone()));
     }
-    while tasks.join_next().await.is_some() {}
+    tasks.spawn(tell_set_aside(cursors, outlet, watched, stop.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        // The others end with the set.
+        ended.unwrap_or_else(|_| {
+            Err(IngestError::Task {
+                source_name: "ingest".to_owned(),
+            })
+        })?;
+    }
     stop.cancelled().await;
     Ok(())
 }
@@ -78,6 +89,7 @@ fn desk(
     outlet: Outlet,
     cursors: Cursors,
     clock: Arc<dyn Clock>,
+    health: Health,
 ) -> Result<Desk, IngestError> {
     let reader = &tenant.tenant;
     let refused = |problem| IngestError::Configuration {
@@ -100,6 +112,7 @@ fn desk(
         outlet,
         cursors,
         clock,
+        health,
     })
 }
 
@@ -154,60 +167,138 @@ fn has_twins(sources: &[Made]) -> bool {
 }
 
 /// Where a source tells how it fares.
+#[derive(Clone)]
 struct Watched {
     health: Health,
     clock: Arc<dyn Clock>,
 }
 
 /// Runs one source until stopped; after a failure or panic it goes on.
-async fn supervise(made: Made, watched: Watched, stop: CancellationToken) {
+///
+/// # Errors
+/// What no source can go on after.
+async fn supervise(
+    made: Made,
+    watched: Watched,
+    stop: CancellationToken,
+) -> Result<(), IngestError> {
     let Made { label, make } = made;
     let mut source = make();
     let part = format!("ingest/{label}");
-    let mut failures = 0_u32;
+    let mut failures = Failures::default();
     while !stop.is_cancelled() {
         let turn_stop = stop.clone();
         let turn = guarded(async move {
             let turned = source.turn(&turn_stop).await;
             (source, turned)
         });
-        let (returned, turned) = match turn.await {
-            Some((source, turned)) => (source, turned),
-            None => (
-                make(),
-                Err(IngestError::Task {
-                    source_name: label.clone(),
-                }),
-            ),
+        let ended = tokio::select! {
+            ended = turn => ended,
+            () = is_overdue(&stop) => {
+                tracing::info!(source = label, "a turn that went on after the stop is cut");
+                return Ok(());
+            }
         };
+        let (returned, turned) = ended.unwrap_or_else(|| {
+            let source_name = label.clone();
+            (make(), Err(IngestError::Task { source_name }))
+        });
         source = returned;
         let wait = match turned {
             Ok(wait) => {
-                failures = 0;
+                let failed = failures.end();
+                if failed > 0 {
+                    tracing::info!(source = label, failed, "source works again");
+                }
                 watched.health.well(&part);
                 wait
             }
-            Err(_) if stop.is_cancelled() => return,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                metrics::counter!("ingest_source_failures_total", "source" => label.clone())
-                    .increment(1);
-                let wait = wait_after(&error, failures);
-                let now_us = watched.clock.now_us();
-                watched.health.trouble(&part, error.to_string(), now_us);
-                tracing::warn!(
-                    source = label,
-                    wait_ms = wait.as_millis(),
-                    error = &error as &dyn std::error::Error,
-                    "source is tried again"
-                );
-                wait
-            }
+            Err(error) if error.ends_all() => return Err(error),
+            Err(_) if stop.is_cancelled() => return Ok(()),
+            Err(error) => watched.note(&label, &part, &error, &mut failures),
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(wait) => {}
         }
+    }
+    Ok(())
+}
+
+/// Waits until a turn has had its time after a stop.
+async fn is_overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(CUT_AFTER).await;
+}
+
+impl Watched {
+    /// Tells of a failure of a source, and says how long it waits.
+    fn note(
+        &self,
+        label: &str,
+        part: &str,
+        error: &IngestError,
+        failures: &mut Failures,
+    ) -> Duration {
+        metrics::counter!("ingest_source_failures_total", "source" => label.to_owned())
+            .increment(1);
+        let times = failures.note(&error.kind());
+        let wait = wait_after(error, failures.in_a_row());
+        self.health.trouble(part, error.told(), self.clock.now_us());
+        if let Some(times) = times {
+            tracing::warn!(
+                source = label,
+                times,
+                wait_ms = wait.as_millis(),
+                error = error as &dyn std::error::Error,
+                "source is tried again"
+            );
+        }
+        wait
+    }
+}
+
+/// Writes a line of the ledger for each cursor store that was damaged and set aside.
+async fn tell_set_aside(
+    cursors: Cursors,
+    outlet: Outlet,
+    watched: Watched,
+    stop: CancellationToken,
+) -> Result<(), IngestError> {
+    const PART: &str = "ingest/cursors";
+    loop {
+        let aside = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            aside = cursors.set_aside() => aside,
+        };
+        for file in aside {
+            let now_us = watched.clock.now_us();
+            let why = format!(
+                "the cursor store was damaged and is set aside as {}: every source begins as at its first start, and \
+                 what lies further back than it looks then is not read if it was not before",
+                file.display()
+            );
+            watched.health.trouble(PART, why.clone(), now_us);
+            let range = CoverageRange {
+                tenant_id: "",
+                source: "ingest",
+                kind: "file",
+                subject: &file.display().to_string(),
+                from: now_us,
+                to: now_us.saturating_add(1),
+            };
+            let line = range.line(CoverageState::Gap, Published::default(), &why, now_us);
+            while let Err(error) = outlet.cover(vec![line.clone()]).await {
+                if error.ends_all() {
+                    return Err(error);
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(WAIT_MIN) => {}
+                }
+            }
+        }
+        watched.health.well(PART);
     }
 }
 

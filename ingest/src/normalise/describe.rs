@@ -59,6 +59,11 @@ const FORMATS: &[fn(&Value) -> Option<Reading>] = &[
 /// Longest id that is taken from a record, in bytes; a longer one is hashed.
 const ID_BYTES_MAX: usize = 512;
 
+/// Longest category that is taken from a record, in bytes; Microsoft's have at most some tens.
+///
+/// Without a bound the category of a record as large as records may be would make a message that no topic takes.
+const CATEGORY_BYTES_MAX: usize = 256;
+
 /// What Microsoft writes where there is no tenant.
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -102,11 +107,15 @@ fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> 
         ids::of_content(record)
     });
     let event_time_us = event_time(record, &reading, origin, &mut problems);
-    let category = if reading.category.is_empty() {
+    let mut category = if reading.category.is_empty() {
         origin.category.unwrap_or_default().to_owned()
     } else {
         reading.category
     };
+    if category.len() > CATEGORY_BYTES_MAX {
+        problems.push("its category is longer than any that is kept apart".to_owned());
+        category.truncate(category.floor_char_boundary(CATEGORY_BYTES_MAX));
+    }
     Description {
         table: reading.table,
         tenant_id: tenant_id(record, origin),

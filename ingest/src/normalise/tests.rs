@@ -302,3 +302,17 @@ fn a_record_says_what_it_is_worth() {
         assert_eq!(says_so, provenance == "foreign", "{:?}", event.problems);
     }
 }
+
+#[test]
+fn a_record_that_is_nearly_all_category_fits_in_a_message() {
+    use prost::Message as _;
+
+    let category = "é".repeat(RECORD_BYTES_MAX / 2 - 200);
+    let text = format!(
+        r#"{{"time":"2026-09-14T08:07:12Z","operationName":"x","resourceId":"/tenants/t","category":"{category}","properties":{{"id":"1"}}}}"#
+    );
+    let kept = read(&text);
+    assert_eq!(kept.events.len(), 1);
+    assert!(kept.events[0].encoded_len() <= RECORD_BYTES_MAX + 1024 * 1024);
+    assert!(kept.events[0].problems[0].starts_with("its category is longer"));
+}

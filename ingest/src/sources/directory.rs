@@ -12,7 +12,6 @@
 mod page;
 mod states;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use microsoft::{Audience, Method, Request, Url};
@@ -20,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
-use super::{Desk, is_fresh};
+use super::{Desk, PagesRead, is_fresh};
 use crate::config::DirectoryConfig;
 use crate::error::IngestError;
 use crate::normalise::directory::Kind;
 use crate::normalise::{Normalised, Origin, normalise};
+use crate::outlet::Taken;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::provenance::Provenance;
 
@@ -97,7 +97,7 @@ struct Position {
 struct Turn {
     position: Option<Position>,
     began_us: i64,
-    published: Published,
+    taken: Taken,
     /// Why it was read in full though a link was known.
     anew: Option<String>,
     /// The link at the round's end.
@@ -175,26 +175,26 @@ impl Directory {
     async fn read(&self, kind: Kind, stop: &CancellationToken) -> Result<Turn, IngestError> {
         let position = self.position(kind).await?;
         let began_us = self.desk.clock.now_us();
-        let mut published = Published::default();
+        let mut taken = Taken::default();
         let link = position
             .as_ref()
             .and_then(|position| Url::parse(&position.link).ok());
         let is_full = link.is_none();
-        let mut ended = self.round(kind, link, &mut published, stop).await;
+        let mut ended = self.round(kind, link, &mut taken, stop).await;
         let anew = match &ended {
             Err(error) if !is_full => page::why_anew(error),
             _ => None,
         };
         if anew.is_some() {
-            ended = self.round(kind, None, &mut published, stop).await;
+            ended = self.round(kind, None, &mut taken, stop).await;
         }
         if let Ok(Some(link)) = &ended {
-            self.move_to(kind, link, began_us).await?;
+            self.move_to(kind, link, began_us, taken).await?;
         }
         Ok(Turn {
             position,
             began_us,
-            published,
+            taken,
             anew,
             ended,
         })
@@ -205,7 +205,7 @@ impl Directory {
         &self,
         kind: Kind,
         link: Option<Url>,
-        published: &mut Published,
+        taken: &mut Taken,
         stop: &CancellationToken,
     ) -> Result<Option<Url>, IngestError> {
         let collection = collection(kind);
@@ -216,18 +216,18 @@ impl Directory {
         };
         let objects = self.config.page_objects.clamp(1, PAGE_OBJECTS_MAX);
         let prefer = format!("odata.maxpagesize={objects}");
-        let mut seen = HashSet::new();
+        let mut read = PagesRead::default();
         for _ in 0..PAGES_MAX {
             if stop.is_cancelled() {
                 return Err(IngestError::Stopped);
             }
-            if !seen.insert(url.to_string()) {
+            if !read.note(&url) {
                 return Err(unexpected("a next page that was read already"));
             }
             let request = Request::new(Method::GET, url).with_header("Prefer", &prefer);
             let answer = self.desk.microsoft.send(Audience::Graph, request).await?;
             let page = page::read(&answer.body).map_err(unexpected)?;
-            *published += self.keep(kind, &answer.body).await?;
+            *taken += self.keep(kind, &answer.body).await?;
             if answer.status == 206 {
                 return Err(unexpected("a part of the objects"));
             }
@@ -241,7 +241,7 @@ impl Directory {
     }
 
     /// Publishes the states of a page that are new, then remembers them.
-    async fn keep(&self, kind: Kind, body: &[u8]) -> Result<Published, IngestError> {
+    async fn keep(&self, kind: Kind, body: &[u8]) -> Result<Taken, IngestError> {
         let origin = Origin {
             tenant_id: Some(&self.desk.tenant_id),
             provenance: Provenance::Live,
@@ -269,21 +269,25 @@ impl Directory {
         let known = cursors.states(subject.clone(), objects).await?;
         let changed = states::changed(events, known);
         if changed.events.is_empty() && dead_letters.is_empty() {
-            return Ok(Published::default());
+            return Ok(Taken::default());
         }
         let normalised = Normalised {
             events: changed.events,
             dead_letters,
         };
-        let published = self.desk.outlet.publish(SOURCE, normalised).await?;
+        let taken = self.desk.outlet.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats events and loses none (P9).
+        let covers = taken.covered();
         if !new_letters.is_empty() {
+            let now_us = self.desk.server_now_us(Audience::Graph);
             cursors
-                .remember(subject.clone(), new_letters, origin.ingest_time_us)
+                .remember(subject.clone(), new_letters, covers, now_us)
                 .await?;
         }
-        cursors.remember_states(subject, changed.states).await?;
-        Ok(published)
+        cursors
+            .remember_states(subject, changed.states, covers)
+            .await?;
+        Ok(taken)
     }
 
     fn first_page(&self, collection: &Collection) -> Result<Url, IngestError> {
@@ -305,7 +309,13 @@ impl Directory {
         Ok(position.filter(|position| position.properties == properties))
     }
 
-    async fn move_to(&self, kind: Kind, link: &Url, read_us: i64) -> Result<(), IngestError> {
+    async fn move_to(
+        &self,
+        kind: Kind,
+        link: &Url,
+        read_us: i64,
+        taken: Taken,
+    ) -> Result<(), IngestError> {
         let position = serde_json::json!(Position {
             link: link.to_string(),
             properties: collection(kind).properties.to_owned(),
@@ -313,13 +323,14 @@ impl Directory {
         });
         self.desk
             .cursors
-            .set(self.subject(kind), position.to_string())
+            .set(self.subject(kind), position.to_string(), taken.covered())
             .await
     }
 
     /// Writes the line of the ledger, where there is something to tell.
     async fn tell(&self, kind: Kind, turn: &Turn) -> Result<(), IngestError> {
         let now_us = self.desk.clock.now_us();
+        let published = turn.taken.published;
         let mut range = CoverageRange {
             tenant_id: &self.desk.tenant_id,
             source: SOURCE,
@@ -343,10 +354,10 @@ impl Directory {
                 (CoverageState::Gap, detail)
             }
             Err(error) => (CoverageState::Gap, error.told()),
-            Ok(_) if anew.is_none() && turn.published == Published::default() => return Ok(()),
+            Ok(_) if anew.is_none() && published == Published::default() => return Ok(()),
             Ok(_) => (CoverageState::Read, anew.unwrap_or_default()),
         };
-        let line = range.line(state, turn.published, &detail, now_us);
+        let line = range.line(state, published, &detail, now_us);
         self.desk.outlet.cover(vec![line]).await
     }
 

@@ -18,6 +18,7 @@ mod connection;
 mod partition;
 mod position;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -28,6 +29,7 @@ use self::partition::Partition;
 use super::{Desk, guarded};
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
+use crate::failures::Failures;
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "event_hubs";
@@ -59,25 +61,85 @@ impl EventHubs {
         )
     }
 
-    /// Reads all partitions until stopped.
+    /// Reads all partitions until stopped, also those that are added meanwhile.
     pub(crate) async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
-        let partitions = tokio::select! {
+        let listed = tokio::select! {
             () = stop.cancelled() => return Ok(Duration::ZERO),
             listed = self.partitions() => listed?,
         };
-        let mut tasks = JoinSet::new();
-        for id in partitions {
-            let partition =
-                Partition::new(self.desk.clone(), self.config.clone(), &self.label(), id);
-            tasks.spawn(supervise(partition, stop.clone()));
+        let mut readers = Readers::default();
+        self.follow(listed, &mut readers, stop).await?;
+        let mut failures = Failures::default();
+        let part = format!("ingest/{}/partitions", self.label());
+        let every = Duration::from_millis(self.config.partitions_ms.max(1));
+        loop {
+            let listed = tokio::select! {
+                () = stop.cancelled() => break,
+                ended = readers.ended() => {
+                    ended?;
+                    continue;
+                }
+                listed = async {
+                    tokio::time::sleep(every).await;
+                    self.partitions().await
+                } => listed,
+            };
+            match listed {
+                Ok(listed) => {
+                    failures.end();
+                    self.desk.health.well(&part);
+                    self.follow(listed, &mut readers, stop).await?;
+                }
+                // Those that are known are read on.
+                Err(error) => self.note_unlisted(&part, &error, &mut failures),
+            }
         }
-        while tasks.join_next().await.is_some() {}
-        if stop.is_cancelled() {
-            return Ok(Duration::ZERO);
+        while !readers.tasks.is_empty() {
+            readers.ended().await?;
         }
-        Err(IngestError::Task {
-            source_name: self.label(),
-        })
+        Ok(Duration::ZERO)
+    }
+
+    fn note_unlisted(&self, part: &str, error: &IngestError, failures: &mut Failures) {
+        let now_us = self.desk.clock.now_us();
+        self.desk.health.trouble(part, error.to_string(), now_us);
+        if let Some(times) = failures.note(&error.kind()) {
+            tracing::warn!(
+                source = self.label(),
+                times,
+                error = error as &dyn std::error::Error,
+                "could not ask which partitions there are"
+            );
+        }
+    }
+
+    /// Starts to read partitions that are new, and ends to read those that are gone.
+    async fn follow(
+        &self,
+        listed: Vec<String>,
+        readers: &mut Readers,
+        stop: &CancellationToken,
+    ) -> Result<(), IngestError> {
+        let partition =
+            |id: String| Partition::new(self.desk.clone(), self.config.clone(), &self.label(), id);
+        let gone = readers.stops.keys().filter(|id| !listed.contains(*id));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            if let Some(stop) = readers.stops.remove(&id) {
+                stop.cancel();
+            }
+            partition(id).note_gone().await?;
+        }
+        for id in listed {
+            if readers.stops.contains_key(&id) {
+                continue;
+            }
+            let stop = stop.child_token();
+            readers
+                .tasks
+                .spawn(supervise(partition(id.clone()), stop.clone()));
+            readers.stops.insert(id, stop);
+        }
+        Ok(())
     }
 
     /// Asks for the partitions in a task of its own: the client can panic on the answer.
@@ -92,40 +154,69 @@ impl EventHubs {
         let properties = asked.await.ok_or(IngestError::Task {
             source_name: self.label(),
         })??;
-        let mut ids = properties.partition_ids;
-        ids.truncate(PARTITIONS_MAX);
-        if ids.is_empty() {
-            return Err(IngestError::EventHubs {
-                call: "list partitions",
-                hub: self.config.hub.clone(),
-                reason: "it has none".to_owned(),
-            });
+        let ids = properties.partition_ids;
+        let refused = |reason| IngestError::EventHubs {
+            call: "list partitions",
+            hub: self.config.hub.clone(),
+            reason,
+        };
+        match ids.len() {
+            0 => Err(refused("it has none".to_owned())),
+            1..=PARTITIONS_MAX => Ok(ids),
+            // To read some of them would look like all.
+            many => Err(refused(format!(
+                "it has {many}, and no more than {PARTITIONS_MAX} are read"
+            ))),
         }
-        Ok(ids)
+    }
+}
+
+/// The tasks that read partitions.
+#[derive(Default)]
+struct Readers {
+    tasks: JoinSet<Result<(), IngestError>>,
+    /// By partition, what ends its reader.
+    stops: BTreeMap<String, CancellationToken>,
+}
+
+impl Readers {
+    /// Waits until a reader has ended; for ever where there is none.
+    async fn ended(&mut self) -> Result<(), IngestError> {
+        match self.tasks.join_next().await {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => Err(IngestError::Task {
+                source_name: SOURCE.to_owned(),
+            }),
+            None => std::future::pending().await,
+        }
     }
 }
 
 /// Reads a partition until stopped; a failure or panic opens it again after a wait.
-async fn supervise(partition: Partition, stop: CancellationToken) {
+///
+/// # Errors
+/// What no other partition can go on after either.
+async fn supervise(partition: Partition, stop: CancellationToken) -> Result<(), IngestError> {
     let mut wait = REOPEN_WAIT;
+    let mut failures = Failures::default();
     while !stop.is_cancelled() {
         let (reader, reader_stop) = (partition.clone(), stop.clone());
         let run = guarded(async move { reader.read(&reader_stop).await }).await;
         let moved = match run {
             Some(Ok(moved)) => moved,
+            Some(Err((_, error))) if error.ends_all() => return Err(error),
             Some(Err((moved, error))) => {
-                tracing::warn!(
-                    source = partition.label(),
-                    error = &error as &dyn std::error::Error,
-                    "partition is opened again"
-                );
+                if moved {
+                    failures.end();
+                }
+                partition.note_failure(&error, &mut failures);
                 moved
             }
             None => {
-                tracing::error!(
-                    source = partition.label(),
-                    "the client failed: partition is opened again"
-                );
+                let error = IngestError::Task {
+                    source_name: partition.label().to_owned(),
+                };
+                partition.note_failure(&error, &mut failures);
                 false
             }
         };
@@ -141,4 +232,5 @@ async fn supervise(partition: Partition, stop: CancellationToken) {
             () = tokio::time::sleep(wait) => {}
         }
     }
+    Ok(())
 }

@@ -250,7 +250,7 @@ impl Taken {
         for letter in letters {
             *self.reasons.entry(letter.reason.clone()).or_default() += 1;
         }
-        let done = outlet.publish(SOURCE, batch).await?;
+        let done = outlet.publish(SOURCE, batch).await?.published;
         self.published += done;
         summary.records += done.records;
         summary.dead_letters += done.dead_letters;

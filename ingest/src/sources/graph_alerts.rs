@@ -7,7 +7,6 @@
 
 mod page;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use microsoft::{Audience, Method, Request, Url};
@@ -16,10 +15,11 @@ use schemas::{time, wire};
 use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
-use super::{Desk, is_fresh};
+use super::{Desk, PagesRead, is_fresh};
 use crate::config::GraphAlertsConfig;
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, normalise};
+use crate::outlet::Taken;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// Name of the source in events.
@@ -48,21 +48,22 @@ impl GraphAlerts {
 
     /// Reads what changed, and says how long to wait before the next poll.
     pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
-        let cursor = self.desk.cursors.get(self.label()).await?;
-        let cursor_us = cursor.and_then(|text| text.parse::<i64>().ok());
+        let now_us = self.desk.server_now_us(Audience::Graph);
+        let mut lines = Vec::new();
+        let cursor_us = self.believable_cursor(now_us, &mut lines).await?;
         let from_us = page::from_us(
             cursor_us,
-            self.desk.clock.now_us(),
+            now_us,
             self.config.first_days,
             self.config.overlap_s,
         );
         let mut newest_us = cursor_us;
-        let mut published = Published::default();
+        let mut taken = Taken::default();
         let read = self
-            .read_from(from_us, &mut newest_us, &mut published, stop)
+            .read_from(from_us, &mut newest_us, &mut taken, stop)
             .await;
-        let now_us = self.desk.clock.now_us();
-        let mut lines = Vec::new();
+        let published = taken.published;
+        let now_us = self.desk.server_now_us(Audience::Graph);
         if let Err(error) = &read {
             lines.push(self.line(
                 from_us,
@@ -77,7 +78,7 @@ impl GraphAlerts {
             {
                 self.desk
                     .cursors
-                    .set(self.label(), newest_us.to_string())
+                    .set(self.label(), newest_us.to_string(), taken.covered())
                     .await?;
             }
             if published != Published::default() {
@@ -86,26 +87,48 @@ impl GraphAlerts {
         }
         self.desk.outlet.cover(lines).await?;
         read?;
-        is_fresh(&self.label(), now_us);
+        is_fresh(&self.label(), self.desk.clock.now_us());
         Ok(Duration::from_millis(self.config.poll_ms))
+    }
+
+    /// The time of the newest change that is known; none where it lies ahead of Microsoft's time.
+    ///
+    /// Then a clock was wrong, or an alert's own time: what came meanwhile is unknown, and the poll begins as the first.
+    async fn believable_cursor(
+        &self,
+        now_us: i64,
+        lines: &mut Vec<wire::Coverage>,
+    ) -> Result<Option<i64>, IngestError> {
+        let text = self.desk.cursors.get(self.label()).await?;
+        let Some(cursor_us) = text.and_then(|text| text.parse::<i64>().ok()) else {
+            return Ok(None);
+        };
+        if !page::is_ahead(cursor_us, now_us) {
+            return Ok(Some(cursor_us));
+        }
+        let detail = "the cursor stood ahead of Microsoft's time, as after a clock that jumped: what changed before \
+                      the first poll's look back may be missing";
+        let (state, none) = (CoverageState::Gap, Published::default());
+        lines.push(self.line(now_us, cursor_us, state, none, detail));
+        Ok(None)
     }
 
     async fn read_from(
         &self,
         from_us: i64,
         newest_us: &mut Option<i64>,
-        published: &mut Published,
+        taken: &mut Taken,
         stop: &CancellationToken,
     ) -> Result<(), IngestError> {
         let top = self.config.page_alerts.clamp(1, PAGE_ALERTS_MAX);
         let mut boundary_us = from_us;
         let mut url = self.first_page(boundary_us, top)?;
-        let mut seen = HashSet::new();
+        let mut read = PagesRead::default();
         for _ in 0..PAGES_MAX {
             if stop.is_cancelled() {
                 return Err(IngestError::Stopped);
             }
-            if !seen.insert(url.to_string()) {
+            if !read.note(&url) {
                 return Err(unexpected("a next page that was read already"));
             }
             let request = Request::new(Method::GET, url)
@@ -113,8 +136,9 @@ impl GraphAlerts {
                 .with_header("Prefer", "include-unknown-enum-members");
             let answer = self.desk.microsoft.send(Audience::Graph, request).await?;
             let page = page::read(&answer.body).map_err(unexpected)?;
-            *published += self.keep(&answer.body).await?;
-            *newest_us = (*newest_us).max(page.newest_us());
+            *taken += self.keep(&answer.body).await?;
+            let now_us = self.desk.server_now_us(Audience::Graph);
+            *newest_us = (*newest_us).max(page.newest_by(now_us));
             if answer.status == 206 {
                 return Err(unexpected("a part of the alerts"));
             }
@@ -135,7 +159,7 @@ impl GraphAlerts {
     }
 
     /// Publishes the versions of a page that are new, then remembers them.
-    async fn keep(&self, body: &[u8]) -> Result<Published, IngestError> {
+    async fn keep(&self, body: &[u8]) -> Result<Taken, IngestError> {
         let origin = Origin {
             tenant_id: Some(&self.desk.tenant_id),
             provenance: Provenance::Live,
@@ -176,19 +200,20 @@ impl GraphAlerts {
                 .map(|letter| format!("letter/{}", letter.id)),
         );
         if new.is_empty() {
-            return Ok(Published::default());
+            return Ok(Taken::default());
         }
         let normalised = Normalised {
             events,
             dead_letters,
         };
-        let published = self.desk.outlet.publish(SOURCE, normalised).await?;
+        let taken = self.desk.outlet.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats versions and loses none (P9).
+        let now_us = self.desk.server_now_us(Audience::Graph);
         self.desk
             .cursors
-            .remember(self.label(), new, origin.ingest_time_us)
+            .remember(self.label(), new, taken.covered(), now_us)
             .await?;
-        Ok(published)
+        Ok(taken)
     }
 
     fn first_page(&self, from_us: i64, top: u32) -> Result<Url, IngestError> {
@@ -222,7 +247,7 @@ impl GraphAlerts {
             from: from_us,
             to: to_us,
         };
-        range.line(state, published, detail, to_us)
+        range.line(state, published, detail, self.desk.clock.now_us())
     }
 }
 

@@ -13,29 +13,30 @@
 mod answers;
 mod codes;
 mod fetch;
+mod ledger;
 mod listing;
 mod subscriptions;
 mod windows;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::StreamExt;
 use microsoft::{Answer, Audience, MicrosoftError, Url};
-use schemas::wire;
 use tokio_util::sync::CancellationToken;
 
 use self::answers::Content;
 use self::codes::Meaning;
-use self::fetch::{Blob, Fetched};
+use self::fetch::Blob;
+use self::listing::Listing;
 use self::subscriptions::Subscriptions;
 use self::windows::Window;
 use super::{Desk, is_fresh};
 use crate::config::ManagementActivityConfig;
 use crate::error::IngestError;
+use crate::failures::Failures;
 use crate::normalise::Normalised;
-use crate::outlet::{self, PUBLISH_BYTES_MAX};
-use schemas::coverage::{CoverageRange, CoverageState, Published};
+use crate::outlet::{self, PUBLISH_BYTES_MAX, Taken};
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "management_activity";
@@ -53,6 +54,8 @@ pub(crate) struct ManagementActivity {
     publisher_id: String,
     subscriptions: Subscriptions,
     failed: fetch::Failed,
+    /// By content type, what failed at the last poll.
+    failures: HashMap<String, Failures>,
 }
 
 impl ManagementActivity {
@@ -68,6 +71,7 @@ impl ManagementActivity {
             publisher_id,
             subscriptions: Subscriptions::default(),
             failed: fetch::Failed::new(FAILED_MAX),
+            failures: HashMap::new(),
         }
     }
 
@@ -87,7 +91,11 @@ impl ManagementActivity {
                 return Ok(Duration::ZERO);
             }
             match self.poll_type(content_type, stop).await {
-                Ok(()) => whole += 1,
+                Ok(()) => {
+                    self.failures.remove(content_type);
+                    whole += 1;
+                }
+                Err(error) if error.ends_all() => return Err(error),
                 Err(error) => {
                     self.note_failure(content_type, &error);
                     failed = Some(error);
@@ -103,12 +111,16 @@ impl ManagementActivity {
     }
 
     fn note_failure(&mut self, content_type: &str, error: &IngestError) {
-        tracing::warn!(
-            tenant = self.desk.tenant_id,
-            content_type,
-            error = error as &dyn std::error::Error,
-            "could not read content to its end"
-        );
+        let failures = self.failures.entry(content_type.to_owned()).or_default();
+        if let Some(times) = failures.note(&error.kind()) {
+            tracing::warn!(
+                tenant = self.desk.tenant_id,
+                content_type,
+                times,
+                error = error as &dyn std::error::Error,
+                "could not read content to its end"
+            );
+        }
         if let IngestError::Microsoft(cause) = error
             && codes::meaning(cause.code().unwrap_or_default()) == Meaning::NotSubscribed
         {
@@ -121,19 +133,11 @@ impl ManagementActivity {
         content_type: &str,
         stop: &CancellationToken,
     ) -> Result<(), IngestError> {
-        let now_us = self.desk.clock.now_us();
-        let cursor = self.cursor(content_type).await?;
+        let now_us = self.now_us();
+        let cursor = self.believable_cursor(content_type, now_us).await?;
         let plan = windows::plan(cursor, now_us, self.config.first_hours);
-        if let Some(lost) = plan.lost {
-            let line = self.window(content_type, lost).line(
-                CoverageState::Lost,
-                Published::default(),
-                "older than the 7 days that can be listed",
-                now_us,
-            );
-            self.desk.outlet.cover(vec![line]).await?;
-        }
-        let mut total = Published::default();
+        self.note_out_of_reach(content_type, &plan).await?;
+        let mut taken = Taken::default();
         let mut error = None;
         // The cursor stands where everything before it has been read.
         let mut whole_to = None;
@@ -142,12 +146,14 @@ impl ManagementActivity {
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let gap = match self
-                .read_window(content_type, *window, &mut total, stop)
-                .await
-            {
+            let mut listing = Listing::of(self.content_url(content_type, *window)?);
+            let read = self
+                .read_window(content_type, &mut listing, &mut taken, stop)
+                .await;
+            let gap = match read {
                 Ok(0) => None,
                 Ok(left) => Some(format!("{left} blobs could not be read yet")),
+                Err(cause) if cause.ends_all() => return Err(cause),
                 Err(cause) => {
                     let detail = cause.told();
                     error.get_or_insert(cause);
@@ -156,7 +162,9 @@ impl ManagementActivity {
             };
             is_whole = is_whole && gap.is_none();
             if is_whole {
-                whole_to = Some(window.to_us);
+                // What is made after the answer is in no list, whatever end was asked for.
+                let listed_to_us = listing.began_us().unwrap_or(window.to_us);
+                whole_to = Some(window.to_us.min(listed_to_us));
             }
             if let Some(detail) = gap {
                 self.note_gap(content_type, *window, &detail).await?;
@@ -164,41 +172,68 @@ impl ManagementActivity {
         }
         if let Some(whole_to) = whole_to {
             let from_us = cursor.unwrap_or(plan.from_us);
-            self.move_cursor(content_type, from_us, whole_to, total)
+            self.move_cursor(content_type, from_us, whole_to, taken)
                 .await?;
         }
         error.map_or(Ok(()), Err)
     }
 
-    /// Lists a window, reads what is unseen in it, and says how many blobs could not be read yet.
+    /// Where a content type stands; none where nobody knows, which is also after a clock that jumped ahead.
+    async fn believable_cursor(
+        &self,
+        content_type: &str,
+        now_us: i64,
+    ) -> Result<Option<i64>, IngestError> {
+        let cursor = self.cursor(content_type).await?;
+        let Some(ahead) = cursor.and_then(|cursor_us| windows::ahead(cursor_us, now_us)) else {
+            return Ok(cursor);
+        };
+        let detail = "the cursor stood ahead of Microsoft's time, as after a clock that jumped: all that can still be \
+                      listed is listed again";
+        self.note_gap(content_type, ahead, detail).await?;
+        Ok(None)
+    }
+
+    /// Reads what is unseen of a listing, page by page, and says how many blobs could not be read yet.
     ///
     /// Errors only after everything that was listed has been tried.
     async fn read_window(
         &mut self,
         content_type: &str,
-        window: Window,
-        total: &mut Published,
+        listing: &mut Listing,
+        taken: &mut Taken,
         stop: &CancellationToken,
     ) -> Result<usize, IngestError> {
-        let listed = self.list(content_type, window).await?;
-        let ids = listed
-            .contents
-            .iter()
-            .map(|content| content.id.clone())
-            .collect();
-        let known = self
-            .desk
-            .cursors
-            .known(self.subject(content_type), ids)
-            .await?;
-        let mut wanted = HashSet::new();
-        let unseen: Vec<Content> = listed
-            .contents
-            .into_iter()
-            .filter(|content| !known.contains(&content.id) && wanted.insert(content.id.clone()))
-            .collect();
-        let left = self.read_blobs(content_type, unseen, total, stop).await?;
-        listed.error.map_or(Ok(left), Err)
+        let mut left = 0;
+        let mut problem = None;
+        loop {
+            if stop.is_cancelled() {
+                return Err(IngestError::Stopped);
+            }
+            let page = match listing.next(self).await {
+                Ok(None) => break,
+                Ok(Some(page)) => page,
+                Err(error) => {
+                    problem = Some(error);
+                    break;
+                }
+            };
+            problem = problem.or(page.problem);
+            let ids = page.contents.iter().map(|content| content.id.clone());
+            let known = self
+                .desk
+                .cursors
+                .known(self.subject(content_type), ids.collect())
+                .await?;
+            let mut wanted = HashSet::new();
+            let unseen: Vec<Content> = page
+                .contents
+                .into_iter()
+                .filter(|content| !known.contains(&content.id) && wanted.insert(content.id.clone()))
+                .collect();
+            left += self.read_blobs(content_type, unseen, taken, stop).await?;
+        }
+        problem.map_or(Ok(left), Err)
     }
 
     /// Reads blobs, some at a time, and says how many could not be read yet.
@@ -206,13 +241,13 @@ impl ManagementActivity {
         &mut self,
         content_type: &str,
         contents: Vec<Content>,
-        total: &mut Published,
+        taken: &mut Taken,
         stop: &CancellationToken,
     ) -> Result<usize, IngestError> {
         let waiting = contents.len();
         let due = self.failed.due(contents);
         let mut left = waiting - due.len();
-        let outcomes = self.read_due(content_type, due, total, stop).await?;
+        let outcomes = self.read_due(content_type, due, taken, stop).await?;
         for (id, is_done) in outcomes {
             if !is_done {
                 left += 1;
@@ -230,7 +265,7 @@ impl ManagementActivity {
         &self,
         content_type: &str,
         due: Vec<Content>,
-        total: &mut Published,
+        taken: &mut Taken,
         stop: &CancellationToken,
     ) -> Result<Vec<(String, bool)>, IngestError> {
         let fetched = futures::stream::iter(due)
@@ -251,7 +286,7 @@ impl ManagementActivity {
                     bytes += blob.bytes;
                     group.push(blob);
                 }
-                *total += self.keep(content_type, &mut group).await?;
+                *taken += self.keep(content_type, &mut group).await?;
                 outcomes.extend(
                     group
                         .into_iter()
@@ -279,7 +314,7 @@ impl ManagementActivity {
     }
 
     /// Publishes what blobs hold, then remembers the blobs, then writes their lines.
-    async fn keep(&self, content_type: &str, blobs: &mut [Blob]) -> Result<Published, IngestError> {
+    async fn keep(&self, content_type: &str, blobs: &mut [Blob]) -> Result<Taken, IngestError> {
         let subject = self.subject(content_type);
         let now_us = self.desk.clock.now_us();
         // A broken body is published once, not at every try.
@@ -303,105 +338,31 @@ impl ManagementActivity {
                 done.push(blob.content.id.clone());
             }
         }
-        let published = self.desk.outlet.publish(SOURCE, all).await?;
+        let taken = self.desk.outlet.publish(SOURCE, all).await?;
         if !done.is_empty() {
             // Publish, then remember: a crash between the two repeats records and loses none (F1, F2, P9).
-            self.desk.cursors.remember(subject, done, now_us).await?;
+            let (covers, now_us) = (taken.covered(), self.now_us());
+            self.desk
+                .cursors
+                .remember(subject, done, covers, now_us)
+                .await?;
         }
         self.desk.outlet.cover(lines).await?;
-        Ok(published)
+        Ok(taken)
     }
 
-    fn blob_line(
-        &self,
-        content_type: &str,
-        blob: &Blob,
-        published: Published,
-        now_us: i64,
-    ) -> wire::Coverage {
-        let subject = format!("{content_type}/{}", blob.content.id);
-        let range = CoverageRange {
-            tenant_id: &self.desk.tenant_id,
-            source: SOURCE,
-            kind: "blob",
-            subject: &subject,
-            from: blob.content.created_us,
-            to: blob.content.created_us.saturating_add(1),
-        };
-        let (state, detail) = match &blob.fetched {
-            Fetched::Read => (CoverageState::Read, ""),
-            Fetched::Lost(reason) => (CoverageState::Lost, reason.as_str()),
-            Fetched::Later(reason) | Fetched::Broken { reason, .. } => {
-                (CoverageState::Gap, reason.as_str())
-            }
-        };
-        range.line(state, published, detail, now_us)
+    /// The time by which content is made.
+    fn now_us(&self) -> i64 {
+        self.desk.server_now_us(Audience::Management)
     }
 
-    async fn note_gap(
-        &self,
-        content_type: &str,
-        window: Window,
-        detail: &str,
-    ) -> Result<(), IngestError> {
-        let now_us = self.desk.clock.now_us();
-        // One line for a day, not one for each poll: what is missing stays the same until it is read.
-        let day = windows::day_of(window);
-        let line = self.window(content_type, day).line(
-            CoverageState::Gap,
-            Published::default(),
-            detail,
-            now_us,
-        );
-        self.desk.outlet.cover(vec![line]).await
-    }
-
-    async fn move_cursor(
-        &self,
-        content_type: &str,
-        from_us: i64,
-        to_us: i64,
-        total: Published,
-    ) -> Result<(), IngestError> {
-        let is_quiet = total == Published::default();
-        let covered_us = to_us.saturating_sub(from_us);
-        let quiet_us = i64::try_from(self.config.quiet_window_ms)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000);
-        if covered_us <= 0 || (is_quiet && covered_us < quiet_us) {
-            return Ok(());
-        }
-        self.desk
-            .cursors
-            .set(self.subject(content_type), to_us.to_string())
-            .await?;
-        let line = self.window(content_type, Window { from_us, to_us }).line(
-            CoverageState::Read,
-            total,
-            "",
-            self.desk.clock.now_us(),
-        );
-        self.desk.outlet.cover(vec![line]).await
-    }
-
-    async fn cursor(&self, content_type: &str) -> Result<Option<i64>, IngestError> {
-        let text = self.desk.cursors.get(self.subject(content_type)).await?;
-        Ok(text.and_then(|text| text.parse().ok()))
-    }
-
-    fn window<'a>(&'a self, content_type: &'a str, window: Window) -> CoverageRange<'a> {
-        CoverageRange {
-            tenant_id: &self.desk.tenant_id,
-            source: SOURCE,
-            kind: "window",
-            subject: content_type,
-            from: window.from_us,
-            to: window.to_us,
-        }
-    }
-
-    fn subject(&self, content_type: &str) -> String {
-        format!("{SOURCE}/{}/{content_type}", self.desk.tenant_id)
+    fn content_url(&self, content_type: &str, window: Window) -> Result<Url, MicrosoftError> {
+        let mut url = self.url(&["subscriptions", "content"])?;
+        url.query_pairs_mut()
+            .append_pair("contentType", content_type)
+            .append_pair("startTime", &windows::text(window.from_us))
+            .append_pair("endTime", &windows::text(window.to_us));
+        Ok(url)
     }
 
     fn url(&self, end: &[&str]) -> Result<Url, MicrosoftError> {

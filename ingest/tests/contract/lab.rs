@@ -10,7 +10,8 @@ use bus::{Bus, BusConfig, Consumer};
 use ingest::{IngestConfig, IngestError, TenantConfig};
 use microsoft::HttpConfig;
 use prost::Message;
-use schemas::environment::SystemClock;
+use schemas::environment::{Clock, SystemClock};
+use schemas::health::Health;
 use schemas::topics::Topic;
 use schemas::wire::{Coverage, DeadLetter, Event};
 use tempfile::TempDir;
@@ -54,6 +55,7 @@ impl Arrived {
 pub(crate) struct Lab {
     pub(crate) bus: Bus,
     pub(crate) arrived: Arrived,
+    pub(crate) health: Health,
     consumer: Consumer,
     folder: TempDir,
 }
@@ -76,6 +78,7 @@ impl Lab {
         Self {
             bus,
             arrived: Arrived::default(),
+            health: Health::default(),
             consumer,
             folder,
         }
@@ -85,8 +88,18 @@ impl Lab {
         self.folder.path().to_owned()
     }
 
+    /// The cursor store, as a file.
+    pub(crate) fn cursors(&self) -> PathBuf {
+        self.folder.path().join("ingest/ingest-cursors.sqlite")
+    }
+
     /// Starts ingest for one tenant; cursors stay in the lab's folder from run to run.
     pub(crate) fn start(&self, tenant: TenantConfig) -> Run {
+        self.start_at(tenant, Arc::new(SystemClock))
+    }
+
+    /// Starts ingest where another time is believed.
+    pub(crate) fn start_at(&self, tenant: TenantConfig, clock: Arc<dyn Clock>) -> Run {
         let config = IngestConfig {
             data_dir: self.folder.path().join("ingest"),
             http: HttpConfig {
@@ -101,8 +114,8 @@ impl Lab {
         let run = ingest::stage::run(
             config,
             self.bus.clone(),
-            Arc::new(SystemClock),
-            schemas::health::Health::default(),
+            clock,
+            self.health.clone(),
             stop.clone(),
         );
         Run {
@@ -175,6 +188,12 @@ impl Run {
         self.stop.cancel();
         let ended = tokio::time::timeout(Duration::from_secs(10), self.task).await;
         ended.unwrap().unwrap().unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(self) -> Result<(), IngestError> {
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.task).await;
+        ended.unwrap().unwrap()
     }
 
     /// Ends at any await, as SIGKILL does.

@@ -12,4 +12,5 @@ mod files;
 mod graph_alerts;
 mod lab;
 mod management_activity;
+mod outages;
 mod simulated_tenant;

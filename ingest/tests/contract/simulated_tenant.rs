@@ -40,6 +40,7 @@ fn tenant(connection: &Connection) -> TenantConfig {
             batch_wait_ms: 20,
             idle_ms: 500,
             call_timeout_ms: 3_000,
+            partitions_ms: 500,
             ..EventHubsConfig::default()
         }],
         management_activity: Some(ManagementActivityConfig {
@@ -139,6 +140,17 @@ async fn day(faults: Value, ends: &[&str]) {
             .await;
         match *end {
             "kill" => run.kill().await,
+            "grow" => {
+                control
+                    .post("faults", json!([{"amqp_partitions": 7}]))
+                    .await;
+                let is_new = |arrived: &Arrived| {
+                    let mut positions = arrived.events.iter().map(|event| &event.position);
+                    positions.any(|position| position.contains("/6@"))
+                };
+                lab.wait_for("a record of a new partition", is_new).await;
+                run.stop().await;
+            }
             _ => run.stop().await,
         }
     }
@@ -198,4 +210,9 @@ async fn every_record_arrives_across_kills_restarts_and_faults() {
         {"path_contains": "oauth2", "status": 503, "times": 2},
     ]);
     day(faults, &["kill", "stop", "kill"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_record_arrives_from_partitions_that_are_added() {
+    day(json!([]), &["grow"]).await;
 }

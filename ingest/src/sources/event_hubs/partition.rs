@@ -15,8 +15,9 @@ use super::connection::Connection;
 use super::position::{Cursor, Missing, Order, order, start};
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
+use crate::failures::Failures;
 use crate::normalise::{Normalised, Origin, normalise};
-use crate::outlet::PUBLISH_BYTES_MAX;
+use crate::outlet::{PUBLISH_BYTES_MAX, Taken};
 use crate::sources::{Desk, is_fresh};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 
@@ -71,6 +72,49 @@ impl Partition {
         &self.label
     }
 
+    /// Says that the hub no longer has it.
+    pub(super) async fn note_gone(&self) -> Result<(), IngestError> {
+        let stored = self.stored().await?;
+        let from = stored.map_or(0, |cursor| cursor.next);
+        let missing = Missing {
+            from,
+            to: from.saturating_add(1),
+            why: "the hub no longer has this partition: what came after this number is unknown",
+        };
+        self.note_missing(missing, CoverageState::Gap).await?;
+        self.is_well();
+        Ok(())
+    }
+
+    /// Logs a failure, and tells of one that goes on.
+    pub(super) fn note_failure(&self, error: &IngestError, failures: &mut Failures) {
+        if let Some(times) = failures.note(&error.kind()) {
+            tracing::warn!(
+                source = self.label,
+                times,
+                error = error as &dyn std::error::Error,
+                "partition is opened again"
+            );
+        }
+        // A link that is lost once and taken up again is no trouble.
+        if failures.in_a_row() > 1 {
+            let now_us = self.desk.clock.now_us();
+            let part = format!("ingest/{}", self.label);
+            self.desk.health.trouble(&part, error.to_string(), now_us);
+        }
+    }
+
+    /// Tells that it is read to its present end.
+    fn is_well(&self) {
+        self.desk.health.well(&format!("ingest/{}", self.label));
+        is_fresh(&self.label, self.desk.clock.now_us());
+    }
+
+    async fn stored(&self) -> Result<Option<Cursor>, IngestError> {
+        let text = self.desk.cursors.get(self.label.clone()).await?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
     /// Reads until stopped, until the receiver fails, or until a hole asks for a new one.
     ///
     /// Gives back whether anything was published.
@@ -89,9 +133,7 @@ impl Partition {
     async fn open(&self) -> Result<(Connection, Cursor), IngestError> {
         let connection = Connection::open(&self.desk, &self.config).await?;
         let facts = connection.facts(&self.id).await?;
-        let stored = self.desk.cursors.get(self.label.clone()).await?;
-        let stored = stored.and_then(|text| serde_json::from_str(&text).ok());
-        let start = start(stored, facts);
+        let start = start(self.stored().await?, facts);
         let cursor = Cursor {
             next: start.next,
             created_us: facts.created_us,
@@ -99,7 +141,7 @@ impl Partition {
         if let Some(missing) = start.missing {
             // The line first: a crash between the two writes it again, under the same id.
             self.note_missing(missing, CoverageState::Lost).await?;
-            self.store(cursor).await?;
+            self.store(cursor, Taken::default()).await?;
         }
         Ok((connection, cursor))
     }
@@ -134,7 +176,7 @@ impl Partition {
                         // It has messages that do not come: a receiver that was cut off in silence (P26).
                         return Err(self.ended("messages that did not come"));
                     }
-                    is_fresh(&self.label, self.desk.clock.now_us());
+                    self.is_well();
                 }
                 Then::Hole(found) => {
                     let missing = Missing {
@@ -146,7 +188,7 @@ impl Partition {
                         // A new receiver began behind the hole: they do not exist any more.
                         self.note_missing(missing, CoverageState::Lost).await?;
                         cursor.next = found;
-                        self.store(cursor).await?;
+                        self.store(cursor, Taken::default()).await?;
                     } else {
                         self.note_missing(missing, CoverageState::Gap).await?;
                     }
@@ -252,24 +294,27 @@ impl Partition {
                 ),
             }
         }
-        let published = self.desk.outlet.publish(SOURCE, all).await?;
+        let taken = self.desk.outlet.publish(SOURCE, all).await?;
         let from = cursor.next;
         cursor.next += i64::try_from(gathered.messages.len()).unwrap_or(i64::MAX);
-        self.store(*cursor).await?;
-        let line = self
-            .range(from, cursor.next)
-            .line(CoverageState::Read, published, "", now_us);
+        self.store(*cursor, taken).await?;
+        let line =
+            self.range(from, cursor.next)
+                .line(CoverageState::Read, taken.published, "", now_us);
         self.desk.outlet.cover(vec![line]).await?;
-        is_fresh(&self.label, now_us);
+        self.is_well();
         Ok(())
     }
 
-    async fn store(&self, cursor: Cursor) -> Result<(), IngestError> {
+    async fn store(&self, cursor: Cursor, taken: Taken) -> Result<(), IngestError> {
         let text = serde_json::to_string(&cursor).map_err(|error| IngestError::Answer {
             call: "cursor",
             found: error.to_string(),
         })?;
-        self.desk.cursors.set(self.label.clone(), text).await
+        self.desk
+            .cursors
+            .set(self.label.clone(), text, taken.covered())
+            .await
     }
 
     async fn note_missing(

@@ -15,13 +15,28 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn newest_us(&self) -> Option<i64> {
+    /// The newest change that has happened by now: a cursor must not follow an alert that says it is of 2099.
+    pub(super) fn newest_by(&self, now_us: i64) -> Option<i64> {
+        let past = self.updates_us.iter().copied();
+        past.filter(|update_us| (1..=now_us).contains(update_us))
+            .max()
+    }
+
+    fn newest_us(&self) -> Option<i64> {
         self.updates_us
             .iter()
             .copied()
             .max()
             .filter(|newest_us| *newest_us > 0)
     }
+}
+
+/// How far ahead a time may lie, for clocks that differ.
+const SLACK_US: i64 = 5 * 60 * SECOND_US;
+
+/// True if a time lies ahead of the time.
+pub(super) fn is_ahead(time_us: i64, now_us: i64) -> bool {
+    time_us > now_us.saturating_add(SLACK_US)
 }
 
 /// What follows a page.
@@ -101,7 +116,7 @@ pub(super) fn then(page: &Page, top: u32, boundary_us: i64) -> Then {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, Then, from_us, read, then};
+    use super::{Page, SLACK_US, Then, from_us, is_ahead, read, then};
 
     fn page(updates_us: &[i64], next: Option<&str>) -> Page {
         Page {
@@ -136,6 +151,18 @@ mod tests {
         assert_eq!(from_us(Some(100_000_000), 200_000_000, 30, 60), 40_000_000);
         assert_eq!(from_us(Some(900_000_000), 200_000_000, 30, 60), 140_000_000);
         assert_eq!(from_us(None, 2 * super::DAY_US, 1, 60), super::DAY_US);
+    }
+
+    #[test]
+    fn an_alert_of_the_future_moves_no_cursor() {
+        let now_us = 5_000;
+        assert_eq!(
+            page(&[1, 4_000, 9_000], None).newest_by(now_us),
+            Some(4_000)
+        );
+        assert_eq!(page(&[9_000], None).newest_by(now_us), None);
+        assert!(!is_ahead(now_us + SLACK_US, now_us));
+        assert!(is_ahead(now_us + SLACK_US + 1, now_us));
     }
 
     #[test]

@@ -34,30 +34,36 @@ pub(super) fn unexpected(call: &'static str, found: &str) -> IngestError {
     }
 }
 
-/// The blobs of a page.
+/// A page of blobs.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) contents: Vec<Content>,
+    /// Why something may be missing.
+    pub(super) problem: Option<IngestError>,
+}
+
+/// The blobs of a page; an item that names none is a problem of the page, and the others are read.
 ///
 /// # Errors
-/// [`IngestError::Answer`] if it is no list, or if an item names no blob: then something may be missing.
-pub(super) fn contents(body: &[u8]) -> Result<Vec<Content>, IngestError> {
-    list("content", body)?
-        .iter()
-        .map(|item| {
-            let text = |name| find(item, name).and_then(|value| value.as_str().map(str::to_owned));
-            let id = text("contentId").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
-            let created_us = text("contentCreated").and_then(|text| time::parse_us(&text));
-            match (id, text("contentUri")) {
-                (Some(id), Some(uri)) => Ok(Content {
-                    id,
-                    uri,
-                    created_us: created_us.unwrap_or(0),
-                }),
-                _ => Err(unexpected(
-                    "content",
-                    "an item without contentId or contentUri",
-                )),
-            }
-        })
-        .collect()
+/// [`IngestError::Answer`] if it is no list.
+pub(super) fn contents(body: &[u8]) -> Result<Page, IngestError> {
+    let mut page = Page::default();
+    for item in list("content", body)? {
+        let text = |name| find(&item, name).and_then(|value| value.as_str().map(str::to_owned));
+        let id = text("contentId").filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
+        let created_us = text("contentCreated").and_then(|text| time::parse_us(&text));
+        if let (Some(id), Some(uri)) = (id, text("contentUri")) {
+            page.contents.push(Content {
+                id,
+                uri,
+                created_us: created_us.unwrap_or(0),
+            });
+        } else {
+            let found = "an item without contentId or contentUri";
+            page.problem = Some(unexpected("content", found));
+        }
+    }
+    Ok(page)
 }
 
 /// The subscriptions of a list.

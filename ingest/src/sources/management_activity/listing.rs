@@ -1,73 +1,67 @@
-//! Lists what a window holds, all pages of it.
+//! Lists what a window holds, one page at a time.
 
-use std::collections::HashSet;
+use microsoft::Url;
 
 use super::ManagementActivity;
-use super::answers::{self, Content};
-use super::windows::{self, Window};
+use super::answers::{self, Page};
 use crate::error::IngestError;
+use crate::sources::PagesRead;
 
 /// Most pages of one listing; a day of the largest tenants has some hundreds.
 const PAGES_MAX: usize = 10_000;
 
-/// What one window holds.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    pub(super) contents: Vec<Content>,
-    /// Why the listing ended before its end.
-    pub(super) error: Option<IngestError>,
+/// A listing, as far as it has been read.
+#[derive(Debug)]
+pub(super) struct Listing {
+    next: Option<Url>,
+    read: PagesRead,
+    began_us: Option<i64>,
 }
 
-impl ManagementActivity {
-    /// All pages of a window; what was listed before an error is kept.
-    pub(super) async fn list(
-        &self,
-        content_type: &str,
-        window: Window,
-    ) -> Result<Listed, IngestError> {
-        let mut listed = Listed::default();
-        let mut url = self.url(&["subscriptions", "content"])?;
-        url.query_pairs_mut()
-            .append_pair("contentType", content_type)
-            .append_pair("startTime", &windows::text(window.from_us))
-            .append_pair("endTime", &windows::text(window.to_us));
-        let mut seen = HashSet::new();
-        for _ in 0..PAGES_MAX {
-            if !seen.insert(url.to_string()) {
-                listed.error = Some(answers::unexpected(
-                    "content",
-                    "a next page that was read already",
-                ));
-                return Ok(listed);
-            }
-            let answer = match self.get(url).await {
-                Ok(answer) => answer,
-                Err(cause) => {
-                    listed.error = Some(cause.into());
-                    return Ok(listed);
-                }
-            };
-            match answers::contents(&answer.body) {
-                Ok(contents) => listed.contents.extend(contents),
-                Err(error) => {
-                    listed.error = Some(error);
-                    return Ok(listed);
-                }
-            }
-            // P14: the next page is opaque and is followed to the end.
-            match answers::next_page(&answer) {
-                None => return Ok(listed),
-                Some(Ok(next)) => url = next,
-                Some(Err(error)) => {
-                    listed.error = Some(error);
-                    return Ok(listed);
-                }
-            }
+impl Listing {
+    /// A listing that begins with the page at `first`.
+    pub(super) fn of(first: Url) -> Self {
+        Self {
+            next: Some(first),
+            read: PagesRead::default(),
+            began_us: None,
         }
-        listed.error = Some(answers::unexpected(
-            "content",
-            "more pages than are followed",
-        ));
-        Ok(listed)
+    }
+
+    /// Microsoft's time when it answered with the first page: what was made later need not be on any.
+    pub(super) fn began_us(&self) -> Option<i64> {
+        self.began_us
+    }
+
+    /// The next page; none after the last. After an error there is none either.
+    pub(super) async fn next(
+        &mut self,
+        source: &ManagementActivity,
+    ) -> Result<Option<Page>, IngestError> {
+        let Some(url) = self.next.take() else {
+            return Ok(None);
+        };
+        if self.read.count() >= PAGES_MAX {
+            return Err(answers::unexpected(
+                "content",
+                "more pages than are followed",
+            ));
+        }
+        if !self.read.note(&url) {
+            let found = "a next page that was read already";
+            return Err(answers::unexpected("content", found));
+        }
+        let answer = source.get(url).await?;
+        if self.began_us.is_none() {
+            self.began_us = answer.date_us();
+        }
+        let mut page = answers::contents(&answer.body)?;
+        // P14: the next page is opaque and is followed to the end.
+        match answers::next_page(&answer) {
+            None => {}
+            Some(Ok(next)) => self.next = Some(next),
+            Some(Err(error)) => page.problem = Some(error),
+        }
+        Ok(Some(page))
     }
 }

@@ -106,7 +106,7 @@ impl ManagementActivity {
 
     /// Content made while a subscription was off is lost, so the ledger says since when it was (P6).
     async fn note_restart(&self, content_type: &str) -> Result<(), IngestError> {
-        let now_us = self.desk.clock.now_us();
+        let now_us = self.now_us();
         tracing::info!(
             tenant = self.desk.tenant_id,
             content_type,
