@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bus::config::KafkaConfig;
 use bus::{Bus, BusConfig};
+use ingest::ImportConfig;
 use ingest::sources::files::{self, ImportOptions};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -59,6 +60,7 @@ pub fn import(events: &Path, brokers: &str) -> Result<u64, IngestionError> {
             .await
             .map_err(|cause| IngestionError::Bus(Box::new(cause)))?;
         let options = ImportOptions {
+            bounds: ImportConfig::default(),
             tenant_id: None,
             downstream: None,
             clock: Arc::new(SystemClock),

@@ -10,7 +10,7 @@ use bus::BusConfig;
 use bus::config::LogConfig as EmbeddedLog;
 use detect::DetectConfig;
 use ingest::backlog::Downstream;
-use ingest::{IngestConfig, TenantConfig};
+use ingest::{ImportConfig, IngestConfig, TenantConfig};
 use lake::LakeConfig;
 use microsoft::{HttpConfig, Secret};
 use respond::RespondConfig;
@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) detect: DetectConfig,
     /// What may be done.
     pub(crate) respond: RespondConfig,
+    /// What an import of files may take.
+    pub(crate) import: ImportConfig,
     /// The tenants that are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tenants: Vec<Tenant>,
@@ -76,6 +78,7 @@ impl Default for Config {
             lake: LakeConfig::default(),
             detect: DetectConfig::default(),
             respond: RespondConfig::default(),
+            import: ImportConfig::default(),
             tenants: Vec::new(),
         }
     }

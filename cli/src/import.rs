@@ -34,7 +34,8 @@ use crate::telemetry;
 
 pub(crate) const EXAMPLES: &str = "\
 Reads NDJSON, JSON arrays, {\"records\":[…]}, the CSV export of the audit search and Graph alerts, plain, .gz or .zst;
-folders are read whole. The format is told by the content, not by the name.
+folders are read whole. The format is told by the content, not by the name. Links in a folder are not followed, and only
+files are read: what is passed over is listed, as is what could not be read to its end.
 
 Examples:
   vedette import audit.ndjson.zst
@@ -179,6 +180,7 @@ impl Import {
         }
         let options = ImportOptions {
             tenant_id: self.tenant.clone(),
+            bounds: config.import.clone(),
             clock: Arc::new(SystemClock),
             downstream: Some(config.downstream()),
             stop: stop.clone(),

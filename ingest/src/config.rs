@@ -1,8 +1,9 @@
 //! Which tenants are read, and how.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use microsoft::{HttpConfig, Tenant};
+use microsoft::{HttpConfig, Tenant, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::backlog::Downstream;
@@ -18,6 +19,26 @@ pub struct IngestConfig {
     pub downstream: Option<Downstream>,
     /// The tenants.
     pub tenants: Vec<TenantConfig>,
+}
+
+/// What an import of files may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImportConfig {
+    /// Most times its own size that a compressed file may expand to; 64 MiB are allowed to any.
+    pub expansion_max: u64,
+    /// Most bytes that the compressed files of one import may expand to together.
+    pub expanded_bytes_max: u64,
+}
+
+impl Default for ImportConfig {
+    fn default() -> Self {
+        Self {
+            // Audit logs shrink to a tenth, the most even of them to a fiftieth; a bomb to less than a thousandth.
+            expansion_max: 200,
+            expanded_bytes_max: 1024 * 1024 * 1024 * 1024,
+        }
+    }
 }
 
 /// One tenant, the app registration that reads it, and what is read.
@@ -77,6 +98,40 @@ impl Default for EventHubsConfig {
             partitions_ms: 300_000,
         }
     }
+}
+
+impl EventHubsConfig {
+    /// Refuses an endpoint that a token would travel to in the clear; plain AMQP is for a simulated hub on this machine.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_endpoint(&self) -> Result<(), &'static str> {
+        if self.endpoint.is_empty() {
+            return Ok(());
+        }
+        let Ok(url) = Url::parse(&self.endpoint) else {
+            return Err("the endpoint of an event hub is no URL");
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("the endpoint of an event hub has a name or password in it");
+        }
+        match (url.scheme(), url.host_str()) {
+            ("amqps", Some(_)) => Ok(()),
+            ("amqp", Some(host)) if is_loopback(host) => Ok(()),
+            ("amqp", _) => {
+                Err("the endpoint of an event hub is plain amqp elsewhere than here: use amqps")
+            }
+            _ => Err("the endpoint of an event hub is neither amqps nor amqp"),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The Management Activity API.
@@ -159,6 +214,34 @@ impl Default for DirectoryConfig {
         Self {
             poll_ms: 900_000,
             page_objects: 999,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventHubsConfig;
+
+    #[test]
+    fn a_token_travels_in_the_clear_on_this_machine_only() {
+        for (endpoint, is_fine) in [
+            ("", true),
+            ("amqps://hub.contoso.example:5671", true),
+            ("amqp://127.0.0.1:5672", true),
+            ("amqp://[::1]:5672", true),
+            ("amqp://localhost:5672", true),
+            ("amqp://192.0.2.2:5672", false),
+            ("amqp://hub.contoso.example", false),
+            ("amqp://localhost.evil.example", false),
+            ("amqp://127.0.0.1@evil.example", false),
+            ("http://127.0.0.1:5672", false),
+            ("127.0.0.1:5672", false),
+        ] {
+            let config = EventHubsConfig {
+                endpoint: endpoint.to_owned(),
+                ..EventHubsConfig::default()
+            };
+            assert_eq!(config.check_endpoint().is_ok(), is_fine, "{endpoint}");
         }
     }
 }

@@ -20,9 +20,10 @@ pub mod normalise;
 mod outlet;
 pub mod sources;
 pub mod stage;
+mod workbench;
 
 pub use crate::config::{
-    DirectoryConfig, EventHubsConfig, GraphAlertsConfig, IngestConfig, ManagementActivityConfig,
-    TenantConfig,
+    DirectoryConfig, EventHubsConfig, GraphAlertsConfig, ImportConfig, IngestConfig,
+    ManagementActivityConfig, TenantConfig,
 };
 pub use crate::error::IngestError;

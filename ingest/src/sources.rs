@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cursor::Cursors;
 use crate::error::IngestError;
 use crate::outlet::Outlet;
+use crate::workbench::{Made, Workbench};
 
 /// What every live source has at hand.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub(crate) struct Desk {
     pub(crate) cursors: Cursors,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) health: Health,
+    pub(crate) workbench: Workbench,
 }
 
 impl Desk {
@@ -40,6 +42,18 @@ impl Desk {
     pub(crate) fn server_now_us(&self, audience: Audience) -> i64 {
         let told = self.microsoft.server_time_us(audience);
         told.unwrap_or_else(|| self.clock.now_us())
+    }
+
+    /// Makes records of `bytes` bytes of the tenant, once there is room for them before the lake.
+    ///
+    /// Who waits for room holds nothing that others wait for.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Made<T>, IngestError> {
+        self.outlet.room(&self.tenant_id).await?;
+        self.workbench.make(bytes, work).await
     }
 }
 

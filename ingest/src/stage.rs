@@ -22,6 +22,7 @@ use crate::sources::event_hubs::EventHubs;
 use crate::sources::graph_alerts::GraphAlerts;
 use crate::sources::management_activity::ManagementActivity;
 use crate::sources::{Desk, Source, guarded};
+use crate::workbench::Workbench;
 
 /// Longest wait before a source that fails is tried again.
 const WAIT_MAX: Duration = Duration::from_mins(5);
@@ -47,17 +48,17 @@ pub async fn run(
     let cursors = Cursors::open(&config.data_dir)?;
     let client = Client::new(&config.http, clock.clone())?;
     let outlet = Outlet::new(bus, config.downstream.clone());
+    let house = House {
+        client,
+        outlet: outlet.clone(),
+        cursors: cursors.clone(),
+        clock: clock.clone(),
+        health: health.clone(),
+        workbench: Workbench::new(),
+    };
     let mut sources = Vec::new();
     for tenant in &config.tenants {
-        let desk = desk(
-            tenant,
-            &client,
-            outlet.clone(),
-            cursors.clone(),
-            clock.clone(),
-            health.clone(),
-        )?;
-        sources.extend(sources_of(tenant, &desk));
+        sources.extend(sources_of(tenant, &desk(tenant, &house)?));
     }
     if has_twins(&sources) {
         return Err(IngestError::Configuration {
@@ -83,14 +84,17 @@ pub async fn run(
     Ok(())
 }
 
-fn desk(
-    tenant: &TenantConfig,
-    client: &Client,
+/// What all tenants share.
+struct House {
+    client: Client,
     outlet: Outlet,
     cursors: Cursors,
     clock: Arc<dyn Clock>,
     health: Health,
-) -> Result<Desk, IngestError> {
+    workbench: Workbench,
+}
+
+fn desk(tenant: &TenantConfig, house: &House) -> Result<Desk, IngestError> {
     let reader = &tenant.tenant;
     let refused = |problem| IngestError::Configuration {
         tenant: reader.tenant_id.clone(),
@@ -99,20 +103,24 @@ fn desk(
     if reader.tenant_id.is_empty() || reader.client_id.is_empty() {
         return Err(refused("tenant_id or client_id is missing"));
     }
+    for hub in &tenant.event_hubs {
+        hub.check_endpoint().map_err(refused)?;
+    }
     if reader.secret.expose().is_empty() {
         return Err(refused("the client secret is missing"));
     }
     let tenant_id = reader.tenant_id.to_ascii_lowercase();
     Ok(Desk {
-        microsoft: client.tenant(Tenant {
+        microsoft: house.client.tenant(Tenant {
             tenant_id: tenant_id.clone(),
             ..reader.clone()
         }),
         tenant_id,
-        outlet,
-        cursors,
-        clock,
-        health,
+        outlet: house.outlet.clone(),
+        cursors: house.cursors.clone(),
+        clock: house.clock.clone(),
+        health: house.health.clone(),
+        workbench: house.workbench.of_another(),
     })
 }
 

@@ -153,6 +153,11 @@ impl Tenant {
             Some(base) => Endpoints::new(self.cloud, base, base, base),
         }
         .context("base_url")?;
+        for hub in &self.event_hubs {
+            hub.check_endpoint()
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("hub \"{}\"", hub.hub))?;
+        }
         let act = self
             .act
             .as_ref()

@@ -5,6 +5,8 @@
 //! nesting and no length can overflow anything; whether a record is JSON is decided by its reader. Pure.
 
 use schemas::dead_letter::Reason;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::shape::{BYTE_ORDER_MARK, Shape};
 
@@ -110,12 +112,9 @@ impl Splitter {
     pub(crate) fn finish(mut self, pieces: &mut Vec<Piece>) {
         let is_cut = !self.lists.is_empty();
         match self.state {
-            State::Object => self.end_bad(Reason::Truncated, pieces),
+            // Of an envelope's tail too, what came is kept.
+            State::Object | State::Tail => self.end_bad(Reason::Truncated, pieces),
             State::Junk => self.end_junk(pieces),
-            State::Tail => {
-                self.pending.clear();
-                pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
-            }
             State::Between if self.shape == Shape::Other => {
                 if !self.pending.trim_ascii().is_empty() || self.is_overlong {
                     let reason = reason_of_other(&self.pending);
@@ -151,8 +150,7 @@ impl Splitter {
             // No JSON text holds a raw line end, so the text was cut.
             State::Object if self.text != Text::Outside => self.end_bad(Reason::Truncated, pieces),
             State::Tail if is_lines || self.text != Text::Outside => {
-                self.start_between();
-                pieces.push(Piece::Bad(Reason::Truncated, Vec::new()));
+                self.end_bad(Reason::Truncated, pieces);
             }
             State::Between => {}
             State::Object | State::Tail => return false,
@@ -369,9 +367,7 @@ impl Splitter {
         self.start_between();
         if is_tail {
             // What stands beside the list is kept unless it is Graph's own notes.
-            if pending.contains(&b'{')
-                || (pending.contains(&b':') && !pending.windows(2).any(|pair| pair == b"\"@"))
-            {
+            if is_overlong || says_something(&pending) {
                 pieces.push(Piece::Bad(Reason::NotARecord, pending));
             }
         } else if is_overlong {
@@ -393,8 +389,8 @@ impl Splitter {
     }
 
     fn end_junk(&mut self, pieces: &mut Vec<Piece>) {
-        let is_item = !self.lists.is_empty()
-            && serde_json::from_slice::<serde::de::IgnoredAny>(&self.pending).is_ok();
+        let is_item =
+            !self.lists.is_empty() && serde_json::from_slice::<IgnoredAny>(&self.pending).is_ok();
         let reason = if is_item {
             Reason::NotARecord
         } else {
@@ -419,6 +415,16 @@ impl Splitter {
             std::mem::take(&mut self.pending),
         ));
     }
+}
+
+/// True if what stands behind the list of an envelope has anything but Graph's notes, whose names begin with `@`.
+fn says_something(tail: &[u8]) -> bool {
+    let members = tail.trim_ascii();
+    let members = members.strip_prefix(b",").unwrap_or(members);
+    let object = [b"{", members].concat();
+    serde_json::from_slice::<Map<String, Value>>(&object).map_or(true, |members| {
+        members.keys().any(|name| !name.starts_with('@'))
+    })
 }
 
 /// The members that Azure Monitor, Microsoft Graph and their exports keep a list of records in.

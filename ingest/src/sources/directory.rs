@@ -14,6 +14,7 @@ mod states;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use microsoft::{Audience, Method, Request, Url};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -241,15 +242,21 @@ impl Directory {
     }
 
     /// Publishes the states of a page that are new, then remembers them.
-    async fn keep(&self, kind: Kind, body: &[u8]) -> Result<Taken, IngestError> {
-        let origin = Origin {
-            tenant_id: Some(&self.desk.tenant_id),
-            provenance: Provenance::Live,
-            source: SOURCE,
-            category: Some(kind.name()),
-            ingest_time_us: self.desk.clock.now_us(),
+    async fn keep(&self, kind: Kind, body: &Bytes) -> Result<Taken, IngestError> {
+        let (tenant_id, bytes) = (self.desk.tenant_id.clone(), body.clone());
+        let now_us = self.desk.clock.now_us();
+        let work = move || {
+            let origin = Origin {
+                tenant_id: Some(&tenant_id),
+                provenance: Provenance::Live,
+                source: SOURCE,
+                category: Some(kind.name()),
+                ingest_time_us: now_us,
+            };
+            normalise(&bytes, kind.name(), &origin)
         };
-        let all = normalise(body, kind.name(), &origin);
+        let made = self.desk.make(body.len(), work).await?;
+        let (all, _held) = (made.what, made.held);
         let cursors = &self.desk.cursors;
         let subject = self.subject(kind);
         let letters: Vec<String> = all

@@ -3,7 +3,7 @@
 //! Delivery: at least once; an import that is repeated, or was killed, publishes the same records under the same
 //! ids, and the lake drops what it knows.
 //! Formats: JSON lines, JSON lists, `{"records":[…]}`, Graph's `{"value":[…]}`, the audit search's CSV
-//! (column `AuditData`); plain, gzip or zstd. The format is told from the content, never from the name.
+//! (column `AuditData`); plain, gzip or zstd; UTF-8 or UTF-16. The format is told from the content, never from the name.
 //!
 //! ```text
 //! folder ─▶ file ─▶ decompress ─▶ cut ─▶ normalise ──2 batches──▶ publish
@@ -14,8 +14,10 @@ mod csv_rows;
 mod folder;
 mod open;
 mod read;
+mod utf16;
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +30,9 @@ use schemas::wire;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::open::Allowance;
 use crate::backlog::Downstream;
+use crate::config::ImportConfig;
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, UNKNOWN_TENANT, table_of};
 use crate::outlet::Outlet;
@@ -45,6 +49,8 @@ const BATCHES_MAX: usize = 2;
 pub struct ImportOptions {
     /// Tenant of records that do not say theirs; without it they go to [`UNKNOWN_TENANT`].
     pub tenant_id: Option<String>,
+    /// What compressed files may expand to.
+    pub bounds: ImportConfig,
     /// Tells the time of acceptance.
     pub clock: Arc<dyn Clock>,
     /// The stages behind, so that the import does not fill the queue of all tenants; none to never wait for them.
@@ -87,7 +93,7 @@ pub struct Summary {
     pub by_table: BTreeMap<Table, u64>,
     /// Records by tenant.
     pub by_tenant: BTreeMap<String, u64>,
-    /// Files that could not be read to their end, and why.
+    /// Files that could not be read to their end, and what is no file or leads out of its folder, and why.
     pub failures: Vec<(PathBuf, String)>,
     /// Every file, in the order of reading.
     pub by_file: Vec<FileRead>,
@@ -123,8 +129,9 @@ pub async fn import(
     bus: &Bus,
     mut progress: impl FnMut(&Progress) + Send,
 ) -> Result<Summary, IngestError> {
-    let files = folder::list(paths)?;
+    let folder::Listed { files, passed_over } = folder::list(paths)?;
     let outlet = Outlet::new(bus.clone(), options.downstream.clone());
+    let allowance = Allowance::new(&options.bounds);
     let mut now = Progress {
         file: PathBuf::new(),
         files_done: 0,
@@ -135,23 +142,53 @@ pub async fn import(
         dead_letters: 0,
     };
     let mut summary = Summary::default();
+    tell_passed_over(passed_over, options, &outlet, &mut summary).await?;
     for file in &files {
         now.file.clone_from(&file.path);
         progress(&now);
         let before = now.bytes_done;
-        import_file(file, options, &outlet, &mut summary, |bytes, so_far| {
+        let tell = |bytes, so_far: &Summary| {
             now.bytes_done = before + bytes;
             now.records = so_far.records;
             now.dead_letters = so_far.dead_letters;
             progress(&now);
-        })
-        .await?;
+        };
+        import_file(file, &allowance, options, &outlet, &mut summary, tell).await?;
         now.files_done += 1;
         now.bytes_done = before + file.bytes;
     }
     summary.bytes = now.bytes_total;
     progress(&now);
     Ok(summary)
+}
+
+/// Says what is not read, and why: it is missing from the lake as much as a file that broke off.
+async fn tell_passed_over(
+    passed_over: Vec<folder::PassedOver>,
+    options: &ImportOptions,
+    outlet: &Outlet,
+    summary: &mut Summary,
+) -> Result<(), IngestError> {
+    let now_us = options.clock.now_us();
+    let mut lines = Vec::new();
+    for folder::PassedOver { path, name, why } in passed_over {
+        let range = CoverageRange {
+            tenant_id: options.tenant_id.as_deref().unwrap_or(UNKNOWN_TENANT),
+            source: SOURCE,
+            kind: "file",
+            subject: &name,
+            from: 0,
+            to: 0,
+        };
+        lines.push(range.line(CoverageState::Gap, Published::default(), &why, now_us));
+        summary.by_file.push(FileRead {
+            path: path.clone(),
+            failure: Some(why.clone()),
+            ..FileRead::default()
+        });
+        summary.failures.push((path, why));
+    }
+    outlet.cover(lines).await
 }
 
 /// What the reading thread hands over.
@@ -171,6 +208,7 @@ struct Taken {
 
 async fn import_file(
     file: &folder::Found,
+    allowance: &Allowance,
     options: &ImportOptions,
     outlet: &Outlet,
     summary: &mut Summary,
@@ -184,15 +222,10 @@ async fn import_file(
             options.tenant_id.clone(),
             options.clock.clone(),
         );
-        let bytes_done = bytes_done.clone();
+        let (bytes_done, allowance) = (bytes_done.clone(), allowance.clone());
         tokio::task::spawn_blocking(move || {
-            read_file(
-                &file,
-                tenant_id.as_deref(),
-                clock.as_ref(),
-                bytes_done,
-                &sender,
-            );
+            let open = || open::open(&file.place, bytes_done, &allowance);
+            read_file(&file, open, tenant_id.as_deref(), clock.as_ref(), &sender);
         })
     };
     let mut taken = Taken {
@@ -286,9 +319,9 @@ impl Taken {
 /// Reads one file on a thread of its own and hands its records over.
 fn read_file(
     file: &folder::Found,
+    open: impl FnOnce() -> std::io::Result<Box<dyn BufRead>>,
     tenant_id: Option<&str>,
     clock: &dyn Clock,
-    bytes_done: Arc<AtomicU64>,
     sender: &mpsc::Sender<Handed>,
 ) {
     let origin = Origin {
@@ -304,7 +337,7 @@ fn read_file(
         }
         sender.blocking_send(Handed::Batch(batch)).is_ok()
     };
-    let rest = open::open(&file.path, bytes_done)
+    let rest = open()
         .and_then(|reader| read::read(reader, &file.name, &origin, &mut hand_over))
         .err()
         .map(|error| error.to_string());

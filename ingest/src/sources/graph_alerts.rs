@@ -9,6 +9,7 @@ mod page;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use microsoft::{Audience, Method, Request, Url};
 use schemas::provenance::Provenance;
 use schemas::{time, wire};
@@ -159,15 +160,21 @@ impl GraphAlerts {
     }
 
     /// Publishes the versions of a page that are new, then remembers them.
-    async fn keep(&self, body: &[u8]) -> Result<Taken, IngestError> {
-        let origin = Origin {
-            tenant_id: Some(&self.desk.tenant_id),
-            provenance: Provenance::Live,
-            source: SOURCE,
-            category: None,
-            ingest_time_us: self.desk.clock.now_us(),
+    async fn keep(&self, body: &Bytes) -> Result<Taken, IngestError> {
+        let (tenant_id, bytes) = (self.desk.tenant_id.clone(), body.clone());
+        let now_us = self.desk.clock.now_us();
+        let work = move || {
+            let origin = Origin {
+                tenant_id: Some(&tenant_id),
+                provenance: Provenance::Live,
+                source: SOURCE,
+                category: None,
+                ingest_time_us: now_us,
+            };
+            normalise(&bytes, "alerts_v2", &origin)
         };
-        let all = normalise(body, "alerts_v2", &origin);
+        let made = self.desk.make(body.len(), work).await?;
+        let (all, _held) = (made.what, made.held);
         let ids = all.events.iter().map(|event| event.event_id.clone());
         let letters = all
             .dead_letters

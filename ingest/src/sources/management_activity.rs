@@ -304,13 +304,18 @@ impl ManagementActivity {
                 text: "contentUri".to_owned(),
             }),
         };
-        fetch::read(
-            content,
-            answer,
-            &self.desk.tenant_id,
-            content_type,
-            self.desk.clock.now_us(),
-        )
+        let bytes = answer.as_ref().map_or(0, |answer| answer.body.len());
+        let (tenant_id, of_type) = (self.desk.tenant_id.clone(), content_type.to_owned());
+        let now_us = self.desk.clock.now_us();
+        let of = content.clone();
+        let work = move || fetch::read(content, answer, &tenant_id, &of_type, now_us);
+        match self.desk.make(bytes, work).await {
+            Ok(made) => Blob {
+                held: Some(made.held),
+                ..made.what
+            },
+            Err(error) => Blob::later(of, error.to_string()),
+        }
     }
 
     /// Publishes what blobs hold, then remembers the blobs, then writes their lines.
@@ -323,7 +328,9 @@ impl ManagementActivity {
         let mut all = Normalised::default();
         let mut lines = Vec::new();
         let mut done = Vec::new();
+        let mut held = Vec::new();
         for blob in blobs.iter_mut() {
+            held.extend(blob.held.take());
             let normalised = std::mem::take(&mut blob.normalised);
             if let Some(id) = blob.broken_id() {
                 if broken.contains(&id) {
@@ -339,6 +346,7 @@ impl ManagementActivity {
             }
         }
         let taken = self.desk.outlet.publish(SOURCE, all).await?;
+        drop(held);
         if !done.is_empty() {
             // Publish, then remember: a crash between the two repeats records and loses none (F1, F2, P9).
             let (covers, now_us) = (taken.covered(), self.now_us());

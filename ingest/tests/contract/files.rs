@@ -1,11 +1,12 @@
 //! What people have on disk.
 
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ingest::IngestError;
 use ingest::sources::files::{ImportOptions, Summary, import};
+use ingest::{ImportConfig, IngestError};
 use schemas::environment::SystemClock;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ use crate::lab::Lab;
 fn options() -> ImportOptions {
     ImportOptions {
         tenant_id: None,
+        bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: None,
         stop: CancellationToken::new(),
@@ -170,4 +172,90 @@ async fn a_stopped_import_says_so_and_a_missing_path_publishes_nothing() {
     )
     .await;
     assert!(matches!(ended, Err(IngestError::File { .. })));
+}
+
+/// Imports into a lab without the checks of an import that is whole.
+async fn read_part(lab: &mut Lab, path: PathBuf) -> Summary {
+    let summary = import(&[path], &options(), &lab.bus, |_| {}).await.unwrap();
+    lab.look().await;
+    summary
+}
+
+#[tokio::test]
+async fn a_hostile_folder_is_read_without_leaving_it() {
+    let mut lab = Lab::new().await;
+    let folder = lab.folder().join("evidence");
+    std::fs::create_dir_all(folder.join("deep")).unwrap();
+    std::fs::write(folder.join("a.json"), record("1")).unwrap();
+    std::fs::write(lab.folder().join("secret"), "root:x:0:0").unwrap();
+    // Two loops: the paths through them double at every level.
+    symlink(&folder, folder.join("deep/1")).unwrap();
+    symlink(&folder, folder.join("deep/2")).unwrap();
+    symlink("../../secret", folder.join("deep/secret.json")).unwrap();
+    let pipe = folder.join("pipe.json");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let summary = read_part(&mut lab, folder).await;
+    assert_eq!((summary.records, summary.dead_letters), (1, 0));
+    let told: Vec<&str> = summary
+        .failures
+        .iter()
+        .map(|(_, why)| why.as_str())
+        .collect();
+    assert!(
+        told[0].starts_with("it is a link that leads out of the folder"),
+        "{told:?}"
+    );
+    assert_eq!(told[1..], ["it is a pipe, and only files are read"]);
+    assert_eq!(lab.arrived.lines("file", "gap").len(), 2);
+}
+
+#[tokio::test]
+async fn a_bomb_ends_at_its_bound_and_is_a_gap() {
+    let mut lab = Lab::new().await;
+    let path = lab.folder().join("bomb.gz");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(record("1").as_bytes()).unwrap();
+    for _ in 0..80 {
+        gzip.write_all(&vec![b'\n'; 1024 * 1024]).unwrap();
+    }
+    std::fs::write(&path, gzip.finish().unwrap()).unwrap();
+    let summary = read_part(&mut lab, path.clone()).await;
+    assert_eq!(summary.records, 1);
+    let (_, why) = &summary.failures[0];
+    assert!(why.starts_with("it expands to more than"), "{why}");
+    assert_eq!(lab.arrived.lines("file", "gap").len(), 1);
+    // All of an import together.
+    let options = ImportOptions {
+        bounds: ImportConfig {
+            expanded_bytes_max: 1_000_000,
+            ..ImportConfig::default()
+        },
+        ..options()
+    };
+    let summary = import(&[path], &options, &lab.bus, |_| {}).await.unwrap();
+    let (_, why) = &summary.failures[0];
+    assert!(
+        why.starts_with("the compressed files of this import"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn an_export_in_utf_16_is_read() {
+    let mut lab = Lab::new().await;
+    let folder = lab.folder().join("windows");
+    std::fs::create_dir_all(&folder).unwrap();
+    let utf16 = |text: &str| -> Vec<u8> {
+        let marked = format!("\u{feff}{text}");
+        marked.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    let lines = format!("{}\r\n{}\r\n", record("é1"), record("2"));
+    std::fs::write(folder.join("lines.json"), utf16(&lines)).unwrap();
+    let quoted = record("3").replace('"', "\"\"");
+    let rows = format!("RecordId,AuditData\r\n3,\"{quoted}\"\r\n");
+    std::fs::write(folder.join("search.csv"), utf16(&rows)).unwrap();
+    let summary = read(&mut lab, &[folder]).await;
+    assert_eq!((summary.records, summary.dead_letters), (3, 0));
+    assert_eq!(lab.arrived.times("é1"), 1);
 }

@@ -168,3 +168,25 @@ fn an_endless_text_is_handed_on_in_bounded_pieces_with_every_byte() {
     );
     assert_eq!(pieces.last(), Some(&Piece::Object(b"{\"b\":2}".to_vec())));
 }
+
+#[test]
+fn the_end_of_an_envelope_that_is_cut_is_kept() {
+    for (text, expected) in [
+        (
+            r#"{"records":[{"a":1}],"b":"c"#,
+            r#"{"a":1} | truncated<,"b":"c>"#,
+        ),
+        (
+            "{\"records\":[{\"a\":1}],\"b\":{\n{\"c\":2}\n",
+            "{\"a\":1} | truncated<,\"b\":{> | {\"c\":2}",
+        ),
+        // Graph's notes are no records; what stands beside them may be one.
+        (r#"{"value":[{"a":1}],"@odata.nextLink":"x"}"#, r#"{"a":1}"#),
+        (
+            r#"{"value":[{"a":1}],"@odata.nextLink":"x","b":"c"}"#,
+            r#"{"a":1} | not_a_record<,"@odata.nextLink":"x","b":"c"}>"#,
+        ),
+    ] {
+        assert_eq!(show(&split(text.as_bytes(), 7)), expected, "{text:?}");
+    }
+}

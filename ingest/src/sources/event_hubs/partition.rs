@@ -159,13 +159,14 @@ impl Partition {
         let mut events: Events<'_> = Box::pin(receiver.stream_events());
         let mut is_first = true;
         loop {
-            let gathered = self.gather(&mut events, cursor.next, stop).await;
+            let mut gathered = self.gather(&mut events, cursor.next, stop).await;
+            let then = std::mem::take(&mut gathered.then);
             if !gathered.messages.is_empty() {
-                self.keep(&gathered, &mut cursor).await?;
+                self.keep(gathered, &mut cursor).await?;
                 *moved = true;
                 is_first = false;
             }
-            match gathered.then {
+            match then {
                 Then::Publish => {}
                 Then::Stop => return Ok(()),
                 Then::Failed(error) => return Err(error),
@@ -267,36 +268,17 @@ impl Partition {
     }
 
     /// Publishes, then moves the cursor, then writes the line: in this order nothing is lost (P9).
-    async fn keep(&self, gathered: &Gathered, cursor: &mut Cursor) -> Result<(), IngestError> {
+    async fn keep(&self, gathered: Gathered, cursor: &mut Cursor) -> Result<(), IngestError> {
         let now_us = self.desk.clock.now_us();
-        let origin = Origin {
-            tenant_id: Some(&self.desk.tenant_id),
-            provenance: Provenance::Live,
-            source: SOURCE,
-            category: None,
-            ingest_time_us: now_us,
-        };
-        let mut all = Normalised::default();
-        for (sequence, body) in &gathered.messages {
-            let position = format!("{}/{}@{sequence}", self.config.hub, self.id);
-            match body {
-                Some(body) => {
-                    let normalised = normalise(body, &position, &origin);
-                    all.events.extend(normalised.events);
-                    all.dead_letters.extend(normalised.dead_letters);
-                }
-                None => all.add_bad(
-                    Reason::NotTheFormat,
-                    "a message without data",
-                    b"",
-                    &position,
-                    &origin,
-                ),
-            }
-        }
-        let taken = self.desk.outlet.publish(SOURCE, all).await?;
         let from = cursor.next;
-        cursor.next += i64::try_from(gathered.messages.len()).unwrap_or(i64::MAX);
+        let count = gathered.messages.len();
+        let (tenant_id, place) = (self.desk.tenant_id.clone(), self.place());
+        let messages = gathered.messages;
+        let work = move || normalised(&messages, &tenant_id, &place, now_us);
+        let made = self.desk.make(gathered.bytes, work).await?;
+        let taken = self.desk.outlet.publish(SOURCE, made.what).await?;
+        drop(made.held);
+        cursor.next += i64::try_from(count).unwrap_or(i64::MAX);
         self.store(*cursor, taken).await?;
         let line =
             self.range(from, cursor.next)
@@ -339,6 +321,11 @@ impl Partition {
         self.desk.outlet.cover(vec![line]).await
     }
 
+    /// Hub and partition, as positions name them.
+    fn place(&self) -> String {
+        format!("{}/{}", self.config.hub, self.id)
+    }
+
     fn range(&self, from: i64, to: i64) -> CoverageRange<'_> {
         CoverageRange {
             tenant_id: &self.desk.tenant_id,
@@ -361,4 +348,39 @@ impl Partition {
     fn failed(&self, error: &impl std::fmt::Display) -> IngestError {
         self.ended(&error.to_string())
     }
+}
+
+/// What messages hold.
+fn normalised(
+    messages: &[(i64, Option<Vec<u8>>)],
+    tenant_id: &str,
+    place: &str,
+    now_us: i64,
+) -> Normalised {
+    let origin = Origin {
+        tenant_id: Some(tenant_id),
+        provenance: Provenance::Live,
+        source: SOURCE,
+        category: None,
+        ingest_time_us: now_us,
+    };
+    let mut all = Normalised::default();
+    for (sequence, body) in messages {
+        let position = format!("{place}@{sequence}");
+        match body {
+            Some(body) => {
+                let normalised = normalise(body, &position, &origin);
+                all.events.extend(normalised.events);
+                all.dead_letters.extend(normalised.dead_letters);
+            }
+            None => all.add_bad(
+                Reason::NotTheFormat,
+                "a message without data",
+                b"",
+                &position,
+                &origin,
+            ),
+        }
+    }
+    all
 }

@@ -1,9 +1,15 @@
 //! The audit search's CSV export: each row's `AuditData` is a record of the unified audit log.
+//!
+//! A row is held as it came, so that what is no record becomes a dead letter with its bytes, and within a bound, so
+//! that a quote that is never closed does not take the rest of the file into memory.
+
+mod rows;
 
 use std::io::{self, Read};
 
 use schemas::dead_letter::Reason;
 
+use self::rows::{Row, Rows, field, fields};
 use super::read::Batches;
 use crate::normalise::shape::BYTE_ORDER_MARK;
 use crate::normalise::split::Piece;
@@ -32,39 +38,44 @@ fn is_column(name: &str) -> bool {
 
 /// Reads every row.
 pub(super) fn read(input: impl Read, batches: &mut Batches<'_>) -> io::Result<()> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-    let column = reader
-        .byte_headers()?
-        .iter()
-        .position(|name| {
-            let name = name.strip_prefix(BYTE_ORDER_MARK).unwrap_or(name);
-            std::str::from_utf8(name).is_ok_and(is_column)
-        })
-        .unwrap_or(usize::MAX);
-    let mut row = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut row)? {
-        let data = row.get(column).unwrap_or_default().trim_ascii();
-        let piece = match data.first() {
-            Some(b'{') => Piece::Object(data.to_vec()),
-            // Excel cuts cells at 32,767 characters; such rows are kept whole like all others that hold no record.
-            Some(_) => Piece::Bad(Reason::NotJson, whole(&row)),
-            None => Piece::Bad(Reason::NotARecord, whole(&row)),
+    let mut rows = Rows::new(input);
+    let mut column = None;
+    while let Some(row) = rows.next()? {
+        let piece = match row {
+            Row::Whole(row) => {
+                let Some(column) = column else {
+                    column = Some(column_of(&row));
+                    continue;
+                };
+                piece_of(row, column)
+            }
+            // The header too, if it is one: then every row is kept as a letter.
+            Row::Bad(reason, bytes) => Piece::Bad(reason, bytes),
         };
         batches.add(piece)?;
     }
     Ok(())
 }
 
-/// The row as CSV again: the reader keeps no bytes of it.
-fn whole(row: &csv::ByteRecord) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    // Writing to memory cannot fail.
-    if writer.write_byte_record(row).is_err() {
-        return row.as_slice().to_vec();
+/// Where the column stands in the header.
+fn column_of(header: &[u8]) -> usize {
+    let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
+    let is_wanted = |name: &Vec<u8>| std::str::from_utf8(name).is_ok_and(is_column);
+    fields(header)
+        .iter()
+        .position(is_wanted)
+        .unwrap_or(usize::MAX)
+}
+
+fn piece_of(row: Vec<u8>, column: usize) -> Piece {
+    let data = field(&row, column).unwrap_or_default();
+    let data = data.trim_ascii();
+    match data.first() {
+        Some(b'{') => Piece::Object(data.to_vec()),
+        // Excel cuts cells at 32,767 characters; such rows are kept whole like all others that hold no record.
+        Some(_) => Piece::Bad(Reason::NotJson, row),
+        None => Piece::Bad(Reason::NotARecord, row),
     }
-    writer
-        .into_inner()
-        .unwrap_or_else(|_| row.as_slice().to_vec())
 }
 
 #[cfg(test)]

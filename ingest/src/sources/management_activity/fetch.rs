@@ -13,6 +13,7 @@ use super::SOURCE;
 use super::answers::Content;
 use super::codes::{self, Meaning};
 use crate::normalise::{Normalised, Origin, normalise};
+use crate::workbench::Held;
 
 /// What became of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +48,22 @@ pub(super) struct Blob {
     pub(super) normalised: Normalised,
     /// Length of its body.
     pub(super) bytes: usize,
+    /// The bytes that its records hold until they are published.
+    pub(super) held: Option<Held>,
 }
 
 impl Blob {
+    /// A blob that is tried again.
+    pub(super) fn later(content: Content, reason: String) -> Self {
+        Self {
+            content,
+            fetched: Fetched::Later(reason),
+            normalised: Normalised::default(),
+            bytes: 0,
+            held: None,
+        }
+    }
+
     /// Under what a broken body is remembered, so that it is published once.
     pub(super) fn broken_id(&self) -> Option<String> {
         match &self.fetched {
@@ -75,6 +89,7 @@ pub(super) fn read(
                 content,
                 normalised: Normalised::default(),
                 bytes: 0,
+                held: None,
             };
         }
     };
@@ -110,6 +125,7 @@ pub(super) fn read(
         fetched,
         normalised,
         bytes: answer.body.len(),
+        held: None,
     }
 }
 
