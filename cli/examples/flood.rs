@@ -20,6 +20,7 @@ use bus::config::LogConfig;
 use bus::{Bus, BusConfig, Message};
 use clap::Parser;
 use detect::DetectConfig;
+use ingest::ImportConfig;
 use ingest::backlog::Downstream;
 use ingest::sources::files::{ImportOptions, import};
 use lake::LakeConfig;
@@ -214,6 +215,7 @@ fn write_flood(path: &Path, what: &Flood) -> anyhow::Result<()> {
 async fn flood(bus: &Bus, path: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     let options = ImportOptions {
         tenant_id: None,
+        bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: Some(Downstream {
             lake_group: LakeConfig::default().group,

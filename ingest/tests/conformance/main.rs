@@ -15,6 +15,7 @@ mod lab;
 
 use std::sync::Arc;
 
+use ingest::ImportConfig;
 use ingest::sources::files::{ImportOptions, Summary, import};
 use schemas::environment::SystemClock;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use crate::lab::Lab;
 async fn read(lab: &mut Lab, name: &str) -> Summary {
     let options = ImportOptions {
         tenant_id: None,
+        bounds: ImportConfig::default(),
         downstream: None,
         clock: Arc::new(SystemClock),
         stop: CancellationToken::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{Bus, Position};
+use ingest::ImportConfig;
 use ingest::backlog::Downstream;
 use ingest::sources::files::{ImportOptions, import};
 use schemas::environment::SystemClock;
@@ -22,6 +23,7 @@ const EVENTS: Topic = Topic::Events(Table::M365Activity);
 fn options() -> ImportOptions {
     ImportOptions {
         tenant_id: None,
+        bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: Some(Downstream {
             lake_group: "lake".to_owned(),
