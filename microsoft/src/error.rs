@@ -81,12 +81,16 @@ pub enum MicrosoftError {
         kind: &'static str,
     },
     /// The body is longer than [`schemas::limits::BODY_BYTES_MAX`].
-    #[error("body from \"{host}\" is longer than {limit_bytes} bytes (request {request_id})")]
+    #[error(
+        "body from \"{host}\" has {length_bytes} bytes or more, limit is {limit_bytes} (request {request_id})"
+    )]
     BodyTooLarge {
         /// Host of the request.
         host: String,
         /// Our `client-request-id`.
         request_id: String,
+        /// Its length, as far as it is known: as it was announced, or else what had come.
+        length_bytes: u64,
         /// The bound.
         limit_bytes: usize,
     },

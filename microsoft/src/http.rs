@@ -77,6 +77,7 @@ impl Http {
         };
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
+        let announced = response.content_length().unwrap_or(0);
         let headers = std::mem::take(response.headers_mut());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -84,6 +85,7 @@ impl Http {
                 return Err(MicrosoftError::BodyTooLarge {
                     host: host.to_owned(),
                     request_id: request_id.to_owned(),
+                    length_bytes: announced.max((body.len() + chunk.len()) as u64),
                     limit_bytes,
                 });
             }

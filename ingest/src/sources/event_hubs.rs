@@ -67,6 +67,8 @@ impl EventHubs {
             () = stop.cancelled() => return Ok(Duration::ZERO),
             listed = self.partitions() => listed?,
         };
+        // A turn goes on as long as all is well, so it is told here.
+        self.desk.health.well(&format!("ingest/{}", self.label()));
         let mut readers = Readers::default();
         self.follow(listed, &mut readers, stop).await?;
         let mut failures = Failures::default();

@@ -65,25 +65,24 @@ impl GraphAlerts {
             .await;
         let published = taken.published;
         let now_us = self.desk.server_now_us(Audience::Graph);
-        if let Err(error) = &read {
-            lines.push(self.line(
-                from_us,
-                now_us,
-                CoverageState::Gap,
-                published,
-                &error.to_string(),
-            ));
-        } else {
-            if newest_us != cursor_us
-                && let Some(newest_us) = newest_us
-            {
-                self.desk
-                    .cursors
-                    .set(self.label(), newest_us.to_string(), taken.covered())
-                    .await?;
+        match &read {
+            // What is left is read after the next start.
+            Err(IngestError::Stopped) => {}
+            Err(error) => {
+                let detail = error.told();
+                lines.push(self.line(from_us, now_us, CoverageState::Gap, published, &detail));
             }
-            if published != Published::default() {
-                lines.push(self.line(from_us, now_us, CoverageState::Read, published, ""));
+            Ok(()) => {
+                if newest_us != cursor_us
+                    && let Some(newest_us) = newest_us
+                {
+                    let covers = taken.covered();
+                    let (label, newest) = (self.label(), newest_us.to_string());
+                    self.desk.cursors.set(label, newest, covers).await?;
+                }
+                if published != Published::default() {
+                    lines.push(self.line(from_us, now_us, CoverageState::Read, published, ""));
+                }
             }
         }
         self.desk.outlet.cover(lines).await?;

@@ -154,6 +154,7 @@ impl ManagementActivity {
                 Ok(0) => None,
                 Ok(left) => Some(format!("{left} blobs could not be read yet")),
                 Err(cause) if cause.ends_all() => return Err(cause),
+                Err(IngestError::Stopped) => return Ok(()),
                 Err(cause) => {
                     let detail = cause.told();
                     error.get_or_insert(cause);

@@ -255,8 +255,8 @@ mod tests {
         assert_eq!(told.len(), 4);
         // A link that is named is meant.
         symlink(&root, folder.path().join("case")).unwrap();
-        let named = list(&[folder.path().join("case")]).unwrap();
-        assert_eq!(named.files[0].name, "case/a.json");
-        assert_eq!(named.files[0].path, folder.path().join("case/a.json"));
+        let linked = list(&[folder.path().join("case")]).unwrap();
+        assert_eq!(linked.files[0].name, "case/a.json");
+        assert_eq!(linked.files[0].path, folder.path().join("case/a.json"));
     }
 }
