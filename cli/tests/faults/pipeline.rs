@@ -396,6 +396,21 @@ fn simulate(round: &Round) -> (Process, Value) {
     (Process(child), ready)
 }
 
+/// Where the stages meet, with topics of this run's own.
+fn bus(broker: Option<&Broker>, round: &Round) -> String {
+    let Some(broker) = broker else {
+        return String::new();
+    };
+    format!(
+        "[bus.kafka]\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
+        broker.address(),
+        std::process::id(),
+        round.seed,
+        round.mode,
+        round.turn
+    )
+}
+
 fn configuration(
     pipeline: &Pipeline,
     broker: Option<&Broker>,
@@ -449,14 +464,7 @@ namespace = "{namespace}"
 hub = "{hub}"
 endpoint = "{amqp}"
 "#,
-        bus = broker.map_or_else(String::new, |broker| format!(
-            "[bus.kafka]\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
-            broker.address(),
-            std::process::id(),
-            round.seed,
-            round.mode,
-            round.turn
-        )),
+        bus = bus(broker, round),
         dry_run = round.mode == Mode::DryRun,
         never_act = ready["break_glass_ids"],
         tenant = pipeline.tenant_id,
