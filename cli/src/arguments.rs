@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::run::Stage;
-use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql};
+use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql, stop_actions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +15,7 @@ Examples:
   vedette import exports/ --config vedette.toml read audit exports into the lake
   vedette sql \"SELECT operation, count(*) FROM m365_activity GROUP BY 1\"
   vedette run --config vedette.toml             all stages in one process
+  vedette stop-actions --by kim                 nothing more is sent to Microsoft, until --resume
   vedette lake --config vedette.toml            one stage as a service on Kafka
 
 Exit codes: 0 done, 1 something was found (dead letters, a broken audit chain), 2 wrong usage,
@@ -64,6 +65,9 @@ enum Command {
     /// Look at cases and actions, and verify the audit chain.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Stop every action at once, and wait until the responder says that nothing more is sent.
+    #[command(after_help = stop_actions::EXAMPLES)]
+    StopActions(stop_actions::StopActions),
     /// Check the configuration, or print it with every default.
     Config {
         /// What to do.
@@ -102,6 +106,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Reproduce(reproduce) => reproduce.run(&config()?),
         Command::Lag => lag::run(&config()?),
         Command::Audit(audit) => audit.run(&config()?),
+        Command::StopActions(stop) => stop.run(&config()?),
         Command::Config { what } => show(what, &config()?),
         Command::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();

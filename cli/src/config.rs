@@ -208,14 +208,21 @@ impl Config {
         let mut respond = RespondConfig {
             http: self.http.clone(),
             tenants: tenants.collect(),
-            journal: self.journal(),
-            kill_switch: self.data.join(&self.respond.kill_switch),
-            ..self.respond.clone()
+            ..self.respond_files()
         };
         if !respond.playbooks.as_os_str().is_empty() {
             respond.playbooks = self.data.join(&respond.playbooks);
         }
         Ok(respond)
+    }
+
+    /// Where respond's files are, for commands that need no secrets.
+    pub(crate) fn respond_files(&self) -> RespondConfig {
+        RespondConfig {
+            journal: self.journal(),
+            kill_switch: self.data.join(&self.respond.kill_switch),
+            ..self.respond.clone()
+        }
     }
 
     /// The file of cases, actions and the audit chain.

@@ -10,12 +10,14 @@ mod health;
 mod import;
 mod lag;
 mod memory;
+mod operator;
 mod report;
 mod reproduce;
 mod rules;
 mod run;
 mod simulate;
 mod sql;
+mod stop_actions;
 mod telemetry;
 
 use std::process::ExitCode;

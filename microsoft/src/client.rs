@@ -51,6 +51,7 @@ pub struct Request {
     pub(crate) body: Option<Value>,
     pub(crate) client_request_id: String,
     pub(crate) is_repeatable: bool,
+    pub(crate) is_single: bool,
 }
 
 impl Request {
@@ -60,6 +61,7 @@ impl Request {
     pub fn new(method: Method, url: Url) -> Self {
         Self {
             is_repeatable: method != Method::POST,
+            is_single: false,
             method,
             url,
             headers: Vec::new(),
@@ -93,6 +95,15 @@ impl Request {
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.is_repeatable = true;
+        self
+    }
+
+    /// Sent once: whether it is sent again is for the caller, who looks first what became of it.
+    ///
+    /// A token that was refused is still renewed: what it came with was not carried out.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.is_single = true;
         self
     }
 

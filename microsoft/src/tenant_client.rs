@@ -218,7 +218,11 @@ impl TenantClient {
                 },
                 Err(other) => return Err(other),
             };
-            match self.decide(&request, made, &failed) {
+            let decision = match self.decide(&request, made, &failed) {
+                Decision::Again(wait) if request.is_single => Decision::GiveUp(Some(wait)),
+                decision => decision,
+            };
+            match decision {
                 Decision::Again(wait) => {
                     count(audience, "retried");
                     if failed.is_throttled() {

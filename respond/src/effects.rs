@@ -3,28 +3,51 @@
 //! The gates are also watched while a call is under way, because the client may wait before it tries again. A
 //! call that is cut off may have happened: the executor reads back.
 
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use schemas::invariants::{EffectBegins, EffectRepeats, SentWhileStopped, check};
+use tokio::sync::RwLock;
 
 use crate::directory::{Directory, DirectoryError, ObjectId, Reply};
 
 /// How often the gates are looked at while a call is under way.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What can stop a call at the last moment.
+/// What can stop a call at the last moment. Cheap to clone; clones share the passage.
 #[derive(Debug, Clone)]
 pub struct Gates {
     /// Nothing is sent.
     pub dry_run: bool,
     /// A file that stops every action while it exists.
     pub kill_switch: PathBuf,
+    passage: Arc<Passage>,
+}
+
+/// Where every call that changes something passes, so that whoever stops them knows when the last one is over.
+#[derive(Debug, Default)]
+struct Passage {
+    calls: RwLock<()>,
+    is_stopped: AtomicBool,
 }
 
 impl Gates {
+    /// Gates that nobody has shut.
+    pub fn new(dry_run: bool, kill_switch: PathBuf) -> Self {
+        Self {
+            dry_run,
+            kill_switch,
+            passage: Arc::default(),
+        }
+    }
+
     /// Why nothing may be sent now, or none.
     ///
-    /// A switch that cannot be read counts as set.
+    /// A switch that cannot be read counts as set; so does one whose lifting was not noted yet.
     pub fn shut(&self) -> Option<&'static str> {
         if self.dry_run {
             return Some("dry_run");
@@ -32,31 +55,56 @@ impl Gates {
         self.is_stopped().then_some("kill_switch")
     }
 
-    /// Whether the kill switch is set.
+    /// Whether the kill switch is set, or was set and its lifting was not noted yet.
     pub fn is_stopped(&self) -> bool {
-        is_set(&self.kill_switch)
+        self.passage.is_stopped.load(Ordering::SeqCst) || is_set(&self.kill_switch)
+    }
+
+    /// Waits until the last call that passed is over; from then on none passes until [`Self::start`].
+    pub async fn stop(&self) {
+        let last_is_over = self.passage.calls.write().await;
+        self.passage.is_stopped.store(true, Ordering::SeqCst);
+        drop(last_is_over);
+    }
+
+    /// Lets calls pass again.
+    pub fn start(&self) {
+        self.passage.is_stopped.store(false, Ordering::SeqCst);
     }
 }
 
 /// Whether the kill switch is set, or cannot be read.
+///
+/// A link counts whether or not it leads anywhere, and a folder that is not there is a switch that cannot be read.
 pub fn is_set(kill_switch: &Path) -> bool {
-    !matches!(kill_switch.try_exists(), Ok(false))
+    let Err(error) = kill_switch.symlink_metadata() else {
+        return true;
+    };
+    let folder = kill_switch
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    error.kind() != ErrorKind::NotFound || folder.is_some_and(|folder| !folder.is_dir())
 }
 
 /// The changes that one run of one action makes, with the replies in order.
 pub struct Effects<'a> {
     directory: &'a dyn Directory,
     gates: &'a Gates,
+    is_intent_durable: bool,
     replies: Mutex<Vec<Reply>>,
+    /// How often each change was begun in this run, which began with a look.
+    begun: Mutex<BTreeMap<String, u32>>,
 }
 
 impl<'a> Effects<'a> {
     /// Changes through `directory` while `gates` are open.
-    pub fn new(directory: &'a dyn Directory, gates: &'a Gates) -> Self {
+    pub fn new(directory: &'a dyn Directory, gates: &'a Gates, is_intent_durable: bool) -> Self {
         Self {
             directory,
             gates,
+            is_intent_durable,
             replies: Mutex::new(Vec::new()),
+            begun: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -78,7 +126,10 @@ impl<'a> Effects<'a> {
         enabled: bool,
     ) -> Result<(), DirectoryError> {
         let reply = self
-            .pass(self.directory.set_account_enabled(id, enabled))
+            .pass(
+                format!("enabled={enabled}"),
+                self.directory.set_account_enabled(id, enabled),
+            )
             .await?;
         self.keep(reply);
         Ok(())
@@ -89,7 +140,9 @@ impl<'a> Effects<'a> {
     /// # Errors
     /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
     pub async fn revoke_sessions(&self, id: &ObjectId) -> Result<(), DirectoryError> {
-        let reply = self.pass(self.directory.revoke_sessions(id)).await?;
+        let reply = self
+            .pass("revoke".to_owned(), self.directory.revoke_sessions(id))
+            .await?;
         self.keep(reply);
         Ok(())
     }
@@ -105,7 +158,10 @@ impl<'a> Effects<'a> {
         enabled: bool,
     ) -> Result<(), DirectoryError> {
         match self
-            .pass(self.directory.set_rule_enabled(id, rule_id, enabled))
+            .pass(
+                format!("{rule_id}={enabled}"),
+                self.directory.set_rule_enabled(id, rule_id, enabled),
+            )
             .await
         {
             Ok(reply) => self.keep(reply),
@@ -118,6 +174,7 @@ impl<'a> Effects<'a> {
     /// Makes a call unless a gate is shut, and cuts it off if one is shut meanwhile.
     async fn pass<T>(
         &self,
+        change: String,
         call: impl Future<Output = Result<T, DirectoryError>>,
     ) -> Result<T, DirectoryError> {
         let shut = async {
@@ -128,9 +185,12 @@ impl<'a> Effects<'a> {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
+        // Whoever sets the switch waits until this is given back.
+        let _passed = self.gates.passage.calls.read().await;
         let mut has_begun = false;
         let call = async {
             has_begun = true;
+            self.note(change);
             call.await
         };
         let answer = tokio::select! {
@@ -146,9 +206,47 @@ impl<'a> Effects<'a> {
         }
     }
 
+    /// Checks what must hold at the moment of sending.
+    fn note(&self, change: String) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let unread = begun.entry(change).or_default();
+        check(&EffectBegins {
+            intent_durable: self.is_intent_durable,
+        });
+        check(&EffectRepeats { unread: *unread });
+        check(&SentWhileStopped {
+            acknowledged: self.gates.passage.is_stopped.load(Ordering::SeqCst),
+        });
+        *unread += 1;
+    }
+
     fn keep(&self, reply: Reply) {
         if let Ok(mut replies) = self.replies.lock() {
             replies.push(reply);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_set;
+
+    #[test]
+    fn a_switch_that_cannot_be_read_counts_as_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let switch = folder.path().join("stop");
+        assert!(!is_set(&switch));
+        std::os::unix::fs::symlink("/nowhere/at/all", &switch).unwrap();
+        assert!(is_set(&switch), "a link that leads nowhere");
+        std::fs::remove_file(&switch).unwrap();
+        assert!(!is_set(&switch));
+        std::fs::create_dir(&switch).unwrap();
+        assert!(is_set(&switch), "a folder of that name");
+        assert!(is_set(&folder.path().join("unmounted/stop")));
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(is_set(&folder.path().join("file/stop")));
+        assert!(!is_set(std::path::Path::new(
+            "a-switch-that-nobody-has-set"
+        )));
     }
 }

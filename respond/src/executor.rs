@@ -204,7 +204,8 @@ impl Executor {
         record: ActionRecord,
         receipt: Receipt,
     ) -> Result<Progress, JournalError> {
-        let effects = Effects::new(self.directory.as_ref(), &self.gates);
+        let is_intent_durable = record.state == State::Intended;
+        let effects = Effects::new(self.directory.as_ref(), &self.gates, is_intent_durable);
         let applied = record
             .action
             .apply(self.directory.as_ref(), &effects, &receipt)

@@ -81,7 +81,7 @@ impl GraphDirectory {
     async fn change(&self, request: Request) -> Result<Reply, DirectoryError> {
         let answer = self
             .client
-            .send(Audience::Graph, request)
+            .send(Audience::Graph, request.once())
             .await
             .map_err(directory_error)?;
         Ok(Reply {

@@ -5,6 +5,7 @@
 //! which tests make the Nth write fail.
 
 mod admission;
+mod chain;
 mod holds;
 mod ledger;
 mod pairs;
@@ -149,6 +150,28 @@ pub struct Holding {
     pub time_us: i64,
 }
 
+/// Something for the audit chain that is no change of an action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// What it is about, for example [`Self::KILL_SWITCH`].
+    pub what: &'static str,
+    /// What became of it.
+    pub state: &'static str,
+    /// Who did it, or empty.
+    pub by: String,
+    /// The action that it is about, or empty.
+    pub action_id: String,
+    /// What was seen.
+    pub detail: Value,
+    /// When, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+impl Notice {
+    /// The kill switch was set or lifted, and that counts from this entry on.
+    pub const KILL_SWITCH: &'static str = "kill_switch";
+}
+
 /// What is still to be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outbox {
@@ -249,6 +272,18 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError>;
+
+    /// Appends something to the audit chain that is no change of an action.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn note(&self, notice: &Notice) -> Result<(), JournalError>;
+
+    /// The newest entry of this kind that is no change of an action, or none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError>;
 
     /// Keeps a person's request; a request for what is on its way already is the same action.
     ///

@@ -4,13 +4,14 @@
 
 use std::path::Path;
 
+use schemas::wire::AuditRecord;
 use serde_json::json;
 
 use crate::action::Action;
 use crate::audit::{Anchor, Broken, Verifier};
 use crate::cases::Case;
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Journal, JournalError, Request, Step};
+use crate::journal::{Journal, JournalError, Notice, Request, Step};
 use crate::record::{ActionRecord, Approval, State};
 
 /// Entries of the audit chain that are read at a time.
@@ -223,6 +224,14 @@ impl Review {
         let receipt = record.receipt.as_ref().ok_or_else(nothing)?;
         let action = record.action.undo(receipt).ok_or_else(nothing)?;
         self.request(&record.case_id, action, by, dry_run, now_us)
+    }
+
+    /// What the responder last said about the kill switch: "set" or "lifted", with what the file says.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    pub fn kill_switch(&self) -> Result<Option<AuditRecord>, JournalError> {
+        self.journal.noted(Notice::KILL_SWITCH)
     }
 
     /// Checks every entry of the audit chain, and that it has the entries that are known from elsewhere.

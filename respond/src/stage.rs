@@ -12,12 +12,13 @@
 mod intake;
 mod lookup;
 mod publisher;
+mod switch;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,8 +108,17 @@ pub async fn run_in(
     let ledger = Ledger::new(Arc::new(journal));
     let (wake, _) = watch::channel(());
     let mut tasks = Tasks::new();
+    let gates = Gates::new(config.dry_run, config.kill_switch.clone());
+    tasks.spawn(switch::run(
+        gates.clone(),
+        ledger.clone(),
+        Arc::clone(&clock),
+        health.clone(),
+        wake.clone(),
+        stop.clone(),
+    ));
     for (tenant_id, directory) in &directories {
-        let executor = executor(&config, &ledger, directory, &clock, &stop);
+        let executor = executor(&config, &ledger, directory, &clock, &gates, &stop);
         tasks.spawn(worker::run(
             tenant_id.clone(),
             executor,
@@ -191,15 +201,13 @@ fn executor(
     ledger: &Ledger,
     directory: &Arc<dyn Directory>,
     clock: &Arc<dyn Clock>,
+    gates: &Gates,
     stop: &CancellationToken,
 ) -> Executor {
     Executor {
         ledger: ledger.clone(),
         directory: Arc::clone(directory),
-        gates: Gates {
-            dry_run: config.dry_run,
-            kill_switch: config.kill_switch.clone(),
-        },
+        gates: gates.clone(),
         policy: preflight::Policy {
             dry_run: config.dry_run,
             automatic: config.automatic.clone(),
@@ -255,13 +263,25 @@ fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
     Ok(playbook::load(&files)?)
 }
 
-/// Waits for the journal's lock; none if the stage is stopped before. The system frees it when the process dies.
-async fn lock(journal: &Path, stop: &CancellationToken) -> Result<Option<File>, RespondError> {
+fn lock_path(journal: &Path) -> PathBuf {
     let mut path = journal.as_os_str().to_owned();
     path.push(".lock");
+    path.into()
+}
+
+/// Whether a process of this machine acts on a journal now, as far as its lock tells.
+pub fn is_running(journal: &Path) -> bool {
+    // Without a lock file, or a right to open it, nobody is known to act.
+    File::open(lock_path(journal))
+        .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// Waits for the journal's lock; none if the stage is stopped before. The system frees it when the process dies.
+async fn lock(journal: &Path, stop: &CancellationToken) -> Result<Option<File>, RespondError> {
+    let path = lock_path(journal);
     let cannot = |cause: io::Error| RespondError::File {
         what: "lock",
-        path: path.clone().into(),
+        path: path.clone(),
         cause,
     };
     if let Some(folder) = journal.parent() {

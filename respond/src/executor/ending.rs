@@ -1,5 +1,6 @@
 //! How an action ends, and what is told of it.
 
+use schemas::invariants::{CalledEffective, check};
 use serde_json::{Value, json};
 
 use super::{Executor, Looked, Progress};
@@ -93,6 +94,12 @@ impl Executor {
     }
 
     async fn finish(&self, record: &ActionRecord, step: Step) -> Result<Progress, JournalError> {
+        if step.to == State::Effective {
+            // What was seen stands in the entry: nothing else ends here.
+            check(&CalledEffective {
+                read_back: step.detail.get("after").is_some(),
+            });
+        }
         let (to, why) = (
             step.to,
             step.detail

@@ -3,7 +3,6 @@
 use super::Executor;
 use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
-use crate::effects::is_set;
 use crate::journal::JournalError;
 use crate::preflight::{Facts, TARGETS_WINDOW_US};
 use crate::record::ActionRecord;
@@ -24,7 +23,7 @@ impl Executor {
         let mut reading = Reading {
             facts: Facts {
                 read_time_us,
-                kill_switch: Some(is_set(&self.gates.kill_switch)),
+                kill_switch: Some(self.gates.is_stopped()),
                 ..Facts::default()
             },
             user: None,

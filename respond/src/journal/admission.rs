@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
-use super::{Admitted, JournalError, pairs, rows};
+use super::{Admitted, JournalError, chain, pairs, rows};
 use crate::accounts::Pair;
 use crate::cases::{self, Case, Change, Intake, Join, Known, SeenAlert};
 use crate::record::{ActionRecord, Approval, State};
@@ -162,7 +162,7 @@ fn plan(
             record.approved_time_us = Some(now_us);
             record.changed_time_us = now_us;
             record.detail = json!({"approved_by": record.approval, "because_of": trigger.alert_id});
-            rows::append_audit(transaction, &record)?;
+            chain::append(transaction, &record)?;
         }
         rows::update_action(transaction, &record)?;
     }
@@ -188,7 +188,7 @@ fn withdraw(
             "alert": taken_back.alert_id,
         });
         rows::update_action(transaction, &record)?;
-        rows::append_audit(transaction, &record)?;
+        chain::append(transaction, &record)?;
     }
     Ok(())
 }
@@ -217,7 +217,7 @@ fn merge(
         record.superseded_by = Some(by);
         record.hold = None;
         rows::update_action(transaction, &record)?;
-        rows::append_audit(transaction, &record)?;
+        chain::append(transaction, &record)?;
     }
     match &join.trigger {
         Some(trigger) => plan(transaction, &join.into, trigger, intake, now_us),

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
 
-use super::{Holding, JournalError, Outbox, rows};
+use super::{Holding, JournalError, Outbox, chain, rows};
 use crate::record::{Hold, HoldReason};
 
 /// Holds actions where they stand; gives those whose reason is new.
@@ -42,7 +42,7 @@ pub(super) fn hold(
                 "held_at": record.state,
                 "approved_by": record.approval,
             });
-            rows::append_entry(
+            chain::append_entry(
                 transaction,
                 &record,
                 "held",

@@ -1,20 +1,14 @@
 //! What a row of the journal says.
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use serde::de::DeserializeOwned;
 
-use schemas::ids;
 use schemas::severity::Severity;
 use schemas::topics::Topic;
-use schemas::wire::AuditRecord;
 
-use super::JournalError;
-use crate::audit::{self, Anchor};
+use super::{JournalError, chain};
 use crate::cases::{Case, SeenAlert};
 use crate::record::{ActionRecord, State};
-
-const AUDIT_COLUMNS: &str = "sequence, id, previous_hash, hash, tenant_id, action_id, case_id, action, target, \
-                             state, requested_by, dry_run, detail, time_us";
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Informational,
@@ -204,12 +198,12 @@ pub(super) fn add_action(
     if added == 0 {
         return Ok(false);
     }
-    append_audit(transaction, &record)?;
+    chain::append(transaction, &record)?;
     if let Some(approval) = record.approval.clone() {
         record.state = State::Approved;
         record.detail = serde_json::json!({"approved_by": approval});
         update_action(transaction, &record)?;
-        append_audit(transaction, &record)?;
+        chain::append(transaction, &record)?;
     }
     Ok(true)
 }
@@ -234,80 +228,8 @@ pub(super) fn update_action(
     Ok(())
 }
 
-/// Appends the entry for the state that the action has now, and announces it.
-pub(super) fn append_audit(
-    transaction: &Transaction<'_>,
-    record: &ActionRecord,
-) -> Result<(), JournalError> {
-    let (state, detail) = (record.state.as_str(), record.detail.to_string());
-    append_entry(transaction, record, state, detail, record.changed_time_us)
-}
-
-/// Appends an entry about an action, and announces it.
-pub(super) fn append_entry(
-    transaction: &Transaction<'_>,
-    record: &ActionRecord,
-    state: &str,
-    detail: String,
-    time_us: i64,
-) -> Result<(), JournalError> {
-    let previous = transaction
-        .prepare_cached("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")?
-        .query_row([], |row| {
-            Ok(Anchor {
-                sequence: row.get::<_, i64>(0)?.unsigned_abs(),
-                hash: row.get(1)?,
-            })
-        })
-        .optional()?;
-    let sequence = previous.as_ref().map_or(1, |last| last.sequence + 1);
-    let entry = audit::chain(
-        AuditRecord {
-            // An action can be in one state more than once: it is held, goes on, and is held again.
-            id: ids::hex(&[
-                b"audit",
-                record.action_id.as_bytes(),
-                state.as_bytes(),
-                &sequence.to_le_bytes(),
-            ]),
-            tenant_id: record.tenant_id.clone(),
-            action_id: record.action_id.clone(),
-            case_id: record.case_id.clone(),
-            action: record.action.kind().as_str().to_owned(),
-            target: record.account().to_owned(),
-            state: state.to_owned(),
-            requested_by: record.requested_by.clone(),
-            dry_run: record.dry_run,
-            detail,
-            time_us,
-            ..AuditRecord::default()
-        },
-        previous.as_ref(),
-    );
-    transaction
-        .prepare_cached(&format!(
-            "INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-        ))?
-        .execute(params![
-            i64::try_from(entry.sequence).unwrap_or(i64::MAX),
-            entry.id,
-            entry.previous_hash,
-            entry.hash,
-            entry.tenant_id,
-            entry.action_id,
-            entry.case_id,
-            entry.action,
-            entry.target,
-            entry.state,
-            entry.requested_by,
-            entry.dry_run,
-            entry.detail,
-            entry.time_us
-        ])?;
-    announce(transaction, Topic::Audit, &entry.action_id, &entry, time_us)
-}
-
-fn announce(
+/// Puts a message into the outbox.
+pub(super) fn announce(
     transaction: &Transaction<'_>,
     topic: Topic,
     key: &str,
@@ -325,38 +247,6 @@ fn announce(
             queued_time_us
         ])?;
     Ok(())
-}
-
-pub(super) fn audit_after(
-    connection: &Connection,
-    after: u64,
-    count_max: usize,
-) -> Result<Vec<AuditRecord>, JournalError> {
-    let sql =
-        format!("SELECT {AUDIT_COLUMNS} FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![after, bound(count_max)], audit_row)?;
-    rows.map(|row| row.map_err(JournalError::from)).collect()
-}
-
-fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
-    Ok(AuditRecord {
-        sequence: row.get::<_, i64>(0)?.unsigned_abs(),
-        id: row.get(1)?,
-        previous_hash: row.get(2)?,
-        hash: row.get(3)?,
-        tenant_id: row.get(4)?,
-        action_id: row.get(5)?,
-        case_id: row.get(6)?,
-        action: row.get(7)?,
-        target: row.get(8)?,
-        state: row.get(9)?,
-        requested_by: row.get(10)?,
-        dry_run: row.get(11)?,
-        detail: row.get(12)?,
-        time_us: row.get(13)?,
-    })
 }
 
 /// A bound for `LIMIT`.

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
-use super::{Admitted, Holding, Journal, JournalError, Outbox, Outgoing, Request, Step};
-use super::{admission, holds, pairs, rows, tables};
+use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
+use super::{admission, chain, holds, pairs, rows, tables};
 use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::preflight::Intent;
@@ -130,7 +130,7 @@ impl Journal for SqliteJournal {
                 admission::note_progress(transaction, &record)?;
             }
             rows::update_action(transaction, &record)?;
-            rows::append_audit(transaction, &record)?;
+            chain::append(transaction, &record)?;
             Ok(record)
         })
     }
@@ -159,6 +159,14 @@ impl Journal for SqliteJournal {
 
     fn release(&self, tenant_id: &str) -> Result<(), JournalError> {
         self.transact(|transaction| holds::release(transaction, tenant_id))
+    }
+
+    fn note(&self, notice: &Notice) -> Result<(), JournalError> {
+        self.transact(|transaction| chain::note(transaction, notice))
+    }
+
+    fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError> {
+        chain::latest(&self.connection(), what)
     }
 
     fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError> {
@@ -310,6 +318,6 @@ impl Journal for SqliteJournal {
     }
 
     fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError> {
-        rows::audit_after(&self.connection(), after, count_max)
+        chain::after(&self.connection(), after, count_max)
     }
 }

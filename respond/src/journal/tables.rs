@@ -7,10 +7,10 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS];
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES];
 
 /// Version of the tables below.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -70,6 +70,11 @@ UPDATE alerts SET label = coalesce(json_extract(body, '$.label'), ''),
       WHEN 'low' THEN 1 ELSE 0 END END
   WHERE json_valid(body);
 CREATE INDEX alerts_by_case ON alerts (case_id, label, standing);
+";
+
+/// Entries of the chain that are no change of an action are found by what they are about.
+const NOTICES: &str = "
+CREATE INDEX audit_by_notice ON audit (action, sequence) WHERE case_id = '';
 ";
 
 /// Gives the journal the tables of this version, all or none.

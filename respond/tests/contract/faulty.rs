@@ -11,7 +11,9 @@ use respond::cases::{Case, Intake, SeenAlert};
 use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
-use respond::journal::{Admitted, Holding, Journal, JournalError, Outbox, Outgoing, Request, Step};
+use respond::journal::{
+    Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step,
+};
 use respond::preflight::Intent;
 use respond::record::{ActionRecord, HoldReason};
 use schemas::wire::AuditRecord;
@@ -211,6 +213,14 @@ impl Journal for FaultyJournal {
 
     fn release(&self, tenant_id: &str) -> Result<(), JournalError> {
         self.write(|journal| journal.release(tenant_id))
+    }
+
+    fn note(&self, notice: &Notice) -> Result<(), JournalError> {
+        self.write(|journal| journal.note(notice))
+    }
+
+    fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError> {
+        self.inner.noted(what)
     }
 
     fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError> {

@@ -21,6 +21,9 @@ use crate::world::{T0, TENANT, World, alert};
 const HOUR_US: i64 = 3_600_000_000;
 
 fn are_held(house: &House, reason: HoldReason, count: usize) -> bool {
+    if !house.config.journal.exists() {
+        return false;
+    }
     let actions = house.review().actions(99).unwrap_or_default();
     let held = |record: &&ActionRecord| {
         record
@@ -45,9 +48,14 @@ async fn a_directory_that_is_away_for_longer_than_any_number_of_tries_delays_and
     let stage = house.start();
     house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
     house
-        .until("tried more often than before", |_| {
-            let actions = house.review().actions(9).unwrap();
-            actions.len() == 3 && actions.iter().all(|record| record.attempts > 9)
+        .until("tried more often than before", |states| {
+            states.len() == 3
+                && house
+                    .review()
+                    .actions(9)
+                    .unwrap()
+                    .iter()
+                    .all(|record| record.attempts > 9)
         })
         .await;
     assert!(are_held(&house, HoldReason::DirectoryAway, 3));

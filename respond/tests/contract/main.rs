@@ -14,6 +14,7 @@ mod faulty;
 mod graph;
 mod held;
 mod house;
+mod kill_switch;
 mod kit;
 mod memory;
 mod merges;

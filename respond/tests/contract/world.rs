@@ -160,10 +160,7 @@ impl World {
         };
         let seen = SeenAlert::of(&alert(tenant_id, account, "a1"));
         let admitted = journal.admit(&[seen], &intake, T0).unwrap();
-        let gates = Gates {
-            dry_run: false,
-            kill_switch: folder.path().join("stop"),
-        };
+        let gates = Gates::new(false, folder.path().join("stop"));
         Self {
             place,
             directory,

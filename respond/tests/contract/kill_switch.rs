@@ -1,0 +1,196 @@
+//! The kill switch with a thousand actions under way: nothing after the acknowledgement, everything after the lifting.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use respond::action::{Action, ActionKind, BlockSignIn, Permission};
+use respond::directory::{
+    Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
+};
+use respond::executor::Progress;
+use respond::record::{ActionRecord, HoldReason, State};
+use schemas::wire::{Alert, AuditRecord};
+
+use crate::faulty::{Fault, FaultyDirectory};
+use crate::house::House;
+use crate::world::{TENANT, World, alert};
+
+const PEOPLE: usize = 1_000;
+
+/// As many people as anybody asks for; a change takes a few milliseconds.
+#[derive(Default)]
+struct Crowd {
+    blocked: Mutex<BTreeSet<String>>,
+    begun: AtomicUsize,
+    done: AtomicUsize,
+}
+
+#[async_trait]
+impl DirectoryReads for Crowd {
+    async fn grant(&self, needed: &[Permission]) -> Result<Grant, DirectoryError> {
+        Ok(Grant {
+            roles: needed.iter().map(|one| one.least.to_owned()).collect(),
+            own_ids: Vec::new(),
+        })
+    }
+    async fn user(&self, name: &str) -> Result<Option<User>, DirectoryError> {
+        Ok(Some(User {
+            id: ObjectId::parse(name).unwrap(),
+            user_principal_name: format!("{name}@contoso.test"),
+            account_enabled: !self.blocked.lock().unwrap().contains(name),
+            is_guest: false,
+            is_synced: false,
+            sessions_valid_from_us: None,
+        }))
+    }
+    async fn roles(&self, _id: &ObjectId) -> Result<Vec<Role>, DirectoryError> {
+        Ok(Vec::new())
+    }
+    async fn inbox_rules(&self, _id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Directory for Crowd {
+    async fn set_account_enabled(&self, id: &ObjectId, on: bool) -> Result<Reply, DirectoryError> {
+        assert!(!on);
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        self.blocked.lock().unwrap().insert(id.as_str().to_owned());
+        self.done.fetch_add(1, Ordering::SeqCst);
+        Ok(Reply {
+            status: 204,
+            request_id: "r".to_owned(),
+        })
+    }
+    async fn revoke_sessions(&self, _id: &ObjectId) -> Result<Reply, DirectoryError> {
+        panic!("not asked for")
+    }
+    async fn set_rule_enabled(
+        &self,
+        _id: &ObjectId,
+        _rule: &str,
+        _on: bool,
+    ) -> Result<Reply, DirectoryError> {
+        panic!("not asked for")
+    }
+}
+
+fn person(number: usize) -> String {
+    format!("1f00aaaa-0000-4000-8000-{number:012}")
+}
+
+fn alerts() -> Vec<Alert> {
+    (0..PEOPLE)
+        .map(|number| Alert {
+            user: format!("{number}@contoso.test"),
+            ..alert(TENANT, &person(number), &format!("a{number}"))
+        })
+        .collect()
+}
+
+fn blocks(house: &House) -> Vec<ActionRecord> {
+    let mut actions = house.review().actions(9_999).unwrap();
+    actions.retain(|record| record.action.kind() == ActionKind::BlockSignIn);
+    actions
+}
+
+fn count(house: &House, is_so: impl Fn(&ActionRecord) -> bool) -> usize {
+    blocks(house).iter().filter(|record| is_so(record)).count()
+}
+
+/// The responder's word that nothing is sent any more.
+async fn acknowledgement(house: &House) -> AuditRecord {
+    loop {
+        if let Some(entry) = house.review().kill_switch().unwrap() {
+            return entry;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_actions_none_is_sent_after_the_acknowledgement_and_all_go_on_later() {
+    let mut house = House::new().await;
+    house.config.automatic = vec![ActionKind::BlockSignIn];
+    house.config.targets_per_hour_max = u32::MAX;
+    house.config.read_backs_max = 1;
+    let crowd = Arc::new(Crowd::default());
+    house.add(TENANT, crowd.clone());
+    let stage = house.start();
+    house.publish(&alerts()).await;
+    while crowd.done.load(Ordering::SeqCst) < 10 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    std::fs::write(&house.config.kill_switch, r#"{"by": "kim"}"#).unwrap();
+    let entry = acknowledgement(&house).await;
+    let begun = crowd.begun.load(Ordering::SeqCst);
+    assert_eq!(
+        (entry.state.as_str(), entry.requested_by.as_str()),
+        ("set", "kim")
+    );
+    assert!(begun < PEOPLE / 2, "they are under way: {begun}");
+    let is_held = |record: &ActionRecord| {
+        let reason = record.hold.as_ref().map(|hold| hold.reason);
+        reason == Some(HoldReason::KillSwitch)
+    };
+    while count(&house, is_held) < PEOPLE - begun {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let begun_since = crowd.begun.load(Ordering::SeqCst) - begun;
+    assert_eq!(begun_since, 0, "after the acknowledgement");
+    assert!(house.health.troubles().contains_key("respond/kill_switch"));
+    std::fs::remove_file(&house.config.kill_switch).unwrap();
+    while count(&house, |record| record.state.is_final()) < PEOPLE {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    stage.end().await;
+    let cut_off = count(&house, |record| record.state == State::Unknown);
+    assert!(cut_off <= 1, "at most the one under way: {cut_off}");
+    let effective = count(&house, |record| record.state == State::Effective);
+    assert_eq!(effective, PEOPLE - cut_off);
+    assert!(!house.health.troubles().contains_key("respond/kill_switch"));
+    assert_eq!(acknowledgement(&house).await.state, "lifted");
+    house.review().verify(Vec::new()).unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_the_switch_cut_off_is_unknown() {
+    let world = World::in_memory();
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    // Grant, user, roles; the change is under way when the switch is set.
+    let faulty = Arc::new(FaultyDirectory::new(
+        Arc::clone(&world.directory),
+        4,
+        Fault::Waits,
+    ));
+    let executor = world.executor_with(faulty.clone(), world.journal.clone());
+    let (ran, ()) = tokio::join!(executor.run(&record.action_id), async {
+        faulty.dies.notified().await;
+        std::fs::write(&world.gates.kill_switch, "").unwrap();
+        // Comes back only once the call is over.
+        world.gates.stop().await;
+    });
+    assert_eq!(ran.unwrap(), Progress::Ended(State::Unknown));
+    let why = world.record(&record.action_id).detail["why"].to_string();
+    assert!(why.contains("kill_switch"), "{why}");
+}
+
+#[tokio::test]
+async fn what_is_stopped_stays_stopped_until_the_lifting_is_noted() {
+    let world = World::in_memory();
+    world.gates.stop().await;
+    let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
+    let executor = world.executor();
+    executor.run(&record.action_id).await.unwrap();
+    assert!(world.memory().changes().is_empty());
+    world.gates.start();
+    assert_eq!(
+        world.finish(&executor, &record.action_id).await,
+        State::Effective
+    );
+}
