@@ -6,6 +6,7 @@
 mod consumer;
 mod context;
 mod producer;
+mod recognise;
 mod settings;
 mod topics;
 
@@ -13,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer as _;
-use rdkafka::{Offset, TopicPartitionList};
 use schemas::fate::Fate;
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
@@ -27,7 +28,7 @@ use self::context::Logging;
 use self::producer::{Publisher, dispose};
 use crate::config::KafkaConfig;
 use crate::error::BusError;
-use crate::message::{Message, Position, check_sizes};
+use crate::message::{Message, Position, Recognised, check_sizes};
 
 /// Longest wait for an answer about positions.
 const ASK_WAIT: Duration = Duration::from_secs(15);
@@ -146,6 +147,7 @@ impl KafkaBus {
                     topic,
                     partition,
                     next_offset,
+                    last: None,
                 });
             }
             Ok(ends)
@@ -171,6 +173,19 @@ impl KafkaBus {
         })
         .await
     }
+
+    pub(crate) async fn recognise(
+        &self,
+        group: &str,
+        positions: &[Position],
+    ) -> Result<Vec<Recognised>, BusError> {
+        let cluster = Arc::clone(&self.cluster);
+        let (group, positions) = (self.cluster.group(group), positions.to_vec());
+        ask("look up positions", move || {
+            recognise::recognise(&cluster, &group, &positions)
+        })
+        .await
+    }
 }
 
 /// Asks a group's coordinator without joining the group; blocks.
@@ -186,17 +201,18 @@ fn committed(
     let answer = patiently("ask for a group's positions", || {
         client.committed_offsets(list.clone(), ASK_WAIT)
     })?;
-    let position = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        match element.offset() {
-            Offset::Offset(next_offset) => Some(Position {
-                topic,
-                partition: element.partition(),
-                next_offset,
-            }),
-            _ => None,
+    let mut positions = Vec::new();
+    for element in answer.elements() {
+        let Some(position) = recognise::of_element(topic, &element) else {
+            continue;
+        };
+        // Beyond the end it is of a topic that was replaced: Kafka keeps positions by name.
+        let (_, end) = recognise::bounds_of(client, name, position.partition)?;
+        if position.next_offset <= end {
+            positions.push(position);
         }
-    };
-    Ok(answer.elements().iter().filter_map(position).collect())
+    }
+    Ok(positions)
 }
 
 /// Asks again while the cluster is rearranging itself, as just after a topic was created; blocks.

@@ -21,7 +21,7 @@ use schemas::topics::Topic;
 
 pub use crate::config::BusConfig;
 pub use crate::error::BusError;
-pub use crate::message::{Delivery, Message, Polled, Position};
+pub use crate::message::{Delivery, Fingerprint, Message, Polled, Position, Recognised};
 
 /// The bus: Apache Kafka, or an embedded durable log in one SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -87,7 +87,8 @@ impl Bus {
         }
     }
 
-    /// The positions that `group` has committed on `topic`; partitions without one are absent.
+    /// The positions that `group` has committed on `topic`; partitions without one are absent, and so are positions
+    /// beyond the end, which are of a log that was replaced.
     ///
     /// # Errors
     /// [`BusError`] if the broker or file cannot be reached.
@@ -95,6 +96,21 @@ impl Bus {
         match self {
             Self::Kafka(bus) => bus.committed(group, topic).await,
             Self::Log(bus) => bus.committed(group, topic).await,
+        }
+    }
+
+    /// Says of each position, as `group` or somebody for it has stored it, whether it is of the log that is there now.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached.
+    pub async fn recognise(
+        &self,
+        group: &str,
+        positions: &[Position],
+    ) -> Result<Vec<Recognised>, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.recognise(group, positions).await,
+            Self::Log(bus) => bus.recognise(positions).await,
         }
     }
 }
@@ -128,7 +144,24 @@ impl Consumer {
         }
     }
 
+    /// Reads newly assigned or replaced partitions on from where the group stands, and those of which the log was
+    /// replaced from their beginning: these it returns. For a reader without positions of its own.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached.
+    pub async fn resume(
+        &mut self,
+        partitions: &[(Topic, i32)],
+    ) -> Result<Vec<Recognised>, BusError> {
+        match self {
+            Self::Kafka(consumer) => consumer.resume(partitions).await,
+            Self::Log(consumer) => consumer.resume(partitions).await,
+        }
+    }
+
     /// Reads on from other positions than the group's, for a reader that keeps its own.
+    ///
+    /// It does not look whether they are of this log: see [`Bus::recognise`].
     ///
     /// # Errors
     /// [`BusError`] if a partition is not assigned to this consumer.

@@ -34,7 +34,7 @@ use self::reader::Reader;
 use self::writer::{JOBS_MAX, Job, Write, Writer};
 use crate::config::LogConfig;
 use crate::error::BusError;
-use crate::message::{Message, Position, check_sizes};
+use crate::message::{Message, Position, Recognised, check_sizes};
 
 /// A handle of the embedded log.
 #[derive(Clone)]
@@ -132,6 +132,7 @@ impl LogBus {
                 topic: *topic,
                 partition: 0,
                 next_offset,
+                last: None,
             });
         }
         let path = Arc::clone(&self.path);
@@ -149,7 +150,19 @@ impl LogBus {
             topic,
             partition: 0,
             next_offset,
+            last: None,
         }])
+    }
+
+    pub(crate) async fn recognise(
+        &self,
+        positions: &[Position],
+    ) -> Result<Vec<Recognised>, BusError> {
+        let mut recognised = Vec::with_capacity(positions.len());
+        for position in positions {
+            recognised.push(self.reader.recognise(*position).await?);
+        }
+        Ok(recognised)
     }
 
     pub(crate) async fn committed(
@@ -158,11 +171,15 @@ impl LogBus {
         topic: Topic,
     ) -> Result<Vec<Position>, BusError> {
         let committed = self.reader.committed(group, topic).await?;
+        let end = self.reader.end(topic).await?;
         Ok(committed
+            .filter(|next_offset| *next_offset <= end)
             .map(|next_offset| Position {
                 topic,
                 partition: 0,
                 next_offset,
+                // It is in the same file as what it is a position of.
+                last: None,
             })
             .into_iter()
             .collect())

@@ -1,5 +1,6 @@
 //! What is published, what is delivered, and the positions between.
 
+use schemas::ids;
 use schemas::topics::Topic;
 
 use crate::error::BusError;
@@ -41,6 +42,8 @@ pub struct Delivery {
     pub key: String,
     /// The encoded wire type of the topic; empty for a tombstone.
     pub payload: Vec<u8>,
+    /// When it was published, in microseconds since the Unix epoch, UTC; on Kafka to the millisecond, 0 if unknown.
+    pub published_us: i64,
 }
 
 impl Delivery {
@@ -70,7 +73,42 @@ impl Delivery {
             topic: self.topic,
             partition: self.partition,
             next_offset: self.offset + 1,
+            last: Some(self.fingerprint()),
         }
+    }
+
+    /// What tells it from every other message at its offset.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let hash = ids::hash(&[
+            self.topic.name().as_bytes(),
+            &self.partition.to_le_bytes(),
+            &self.offset.to_le_bytes(),
+            &self.published_us.to_le_bytes(),
+            self.key.as_bytes(),
+            &self.payload,
+        ]);
+        // The upper half; without its sign, so that it is a number in every store.
+        Fingerprint(i64::try_from(hash >> 65).unwrap_or(i64::MAX))
+    }
+}
+
+/// A hash of a message and its place: where another log has taken the place of the one that was read, another message
+/// stands there.
+///
+/// It sees what an id of a topic cannot: a topic that was emptied or cut and written on (a lost disk, an unclean
+/// election, a file restored from a backup) keeps its id, and what was read at an offset is no longer there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(i64);
+
+impl Fingerprint {
+    /// As a number that is not negative, to be stored.
+    pub const fn to_i64(self) -> i64 {
+        self.0
+    }
+
+    /// As it was stored.
+    pub const fn of_i64(stored: i64) -> Self {
+        Self(stored)
     }
 }
 
@@ -83,11 +121,66 @@ pub struct Position {
     pub partition: i32,
     /// Offset of the first message that is not done.
     pub next_offset: i64,
+    /// The message before it, by which its log is recognised; none at a beginning, and where nobody noted it.
+    pub last: Option<Fingerprint>,
+}
+
+/// What the bus has of a position that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recognised {
+    /// The position that was asked about.
+    pub position: Position,
+    /// Whether it is of the log that the bus has now. One whose last message retention has removed is taken to be: all
+    /// that is still there comes after it.
+    pub is_same_log: bool,
+    /// Offset of the earliest message that is still there; the end if there is none.
+    pub first_offset: i64,
+    /// Offset after the last message.
+    pub end_offset: i64,
+}
+
+impl Recognised {
+    /// Says whether the position is of this log; `at_last` is the message before it, where that is still there.
+    pub(crate) fn of(
+        position: Position,
+        (first_offset, end_offset): (i64, i64),
+        at_last: Option<&Delivery>,
+    ) -> Self {
+        let is_same_log = if position.next_offset > end_offset {
+            false
+        } else if position.next_offset <= first_offset.max(0) {
+            true
+        } else {
+            // Positions of before fingerprints are believed once: the next one that is stored has one.
+            position
+                .last
+                .is_none_or(|last| at_last.is_some_and(|found| found.fingerprint() == last))
+        };
+        Self {
+            position,
+            is_same_log,
+            first_offset,
+            end_offset,
+        }
+    }
+
+    /// Where to read on: there, or at the beginning of the other log.
+    pub fn resume(&self) -> Position {
+        if self.is_same_log {
+            self.position
+        } else {
+            Position {
+                next_offset: self.first_offset,
+                last: None,
+                ..self.position
+            }
+        }
+    }
 }
 
 /// What a call of [`crate::Consumer::next`] brought.
 ///
-/// Take it in the order `revoked`, `assigned`, `records`. Newly assigned partitions come without records of
+/// Take it in the order `revoked`, `assigned`, `replaced`, `records`. Newly assigned partitions come without records of
 /// theirs, so that a reader with positions of its own can [`crate::Consumer::seek`] first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Polled {
@@ -97,6 +190,9 @@ pub struct Polled {
     pub assigned: Vec<(Topic, i32)>,
     /// Partitions that this consumer must forget: what it holds of them uncommitted will be delivered to another.
     pub revoked: Vec<(Topic, i32)>,
+    /// Partitions whose offsets went back while they were read, by how far they had been read: another log has taken
+    /// the place of that one. What it brings follows in later calls; ask [`crate::Consumer::resume`] or seek first.
+    pub replaced: Vec<Position>,
 }
 
 /// Checks that every message fits, before the first is sent.
@@ -117,5 +213,79 @@ pub(crate) fn check_sizes(
             bytes: message.bytes(),
             limit,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::topics::Topic;
+
+    use super::{Delivery, Position, Recognised};
+
+    fn delivery(offset: i64, payload: &str) -> Delivery {
+        Delivery {
+            topic: Topic::Alerts,
+            partition: 0,
+            offset,
+            key: "k".to_owned(),
+            payload: payload.into(),
+            published_us: 5,
+        }
+    }
+
+    #[test]
+    fn a_log_is_known_by_the_message_before_a_position() {
+        let read = delivery(6, "read").after();
+        let none = Position { last: None, ..read };
+        let start = Position {
+            next_offset: 0,
+            last: None,
+            ..read
+        };
+        let (same, other) = (delivery(6, "read"), delivery(6, "another"));
+        for (position, bounds, found, is_same_log) in [
+            (read, (0, 7), Some(&same), true),
+            (read, (0, 9), Some(&other), false),
+            // It is not there, though messages before and after it are.
+            (read, (0, 9), None, false),
+            // Shorter than what was read, or empty.
+            (read, (0, 6), None, false),
+            (read, (0, 0), None, false),
+            // Retention has removed it: nothing is passed over by reading on.
+            (read, (7, 9), None, true),
+            (read, (20, 30), None, true),
+            // Noted by nobody.
+            (none, (0, 9), Some(&other), true),
+            (none, (0, 6), None, false),
+            (start, (0, 0), None, true),
+            (start, (4, 9), None, true),
+        ] {
+            let recognised = Recognised::of(position, bounds, found);
+            assert_eq!(recognised.is_same_log, is_same_log, "{recognised:?}");
+        }
+    }
+
+    #[test]
+    fn everything_of_a_message_is_in_its_fingerprint() {
+        let one = delivery(6, "read");
+        for other in [
+            delivery(7, "read"),
+            delivery(6, "reads"),
+            Delivery {
+                published_us: 6,
+                ..one.clone()
+            },
+            Delivery {
+                partition: 1,
+                ..one.clone()
+            },
+            Delivery {
+                key: "l".to_owned(),
+                ..one.clone()
+            },
+        ] {
+            assert_ne!(one.fingerprint(), other.fingerprint());
+        }
+        assert!(one.fingerprint().to_i64() >= 0);
     }
 }

@@ -46,11 +46,13 @@ pub(crate) struct Count {
     brought: HashMap<Arc<str>, Vec<(i64, i64)>>,
     /// True if signals of such times came since the last sweep.
     takes_old: bool,
-    /// Offset before which signals may be in the lake alone.
+    /// What the arrival of a signal is more than its offset: the lake has those of all logs that there were.
+    base: i64,
+    /// Arrival before which signals may be in the lake alone.
     forgotten: i64,
-    /// Offset after the last signal that was counted.
+    /// Arrival after the last signal that was counted.
     counted: i64,
-    /// Offset before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
+    /// Arrival before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
     /// what was told of a part must be taken back by the rest.
     alone_before: i64,
 }
@@ -68,12 +70,6 @@ impl Count {
         taken_max: usize,
         stop: &CancellationToken,
     ) -> Result<Option<(Self, Vec<Alert>)>, DetectError> {
-        let committed = bus.committed(group, Topic::Signals).await?;
-        let done = committed
-            .iter()
-            .map(|position| position.next_offset)
-            .max()
-            .unwrap_or(0);
         let mut count = Self {
             correlator: Correlator::new(Arc::clone(rules.over_time()), i64::MIN),
             rules,
@@ -82,27 +78,42 @@ impl Count {
             since_sweep: 0,
             brought: HashMap::new(),
             takes_old: false,
-            forgotten: done,
-            counted: done,
-            alone_before: done.saturating_add(i64::try_from(taken_max).unwrap_or(i64::MAX)),
+            base: 0,
+            forgotten: 0,
+            counted: 0,
+            alone_before: 0,
         };
         if count.rules.over_time().is_empty() {
             return Ok(Some((count, Vec::new())));
         }
+        let Some(base) = base(bus, group, lake, stop).await? else {
+            return Ok(None);
+        };
+        let committed = committed(bus, group).await?;
+        let done = base.saturating_add(committed.unwrap_or(0));
+        count.base = base;
+        count.forgotten = done;
+        count.counted = done;
+        count.alone_before = done.saturating_add(i64::try_from(taken_max).unwrap_or(i64::MAX));
         if !has(lake, done, stop).await? {
             return Ok(None);
         }
         let now_us = clock.now_us();
         let signals = count.remembered(lake, done, now_us).await?;
         tracing::info!(signals = signals.len(), "signals were read from the lake");
-        count.correlator.add(signals);
+        let changes = count.correlator.add(signals);
         // An absence may have become certain while nobody looked.
         let certain = count.advance(now_us);
         let told = count.told(lake).await?;
-        let fresh = certain
+        let mut fresh: Vec<Alert> = certain
             .into_iter()
-            .filter(|alert| !told.contains(&alert.alert_id));
-        Ok(Some((count, fresh.collect())))
+            .filter(|alert| !told.contains(&alert.alert_id))
+            .collect();
+        if committed.is_none() && base > 0 {
+            // On a log that is gone we had a position that is gone too: what was told of these signals is told again.
+            fresh.extend(count.alerts(&changes, now_us));
+        }
+        Ok(Some((count, fresh)))
     }
 
     /// The alerts that signals change, in the order of their arrival; none if stopped while the lake is waited for.
@@ -125,7 +136,7 @@ impl Count {
             let decoded = wire::Signal::decode(record.payload.as_slice()).ok();
             if let Some(signal) = decoded.and_then(|signal| self.words.of_wire(&signal)) {
                 self.lateness.add(signal.time_us, signal.accepted_time_us);
-                signals.push((record.offset, signal));
+                signals.push((record.offset.saturating_add(self.base), signal));
             }
         }
         let wanted = self.neighbours(&signals, now_us);
@@ -139,15 +150,15 @@ impl Count {
         self.since_sweep += signals.len();
         let (alone, together): (Vec<_>, Vec<_>) = signals
             .into_iter()
-            .partition(|(offset, _)| *offset < self.alone_before);
+            .partition(|(arrival, _)| *arrival < self.alone_before);
         let mut alerts = Vec::new();
-        for (offset, signal) in alone {
-            self.counted = offset + 1;
+        for (arrival, signal) in alone {
+            self.counted = arrival + 1;
             let changes = self.correlator.add([signal]);
             alerts.extend(self.alerts(&changes, now_us));
         }
-        if let Some((offset, _)) = together.last() {
-            self.counted = offset + 1;
+        if let Some((arrival, _)) = together.last() {
+            self.counted = arrival + 1;
         }
         let together = together.into_iter().map(|(_, signal)| signal);
         let changes = self.correlator.add(together);
@@ -343,11 +354,43 @@ impl Count {
     }
 }
 
-/// Waits until the lake has the signals before an offset; false if stopped before.
-async fn has(lake: &Lake, offset: i64, stop: &CancellationToken) -> Result<bool, DetectError> {
-    while lake.position(Topic::Signals, 0).await? < offset {
+/// Offset up to which this group has counted on the log that is there now; none if it has not.
+async fn committed(bus: &Bus, group: &str) -> Result<Option<i64>, DetectError> {
+    let committed = bus.committed(group, Topic::Signals).await?;
+    let recognised = bus.recognise(group, &committed).await?;
+    let ours = recognised.iter().filter(|found| found.is_same_log);
+    Ok(ours.map(|found| found.position.next_offset).max())
+}
+
+/// What arrivals of signals are more than offsets, once the lake reads the log that is there now; none if stopped
+/// before.
+async fn base(
+    bus: &Bus,
+    group: &str,
+    lake: &Lake,
+    stop: &CancellationToken,
+) -> Result<Option<i64>, DetectError> {
+    loop {
+        let taken = lake.taken(Topic::Signals, 0).await?;
+        let recognised = bus.recognise(group, &[taken.position]).await?;
+        if recognised.iter().all(|found| found.is_same_log) {
+            return Ok(Some(taken.base()));
+        }
         tracing::info!(
-            offset,
+            "waiting for the lake to read the log of signals that took the place of another"
+        );
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(LAKE_WAIT) => {}
+        }
+    }
+}
+
+/// Waits until the lake has the signals before an arrival; false if stopped before.
+async fn has(lake: &Lake, arrival: i64, stop: &CancellationToken) -> Result<bool, DetectError> {
+    while lake.taken(Topic::Signals, 0).await?.arrival < arrival {
+        tracing::info!(
+            arrival,
             "waiting for the lake to have the signals that were counted before"
         );
         tokio::select! {

@@ -10,6 +10,7 @@
 
 pub mod alert;
 pub mod backtest;
+mod catch_up;
 pub mod config;
 mod count;
 pub mod domains;

@@ -30,6 +30,7 @@ use sigma::plan::chunk::row_group::ParquetFile;
 use tokio_util::sync::CancellationToken;
 
 use crate::alert::Origin;
+use crate::catch_up::CatchUp;
 use crate::config::DetectConfig;
 use crate::count::Count;
 use crate::domains::{self, Domains};
@@ -39,6 +40,8 @@ use crate::published::Published;
 use crate::rules::ruleset;
 use crate::signal::to_wire;
 use crate::watch::{Files, Watch};
+
+mod begin;
 
 /// Most announcements and signals taken at once; they are small, files are read one at a time.
 const TAKEN_MAX: usize = 500;
@@ -79,6 +82,7 @@ pub async fn run(
         published: Published::default(),
         counts: false,
         count: None,
+        catch_up: None,
     };
     while !stop.is_cancelled() {
         stage.reload().await?;
@@ -130,6 +134,8 @@ struct Stage {
     counts: bool,
     /// The correlations; none before they are recalled, and after something failed half way.
     count: Option<Count>,
+    /// Set while announcements are read from the beginning of a log.
+    catch_up: Option<CatchUp>,
 }
 
 impl Stage {
@@ -243,6 +249,7 @@ impl Stage {
             self.count = None;
             self.counts = is_new;
         }
+        self.begin(consumer, &polled, stop).await?;
         let (signals, announcements): (Vec<Delivery>, Vec<Delivery>) = polled
             .records
             .into_iter()
@@ -260,13 +267,22 @@ impl Stage {
                 }
                 self.obey(error, stop).await?;
                 if stop.is_cancelled() {
+                    let is_caught_up = self.catch_up.is_none();
+                    done.retain(|(topic, _), _| is_caught_up || *topic != Topic::Batches);
                     return commit(consumer, &done).await;
                 }
+            }
+            if let Some(catch_up) = &mut self.catch_up {
+                catch_up.passed(&record);
             }
             done.insert((record.topic, record.partition), record.after());
             if stop.is_cancelled() {
                 break;
             }
+        }
+        if !self.catch_up(stop).await? {
+            // A position would say that everything before it is evaluated.
+            done.retain(|(topic, _), _| *topic != Topic::Batches);
         }
         commit(consumer, &done).await
     }

@@ -4,6 +4,7 @@
 //! A commit is one new numbered file of the log, published whole and only if nobody else took the number:
 //! that one step makes rows and bus positions visible together, and it fences writers that were replaced.
 
+mod advance;
 pub(crate) mod file;
 pub(crate) mod log;
 
@@ -13,15 +14,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bus::Fingerprint;
 use deltalake::DeltaTable;
+use schemas::invariants::{self, CommittedRange};
 use schemas::tables::Table;
-use schemas::topics::Topic;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::disk::Disk;
 use crate::error::LakeError;
+use advance::NO_FINGERPRINT;
+pub(crate) use advance::{Advance, Partition, Reached};
 use log::Entry;
 
 /// Most versions that other writers may take before a commit gives up for now.
@@ -55,35 +59,6 @@ pub(crate) struct Snapshot {
     pub(crate) files: BTreeMap<String, Arc<DataFile>>,
     /// Latest version of each application's transactions, as far as seen by this process.
     transactions: HashMap<String, i64>,
-}
-
-/// A partition of the bus, whose offsets a table keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Partition {
-    pub(crate) topic: Topic,
-    pub(crate) partition: i32,
-}
-
-impl Partition {
-    /// Under this name the table keeps the offset after the last message that it holds.
-    pub(crate) fn position_id(self) -> String {
-        format!("{}/{}", self.topic, self.partition)
-    }
-
-    /// Under this name the table keeps the offset up to which commits are known to be announced.
-    pub(crate) fn announced_id(self) -> String {
-        format!("announced/{}/{}", self.topic, self.partition)
-    }
-}
-
-/// How far a commit moves a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Advance {
-    pub(crate) partition: Partition,
-    /// Where the table stood when the batch was read; the commit fails if it stands elsewhere by then.
-    pub(crate) from: i64,
-    /// Where it will stand.
-    pub(crate) to: i64,
 }
 
 /// What is to become one commit.
@@ -321,6 +296,22 @@ impl LiveTable {
         Ok(version)
     }
 
+    /// How far the table has taken a partition in.
+    pub(crate) async fn reached(&mut self, partition: Partition) -> Result<Reached, LakeError> {
+        let arrival = self.transaction(&partition.position_id()).await?;
+        let Some(arrival) = arrival else {
+            return Ok(Reached::default());
+        };
+        let last = self.transaction(&partition.last_id()).await?;
+        Ok(Reached {
+            arrival,
+            base: self.transaction(&partition.base_id()).await?.unwrap_or(0),
+            last: last
+                .filter(|last| *last != NO_FINGERPRINT)
+                .map(Fingerprint::of_i64),
+        })
+    }
+
     /// Makes the proposal visible, whole or not at all.
     ///
     /// # Errors
@@ -363,14 +354,22 @@ impl LiveTable {
 
     async fn check(&mut self, proposal: &Proposal) -> Result<(), LakeError> {
         for advance in &proposal.advances {
-            let stands = self
-                .transaction(&advance.partition.position_id())
-                .await?
-                .unwrap_or(0);
-            if stands != advance.from {
+            let (stands, from, to) = (
+                self.reached(advance.partition).await?,
+                advance.from,
+                advance.to,
+            );
+            // Who took the other log over first has moved the base, and perhaps nothing else.
+            if (stands.arrival, stands.base) != (from.arrival, from.base) {
                 let Partition { topic, partition } = advance.partition;
                 return Err(LakeError::Fenced { topic, partition });
             }
+            invariants::check(&CommittedRange {
+                stood_at: stands.arrival,
+                from: from.arrival,
+                to: to.arrival,
+                same_log: stands.base == to.base,
+            });
         }
         if proposal
             .removed

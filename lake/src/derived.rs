@@ -207,15 +207,16 @@ pub(crate) fn unreadable(place: &Place<'_>, reason: Reason, detail: &str, raw: &
 }
 
 /// Row that says that messages of the bus were gone before the lake had read them.
-pub(crate) fn lost(place: &Place<'_>, to: i64) -> Row {
+pub(crate) fn lost(place: &Place<'_>, base: i64, to: i64) -> Row {
     let subject = format!("{}/{}", place.topic, place.partition);
     Coverage {
         id: ids::hex(&[
             b"lake",
             b"lost",
             subject.as_bytes(),
-            &place.offset.to_le_bytes(),
-            &to.to_le_bytes(),
+            // Arrivals: the same offsets may be lost again of another log.
+            &(place.offset + base).to_le_bytes(),
+            &(to + base).to_le_bytes(),
         ]),
         tenant_id: place.tenant_id.to_owned(),
         source: "lake".to_owned(),
@@ -225,6 +226,36 @@ pub(crate) fn lost(place: &Place<'_>, to: i64) -> Row {
         to,
         state: "lost".to_owned(),
         detail: "the bus no longer had these messages when the lake came to read them".to_owned(),
+        observed_time_us: place.now_us,
+        ..Coverage::default()
+    }
+    .row()
+}
+
+/// Row that says that a partition had another log than the one that the lake had read up to `place`, and what the lake
+/// read on from; what of the one before it had not read is out of reach.
+pub(crate) fn replaced(place: &Place<'_>, arrival: i64, first_offset: i64) -> Row {
+    let subject = format!("{}/{}", place.topic, place.partition);
+    Coverage {
+        id: ids::hex(&[
+            b"lake",
+            b"replaced",
+            subject.as_bytes(),
+            &place.offset.to_le_bytes(),
+            &arrival.to_le_bytes(),
+        ]),
+        tenant_id: place.tenant_id.to_owned(),
+        source: "lake".to_owned(),
+        kind: "range".to_owned(),
+        subject,
+        from: place.offset,
+        to: place.offset,
+        state: "lost".to_owned(),
+        detail: format!(
+            "the log was replaced or cut: what it had from offset {} on and was not read is lost; the log that is \
+             there now is read from its beginning, offset {first_offset}, and what is known of it is left out",
+            place.offset
+        ),
         observed_time_us: place.now_us,
         ..Coverage::default()
     }
@@ -258,7 +289,7 @@ impl std::fmt::Display for Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Derived, Place, lost, signal, unreadable};
+    use super::{Derived, Place, lost, replaced, signal, unreadable};
     use columns::{Cell, position_of, record_batch};
     use schemas::dead_letter::Reason;
     use schemas::tables::Table;
@@ -284,7 +315,8 @@ mod tests {
             (Table::Actions, AuditRecord::default().row()),
             (Table::DeadLetters, DeadLetter::default().row()),
             (Table::Coverage, Coverage::default().row()),
-            (Table::Coverage, lost(&PLACE, 9)),
+            (Table::Coverage, lost(&PLACE, 0, 9)),
+            (Table::Coverage, replaced(&PLACE, 7, 0)),
         ] {
             assert_eq!(row.cells.len(), table.columns().len(), "{table}");
             record_batch(table, &[&row]).unwrap();

@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 pub use config::LakeConfig;
 pub use error::LakeError;
-pub use reader::{Lake, TableFile};
+pub use reader::{Lake, TableFile, Taken};
 pub use sql::literals;
 pub use sql::matches::Conditions;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use bus::Position;
 use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::physical_plan::common::collect;
@@ -15,7 +16,7 @@ use schemas::topics::Topic;
 use tokio::sync::Mutex;
 
 use crate::config::LakeConfig;
-use crate::delta::{LiveTable, Partition, Snapshot, file};
+use crate::delta::{LiveTable, Partition, Reached, Snapshot, file};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
 use crate::sql;
@@ -34,8 +35,28 @@ pub struct TableFile {
     pub day: String,
     /// Number of rows; none if a foreign writer did not say.
     pub rows: Option<u64>,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was written, in milliseconds since the Unix epoch.
+    pub written_ms: i64,
     /// A version of the table that has the file.
     pub version: i64,
+}
+
+/// How far the lake has taken a partition of the bus in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Arrival after the last message: over all logs that the partition has had, and only upwards.
+    pub arrival: i64,
+    /// The position after it, in the log that the lake reads.
+    pub position: Position,
+}
+
+impl Taken {
+    /// What an arrival is more than its offset in the log that the lake reads.
+    pub fn base(&self) -> i64 {
+        self.arrival - self.position.next_offset
+    }
 }
 
 /// The tables, read-only. Cheap to clone; a table that does not exist yet is empty.
@@ -126,6 +147,8 @@ impl Lake {
             tenant_id: file.tenant_id.clone(),
             day: day_text(file.day),
             rows: file.rows,
+            bytes: file.bytes,
+            written_ms: file.modified_ms,
             version,
         });
         Ok(files.collect())
@@ -148,20 +171,25 @@ impl Lake {
         Ok(self.snapshot(table).await?.version)
     }
 
-    /// Offset after the last message of a partition that a table has; 0 before the first.
+    /// How far a table has taken a partition in.
     ///
     /// # Errors
     /// As [`Self::count`].
-    pub async fn position(&self, topic: Topic, partition: i32) -> Result<i64, LakeError> {
-        let home = home(topic).and_then(|table| self.tables.get(&table));
-        let Some(live) = home else {
-            return Ok(0);
-        };
-        let mut live = live.lock().await;
-        live.refresh().await?;
+    pub async fn taken(&self, topic: Topic, partition: i32) -> Result<Taken, LakeError> {
         let partition = Partition { topic, partition };
-        let position = live.transaction(&partition.position_id()).await?;
-        Ok(position.unwrap_or(0))
+        let home = home(topic).and_then(|table| self.tables.get(&table));
+        let reached = match home {
+            None => Reached::default(),
+            Some(live) => {
+                let mut live = live.lock().await;
+                live.refresh().await?;
+                live.reached(partition).await?
+            }
+        };
+        Ok(Taken {
+            arrival: reached.arrival,
+            position: reached.position(partition),
+        })
     }
 
     /// Names of the tables and views that a query can name, with their columns, in order.

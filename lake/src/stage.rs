@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LakeConfig;
-use crate::delta::{LiveTable, Partition};
+use crate::delta::{LiveTable, Partition, Reached};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::LakeError;
 use crate::maintenance::Maintenance;
@@ -127,8 +127,8 @@ struct Open {
     rows: Vec<Arrived>,
     /// Rows of other tables that came with them.
     beside: Vec<(Table, Row, Partition)>,
-    /// The offset after the last message of each partition.
-    reached: HashMap<Partition, i64>,
+    /// Where each partition stands after its last message.
+    reached: HashMap<Partition, Reached>,
     bytes: usize,
     opened: Option<Instant>,
 }
@@ -227,7 +227,17 @@ impl Stage {
         if !polled.assigned.is_empty() {
             self.take_over(&polled.assigned).await?;
         }
-        let accepted = self.partitions.accept(polled.records);
+        if !polled.replaced.is_empty() {
+            let replaced = polled.replaced.iter().map(|at| (at.topic, at.partition));
+            self.take_over(&replaced.collect::<Vec<_>>()).await?;
+        }
+        let mut accepted = self.partitions.accept(polled.records);
+        if !accepted.behind.is_empty() {
+            let behind: Vec<(Topic, i32)> =
+                std::mem::take(&mut accepted.behind).into_iter().collect();
+            accepted.leave(&behind);
+            self.take_over(&behind).await?;
+        }
         for lost in &accepted.lost {
             self.note_lost(lost);
         }
@@ -260,7 +270,7 @@ impl Stage {
         };
         let open = self.open.entry(home).or_default();
         open.opened.get_or_insert_with(Instant::now);
-        open.reached.insert(message.partition, message.offset + 1);
+        open.reached.insert(message.partition, message.reached);
         for (table, row) in message.rows {
             self.add_row(message.partition, table, row);
         }

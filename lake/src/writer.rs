@@ -281,7 +281,7 @@ impl TableWriter {
             transactions.extend(
                 advances
                     .iter()
-                    .map(|advance| (advance.partition.position_id(), advance.to)),
+                    .map(|advance| (advance.partition.position_id(), advance.to.arrival)),
             );
             let proposal = Proposal {
                 added: files.clone(),

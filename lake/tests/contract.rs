@@ -18,3 +18,5 @@ mod house;
 mod identities;
 #[path = "contract/queries.rs"]
 mod queries;
+#[path = "contract/replaced.rs"]
+mod replaced;

@@ -1,5 +1,6 @@
 //! A member of a consumer group on Kafka: cooperative rebalance, commit after effect.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use tokio::task;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::context::Membership;
-use super::{Cluster, settings};
+use super::{Cluster, recognise, settings};
 use crate::error::BusError;
-use crate::message::{Delivery, Polled, Position};
+use crate::message::{Delivery, Polled, Position, Recognised};
 
 /// Longest that a commit waits for the group's coordinator.
 const COMMIT_WAIT: Duration = Duration::from_secs(30);
@@ -44,6 +45,10 @@ pub struct KafkaConsumer {
     /// Taken from the client and not yet returned: a call that was cancelled left them.
     gathered: Vec<Delivery>,
     gathered_bytes: usize,
+    /// The offset after the last message that the client brought of each partition.
+    reached: HashMap<(Topic, i32), i64>,
+    /// Partitions whose offsets went back, with how far they had been read; not yet reported.
+    replaced: BTreeMap<(Topic, i32), i64>,
 }
 
 /// What one look at the client's queue brought.
@@ -73,6 +78,8 @@ impl KafkaConsumer {
             client: Some(client),
             gathered: Vec::new(),
             gathered_bytes: 0,
+            reached: HashMap::new(),
+            replaced: BTreeMap::new(),
         })
     }
 
@@ -94,7 +101,8 @@ impl KafkaConsumer {
             let polled = self.take(&client, records_max);
             let nothing = polled.records.is_empty()
                 && polled.assigned.is_empty()
-                && polled.revoked.is_empty();
+                && polled.revoked.is_empty()
+                && polled.replaced.is_empty();
             if !nothing || Instant::now() >= deadline {
                 return Ok(polled);
             }
@@ -113,6 +121,7 @@ impl KafkaConsumer {
         while self.gathered.len() < records_max
             && self.gathered_bytes < POLL_BYTES_MAX
             && membership.changes().is_empty()
+            && self.replaced.is_empty()
         {
             let taken = if self.gathered.is_empty() {
                 tokio::select! {
@@ -143,6 +152,7 @@ impl KafkaConsumer {
             Taken::Record(record) => {
                 // It came after the changes that its poll met; what was gathered came before.
                 self.discard_stale(client);
+                self.follow(&record);
                 self.gathered_bytes += record.bytes();
                 self.gathered.push(record);
                 Ok(())
@@ -153,6 +163,25 @@ impl KafkaConsumer {
             }),
             Taken::Fatal(cause) => self.rebuild(&cause),
             Taken::Nothing => Ok(()),
+        }
+    }
+
+    /// Notices when the client begins anew by itself: its offset was out of range of what the brokers have now.
+    fn follow(&mut self, record: &Delivery) {
+        let partition = (record.topic, record.partition);
+        let before = self.reached.insert(partition, record.offset + 1);
+        if let Some(reached) = before.filter(|reached| record.offset < *reached) {
+            tracing::warn!(topic = %record.topic, partition = record.partition, reached,
+                offset = record.offset, "offsets went back: the topic was replaced or cut");
+            self.replaced.entry(partition).or_insert(reached);
+        }
+    }
+
+    /// Forgets how far partitions were read: what comes next of them may be anywhere.
+    fn unfollow(&mut self, partitions: impl IntoIterator<Item = (Topic, i32)>) {
+        for partition in partitions {
+            self.reached.remove(&partition);
+            self.replaced.remove(&partition);
         }
     }
 
@@ -184,26 +213,38 @@ impl KafkaConsumer {
             let mut records = std::mem::take(&mut self.gathered);
             records.retain(|record| !stale.contains(&(record.topic, record.partition)));
             self.hold(records);
+            self.unfollow(stale);
         }
     }
 
-    /// What was gathered, and the changes; first records of a new partition stay for the next call.
+    /// What was gathered, and the changes; first records of a new partition or log stay for the next call.
     fn take(&mut self, client: &Client, records_max: usize) -> Polled {
         self.discard_stale(client);
         let mut changes = client.context().changes();
         let assigned = std::mem::take(&mut changes.assigned);
         let revoked = std::mem::take(&mut changes.revoked);
+        let replaced = std::mem::take(&mut self.replaced);
         let (mut later, mut records): (Vec<_>, Vec<_>) = std::mem::take(&mut self.gathered)
             .into_iter()
-            .partition(|record| assigned.contains(&(record.topic, record.partition)));
+            .partition(|record| {
+                let partition = (record.topic, record.partition);
+                assigned.contains(&partition) || replaced.contains_key(&partition)
+            });
         if records.len() > records_max {
             later.extend(records.split_off(records_max));
         }
         self.hold(later);
+        let position = |((topic, partition), next_offset)| Position {
+            topic,
+            partition,
+            next_offset,
+            last: None,
+        };
         Polled {
             records,
             assigned: assigned.into_iter().collect(),
             revoked: revoked.into_iter().collect(),
+            replaced: replaced.into_iter().map(position).collect(),
         }
     }
 
@@ -219,6 +260,8 @@ impl KafkaConsumer {
             self.cluster.close(old);
         }
         self.hold(Vec::new());
+        self.reached.clear();
+        self.replaced.clear();
         Ok(())
     }
 
@@ -284,6 +327,24 @@ impl KafkaConsumer {
         ours
     }
 
+    pub(crate) async fn resume(
+        &mut self,
+        partitions: &[(Topic, i32)],
+    ) -> Result<Vec<Recognised>, BusError> {
+        let (client, cluster) = (self.client()?, Arc::clone(&self.cluster));
+        let (group, partitions) = (self.group.clone(), partitions.to_vec());
+        let mut recognised = task::spawn_blocking(move || {
+            let positions = recognise::committed(&client, &cluster, &partitions)?;
+            recognise::recognise(&cluster, &group, &positions)
+        })
+        .await
+        .map_err(|_| BusError::ThreadEnded { doing: "resume" })??;
+        recognised.retain(|one| !one.is_same_log);
+        let begin: Vec<Position> = recognised.iter().map(Recognised::resume).collect();
+        self.seek(&begin).await?;
+        Ok(recognised)
+    }
+
     pub(crate) async fn seek(&mut self, positions: &[Position]) -> Result<(), BusError> {
         let client = self.client()?;
         {
@@ -306,6 +367,7 @@ impl KafkaConsumer {
                 .any(|at| (at.topic, at.partition) == (record.topic, record.partition))
         });
         self.hold(records);
+        self.unfollow(positions.iter().map(|at| (at.topic, at.partition)));
         let started = Instant::now();
         let mut list = self.list(positions.iter())?;
         while list.count() > 0 {
@@ -356,6 +418,11 @@ impl KafkaConsumer {
                 at.partition,
                 Offset::Offset(at.next_offset.max(0)),
             )?;
+            if let (Some(mut element), Some(_)) =
+                (list.find_partition(&name, at.partition), at.last)
+            {
+                element.set_metadata(recognise::to_metadata(at.last));
+            }
         }
         Ok(list)
     }
@@ -382,7 +449,7 @@ fn connect(settings: &ClientConfig, topics: &[(String, Topic)]) -> Result<Arc<Cl
     Ok(Arc::new(client))
 }
 
-fn add(
+pub(super) fn add(
     list: &mut TopicPartitionList,
     name: &str,
     partition: i32,
@@ -398,14 +465,7 @@ fn add(
 fn sort(membership: &Membership, taken: Result<BorrowedMessage<'_>, KafkaError>) -> Taken {
     match taken {
         Ok(message) => match membership.topic(message.topic()) {
-            Some(topic) => Taken::Record(Delivery {
-                topic,
-                partition: message.partition(),
-                offset: message.offset(),
-                // A key of other producers may be no text; it is data, not an error.
-                key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
-                payload: message.payload().unwrap_or_default().to_vec(),
-            }),
+            Some(topic) => Taken::Record(delivery(topic, &message)),
             None => Taken::Nothing,
         },
         Err(cause @ KafkaError::MessageConsumptionFatal(_)) => Taken::Fatal(cause),
@@ -419,5 +479,20 @@ fn sort(membership: &Membership, taken: Result<BorrowedMessage<'_>, KafkaError>)
             // Brokers that are away, a poll that came late: librdkafka reconnects and rejoins itself.
             _ => Taken::Nothing,
         },
+    }
+}
+
+pub(super) fn delivery(topic: Topic, message: &BorrowedMessage<'_>) -> Delivery {
+    Delivery {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        // A key of other producers may be no text; it is data, not an error.
+        key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
+        payload: message.payload().unwrap_or_default().to_vec(),
+        published_us: message
+            .timestamp()
+            .to_millis()
+            .map_or(0, |millis| millis.saturating_mul(1000)),
     }
 }

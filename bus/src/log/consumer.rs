@@ -12,7 +12,7 @@ use super::LogBus;
 use super::reader::Reader;
 use super::writer::Write;
 use crate::error::BusError;
-use crate::message::{Delivery, Polled, Position};
+use crate::message::{Delivery, Polled, Position, Recognised};
 
 /// Which group reads which topic through one handle.
 pub(super) type Members = Arc<Mutex<HashSet<(String, Topic)>>>;
@@ -138,6 +138,24 @@ impl LogConsumer {
             .await?;
         metrics::counter!("bus_commits_total", "group" => self.seats.group.clone()).increment(1);
         Ok(())
+    }
+
+    /// Positions are in the file that they are positions of: only one beyond its end is another's.
+    pub(crate) async fn resume(
+        &mut self,
+        partitions: &[(Topic, i32)],
+    ) -> Result<Vec<Recognised>, BusError> {
+        let positions: Vec<Position> = self
+            .positions
+            .iter()
+            .filter(|at| partitions.contains(&(at.topic, at.partition)))
+            .copied()
+            .collect();
+        let mut recognised = self.bus.recognise(&positions).await?;
+        recognised.retain(|one| !one.is_same_log);
+        let begin: Vec<Position> = recognised.iter().map(Recognised::resume).collect();
+        self.seek(&begin).await?;
+        Ok(recognised)
     }
 
     /// A position beyond the end is another file's: it starts at the earliest message, as Kafka does.

@@ -31,6 +31,9 @@ const FORMAT: i64 = 1;
 /// Bits of a place that hold the offset; the topic id is above them.
 pub(super) const OFFSET_BITS: u32 = 40;
 
+/// The part of a place that is the offset.
+pub(super) const OFFSET_MASK: i64 = (1 << OFFSET_BITS) - 1;
+
 /// Most of the write-ahead log that stays on disk after a checkpoint, in bytes.
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 

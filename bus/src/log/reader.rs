@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use schemas::topics::Topic;
 use tokio::task;
 
-use super::file::{self, OFFSET_BITS};
+use super::file::{self, OFFSET_BITS, OFFSET_MASK};
 use crate::error::BusError;
-use crate::message::{Delivery, Position};
+use crate::message::{Delivery, Position, Recognised};
 
 /// Most bytes that one read brings, but for a first message that is larger.
 pub(super) const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -79,6 +79,31 @@ impl Reader {
         .await
     }
 
+    /// What the file has of a position.
+    pub(super) async fn recognise(&self, position: Position) -> Result<Recognised, BusError> {
+        self.run("look up a position", move |connection| {
+            let Some((id, end)) = topic_row(connection, position.topic)? else {
+                return Ok(Recognised::of(position, (0, 0), None));
+            };
+            let first: Option<i64> = connection
+                .prepare_cached("SELECT min(place) FROM messages WHERE place >= ?1 AND place < ?2")?
+                .query_row([id << OFFSET_BITS, (id + 1) << OFFSET_BITS], |row| {
+                    row.get(0)
+                })?;
+            let first = first.map_or(end, |place| place & OFFSET_MASK);
+            let before = Position {
+                next_offset: position.next_offset.saturating_sub(1),
+                ..position
+            };
+            let found = read(connection, &[before], 1)?;
+            let at_last = found
+                .first()
+                .filter(|found| found.offset == before.next_offset);
+            Ok(Recognised::of(position, (first, end), at_last))
+        })
+        .await
+    }
+
     /// Messages from `positions` on, up to `records_max`; the first position is read first.
     pub(super) async fn read(
         &self,
@@ -119,7 +144,7 @@ fn read(
         }
         let first = (id << OFFSET_BITS) | position.next_offset.max(0);
         let mut select = connection.prepare_cached(
-            "SELECT place, key, payload FROM messages WHERE place >= ?1 AND place < ?2 ORDER BY place",
+            "SELECT place, key, payload, written_us FROM messages WHERE place >= ?1 AND place < ?2 ORDER BY place",
         )?;
         let mut rows = select.query([first, (id << OFFSET_BITS) | end])?;
         while records.len() < records_max && bytes < READ_BYTES_MAX {
@@ -128,9 +153,10 @@ fn read(
             let delivery = Delivery {
                 topic: position.topic,
                 partition: 0,
-                offset: place & ((1 << OFFSET_BITS) - 1),
+                offset: place & OFFSET_MASK,
                 key: row.get(1)?,
                 payload: row.get(2)?,
+                published_us: row.get(3)?,
             };
             bytes += delivery.bytes();
             records.push(delivery);

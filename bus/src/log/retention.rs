@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::file::OFFSET_BITS;
+use super::file::{OFFSET_BITS, OFFSET_MASK};
 
 /// Most messages of a topic that one sweep removes, so that publishers wait little for it.
 const SWEEP_MESSAGES_MAX: i64 = 50_000;
@@ -14,9 +14,10 @@ pub(super) fn sweep(connection: &mut Connection, before_us: i64) -> rusqlite::Re
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut removed = 0;
     {
-        // A group without a commit stands at 0.
+        // A group without a commit stands at 0, and so does one whose position is of another log, beyond the end.
         let mut topics = transaction.prepare_cached(
             "SELECT t.id, min(CASE WHEN p.name IS NULL THEN t.next_offset
+                               WHEN p.next_offset > t.next_offset THEN 0
                                ELSE coalesce(p.next_offset, 0) END)
              FROM topics t LEFT JOIN positions p ON p.topic = t.id GROUP BY t.id",
         )?;
@@ -38,8 +39,7 @@ pub(super) fn sweep(connection: &mut Connection, before_us: i64) -> rusqlite::Re
             .collect::<rusqlite::Result<_>>()?;
         for (id, passed) in rows {
             let first = id << OFFSET_BITS;
-            // A position may be committed beyond the end.
-            let passed = passed.clamp(0, (1 << OFFSET_BITS) - 1);
+            let passed = passed.clamp(0, OFFSET_MASK);
             let end: i64 = keep_from.query_row(
                 params![first, first | passed, SWEEP_MESSAGES_MAX, before_us],
                 |row| row.get(0),

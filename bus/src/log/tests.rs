@@ -53,6 +53,7 @@ fn at(next_offset: i64) -> Position {
         topic: Topic::Alerts,
         partition: 0,
         next_offset,
+        last: None,
     }
 }
 

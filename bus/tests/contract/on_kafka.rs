@@ -112,6 +112,7 @@ fn two_members_share_and_take_over() {
             topic: EVENTS,
             partition: second.owned.first().expect("one").1,
             next_offset: 0,
+            last: None,
         };
         let before = bus.committed("shared", EVENTS).await.expect("answered");
         first

@@ -129,6 +129,7 @@ pub(crate) async fn reads_on_from_where_it_is_told(place: &Place) {
             topic: Topic::Alerts,
             partition: 0,
             next_offset,
+            last: None,
         }]
     };
     // As a reader with positions of its own does: after the assignment, before the first record.
@@ -158,6 +159,7 @@ pub(crate) async fn refuses_positions_of_others(place: &Place) {
         topic: Topic::Cases,
         partition: 0,
         next_offset: 1,
+        last: None,
     };
     let refused = consumer.seek(&[strange]).await.expect_err("not ours");
     assert!(matches!(
@@ -194,7 +196,12 @@ pub(crate) async fn tells_ends_and_commits(place: &Place) {
     consumer.commit(&positions).await.expect("committed");
     let mut committed = bus.committed("lag", EVENTS).await.expect("answered");
     committed.sort_by_key(|position| position.partition);
-    assert_eq!(committed, positions);
+    // Where the messages before them are noted is each bus's own affair.
+    let places = |positions: &[Position]| -> Vec<(i32, i64)> {
+        let place = |at: &Position| (at.partition, at.next_offset);
+        positions.iter().map(place).collect()
+    };
+    assert_eq!(places(&committed), places(&positions));
     assert_eq!(total(committed), 200);
 }
 

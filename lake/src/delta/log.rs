@@ -11,7 +11,7 @@ use schemas::tables::{Kind, Table};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{DataFile, Proposal};
+use super::{Advance, DataFile, Proposal};
 use columns::{day_from_text, day_text};
 
 /// Name of the log's folder inside the table's.
@@ -84,12 +84,7 @@ impl Entry {
     /// The entry that a proposal becomes.
     pub(crate) fn of_proposal(proposal: &Proposal, version: i64, now_us: i64) -> Self {
         let mut transactions = proposal.transactions.clone();
-        transactions.extend(
-            proposal
-                .advances
-                .iter()
-                .map(|advance| (advance.partition.position_id(), advance.to)),
-        );
+        transactions.extend(proposal.advances.iter().flat_map(Advance::transactions));
         Self {
             version,
             added: proposal.added.clone(),

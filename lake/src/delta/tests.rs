@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
-use super::{Advance, DataFile, LiveTable, Outcome, Partition, Proposal};
+use super::{Advance, DataFile, LiveTable, Outcome, Partition, Proposal, Reached};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
 
@@ -42,11 +42,18 @@ fn adding(name: &str) -> Proposal {
     }
 }
 
+fn at(arrival: i64) -> Reached {
+    Reached {
+        arrival,
+        ..Reached::default()
+    }
+}
+
 fn advancing(from: i64, to: i64) -> Proposal {
     let advances = vec![Advance {
         partition: PARTITION,
-        from,
-        to,
+        from: at(from),
+        to: at(to),
     }];
     Proposal {
         advances,
@@ -172,4 +179,35 @@ async fn positions_and_files_are_read_back_from_a_checkpoint() {
             Some(6)
         );
     }
+}
+
+/// Whoever took another log over first has moved the base alone; who still reads the one before is fenced off.
+#[tokio::test]
+async fn a_reader_of_the_log_before_is_fenced_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut zombie = follow(folder.path()).await;
+    let mut owner = follow(folder.path()).await;
+    owner.commit(&advancing(0, 5), 0).await.unwrap();
+    let another_log = Reached { base: 5, ..at(5) };
+    let replaced = Proposal {
+        advances: vec![Advance {
+            partition: PARTITION,
+            from: at(5),
+            to: another_log,
+        }],
+        ..Proposal::default()
+    };
+    owner.commit(&replaced, 0).await.unwrap();
+    assert_eq!(owner.reached(PARTITION).await.unwrap(), another_log);
+    let refused = zombie.commit(&advancing(5, 7), 0).await.unwrap_err();
+    assert!(matches!(refused, LakeError::Fenced { .. }), "{refused:?}");
+    // As a later process finds it.
+    assert_eq!(
+        follow(folder.path())
+            .await
+            .reached(PARTITION)
+            .await
+            .unwrap(),
+        another_log
+    );
 }

@@ -9,44 +9,50 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event, Signal};
 
-use crate::delta::Partition;
+use super::partitions::Next;
+use crate::delta::{Partition, Reached};
 use crate::derived::{self, Derived, Place, unreadable};
 use columns::{Row, event_row};
 
 /// A message, decoded.
 pub(super) struct Decoded {
     pub(super) partition: Partition,
-    pub(super) offset: i64,
+    /// Where its partition stands after it.
+    pub(super) reached: Reached,
     /// Its rows, with their tables; none for a tombstone.
     pub(super) rows: Vec<(Table, Row)>,
 }
 
 /// Decodes messages, in order.
-pub(super) fn decode(deliveries: Vec<Delivery>, now_us: i64) -> Vec<Decoded> {
-    deliveries
+pub(super) fn decode(messages: Vec<Next>, now_us: i64) -> Vec<Decoded> {
+    messages
         .into_iter()
-        .map(|delivery| Decoded {
+        .map(|Next { delivery, base }| Decoded {
             partition: Partition {
                 topic: delivery.topic,
                 partition: delivery.partition,
             },
-            offset: delivery.offset,
+            reached: Reached {
+                arrival: delivery.offset + base + 1,
+                base,
+                last: Some(delivery.fingerprint()),
+            },
             rows: if delivery.payload.is_empty() {
                 Vec::new()
             } else {
-                rows(&delivery, now_us)
+                rows(&delivery, delivery.offset + base, now_us)
             },
         })
         .collect()
 }
 
-fn rows(delivery: &Delivery, now_us: i64) -> Vec<(Table, Row)> {
+fn rows(delivery: &Delivery, arrival: i64, now_us: i64) -> Vec<(Table, Row)> {
     match delivery.topic {
         Topic::Events(table) => event(delivery, table, now_us),
         Topic::DeadLetters => derived(delivery, Table::DeadLetters, now_us, DeadLetter::row),
         Topic::Coverage => derived(delivery, Table::Coverage, now_us, Coverage::row),
         Topic::Signals => derived(delivery, Table::Signals, now_us, |signal: &Signal| {
-            derived::signal(signal, delivery.offset)
+            derived::signal(signal, arrival)
         }),
         Topic::Alerts => derived(delivery, Table::Alerts, now_us, Alert::row),
         Topic::Audit => derived(delivery, Table::Actions, now_us, AuditRecord::row),
@@ -134,7 +140,7 @@ fn set_aside(
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{Next, decode};
     use bus::Delivery;
     use prost::Message;
     use schemas::tables::Table;
@@ -148,8 +154,9 @@ mod tests {
             offset: 3,
             key: String::new(),
             payload,
+            published_us: 0,
         };
-        let mut decoded = decode(vec![delivery], 0);
+        let mut decoded = decode(vec![Next { delivery, base: 0 }], 0);
         decoded
             .remove(0)
             .rows

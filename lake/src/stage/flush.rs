@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bus::{BusError, Message, Position};
+use bus::{BusError, Message, Position, Recognised};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
 use super::{Arrived, Open, Stage, chain, home};
 use crate::announce;
-use crate::delta::{Advance, Partition};
-use crate::derived::{Place, lost};
+use crate::delta::{Advance, Partition, Reached};
+use crate::derived::{Place, lost, replaced};
 use crate::error::LakeError;
 use crate::revision::revision;
 use crate::stage::partitions::Lost;
@@ -180,18 +180,14 @@ impl Stage {
         {
             if let Some(writer) = self.writers.get_mut(&commit.table) {
                 for advance in &batch.advances {
-                    writer.announced(advance.partition, advance.to);
+                    writer.announced(advance.partition, advance.to.arrival);
                 }
             }
         }
         let positions: Vec<Position> = batch
             .advances
             .iter()
-            .map(|advance| Position {
-                topic: advance.partition.topic,
-                partition: advance.partition.partition,
-                next_offset: advance.to,
-            })
+            .map(|advance| advance.to.position(advance.partition))
             .collect();
         self.move_group(&positions).await;
     }
@@ -203,10 +199,11 @@ impl Stage {
         }
     }
 
-    /// Reads partitions from now on: from where their tables stand, and what may not have been announced is announced again.
+    /// Reads partitions from now on: from where their tables stand, or from the beginning where another log has taken
+    /// the place of the one that they have read. What may not have been announced is announced again.
     pub(super) async fn take_over(&mut self, assigned: &[(Topic, i32)]) -> Result<(), LakeError> {
         self.release(assigned);
-        let mut seek = Vec::new();
+        let mut standings = Vec::new();
         for (topic, partition) in assigned {
             let partition = Partition {
                 topic: *topic,
@@ -214,9 +211,9 @@ impl Stage {
             };
             let Some(home) = home(*topic) else { continue };
             let mut tries = 0;
-            let stands = loop {
+            let reached = loop {
                 match self.take_over_one(partition, home).await {
-                    Ok(stands) => break stands,
+                    Ok(reached) => break reached,
                     Err(error) => self.wait_after(error, tries).await?,
                 }
                 tries += 1;
@@ -224,17 +221,73 @@ impl Stage {
                     return Ok(());
                 }
             };
-            self.partitions.take(partition, stands);
-            seek.push(Position {
-                topic: *topic,
-                partition: partition.partition,
-                next_offset: stands,
-            });
+            standings.push((partition, reached));
+        }
+        let positions: Vec<Position> = standings
+            .iter()
+            .map(|(partition, reached)| reached.position(*partition))
+            .collect();
+        let Some(recognised) = self.recognise(&positions).await? else {
+            return Ok(());
+        };
+        let seek: Vec<Position> = recognised.iter().map(Recognised::resume).collect();
+        for ((partition, reached), found) in standings.into_iter().zip(&recognised) {
+            self.take_up(partition, reached, found);
         }
         self.seek(&seek).await?;
-        seek.retain(|position| position.next_offset > 0);
-        self.move_group(&seek).await;
+        // Only now: what was committed of a log that is gone would let unread messages of this one be removed.
+        let begun = recognised
+            .iter()
+            .zip(seek)
+            .filter(|(found, position)| !found.is_same_log || position.next_offset > 0);
+        let begun: Vec<Position> = begun.map(|(_, position)| position).collect();
+        self.move_group(&begun).await;
         Ok(())
+    }
+
+    /// What the bus has of our positions; none if the stage was stopped before it said so.
+    async fn recognise(
+        &mut self,
+        positions: &[Position],
+    ) -> Result<Option<Vec<Recognised>>, LakeError> {
+        let mut tries = 0;
+        loop {
+            match self.bus.recognise(&self.config.group, positions).await {
+                Ok(recognised) => return Ok(Some(recognised)),
+                Err(error) => self.wait_after(error.into(), tries).await?,
+            }
+            tries += 1;
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Notes what is read of a partition from now on, and in the ledger if it is another log.
+    fn take_up(&mut self, partition: Partition, reached: Reached, found: &Recognised) {
+        let next_offset = found.resume().next_offset;
+        if found.is_same_log {
+            if reached.last.is_none() && next_offset > 0 {
+                tracing::info!(topic = %partition.topic, partition = partition.partition, next_offset,
+                    "this position was stored without its last message; the log is taken to be the same, this once");
+            }
+            self.partitions
+                .take(partition, reached, next_offset, reached.base);
+            return;
+        }
+        let base = reached.arrival.saturating_sub(next_offset);
+        self.partitions.take(partition, reached, next_offset, base);
+        self.note_replaced(partition, reached, next_offset);
+        // Committed even where nothing comes: whoever asks how far the lake is must know of which log.
+        if let Some(open) = home(partition.topic).map(|home| self.open.entry(home).or_default()) {
+            open.opened.get_or_insert_with(tokio::time::Instant::now);
+            let begin = Reached {
+                base,
+                last: None,
+                ..reached
+            };
+            open.reached.insert(partition, begin);
+        }
     }
 
     /// Reads on from here; a partition that is no longer ours is left to the next poll, which says so.
@@ -254,13 +307,17 @@ impl Stage {
         Ok(())
     }
 
-    async fn take_over_one(&mut self, partition: Partition, home: Table) -> Result<i64, LakeError> {
+    async fn take_over_one(
+        &mut self,
+        partition: Partition,
+        home: Table,
+    ) -> Result<Reached, LakeError> {
         let mut tables = vec![home];
         if home.is_events() {
             tables.extend([Table::Revisions, Table::OtherEvents]);
         }
         tables.dedup();
-        let mut stands = 0;
+        let mut stands = Reached::default();
         for table in tables {
             let Some(writer) = self.writers.get_mut(&table) else {
                 continue;
@@ -270,6 +327,9 @@ impl Stage {
             let (messages, reached) = {
                 let mut live = live.lock().await;
                 live.refresh().await?;
+                if table == home {
+                    stands = live.reached(partition).await?;
+                }
                 if announce::is_announced(table) {
                     announce::unannounced(&mut live, partition).await?
                 } else {
@@ -279,9 +339,6 @@ impl Stage {
                     )
                 }
             };
-            if table == home {
-                stands = reached.unwrap_or(0);
-            }
             let again = messages.len();
             if self.publish(messages).await? && again > 0 {
                 tracing::info!(%table, topic = %partition.topic, partition = partition.partition, again,
@@ -331,8 +388,26 @@ impl Stage {
             offset: gap.from,
             now_us: self.clock.now_us(),
         };
-        let row = lost(&place, gap.to);
+        let row = lost(&place, gap.base, gap.to);
         self.add_row(gap.partition, Table::Coverage, row);
+    }
+
+    /// Writes into the ledger that the log of a partition is not the one that was read.
+    fn note_replaced(&mut self, of: Partition, reached: Reached, first_offset: i64) {
+        let Partition { topic, partition } = of;
+        let stood_at = reached.position(of).next_offset;
+        metrics::counter!("lake_replaced_logs_total").increment(1);
+        tracing::error!(%topic, partition, stood_at, first_offset,
+            "the bus has another log than the one that was read; it is read from its beginning");
+        let place = Place {
+            tenant_id: "unknown",
+            topic: &topic.name(),
+            partition,
+            offset: stood_at,
+            now_us: self.clock.now_us(),
+        };
+        let row = replaced(&place, reached.arrival, first_offset);
+        self.add_row(of, Table::Coverage, row);
     }
 
     /// Tells the logs what has been announced; it only spares a restart some work, so a failure is no matter.

@@ -27,6 +27,9 @@ pub(crate) const NOON_US: i64 = 1_728_043_200_000_000;
 /// Microseconds of a day.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 
+/// The log that a house begins with.
+const LOG: &str = "log.sqlite";
+
 /// Longest that anything here may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -53,7 +56,7 @@ impl House {
             batch_wait_ms: 20,
             ..LakeConfig::default()
         };
-        let bus = open_bus(folder.path(), LogConfig::default().retention_hours).await;
+        let bus = open_bus(folder.path(), LOG, LogConfig::default().retention_hours).await;
         Self {
             bus,
             config,
@@ -64,7 +67,27 @@ impl House {
 
     /// Opens the bus anew; messages that every group has passed are gone.
     pub(crate) async fn forget_what_was_passed(&mut self) {
-        self.bus = open_bus(self.folder.path(), 0).await;
+        self.bus = open_bus(self.folder.path(), LOG, 0).await;
+    }
+
+    /// Reads another log from now on, which is made if it does not exist.
+    pub(crate) async fn replace_log(&mut self, name: &str) {
+        self.bus = open_bus(
+            self.folder.path(),
+            name,
+            LogConfig::default().retention_hours,
+        )
+        .await;
+    }
+
+    /// Copies the log as a backup does that waits until nothing is open.
+    pub(crate) async fn copy_log(&mut self, name: &str) {
+        self.replace_log("while-copied.sqlite").await;
+        let wal = self.folder.path().join(format!("{LOG}-wal"));
+        eventually("the log is closed", || async { !wal.exists() }).await;
+        let (from, to) = (self.folder.path().join(LOG), self.folder.path().join(name));
+        std::fs::copy(from, to).unwrap();
+        self.replace_log(LOG).await;
     }
 
     /// Removes the lake.
@@ -276,9 +299,9 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, is_true: im
     }
 }
 
-async fn open_bus(folder: &Path, retention_hours: u64) -> Bus {
+async fn open_bus(folder: &Path, name: &str, retention_hours: u64) -> Bus {
     let config = LogConfig {
-        path: folder.join("log.sqlite"),
+        path: folder.join(name),
         retention_hours,
     };
     Bus::open(&BusConfig::Log(config)).await.unwrap()

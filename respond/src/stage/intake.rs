@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Bus, Consumer, Delivery, Position};
+use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use prost::Message as _;
+use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
@@ -39,13 +40,17 @@ pub(super) async fn run(
             () = stop.cancelled() => return Ok(()),
             polled = consumer.next(RECORDS_MAX, WAIT_MAX) => polled,
         };
-        let records = match polled {
-            Ok(polled) => polled.records,
+        let polled = match polled {
+            Ok(polled) => polled,
             Err(error) => {
                 obey(error.into(), "intake", &stop).await?;
                 continue;
             }
         };
+        while let Err(error) = begin(&mut consumer, &bus, &ledger, &polled, clock.as_ref()).await {
+            obey(error, "intake", &stop).await?;
+        }
+        let records = polled.records;
         if records.is_empty() {
             continue;
         }
@@ -109,24 +114,97 @@ fn read(delivery: &Delivery) -> Option<SeenAlert> {
     }
 }
 
+/// Reads what is newly assigned, and what another log took the place of, from where the group stands on it; what of a
+/// log that is gone was not read is noted in the ledger.
+async fn begin(
+    consumer: &mut Consumer,
+    bus: &Bus,
+    ledger: &Ledger,
+    polled: &Polled,
+    clock: &dyn Clock,
+) -> Result<(), RespondError> {
+    if polled.assigned.is_empty() && polled.replaced.is_empty() {
+        return Ok(());
+    }
+    let mut gone: BTreeMap<i32, Position> = polled
+        .replaced
+        .iter()
+        .map(|at| (at.partition, *at))
+        .collect();
+    let mut fresh = polled.assigned.clone();
+    fresh.extend(polled.replaced.iter().map(|at| (at.topic, at.partition)));
+    for found in consumer.resume(&fresh).await? {
+        gone.entry(found.position.partition)
+            .or_insert(found.position);
+    }
+    if !bus.committed(super::GROUP, Topic::Alerts).await?.is_empty() {
+        return note_gone(gone.values(), bus, clock).await;
+    }
+    // No position, and yet a journal: it was filled from a log that is gone, with the position.
+    let knows_cases = ledger.with(|journal| journal.cases(1)).await?;
+    let begin: Vec<Position> = fresh
+        .iter()
+        .map(|(topic, partition)| Position {
+            topic: *topic,
+            partition: *partition,
+            next_offset: 0,
+            last: None,
+        })
+        .collect();
+    if !knows_cases.is_empty() {
+        for at in &begin {
+            gone.entry(at.partition).or_insert(*at);
+        }
+    }
+    note_gone(gone.values(), bus, clock).await?;
+    if !gone.is_empty() {
+        consumer.commit(&begin).await?;
+    }
+    Ok(())
+}
+
+async fn note_gone<'a>(
+    gone: impl Iterator<Item = &'a Position>,
+    bus: &Bus,
+    clock: &dyn Clock,
+) -> Result<(), RespondError> {
+    let mut lines = Vec::new();
+    for at in gone {
+        metrics::counter!("respond_replaced_logs_total").increment(1);
+        tracing::error!(topic = %at.topic, partition = at.partition, stood_at = at.next_offset,
+            "the bus has another log than the one that was read; it is read from its beginning");
+        let line = CoverageRange {
+            tenant_id: "",
+            source: "respond",
+            kind: "range",
+            subject: &format!("{}/{}", at.topic, at.partition),
+            from: at.next_offset,
+            to: at.next_offset,
+        }
+        .line(
+            CoverageState::Lost,
+            Published::default(),
+            "the log was replaced or cut: alerts that it had from this offset on and that were not read are lost to \
+             respond, unless detect tells them again; the table of alerts has those that the lake had read",
+            clock.now_us(),
+        );
+        lines.push(Message::of(line.id.clone(), &line));
+    }
+    bus.publish(Topic::Coverage, lines).await?;
+    Ok(())
+}
+
 async fn commit(
     consumer: &mut Consumer,
     records: &[Delivery],
     stop: &CancellationToken,
 ) -> Result<(), RespondError> {
-    let mut next: BTreeMap<i32, i64> = BTreeMap::new();
-    for record in records {
-        let offset = next.entry(record.partition).or_default();
-        *offset = (*offset).max(record.offset + 1);
-    }
-    let positions: Vec<Position> = next
-        .into_iter()
-        .map(|(partition, next_offset)| Position {
-            topic: Topic::Alerts,
-            partition,
-            next_offset,
-        })
+    // In order within a partition, so the last of each is the one to go on after.
+    let last: BTreeMap<i32, &Delivery> = records
+        .iter()
+        .map(|record| (record.partition, record))
         .collect();
+    let positions: Vec<Position> = last.into_values().map(Delivery::after).collect();
     match consumer.commit(&positions).await {
         Ok(()) => Ok(()),
         // The alerts are durable here; at worst they come again.

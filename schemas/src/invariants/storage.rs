@@ -6,7 +6,7 @@ super::area! {
     /// From the log to the tables.
     Storage {
         /// A commit of the lake begins where the commit before it ended, or at what a replaced log still has.
-        OffsetsWithRows = "offsets_with_rows", kept by ["lake/src/stage/flush.rs"];
+        OffsetsWithRows = "offsets_with_rows", kept by ["lake/src/delta.rs", "lake/src/stage/flush.rs"];
         /// An identity is added to its table once.
         RowsDistinct = "rows_distinct", kept by ["lake/src/deduplication.rs"];
     }

@@ -1,0 +1,142 @@
+//! Where partitions are read on from, and what is owed for a log that is gone.
+
+use std::collections::BTreeMap;
+
+use bus::{Consumer, Message, Polled, Position};
+use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::topics::Topic;
+use tokio_util::sync::CancellationToken;
+
+use super::{Stage, leave_out};
+use crate::catch_up::CatchUp;
+use crate::error::DetectError;
+use crate::evaluate::tables;
+use schemas::fate::Fate;
+
+impl Stage {
+    /// Reads what is newly assigned, and what another log took the place of, from where the group stands on it.
+    pub(super) async fn begin(
+        &mut self,
+        consumer: &mut Consumer,
+        polled: &Polled,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        if polled.assigned.is_empty() && polled.replaced.is_empty() {
+            return Ok(());
+        }
+        while let Err(error) = self.begin_once(consumer, polled).await {
+            self.obey(error, stop).await?;
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_once(
+        &mut self,
+        consumer: &mut Consumer,
+        polled: &Polled,
+    ) -> Result<(), DetectError> {
+        let mut gone: BTreeMap<(Topic, i32), Position> = polled
+            .replaced
+            .iter()
+            .map(|at| ((at.topic, at.partition), *at))
+            .collect();
+        let mut fresh = polled.assigned.clone();
+        fresh.extend(gone.keys());
+        for found in consumer.resume(&fresh).await? {
+            let at = found.position;
+            gone.entry((at.topic, at.partition)).or_insert(at);
+        }
+        if !gone.is_empty() {
+            self.note_gone(gone.values()).await?;
+        }
+        if gone.keys().any(|(topic, _)| *topic == Topic::Signals) {
+            self.count = None;
+        }
+        let is_batches = |(topic, _): &&(Topic, i32)| *topic == Topic::Batches;
+        if fresh.iter().find(is_batches).is_some() {
+            let committed = self
+                .bus
+                .committed(&self.config.group, Topic::Batches)
+                .await?;
+            if committed.is_empty() || gone.keys().find(is_batches).is_some() {
+                let ends = self.bus.ends(Topic::Batches).await?;
+                self.catch_up = Some(CatchUp::to(&ends, self.clock.now_us()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes into the ledger that logs are gone, and with them what had not been read.
+    async fn note_gone<'a>(
+        &self,
+        gone: impl Iterator<Item = &'a Position>,
+    ) -> Result<(), DetectError> {
+        let now_us = self.clock.now_us();
+        let mut lines = Vec::new();
+        for at in gone {
+            tracing::error!(topic = %at.topic, partition = at.partition, stood_at = at.next_offset,
+                "the bus has another log than the one that was read; it is read from its beginning");
+            metrics::counter!("detect_replaced_logs_total").increment(1);
+            let line = CoverageRange {
+                tenant_id: "",
+                source: "detect",
+                kind: "range",
+                subject: &format!("{}/{}", at.topic, at.partition),
+                from: at.next_offset,
+                to: at.next_offset,
+            }
+            .line(
+                CoverageState::Lost,
+                Published::default(),
+                "the log was replaced or cut: what it had from this offset on and was not read is lost; recent files \
+                 of the lake that no announcement names are evaluated",
+                now_us,
+            );
+            lines.push(Message::of(line.id.clone(), &line));
+        }
+        self.bus.publish(Topic::Coverage, lines).await?;
+        Ok(())
+    }
+
+    /// Evaluates the recent files that nobody announced, once all announcements are read; false while that is owed.
+    pub(super) async fn catch_up(&mut self, stop: &CancellationToken) -> Result<bool, DetectError> {
+        let Some(catch_up) = self.catch_up.take() else {
+            return Ok(true);
+        };
+        if !catch_up.is_over() {
+            self.catch_up = Some(catch_up);
+            return Ok(false);
+        }
+        let mut files = 0;
+        for table in tables(&self.rules) {
+            for (file, version) in catch_up.unannounced(self.lake.files(table).await?) {
+                files += 1;
+                loop {
+                    let outcome = match self.evaluate(table, &file, version).await {
+                        Ok(findings) => self.publish(findings).await,
+                        Err(error) => Err(error),
+                    };
+                    match outcome {
+                        Ok(()) => break,
+                        Err(error) if error.fate() == Fate::DeadLetter => {
+                            leave_out(&error);
+                            break;
+                        }
+                        Err(error) => self.obey(error, stop).await?,
+                    }
+                    if stop.is_cancelled() {
+                        self.catch_up = Some(catch_up);
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        if files > 0 {
+            tracing::info!(files, "evaluated recent files that no announcement names");
+        }
+        Ok(true)
+    }
+}
