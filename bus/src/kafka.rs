@@ -21,6 +21,7 @@ use rdkafka::producer::Producer as _;
 use schemas::fate::Fate;
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
+use tokio::sync::watch;
 use tokio::task;
 
 pub(crate) use self::consumer::KafkaConsumer;
@@ -28,7 +29,7 @@ use self::context::Logging;
 use self::producer::{Publisher, dispose};
 use crate::config::KafkaConfig;
 use crate::error::BusError;
-use crate::message::{Message, Position, Recognised, check_sizes};
+use crate::message::{BusState, Message, Position, Recognised, check_sizes};
 
 /// Longest wait for an answer about positions.
 const ASK_WAIT: Duration = Duration::from_secs(15);
@@ -51,6 +52,8 @@ struct Cluster {
     publisher: Publisher,
     /// Threads that close clients.
     closing: Mutex<Vec<JoinHandle<()>>>,
+    /// Kept, so that those who watch it wait for ever.
+    state: watch::Sender<BusState>,
 }
 
 impl Cluster {
@@ -95,10 +98,15 @@ impl KafkaBus {
             config: config.clone(),
             publisher,
             closing: Mutex::new(Vec::new()),
+            state: watch::channel(BusState::Works).0,
         };
         Ok(Self {
             cluster: Arc::new(cluster),
         })
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<BusState> {
+        self.cluster.state.subscribe()
     }
 
     pub(crate) async fn publish(

@@ -18,10 +18,11 @@ mod message;
 use std::time::Duration;
 
 use schemas::topics::Topic;
+use tokio::sync::watch;
 
 pub use crate::config::BusConfig;
 pub use crate::error::BusError;
-pub use crate::message::{Delivery, Fingerprint, Message, Polled, Position, Recognised};
+pub use crate::message::{BusState, Delivery, Fingerprint, Message, Polled, Position, Recognised};
 
 /// The bus: Apache Kafka, or an embedded durable log in one SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +50,16 @@ impl Bus {
         match config {
             BusConfig::Kafka(config) => kafka::KafkaBus::open(config).await.map(Self::Kafka),
             BusConfig::Log(config) => log::LogBus::open(config).await.map(Self::Log),
+        }
+    }
+
+    /// How the bus stands, for whoever runs the stages: once it has ended, so must the process.
+    ///
+    /// Kafka has brokers that come back; it only ever works.
+    pub fn state(&self) -> watch::Receiver<BusState> {
+        match self {
+            Self::Kafka(bus) => bus.state(),
+            Self::Log(bus) => bus.state(),
         }
     }
 

@@ -31,10 +31,10 @@ use tokio::task;
 pub(crate) use self::consumer::LogConsumer;
 use self::consumer::{Members, Seats};
 use self::reader::Reader;
-use self::writer::{JOBS_MAX, Job, Write, Writer};
+use self::writer::{JOBS_MAX, Job, MakeDurable, Write, Writer, make_durable};
 use crate::config::LogConfig;
 use crate::error::BusError;
-use crate::message::{Message, Position, Recognised, check_sizes};
+use crate::message::{BusState, Message, Position, Recognised, check_sizes};
 
 /// A handle of the embedded log.
 #[derive(Clone)]
@@ -42,6 +42,7 @@ pub struct LogBus {
     path: Arc<PathBuf>,
     jobs: mpsc::Sender<Job>,
     written: watch::Receiver<()>,
+    state: watch::Receiver<BusState>,
     reader: Reader,
     members: Members,
 }
@@ -65,7 +66,7 @@ impl LogBus {
     /// Opens the file and starts the threads; blocks.
     fn start(path: PathBuf, retention: Duration, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
         let connection = file::open(&path)?;
-        Self::start_on(connection, path, retention, clock)
+        Self::start_on(connection, path, retention, clock, make_durable)
     }
 
     /// Starts the threads on a file that is open.
@@ -74,11 +75,13 @@ impl LogBus {
         path: PathBuf,
         retention: Duration,
         clock: Arc<dyn Clock>,
+        make_durable: MakeDurable,
     ) -> Result<Self, BusError> {
         let reader = Reader::open(&path)?;
         let watched = file::connect(&path)?;
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let (told, written) = watch::channel(());
+        let (tell_state, state) = watch::channel(BusState::Works);
         let create = |cause| BusError::LogCreate {
             path: path.clone(),
             cause,
@@ -90,6 +93,8 @@ impl LogBus {
             clock,
             retention,
             written: told,
+            state: tell_state,
+            make_durable,
         }
         .start(queue)
         .map_err(create)?;
@@ -97,6 +102,7 @@ impl LogBus {
             path: Arc::new(path),
             jobs,
             written,
+            state,
             reader,
             members: Members::default(),
         })
@@ -193,6 +199,10 @@ impl LogBus {
             .await
             .map_err(|_| self.ended())?;
         answer.await.map_err(|_| self.ended())?
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<BusState> {
+        self.state.clone()
     }
 
     fn written(&self) -> watch::Receiver<()> {

@@ -195,6 +195,23 @@ pub struct Polled {
     pub replaced: Vec<Position>,
 }
 
+/// Whether the bus can be written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BusState {
+    /// As far as the last write showed.
+    Works,
+    /// Not at the moment: publishers wait and try again.
+    Delayed {
+        /// What stands in the way, for a person.
+        why: String,
+    },
+    /// No more, as after a failed fsync: what is on disk is in doubt, and only a process that opens it anew can tell.
+    Ended {
+        /// What failed, for a person.
+        why: String,
+    },
+}
+
 /// Checks that every message fits, before the first is sent.
 pub(crate) fn check_sizes(
     topic: Topic,

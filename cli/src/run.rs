@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bus::{Bus, BusConfig};
+use bus::{Bus, BusConfig, BusState};
 use detect::{DetectConfig, domains};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -17,6 +17,7 @@ use schemas::health::Health;
 use schemas::limits::DRAIN_WAIT;
 use schemas::topics::Topic;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -166,8 +167,16 @@ pub(crate) async fn run_stages(
     }
     let mut failure = None;
     let mut draining = false;
+    let bus_ended = follow_bus(bus.state(), &readiness.health, clock.as_ref());
+    tokio::pin!(bus_ended);
     loop {
         tokio::select! {
+            error = &mut bus_ended => {
+                // At once: nothing that the stages still hold can be made durable, and a restart reads it again.
+                tracing::error!(error = format!("{error:#}"), "the bus has failed");
+                stop.cancel();
+                return Err(error);
+            }
             ended = running.join_next() => match ended {
                 None => break,
                 Some(ended) => {
@@ -187,6 +196,32 @@ pub(crate) async fn run_stages(
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Tells in the process's health how the bus stands; returns when it has failed for good.
+async fn follow_bus(
+    mut state: watch::Receiver<BusState>,
+    health: &Health,
+    clock: &dyn Clock,
+) -> anyhow::Error {
+    const PART: &str = "bus";
+    loop {
+        match state.borrow_and_update().clone() {
+            BusState::Works => health.well(PART),
+            BusState::Delayed { why } => health.trouble(PART, why, clock.now_us()),
+            BusState::Ended { why } => {
+                health.trouble(PART, &why, clock.now_us());
+                return anyhow::anyhow!(
+                    "the bus can no longer be written; mend the cause and restart: {why}"
+                );
+            }
+        }
+        if state.changed().await.is_err() {
+            let why = "the writer of the bus ended before its time";
+            health.trouble(PART, why, clock.now_us());
+            return anyhow::anyhow!(why);
+        }
+    }
 }
 
 type Ended = Result<(Stage, anyhow::Result<()>), tokio::task::JoinError>;
@@ -238,4 +273,35 @@ fn start(
             async move { Ok(respond::stage::run(config, bus, clock, health, stop).await?) }.boxed()
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::BusState;
+    use schemas::environment::FixedClock;
+    use schemas::health::Health;
+    use tokio::sync::watch;
+
+    use super::follow_bus;
+
+    #[tokio::test]
+    async fn a_bus_that_fails_for_good_is_told_and_ends_the_process() {
+        let health = Health::default();
+        let (tell, state) = watch::channel(BusState::Works);
+        let clock = FixedClock(7);
+        let following = follow_bus(state, &health, &clock);
+        tokio::pin!(following);
+        let soon = std::time::Duration::from_millis(50);
+        let why = || "disk is full".to_owned();
+        tell.send_replace(BusState::Delayed { why: why() });
+        assert!(tokio::time::timeout(soon, &mut following).await.is_err());
+        assert_eq!(health.troubles()["bus"].why, "disk is full");
+        tell.send_replace(BusState::Works);
+        assert!(tokio::time::timeout(soon, &mut following).await.is_err());
+        assert!(health.troubles().is_empty());
+        tell.send_replace(BusState::Ended { why: why() });
+        let error = following.await;
+        assert!(format!("{error:#}").contains("disk is full"), "{error:#}");
+        assert!(!health.troubles().is_empty(), "not ready while it ends");
+    }
 }

@@ -6,16 +6,16 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, ffi};
 use schemas::environment::{FixedClock, SystemClock};
 use schemas::fate::Fate;
 use schemas::topics::Topic;
 use tempfile::TempDir;
 
-use super::{LogBus, LogConsumer, file};
+use super::{LogBus, LogConsumer, file, make_durable};
 use crate::config::LogConfig;
 use crate::error::BusError;
-use crate::message::{Message, Position};
+use crate::message::{BusState, Message, Position};
 
 const HOUR_US: i64 = 3600 * 1_000_000;
 
@@ -300,6 +300,7 @@ async fn fill(bus: &LogBus, make_room: impl FnOnce()) {
     };
     assert!(matches!(refused, BusError::LogFull { .. }), "{refused:?}");
     assert_eq!(refused.fate(), Fate::SOON);
+    assert!(matches!(&*bus.state().borrow(), BusState::Delayed { why } if why.contains("full")));
     assert_eq!(bus.ends(Topic::Alerts).await.unwrap(), [at(durable)]);
     let mut offsets = Vec::new();
     while i64::try_from(offsets.len()).unwrap() < durable {
@@ -309,6 +310,7 @@ async fn fill(bus: &LogBus, make_room: impl FnOnce()) {
     bus.publish(Topic::Alerts, messages(10, 10_000))
         .await
         .unwrap();
+    assert_eq!(*bus.state().borrow(), BusState::Works);
     offsets.extend(read(&mut reader).await);
     assert_eq!(offsets, (0..durable + 10).collect::<Vec<_>>());
 }
@@ -376,5 +378,62 @@ impl Drop for Mounted<'_> {
 
 fn start_on(connection: Connection, path: &Path) -> LogBus {
     let clock = Arc::new(SystemClock);
-    LogBus::start_on(connection, path.to_owned(), Duration::from_hours(72), clock).unwrap()
+    LogBus::start_on(
+        connection,
+        path.to_owned(),
+        Duration::from_hours(72),
+        clock,
+        make_durable,
+    )
+    .unwrap()
+}
+
+/// A disk that fails one fsync: SQLite cannot tell what of the transaction is on it.
+fn fails_to_sync(transaction: Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.rollback()?;
+    let code = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+    Err(rusqlite::Error::SqliteFailure(code, None))
+}
+
+/// Readers work on, so nothing else would tell that nothing can be written any more.
+#[tokio::test]
+async fn a_failed_fsync_is_the_end_and_everybody_can_see_it() {
+    let folder = TempDir::new().unwrap();
+    let config = config(&folder);
+    let healthy = LogBus::open(&config).await.unwrap();
+    healthy
+        .publish(Topic::Alerts, messages(3, 10))
+        .await
+        .unwrap();
+    assert_eq!(*healthy.state().borrow(), BusState::Works);
+    let bus = LogBus::start_on(
+        file::open(&config.path).unwrap(),
+        config.path.clone(),
+        Duration::from_hours(72),
+        Arc::new(SystemClock),
+        fails_to_sync,
+    )
+    .unwrap();
+    let mut state = bus.state();
+    let refused = bus
+        .publish(Topic::Alerts, messages(1, 10))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.fate(), Fate::Stop, "{refused:?}");
+    let ended = state
+        .wait_for(|state| matches!(state, BusState::Ended { .. }))
+        .await
+        .unwrap();
+    let BusState::Ended { why } = &*ended else {
+        unreachable!("it was waited for")
+    };
+    assert!(why.contains("log.sqlite"), "{why}");
+    drop(ended);
+    // Nothing is promised any more, and what was promised before is there.
+    let after = bus
+        .publish(Topic::Alerts, messages(1, 10))
+        .await
+        .unwrap_err();
+    assert!(matches!(after, BusError::LogEnded { .. }), "{after:?}");
+    assert_eq!(healthy.ends(Topic::Alerts).await.unwrap(), [at(3)]);
 }

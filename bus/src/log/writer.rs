@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use schemas::environment::Clock;
+use schemas::fate::Fate;
 use schemas::topics::Topic;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::{OFFSET_BITS, translate_shared};
 use super::retention;
 use crate::error::BusError;
-use crate::message::{Message, Position};
+use crate::message::{BusState, Message, Position};
 
 /// Most jobs that wait for the writer.
 pub(super) const JOBS_MAX: usize = 64;
@@ -56,6 +57,9 @@ impl Write {
     }
 }
 
+/// What ends a transaction.
+pub(super) type MakeDurable = for<'a> fn(Transaction<'a>) -> rusqlite::Result<()>;
+
 /// The writer's own things.
 pub(super) struct Writer {
     pub(super) path: PathBuf,
@@ -64,6 +68,10 @@ pub(super) struct Writer {
     pub(super) retention: Duration,
     /// Told after every transaction.
     pub(super) written: watch::Sender<()>,
+    /// Told how the writer stands.
+    pub(super) state: watch::Sender<BusState>,
+    /// Makes a transaction durable; another in tests of what a disk can do then.
+    pub(super) make_durable: MakeDurable,
 }
 
 impl Writer {
@@ -100,6 +108,16 @@ impl Writer {
             self.written.send_replace(());
         }
         let mut in_doubt = false;
+        let state = match &outcome {
+            Ok(()) => BusState::Works,
+            Err(cause) => state_after(&translate_shared(&self.path, cause)),
+        };
+        // Before the answers: whoever is told of an end finds it noted.
+        self.state.send_if_modified(|known| {
+            let is_news = *known != state;
+            *known = state;
+            is_news
+        });
         for done in answers {
             let answer = match &outcome {
                 Ok(()) => Ok(()),
@@ -134,7 +152,7 @@ impl Writer {
                 Write::Commit(group, positions) => commit(&transaction, group, positions)?,
             }
         }
-        transaction.commit()
+        (self.make_durable)(transaction)
     }
 
     fn sweep(&mut self) {
@@ -153,6 +171,26 @@ impl Writer {
                 tracing::warn!(error = %cause, "could not remove old messages from the log");
             }
         }
+    }
+}
+
+/// As SQLite does it: an fsync of the write-ahead log.
+pub(super) fn make_durable(transaction: Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.commit()
+}
+
+/// How the log stands after a write failed.
+fn state_after(error: &BusError) -> BusState {
+    let mut why = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        why.push_str(": ");
+        why.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    match error.fate() {
+        Fate::Stop => BusState::Ended { why },
+        Fate::Retry { .. } | Fate::DeadLetter => BusState::Delayed { why },
     }
 }
 
