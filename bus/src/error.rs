@@ -71,7 +71,8 @@ pub enum BusError {
     /// The embedded log's file is damaged.
     #[error(
         "log file {path:?} is damaged; fix: stop vedette and restore the file from a backup, or move it and \
-         its -wal file aside and start anew: what no stage had read yet is then only in the file moved aside"
+         its -wal file aside and start anew: either is read from its beginning, the ledger says so, and what no \
+         stage had read yet is then only in the file moved aside"
     )]
     LogDamaged {
         /// The file.

@@ -1,9 +1,10 @@
-//! `vedette lag`: how many messages each stage has yet to finish with.
+//! `vedette lag`: how many messages each stage has yet to finish with, and whether the lake has read another log.
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
 use bus::Bus;
+use lake::Lake;
 use schemas::topics::Topic;
 use serde_json::json;
 
@@ -17,12 +18,18 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
         let bus = Bus::open(&config.bus())
             .await
             .context("could not open the bus")?;
+        let lake = Lake::open(&config.lake())
+            .await
+            .context("could not open the lake")?;
         let mut out = std::io::stdout().lock();
         for stage in Stage::ALL {
             for topic in stage.reads() {
                 if let Some(behind) = behind(&bus, stage.group(config), topic).await? {
-                    let line =
+                    let mut line =
                         json!({"stage": stage.name(), "topic": topic.name(), "behind": behind});
+                    if stage == Stage::Lake && is_replaced(&bus, &lake, config, topic).await? {
+                        line["log"] = "replaced: read from its beginning once the lake runs".into();
+                    }
                     writeln!(out, "{line}")?;
                 }
             }
@@ -40,6 +47,21 @@ pub(crate) async fn total(bus: &Bus, config: &Config, stages: &[Stage]) -> anyho
         }
     }
     Ok(total)
+}
+
+/// True if the lake has read another log of a topic than the one that is there.
+async fn is_replaced(
+    bus: &Bus,
+    lake: &Lake,
+    config: &Config,
+    topic: Topic,
+) -> anyhow::Result<bool> {
+    let mut positions = Vec::new();
+    for end in bus.ends(topic).await? {
+        positions.push(lake.taken(topic, end.partition).await?.position);
+    }
+    let recognised = bus.recognise(&config.lake.group, &positions).await?;
+    Ok(recognised.iter().any(|found| !found.is_same_log))
 }
 
 /// Messages after the group's position; none where the topic is empty.

@@ -20,6 +20,8 @@ const FILE_AGE_MAX: Duration = Duration::from_hours(24);
 pub(crate) struct CatchUp {
     /// Offset up to which each partition has yet to be read.
     ends: BTreeMap<i32, i64>,
+    /// Partitions without a message.
+    empty: Vec<Position>,
     /// Files written before this time are left out, in microseconds since the Unix epoch, UTC.
     since_us: i64,
     /// Recent files that were announced: at most those of [`FILE_AGE_MAX`].
@@ -35,6 +37,11 @@ impl CatchUp {
                 .iter()
                 .filter(|end| end.next_offset > 0)
                 .map(|end| (end.partition, end.next_offset))
+                .collect(),
+            empty: ends
+                .iter()
+                .filter(|end| end.next_offset == 0)
+                .copied()
                 .collect(),
             since_us: now_us.saturating_sub(age_us),
             announced: HashSet::new(),
@@ -56,6 +63,11 @@ impl CatchUp {
     /// Whether all is read that was there when it began.
     pub(crate) fn is_over(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The positions of partitions that had no message.
+    pub(crate) fn empty(&self) -> &[Position] {
+        &self.empty
     }
 
     /// Those of a table's files that are recent and were not announced, as announcements name them.

@@ -267,8 +267,7 @@ impl Stage {
                 }
                 self.obey(error, stop).await?;
                 if stop.is_cancelled() {
-                    let is_caught_up = self.catch_up.is_none();
-                    done.retain(|(topic, _), _| is_caught_up || *topic != Topic::Batches);
+                    self.catch_up(&mut done, stop).await?;
                     return commit(consumer, &done).await;
                 }
             }
@@ -280,10 +279,7 @@ impl Stage {
                 break;
             }
         }
-        if !self.catch_up(stop).await? {
-            // A position would say that everything before it is evaluated.
-            done.retain(|(topic, _), _| *topic != Topic::Batches);
-        }
+        self.catch_up(&mut done, stop).await?;
         commit(consumer, &done).await
     }
 

@@ -133,6 +133,8 @@ fn claim(path: &Path, mut connection: Connection) -> Result<Connection, BusError
         transaction
             .pragma_update(None, "user_version", FORMAT)
             .map_err(translate)?;
+        // Where a log had been before, this line dates its loss.
+        tracing::info!(path = %path.display(), "made a new log: there was none, or an empty file");
     } else if id != APPLICATION_ID {
         return Err(BusError::LogForeign {
             path: path.to_owned(),

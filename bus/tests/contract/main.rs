@@ -9,6 +9,10 @@ mod injected;
 mod on_kafka;
 mod place;
 mod questions;
+mod replaced;
+
+use questions::*;
+use replaced::knows_a_log_by_the_message_before_a_position;
 
 /// Makes a test of each question for each kind of bus.
 macro_rules! ask_both {
@@ -16,13 +20,13 @@ macro_rules! ask_both {
         mod embedded_log {
             $(#[test]
             fn $question() {
-                crate::place::ask(&crate::place::Place::log(), crate::questions::$question);
+                crate::place::ask(&crate::place::Place::log(), super::$question);
             })+
         }
         mod kafka {
             $(#[test]
             fn $question() {
-                crate::place::ask(&crate::place::Place::kafka(), crate::questions::$question);
+                crate::place::ask(&crate::place::Place::kafka(), super::$question);
             })+
         }
     };
@@ -45,4 +49,5 @@ ask_both!(
     takes_many_publishers_at_once,
     keeps_what_a_killed_publisher_was_told,
     carries_wire_types,
+    knows_a_log_by_the_message_before_a_position,
 );

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::config::{KafkaConfig, LogConfig};
-use bus::{Bus, BusConfig, Consumer, Delivery, Message, Polled};
+use bus::{Bus, BusConfig, Consumer, Delivery, Message, Polled, Position};
 use schemas::topics::Topic;
 use tempfile::TempDir;
 
@@ -76,6 +76,16 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
         .build()
         .expect("a runtime")
         .block_on(test);
+}
+
+/// A position in the first partition, of which nobody noted what was before it.
+pub(crate) fn position(topic: Topic, next_offset: i64) -> Position {
+    Position {
+        topic,
+        partition: 0,
+        next_offset,
+        last: None,
+    }
 }
 
 /// `count` messages over `keys` keys; the payload is the number.

@@ -24,7 +24,7 @@ use schemas::topics::Topic;
 use schemas::wire;
 
 use crate::place::{
-    PATIENCE, Place, assigned, by_key, next, number, numbered, read, read_until, silent,
+    PATIENCE, Place, assigned, by_key, next, number, numbered, position, read, read_until, silent,
 };
 
 const EVENTS: Topic = Topic::Events(Table::Signins);
@@ -124,14 +124,7 @@ pub(crate) async fn reads_on_from_where_it_is_told(place: &Place) {
         .await
         .expect("joined");
     assigned(&mut consumer, 1).await;
-    let at = |next_offset| {
-        [Position {
-            topic: Topic::Alerts,
-            partition: 0,
-            next_offset,
-            last: None,
-        }]
-    };
+    let at = |next_offset| [position(Topic::Alerts, next_offset)];
     // As a reader with positions of its own does: after the assignment, before the first record.
     consumer.seek(&at(70)).await.expect("sought");
     let numbers: Vec<u32> = read(&mut consumer, 30).await.iter().map(number).collect();
@@ -155,12 +148,7 @@ pub(crate) async fn refuses_positions_of_others(place: &Place) {
         .await
         .expect("joined");
     assigned(&mut consumer, 1).await;
-    let strange = Position {
-        topic: Topic::Cases,
-        partition: 0,
-        next_offset: 1,
-        last: None,
-    };
+    let strange = position(Topic::Cases, 1);
     let refused = consumer.seek(&[strange]).await.expect_err("not ours");
     assert!(matches!(
         refused,
@@ -196,10 +184,11 @@ pub(crate) async fn tells_ends_and_commits(place: &Place) {
     consumer.commit(&positions).await.expect("committed");
     let mut committed = bus.committed("lag", EVENTS).await.expect("answered");
     committed.sort_by_key(|position| position.partition);
-    // Where the messages before them are noted is each bus's own affair.
-    let places = |positions: &[Position]| -> Vec<(i32, i64)> {
-        let place = |at: &Position| (at.partition, at.next_offset);
-        positions.iter().map(place).collect()
+    // What a bus notes of the messages before them is its own affair.
+    let places = |all: &[Position]| -> Vec<_> {
+        all.iter()
+            .map(|at| (at.partition, at.next_offset))
+            .collect()
     };
     assert_eq!(places(&committed), places(&positions));
     assert_eq!(total(committed), 200);

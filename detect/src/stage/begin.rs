@@ -101,15 +101,35 @@ impl Stage {
         Ok(())
     }
 
-    /// Evaluates the recent files that nobody announced, once all announcements are read; false while that is owed.
-    pub(super) async fn catch_up(&mut self, stop: &CancellationToken) -> Result<bool, DetectError> {
+    /// Evaluates the recent files that nobody announced, once all announcements are read; until then it takes their
+    /// positions out of `done`, which would say that everything before them is evaluated.
+    pub(super) async fn catch_up(
+        &mut self,
+        done: &mut BTreeMap<(Topic, i32), Position>,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
         let Some(catch_up) = self.catch_up.take() else {
-            return Ok(true);
+            return Ok(());
         };
-        if !catch_up.is_over() {
+        let is_done = catch_up.is_over() && self.evaluate_unannounced(&catch_up, stop).await?;
+        if is_done {
+            // Where there is no message, that this group has begun is all that there is to say.
+            for at in catch_up.empty() {
+                done.entry((at.topic, at.partition)).or_insert(*at);
+            }
+        } else {
+            done.retain(|(topic, _), _| *topic != Topic::Batches);
             self.catch_up = Some(catch_up);
-            return Ok(false);
         }
+        Ok(())
+    }
+
+    /// False if stopped before all of them were evaluated.
+    async fn evaluate_unannounced(
+        &mut self,
+        catch_up: &CatchUp,
+        stop: &CancellationToken,
+    ) -> Result<bool, DetectError> {
         let mut files = 0;
         for table in tables(&self.rules) {
             for (file, version) in catch_up.unannounced(self.lake.files(table).await?) {
@@ -128,7 +148,6 @@ impl Stage {
                         Err(error) => self.obey(error, stop).await?,
                     }
                     if stop.is_cancelled() {
-                        self.catch_up = Some(catch_up);
                         return Ok(false);
                     }
                 }
