@@ -200,6 +200,7 @@ mod tests {
             topic: TOPIC,
             partition,
             next_offset,
+            last: None,
         }
     }
 
