@@ -70,7 +70,9 @@ pub(crate) fn table(name: &str, commits: &[Vec<Value>], findings: &mut Findings)
     for (version, lines) in commits.iter().enumerate() {
         let about = format!("{name}, entry {version}");
         for line in lines {
-            if let Some(position) = line["txn"]["appId"].as_str() {
+            // What begins with "last/" names the message before a position, and is a hash.
+            let position = line["txn"]["appId"].as_str();
+            if let Some(position) = position.filter(|id| !id.starts_with("last/")) {
                 let to = line["txn"]["version"].as_i64().unwrap_or_default();
                 let stood_at = stands.insert(position.to_owned(), to).unwrap_or(0);
                 let range = CommittedRange {
