@@ -54,6 +54,7 @@ pub fn import(events: &Path, brokers: &str) -> Result<u64, IngestionError> {
     runtime.block_on(async {
         let kafka = KafkaConfig {
             brokers: brokers.to_owned(),
+            development: true,
             ..KafkaConfig::default()
         };
         let bus = Bus::open(&BusConfig::Kafka(kafka))

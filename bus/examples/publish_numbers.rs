@@ -25,6 +25,7 @@ async fn main() -> ExitCode {
         _ => BusConfig::Kafka(KafkaConfig {
             brokers: target.clone(),
             prefix: prefix.clone(),
+            development: true,
             ..KafkaConfig::default()
         }),
     };

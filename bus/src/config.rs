@@ -43,8 +43,12 @@ pub struct KafkaConfig {
     pub brokers: String,
     /// Put before every topic and group name, so that deployments can share a cluster.
     pub prefix: String,
-    /// Replicas of topics that are created.
+    /// Replicas of topics that are created; at least 3, so that an acknowledged message outlives a disk.
     pub replication_factor: i32,
+    /// A cluster of one broker on a developer's machine: topics are created with one replica, and none is checked.
+    pub development: bool,
+    /// Allows brokers elsewhere without TLS or authentication: whoever reaches them can then forge events and alerts.
+    pub insecure: bool,
     /// Further settings of librdkafka, for example `security.protocol`.
     pub settings: BTreeMap<String, String>,
 }
@@ -54,7 +58,9 @@ impl Default for KafkaConfig {
         Self {
             brokers: "localhost:9092".to_owned(),
             prefix: "vedette.".to_owned(),
-            replication_factor: 1,
+            replication_factor: 3,
+            development: false,
+            insecure: false,
             settings: BTreeMap::new(),
         }
     }
@@ -68,6 +74,8 @@ impl fmt::Debug for KafkaConfig {
             .field("brokers", &self.brokers)
             .field("prefix", &self.prefix)
             .field("replication_factor", &self.replication_factor)
+            .field("development", &self.development)
+            .field("insecure", &self.insecure)
             .field("settings", &self.settings.keys())
             .finish()
     }

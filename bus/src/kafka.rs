@@ -29,7 +29,7 @@ use self::context::Logging;
 use self::producer::{Publisher, dispose};
 use crate::config::KafkaConfig;
 use crate::error::BusError;
-use crate::message::{BusState, Message, Position, Recognised, check_sizes};
+use crate::message::{BusState, Concern, Message, Position, Recognised, check_sizes};
 
 /// Longest wait for an answer about positions.
 const ASK_WAIT: Duration = Duration::from_secs(15);
@@ -54,6 +54,7 @@ struct Cluster {
     closing: Mutex<Vec<JoinHandle<()>>>,
     /// Kept, so that those who watch it wait for ever.
     state: watch::Sender<BusState>,
+    concerns: Vec<Concern>,
 }
 
 impl Cluster {
@@ -92,17 +93,23 @@ impl Drop for Cluster {
 
 impl KafkaBus {
     pub(crate) async fn open(config: &KafkaConfig) -> Result<Self, BusError> {
+        let mut concerns: Vec<Concern> = settings::check_security(config)?.into_iter().collect();
         let publisher = Publisher::new(settings::producer(config)?)?;
-        topics::ensure(config).await?;
+        concerns.extend(topics::ensure(config).await?);
         let cluster = Cluster {
             config: config.clone(),
             publisher,
             closing: Mutex::new(Vec::new()),
             state: watch::channel(BusState::Works).0,
+            concerns,
         };
         Ok(Self {
             cluster: Arc::new(cluster),
         })
+    }
+
+    pub(crate) fn concerns(&self) -> &[Concern] {
+        &self.cluster.concerns
     }
 
     pub(crate) fn state(&self) -> watch::Receiver<BusState> {

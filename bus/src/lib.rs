@@ -22,7 +22,9 @@ use tokio::sync::watch;
 
 pub use crate::config::BusConfig;
 pub use crate::error::BusError;
-pub use crate::message::{BusState, Delivery, Fingerprint, Message, Polled, Position, Recognised};
+pub use crate::message::{
+    BusState, Concern, Delivery, Fingerprint, Message, Polled, Position, Recognised,
+};
 
 /// The bus: Apache Kafka, or an embedded durable log in one SQLite file. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +62,14 @@ impl Bus {
         match self {
             Self::Kafka(bus) => bus.state(),
             Self::Log(bus) => bus.state(),
+        }
+    }
+
+    /// What an administrator should change about the bus, as it was when it was opened.
+    pub fn concerns(&self) -> &[Concern] {
+        match self {
+            Self::Kafka(bus) => bus.concerns(),
+            Self::Log(_) => &[],
         }
     }
 

@@ -212,6 +212,17 @@ pub enum BusState {
     },
 }
 
+/// Something about the bus that an administrator should change; it is told, and not in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concern {
+    /// What it is about, like a part of the process's health.
+    pub part: String,
+    /// Whether acknowledged messages can be lost by it.
+    pub is_loss: bool,
+    /// What is wrong and how to mend it, for a person.
+    pub why: String,
+}
+
 /// Checks that every message fits, before the first is sent.
 pub(crate) fn check_sizes(
     topic: Topic,

@@ -5,9 +5,10 @@
 //! whatever was not committed is read again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use bus::{Bus, BusConfig, BusState};
+use bus::{Bus, BusConfig, BusState, Concern};
 use detect::{DetectConfig, domains};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -26,6 +27,9 @@ use crate::data_lock::DataLock;
 use crate::exit::Verdict;
 use crate::health::{self, Readiness, Standing};
 use crate::telemetry;
+
+/// How often what is wrong with the bus's configuration is said again.
+const REMIND_EVERY: Duration = Duration::from_hours(1);
 
 /// A stage of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +149,13 @@ pub(crate) async fn run_stages(
     let bus = Bus::open(&config.bus())
         .await
         .context("could not open the bus")?;
+    for concern in bus.concerns().iter().filter(|concern| concern.is_loss) {
+        let now_us = clock.now_us();
+        readiness
+            .health
+            .trouble(&concern.part, &concern.why, now_us);
+    }
+    let mut remind = tokio::time::interval(REMIND_EVERY);
     let mut running = JoinSet::new();
     for stage in stages {
         readiness.set(stage.name(), Standing::Starting);
@@ -177,6 +188,7 @@ pub(crate) async fn run_stages(
                 stop.cancel();
                 return Err(error);
             }
+            _ = remind.tick() => tell(bus.concerns()),
             ended = running.join_next() => match ended {
                 None => break,
                 Some(ended) => {
@@ -196,6 +208,17 @@ pub(crate) async fn run_stages(
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Writes to the process's log what an administrator should change.
+fn tell(concerns: &[Concern]) {
+    for concern in concerns {
+        if concern.is_loss {
+            tracing::error!(part = concern.part, "{}", concern.why);
+        } else {
+            tracing::warn!(part = concern.part, "{}", concern.why);
+        }
+    }
 }
 
 /// Tells in the process's health how the bus stands; returns when it has failed for good.

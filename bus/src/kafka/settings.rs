@@ -3,6 +3,7 @@
 //! Source: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>; idle connections:
 //! <https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations>.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -12,6 +13,7 @@ use schemas::limits::MESSAGE_BYTES_MAX;
 
 use crate::config::KafkaConfig;
 use crate::error::BusError;
+use crate::message::Concern;
 
 /// Largest record batch with one message of the largest size in it, in bytes: room for its headers.
 pub(super) const BATCH_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 64 * 1024;
@@ -51,6 +53,62 @@ const OURS: &[&str] = &[
     "partitioner",
     "transactional.id",
 ];
+
+/// What makes a client known to the brokers where TLS alone does not.
+const CLIENT_CERTIFICATES: &[&str] = &[
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.keystore.location",
+];
+
+/// Checks that nobody who is on the way, or merely reaches a broker, can write to our topics; what is allowed in spite
+/// of that is a concern.
+pub(super) fn check_security(config: &KafkaConfig) -> Result<Option<Concern>, BusError> {
+    let protocol = config.settings.get("security.protocol");
+    let protocol = protocol
+        .map_or("plaintext", String::as_str)
+        .to_ascii_lowercase();
+    let has_certificate = CLIENT_CERTIFICATES
+        .iter()
+        .any(|key| config.settings.contains_key(*key));
+    let is_safe = protocol == "sasl_ssl" || (protocol == "ssl" && has_certificate);
+    if is_safe || config.brokers.split(',').all(is_this_machine) {
+        return Ok(None);
+    }
+    if !config.insecure {
+        return Err(BusError::Setting {
+            key: "security.protocol".to_owned(),
+            reason: "brokers on other machines need TLS and authentication, else whoever reaches them can forge \
+                     events and alerts, and make vedette act; fix: sasl_ssl, or ssl with a client certificate, or \
+                     insecure = true in [bus.kafka]"
+                .to_owned(),
+        });
+    }
+    Ok(Some(Concern {
+        part: "bus/security".to_owned(),
+        is_loss: false,
+        why: format!(
+            "brokers on other machines are used over {protocol}, as insecure = true allows: whoever reaches them can \
+             forge events and alerts, and make vedette act"
+        ),
+    }))
+}
+
+/// Whether a broker, `host:port`, is on this machine.
+fn is_this_machine(broker: &str) -> bool {
+    let broker = broker.trim();
+    let broker = broker.rsplit("://").next().unwrap_or(broker);
+    let host = match broker.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => broker.split(':').next(),
+    };
+    host.is_some_and(|host| {
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
+}
 
 /// What all our clients are told; the user's own settings come on top.
 fn common(config: &KafkaConfig) -> ClientConfig {
@@ -164,7 +222,7 @@ mod tests {
     use rdkafka::error::KafkaError;
     use rdkafka::producer::FutureProducer;
 
-    use super::{OURS, producer, refused};
+    use super::{OURS, check_security, producer, refused};
     use crate::config::KafkaConfig;
     use crate::error::BusError;
 
@@ -191,5 +249,47 @@ mod tests {
         let told = format!("{:?}", refused("connect", cause));
         assert!(told.contains("security.protocol"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn brokers_elsewhere_need_tls_and_authentication_or_a_word() {
+        let config = |brokers: &str, settings: &[(&str, &str)]| KafkaConfig {
+            brokers: brokers.to_owned(),
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..KafkaConfig::default()
+        };
+        for here in [
+            "localhost:9092",
+            "127.0.0.1:1, [::1]:2",
+            "PLAINTEXT://127.0.0.1:1",
+        ] {
+            assert_eq!(check_security(&config(here, &[])).unwrap(), None, "{here}");
+        }
+        let elsewhere = "127.0.0.1:9092,kafka-1:9092";
+        let protocol = |name| ("security.protocol", name);
+        for settings in [
+            &[][..],
+            &[protocol("plaintext")],
+            &[protocol("SSL")],
+            &[protocol("sasl_plaintext")],
+        ] {
+            let open = config(elsewhere, settings);
+            assert!(check_security(&open).is_err(), "{settings:?}");
+            let allowed = KafkaConfig {
+                insecure: true,
+                ..open
+            };
+            let concern = check_security(&allowed).unwrap().unwrap();
+            assert!(concern.why.contains("forge"), "{concern:?}");
+        }
+        for settings in [
+            &[protocol("SASL_SSL")][..],
+            &[protocol("ssl"), ("ssl.certificate.location", "/a.pem")],
+        ] {
+            assert_eq!(check_security(&config(elsewhere, settings)).unwrap(), None);
+        }
     }
 }

@@ -1,22 +1,30 @@
-//! Creates the topics that are missing, and asks for no other topic than ours.
+//! Creates the topics that are missing, looks at those that exist, and asks for no other topic than ours.
 
+mod existing;
+
+use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
 use schemas::topics::Topic;
 use tokio::task;
 
+use self::existing::Existing;
 use super::context::Logging;
 use super::settings::{self, BATCH_BYTES_MAX};
 use crate::config::KafkaConfig;
 use crate::error::BusError;
+use crate::message::Concern;
 
 /// Longest wait for the brokers when the bus is opened.
 const OPEN_WAIT: Duration = Duration::from_secs(30);
@@ -27,10 +35,42 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long messages stay on a topic that we create: a week bridges an outage over long holidays.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
 
-/// Creates the topics that are missing; those that exist are left as they are.
+/// Fewest replicas of a topic whose messages outlive a disk, also while a broker is being replaced.
+const SAFE_REPLICAS: i32 = 3;
+
+/// Replicas that must have a message before it counts as kept.
+const SAFE_IN_SYNC: i32 = 2;
+
+/// Creates the topics that are missing; of those that exist it tells how they differ and leaves them as they are.
 ///
 /// It looks first, so that it needs no right to create where nothing is missing.
-pub(super) async fn ensure(config: &KafkaConfig) -> Result<(), BusError> {
+pub(super) async fn ensure(config: &KafkaConfig) -> Result<Vec<Concern>, BusError> {
+    if !config.development && config.replication_factor < SAFE_REPLICAS {
+        return Err(BusError::Setting {
+            key: "replication_factor".to_owned(),
+            reason: format!(
+                "below {SAFE_REPLICAS} an acknowledged message can be lost with one disk; fix: {SAFE_REPLICAS} or \
+                 more, or development = true on a machine of your own"
+            ),
+        });
+    }
+    create_missing(config).await?;
+    if config.development {
+        return Ok(Vec::new());
+    }
+    let mut concerns = match look_at_all(config).await {
+        Ok(all) => all.iter().flat_map(Existing::concerns).collect(),
+        Err(error) => vec![Concern {
+            part: "bus/topics".to_owned(),
+            is_loss: false,
+            why: format!("the settings of the topics could not be looked at: {error}"),
+        }],
+    };
+    concerns.sort_by(|one, other| one.part.cmp(&other.part));
+    Ok(concerns)
+}
+
+async fn create_missing(config: &KafkaConfig) -> Result<(), BusError> {
     let names = Topic::all()
         .into_iter()
         .map(|topic| (full_name(config, topic), topic))
@@ -98,16 +138,21 @@ async fn create(config: &KafkaConfig, missing: &[(String, Topic)]) -> Result<(),
         .map_err(|cause| settings::refused("create a client", cause))?;
     let bytes = BATCH_BYTES_MAX.to_string();
     let retention = RETENTION.as_millis().to_string();
+    let (replicas, in_sync) = if config.development {
+        (1, 1)
+    } else {
+        (config.replication_factor, SAFE_IN_SYNC)
+    };
+    let in_sync = in_sync.to_string();
     let wanted: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|(name, topic)| {
-            NewTopic::new(
-                name,
-                topic.partitions(),
-                TopicReplication::Fixed(config.replication_factor),
-            )
-            .set("max.message.bytes", &bytes)
-            .set("retention.ms", &retention)
+            NewTopic::new(name, topic.partitions(), TopicReplication::Fixed(replicas))
+                .set("cleanup.policy", "delete")
+                .set("max.message.bytes", &bytes)
+                .set("min.insync.replicas", &in_sync)
+                .set("retention.ms", &retention)
+                .set("unclean.leader.election.enable", "false")
         })
         .collect();
     let options = AdminOptions::new()
@@ -135,6 +180,62 @@ async fn create(config: &KafkaConfig, missing: &[(String, Topic)]) -> Result<(),
         None => Ok(()),
         Some((name, code)) => Err(BusError::TopicMissing { name, code }),
     }
+}
+
+/// Every topic of ours as the cluster has it.
+async fn look_at_all(config: &KafkaConfig) -> Result<Vec<Existing>, BusError> {
+    const DOING: &str = "look at the settings of topics";
+    let failed = |cause| BusError::Kafka {
+        doing: DOING,
+        cause,
+    };
+    let admin: AdminClient<Logging> = settings::admin(config)?
+        .create_with_context(Logging)
+        .map_err(|cause| settings::refused("create a client", cause))?;
+    let names: Vec<(String, Topic)> = Topic::all()
+        .into_iter()
+        .map(|topic| (full_name(config, topic), topic))
+        .collect();
+    let asked: Vec<ResourceSpecifier<'_>> = names
+        .iter()
+        .map(|(name, _)| ResourceSpecifier::Topic(name))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(OPEN_WAIT));
+    let answers = admin
+        .describe_configs(&asked, &options)
+        .await
+        .map_err(failed)?;
+    let mut settings_of: HashMap<String, HashMap<String, String>> = HashMap::new();
+    for answer in answers {
+        let answer = answer.map_err(|code| failed(KafkaError::AdminOp(code)))?;
+        if let OwnedResourceSpecifier::Topic(name) = answer.specifier {
+            let entries = answer.entries.into_iter();
+            let pairs = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+            settings_of.insert(name, pairs.collect());
+        }
+    }
+    task::spawn_blocking(move || {
+        let mut all = Vec::new();
+        for (name, topic) in names {
+            let metadata = admin
+                .inner()
+                .fetch_metadata(Some(&name), OPEN_WAIT)
+                .map_err(failed)?;
+            let found = metadata.topics().iter().find(|found| found.name() == name);
+            let partitions = found.map_or(&[][..], |found| found.partitions());
+            let replicas = partitions.iter().map(|one| one.replicas().len()).min();
+            all.push(Existing {
+                topic,
+                partitions: partitions.len(),
+                replicas: replicas.unwrap_or(0),
+                settings: settings_of.remove(&name).unwrap_or_default(),
+                name,
+            });
+        }
+        Ok(all)
+    })
+    .await
+    .map_err(|_| BusError::ThreadEnded { doing: DOING })?
 }
 
 /// The partitions of a topic, or none if there is no such topic; blocks.

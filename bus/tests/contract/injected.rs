@@ -40,6 +40,7 @@ impl Cluster {
         let mock = MockCluster::new(BROKERS).expect("a mock cluster");
         let config = KafkaConfig {
             brokers: mock.bootstrap_servers(),
+            development: true,
             ..KafkaConfig::default()
         };
         for topic in Topic::all() {

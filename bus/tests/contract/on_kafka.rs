@@ -152,6 +152,7 @@ fn a_killed_broker_loses_nothing_acknowledged() {
     let broker = Broker::start();
     let config = BusConfig::Kafka(KafkaConfig {
         brokers: broker.address().to_owned(),
+        development: true,
         ..KafkaConfig::default()
     });
     run(async {
@@ -225,6 +226,7 @@ fn a_reader_outlives_its_broker() {
     let broker = Broker::start();
     let config = BusConfig::Kafka(KafkaConfig {
         brokers: broker.address().to_owned(),
+        development: true,
         ..KafkaConfig::default()
     });
     run(async {
@@ -336,6 +338,40 @@ fn topics_are_created_once_as_the_nouns_say() {
     });
 }
 
+/// Topics as a developer's machine has them are told of where messages must not be lost; the settings that we make
+/// topics with are not among what is told.
+#[test]
+fn topics_that_can_lose_messages_are_told() {
+    let place = Place::kafka();
+    run(async {
+        assert!(place.open().await.concerns().is_empty());
+        let BusConfig::Kafka(config) = place.config() else {
+            unreachable!("it is Kafka")
+        };
+        let earnest = KafkaConfig {
+            development: false,
+            ..config
+        };
+        let bus = Bus::open(&BusConfig::Kafka(earnest.clone()))
+            .await
+            .expect("topics that exist are used");
+        let concerns = bus.concerns();
+        let topics = Topic::all().len();
+        assert_eq!(concerns.len(), 2 * topics, "{concerns:#?}");
+        for fault in ["has 1 replicas and not 3", "min.insync.replicas=2"] {
+            let found = concerns.iter().filter(|one| one.why.contains(fault));
+            assert_eq!(found.filter(|one| one.is_loss).count(), topics, "{fault}");
+        }
+        let one_disk = KafkaConfig {
+            replication_factor: 1,
+            ..earnest
+        };
+        let refused = Bus::open(&BusConfig::Kafka(one_disk)).await.err();
+        let refused = refused.expect("refused").to_string();
+        assert!(refused.contains("development = true"), "{refused}");
+    });
+}
+
 /// A broker that is not there is an error that may pass, within half a minute.
 #[test]
 fn an_absent_broker_is_told() {
@@ -343,6 +379,7 @@ fn an_absent_broker_is_told() {
         // Port 9 (discard) of this machine: nobody listens.
         let config = KafkaConfig {
             brokers: "127.0.0.1:9".to_owned(),
+            development: true,
             ..KafkaConfig::default()
         };
         let refused = Bus::open(&BusConfig::Kafka(config))

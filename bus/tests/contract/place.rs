@@ -50,6 +50,7 @@ impl Place {
             Self::Kafka(broker, prefix) => BusConfig::Kafka(KafkaConfig {
                 brokers: broker.address().to_owned(),
                 prefix: prefix.clone(),
+                development: true,
                 ..KafkaConfig::default()
             }),
         }

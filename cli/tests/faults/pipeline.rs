@@ -402,7 +402,7 @@ fn bus(broker: Option<&Broker>, round: &Round) -> String {
         return String::new();
     };
     format!(
-        "[bus.kafka]\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
+        "[bus.kafka]\ndevelopment = true\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
         broker.address(),
         std::process::id(),
         round.seed,
