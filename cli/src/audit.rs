@@ -34,12 +34,18 @@ pub(crate) enum Audit {
         /// Form of the list.
         #[arg(long, short, value_enum, default_value_t = Output::Table)]
         output: Output,
+        /// How many, the newest.
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
     },
     /// List the actions, each with its state and what was seen.
     Actions {
         /// Form of the list.
         #[arg(long, short, value_enum, default_value_t = Output::Table)]
         output: Output,
+        /// How many, the newest.
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
     },
     /// Approve a planned action.
     Approve(Decision),
@@ -123,8 +129,8 @@ impl Audit {
         let review = Review::open(&journal).context("could not open the journal")?;
         let now_us = SystemClock.now_us();
         match self {
-            Self::Cases { output } => list(&cases(&review)?, output),
-            Self::Actions { output } => list(&actions(&review)?, output),
+            Self::Cases { output, limit } => list(&cases(&review, limit)?, output),
+            Self::Actions { output, limit } => list(&actions(&review, limit)?, output),
             Self::Approve(decision) => say(&format!(
                 "approved: {}",
                 review
@@ -164,9 +170,9 @@ impl Audit {
     }
 }
 
-fn cases(review: &Review) -> anyhow::Result<Vec<Value>> {
+fn cases(review: &Review, limit: usize) -> anyhow::Result<Vec<Value>> {
     Ok(review
-        .cases(usize::MAX)?
+        .cases(limit)?
         .iter()
         .map(|case| {
             json!({
@@ -176,16 +182,16 @@ fn cases(review: &Review) -> anyhow::Result<Vec<Value>> {
                 "status": case.status,
                 "entity": case.entity(),
                 "user": case.user,
-                "alerts": case.alerts.len(),
+                "alerts": case.alerts_count(),
                 "title": case.title,
             })
         })
         .collect())
 }
 
-fn actions(review: &Review) -> anyhow::Result<Vec<Value>> {
+fn actions(review: &Review, limit: usize) -> anyhow::Result<Vec<Value>> {
     Ok(review
-        .actions(usize::MAX)?
+        .actions(limit)?
         .iter()
         .map(|action| {
             json!({

@@ -21,6 +21,9 @@ use crate::playbook::Playbook;
 pub use self::join::{CLOSED, Join, joins};
 pub use self::plan::{approvals, new_record, next_round, plan, superseded, withdrawn};
 
+/// Most alerts that a case carries and its message names, the newest; all of them are rows of the journal, and counted.
+pub const CASE_ALERTS_MAX: usize = 100;
+
 /// Most alerts of a case that start another round of an action: an attacker must not make us act for ever.
 pub const ROUNDS_MAX: u32 = 8;
 
@@ -151,8 +154,17 @@ pub struct Case {
     pub severity: Severity,
     /// `new`, `in_progress`, `on_hold`, `resolved` or `closed`.
     pub status: String,
-    /// Its alerts, in the order of their arrival.
+    /// The newest of its alerts, at most [`CASE_ALERTS_MAX`], in the order of their arrival.
     pub alerts: Vec<SeenAlert>,
+    /// How many alerts it has; 0 where a journal of before did not count, and all of them are there.
+    #[serde(default)]
+    pub alerts_count: u64,
+    /// The labels of all its alerts.
+    #[serde(default)]
+    pub labels: BTreeSet<String>,
+    /// Alerts that it has taken since it was read, to be kept as its own.
+    #[serde(skip)]
+    pub taken: Vec<SeenAlert>,
     /// Time of the alert that opened it.
     pub anchor_time_us: i64,
     /// When it was opened.
@@ -195,7 +207,23 @@ impl Case {
             changed_time_us: self.changed_time_us,
             revision: self.revision,
             title: self.title.clone(),
+            alerts: self.alerts_count(),
         }
+    }
+
+    /// How many alerts it has.
+    pub fn alerts_count(&self) -> u64 {
+        self.alerts_count.max(self.alerts.len() as u64)
+    }
+
+    /// The labels of its alerts.
+    pub fn labels(&self) -> BTreeSet<&str> {
+        let newest = self.alerts.iter().map(|alert| alert.label.as_str());
+        self.labels
+            .iter()
+            .map(String::as_str)
+            .chain(newest)
+            .collect()
     }
 
     /// Whether an alert is about this case's account, within its window (P56).
@@ -226,7 +254,7 @@ impl Case {
             .filter(|earlier| earlier.alert_id != alert.alert_id)
         {
             if self.takes(earlier, policy.window_us) {
-                self.add(earlier.clone());
+                self.add(earlier.clone(), false);
             }
         }
     }
@@ -241,9 +269,20 @@ impl Case {
         }
     }
 
-    fn add(&mut self, alert: SeenAlert) {
+    /// Takes an alert; one that is its own already says something new.
+    fn add(&mut self, alert: SeenAlert, is_own: bool) {
         self.learn(&alert.user, &alert.user_id);
         self.severity = self.severity.max(alert.severity);
+        self.alerts_count = self.alerts_count() + u64::from(!is_own);
+        if !self.labels.contains(&alert.label) {
+            self.labels.insert(alert.label.clone());
+        }
+        self.taken.push(alert.clone());
+        self.carry(alert);
+    }
+
+    /// Keeps an alert among the newest.
+    fn carry(&mut self, alert: SeenAlert) {
         match self
             .alerts
             .iter_mut()
@@ -252,6 +291,8 @@ impl Case {
             Some(known) => *known = alert,
             None => self.alerts.push(alert),
         }
+        let beyond = self.alerts.len().saturating_sub(CASE_ALERTS_MAX);
+        self.alerts.drain(..beyond);
     }
 }
 
@@ -320,7 +361,7 @@ pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> 
     if let Some(case) = case {
         let mut case = case.clone();
         case.add_waiting(alert, &known.waiting, policy);
-        case.add(alert.clone());
+        case.add(alert.clone(), own.is_some());
         case.revision += 1;
         case.changed_time_us = now_us;
         return Change::Case(Box::new(case));
@@ -329,6 +370,21 @@ pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> 
         return Change::Wait;
     }
     Change::Case(Box::new(open(alert, known, policy, now_us)))
+}
+
+/// Whether [`place`] puts an alert into a case, and so has to know which alerts wait for one.
+pub fn takes_waiting(alert: &SeenAlert, known: &Known, policy: &Policy) -> bool {
+    let is_known = known
+        .alert
+        .as_ref()
+        .is_some_and(|(seen, _)| says_the_same(seen, alert));
+    let has_case = known
+        .cases
+        .iter()
+        .any(|case| case.takes(alert, policy.window_us));
+    let has_own = matches!(&known.alert, Some((_, Some(_))));
+    let opens = alert.severity >= policy.case_severity_min && alert.stands();
+    !is_known && (has_case || has_own || opens)
 }
 
 /// An alert says something new if its state or its severity differs.
@@ -350,6 +406,9 @@ fn open(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Case 
         severity: alert.severity,
         status: "new".to_owned(),
         alerts: Vec::new(),
+        alerts_count: 0,
+        labels: BTreeSet::new(),
+        taken: Vec::new(),
         anchor_time_us: alert.time_us,
         opened_time_us: now_us,
         changed_time_us: now_us,
@@ -367,7 +426,7 @@ fn open(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Case 
         merged_into: None,
     };
     case.add_waiting(alert, &known.waiting, policy);
-    case.add(alert.clone());
+    case.add(alert.clone(), false);
     case
 }
 

@@ -344,7 +344,8 @@ pub trait Journal: Send + Sync {
     /// [`JournalError`] if it cannot be read.
     fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError>;
 
-    /// Actions of a case with those of the cases merged into it, or all actions, in the order of their planning.
+    /// Actions of a case with those of the cases merged into it, or the newest of all actions; in the order of their
+    /// planning.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.

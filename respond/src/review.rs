@@ -74,7 +74,7 @@ impl Review {
         Ok(Dossier { case, actions })
     }
 
-    /// Actions of all cases, in the order in which they were planned.
+    /// The newest actions of all cases, in the order in which they were planned.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.

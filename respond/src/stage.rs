@@ -138,7 +138,10 @@ pub async fn run_in(
         lookup,
         ledger.clone(),
         bus.clone(),
-        clock,
+        publisher::Watch {
+            clock,
+            health: health.clone(),
+        },
         wake.clone(),
         stop.clone(),
     ));

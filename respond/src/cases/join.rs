@@ -67,6 +67,7 @@ impl Case {
 
 impl Join {
     fn take(&mut self, case: &Case, now_us: i64) {
+        self.into.alerts_count = self.into.alerts_count() + case.alerts_count();
         for alert in &case.alerts {
             if alert.stands()
                 && self
@@ -76,8 +77,10 @@ impl Join {
             {
                 self.trigger = Some(alert.clone());
             }
-            self.into.add(alert.clone());
+            self.into.carry(alert.clone());
         }
+        let labels = case.labels().into_iter().map(str::to_owned);
+        self.into.labels.extend(labels);
         self.into.severity = self.into.severity.max(case.severity);
         if self.into.status == "new" {
             self.into.status.clone_from(&case.status);

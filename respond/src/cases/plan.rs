@@ -24,11 +24,7 @@ pub fn plan(
     if case.entity().is_empty() || !trigger.stands() {
         return Vec::new();
     }
-    let labels: Vec<&str> = case
-        .alerts
-        .iter()
-        .map(|alert| alert.label.as_str())
-        .collect();
+    let labels = case.labels();
     let mut planned: Vec<ActionRecord> = Vec::new();
     for playbook in playbooks
         .iter()
@@ -197,6 +193,7 @@ pub fn new_record(
     let target = case.entity().to_owned();
     let detail = serde_json::json!({
         "plan": action.plan(&target),
+        "alerts_count": case.alerts_count(),
         "alerts": case.alerts.iter().map(|alert| serde_json::json!({"id": alert.alert_id, "label": alert.label}))
             .collect::<Vec<_>>(),
     });
@@ -305,6 +302,9 @@ mod tests {
             severity: schemas::severity::Severity::High,
             status: "new".to_owned(),
             alerts: Vec::new(),
+            alerts_count: 0,
+            labels: std::collections::BTreeSet::new(),
+            taken: Vec::new(),
             anchor_time_us: 0,
             opened_time_us: 0,
             changed_time_us: 0,

@@ -1,5 +1,7 @@
 //! From alerts to cases and plans, in one transaction: accounts made whole, cases of one account merged.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
@@ -28,13 +30,23 @@ pub(super) fn admit(
         .filter_map(|alert| Pair::of(alert, now_us))
         .collect();
     pairs::learn(transaction, &told)?;
-    alerts
-        .iter()
-        .map(|alert| {
-            let alert = pairs::complete(transaction, alert)?;
-            admit_one(transaction, &alert, intake, now_us)
-        })
-        .collect()
+    let mut admitted = Vec::new();
+    let mut changed = BTreeSet::new();
+    for alert in alerts {
+        let alert = pairs::complete(transaction, alert)?;
+        let one = admit_one(transaction, &alert, intake, now_us)?;
+        if one.is_new || !one.merged.is_empty() {
+            changed.extend(one.case_id.iter().chain(&one.merged).cloned());
+        }
+        admitted.push(one);
+    }
+    // Once for all that was taken together: the newest revision is the one that counts.
+    for case_id in changed {
+        if let Some(case) = rows::case(transaction, &case_id)? {
+            rows::announce_case(transaction, &case)?;
+        }
+    }
+    Ok(admitted)
 }
 
 /// What is known about an alert and its account.
@@ -66,23 +78,38 @@ fn known(transaction: &Transaction<'_>, alert: &SeenAlert) -> Result<Known, Jour
         ],
         "a case",
     )?;
-    let waiting = rows::bodies(
+    Ok(Known {
+        alert: seen,
+        cases,
+        waiting: Vec::new(),
+    })
+}
+
+/// Alerts of the account that have no case, near enough for one that an alert belongs to.
+fn waiting(
+    transaction: &Transaction<'_>,
+    alert: &SeenAlert,
+    window_us: i64,
+) -> Result<Vec<SeenAlert>, JournalError> {
+    // Each half by its index of what waits: what has a case is never looked at, however much of it there is.
+    let near_us = window_us.saturating_mul(2);
+    rows::bodies(
         transaction,
-        "SELECT body FROM alerts WHERE tenant_id = ?1 AND case_id IS NULL AND ((user <> '' AND user = ?2) \
-         OR (user_id <> '' AND user_id = ?3)) ORDER BY time_us DESC, alert_id LIMIT ?4",
+        "SELECT body FROM (SELECT tenant_id, alert_id, time_us, body FROM alerts WHERE tenant_id = ?1 \
+         AND case_id IS NULL AND user = ?2 AND user <> '' AND time_us BETWEEN ?4 AND ?5 \
+         UNION SELECT tenant_id, alert_id, time_us, body FROM alerts WHERE tenant_id = ?1 \
+         AND case_id IS NULL AND user_id = ?3 AND user_id <> '' AND time_us BETWEEN ?4 AND ?5) \
+         ORDER BY time_us DESC, alert_id LIMIT ?6",
         params![
             alert.tenant_id,
             alert.user,
             alert.user_id,
+            alert.time_us.saturating_sub(near_us),
+            alert.time_us.saturating_add(near_us),
             rows::bound(WAITING_MAX)
         ],
         "an alert",
-    )?;
-    Ok(Known {
-        alert: seen,
-        cases,
-        waiting,
-    })
+    )
 }
 
 fn admit_one(
@@ -109,6 +136,9 @@ fn admit_one(
     if !joins.is_empty() {
         known = self::known(transaction, alert)?;
     }
+    if cases::takes_waiting(alert, &known, &policy) {
+        known.waiting = waiting(transaction, alert, policy.window_us)?;
+    }
     match cases::place(alert, &known, &policy, now_us) {
         Change::Nothing => {
             admitted.is_new = false;
@@ -128,10 +158,10 @@ fn admit_one(
     Ok(admitted)
 }
 
-/// Keeps a case, and whose its alerts are.
+/// Keeps a case, and the alerts that it has taken.
 fn keep(transaction: &Transaction<'_>, case: &Case) -> Result<(), JournalError> {
     rows::put_case(transaction, case)?;
-    for member in &case.alerts {
+    for member in &case.taken {
         rows::put_alert(transaction, member, Some(&case.case_id))?;
     }
     Ok(())
@@ -205,6 +235,11 @@ fn merge(
     }
     keep(transaction, &join.into)?;
     let case_id = &join.into.case_id;
+    for case in &join.from {
+        transaction
+            .prepare_cached("UPDATE alerts SET case_id = ?1 WHERE case_id = ?2")?
+            .execute(params![case_id, case.case_id])?;
+    }
     let known = rows::actions_of(transaction, case_id, usize::MAX)?;
     for (mut record, by) in cases::superseded(&known, case_id) {
         record.state = State::Refused;
@@ -239,5 +274,6 @@ pub(super) fn note_progress(
     "in_progress".clone_into(&mut case.status);
     case.revision += 1;
     case.changed_time_us = record.changed_time_us;
-    rows::put_case(transaction, &case)
+    rows::put_case(transaction, &case)?;
+    rows::announce_case(transaction, &case)
 }

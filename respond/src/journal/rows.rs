@@ -98,7 +98,22 @@ pub(super) fn standing(
     Ok(found)
 }
 
-/// Keeps a case as it stands now, and announces it.
+/// Announces a case as it stands now.
+pub(super) fn announce_case(
+    transaction: &Transaction<'_>,
+    case: &Case,
+) -> Result<(), JournalError> {
+    let queued_time_us = case.changed_time_us;
+    announce(
+        transaction,
+        Topic::Cases,
+        &case.case_id,
+        &case.to_wire(),
+        queued_time_us,
+    )
+}
+
+/// Keeps a case as it stands now.
 pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(), JournalError> {
     transaction
         .prepare_cached(
@@ -117,14 +132,7 @@ pub(super) fn put_case(transaction: &Transaction<'_>, case: &Case) -> Result<(),
             case.merged_into,
             write(case, "a case")?
         ])?;
-    let queued_time_us = case.changed_time_us;
-    announce(
-        transaction,
-        Topic::Cases,
-        &case.case_id,
-        &case.to_wire(),
-        queued_time_us,
-    )
+    Ok(())
 }
 
 pub(super) fn case(connection: &Connection, case_id: &str) -> Result<Option<Case>, JournalError> {

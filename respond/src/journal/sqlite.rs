@@ -311,7 +311,7 @@ impl Journal for SqliteJournal {
         }
         rows::bodies(
             &self.connection(),
-            "SELECT body FROM actions ORDER BY number LIMIT ?1",
+            "SELECT body FROM (SELECT number, body FROM actions ORDER BY number DESC LIMIT ?1) ORDER BY number",
             params![rows::bound(count_max)],
             "an action",
         )

@@ -7,10 +7,10 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES];
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS];
 
 /// Version of the tables below.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -75,6 +75,12 @@ CREATE INDEX alerts_by_case ON alerts (case_id, label, standing);
 /// Entries of the chain that are no change of an action are found by what they are about.
 const NOTICES: &str = "
 CREATE INDEX audit_by_notice ON audit (action, sequence) WHERE case_id = '';
+";
+
+/// What waits for a case is found without looking at what has one.
+const BOUNDS: &str = "
+CREATE INDEX alerts_waiting_by_user ON alerts (tenant_id, user, time_us) WHERE case_id IS NULL;
+CREATE INDEX alerts_waiting_by_user_id ON alerts (tenant_id, user_id, time_us) WHERE case_id IS NULL;
 ";
 
 /// Gives the journal the tables of this version, all or none.

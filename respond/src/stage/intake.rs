@@ -8,11 +8,13 @@ use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use prost::Message as _;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::environment::Clock;
+use schemas::health::Health;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
 use tokio_util::sync::CancellationToken;
 
 use super::lookup::Lookup;
+use super::publisher::Watch;
 use super::{Wake, obey};
 use crate::cases::{Intake, SeenAlert};
 use crate::error::RespondError;
@@ -24,18 +26,35 @@ const RECORDS_MAX: usize = 256;
 /// Longest wait for an alert.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
+/// Most messages that may wait to be published before no more alerts are taken: 40 batches of alerts that each change
+/// a case of their own.
+const OUTBOX_MESSAGES_MAX: u64 = 10_240;
+
+/// The part that is in trouble while no alerts are taken.
+const PART: &str = "respond/intake";
+
 pub(super) async fn run(
     intake: Intake,
     mut lookup: Lookup,
     ledger: Ledger,
     bus: Bus,
-    clock: Arc<dyn Clock>,
+    watch: Watch,
     wake: Wake,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
+    let Watch { clock, health } = watch;
     let intake = Arc::new(intake);
     let mut consumer = bus.subscribe(super::GROUP, &[Topic::Alerts]).await?;
     loop {
+        match has_room(&ledger, clock.as_ref(), &health).await {
+            Ok(true) => {}
+            Ok(false) if stop.is_cancelled() => return Ok(()),
+            Ok(false) => continue,
+            Err(error) => {
+                obey(error, "intake", &stop).await?;
+                continue;
+            }
+        }
         let polled = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             polled = consumer.next(RECORDS_MAX, WAIT_MAX) => polled,
@@ -56,11 +75,45 @@ pub(super) async fn run(
         }
         let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
         lookup.learn(&alerts, &ledger, clock.as_ref(), &stop).await;
-        keep(alerts, &intake, &ledger, clock.as_ref(), &stop).await?;
+        for of_tenant in by_tenant(alerts) {
+            keep(of_tenant, &intake, &ledger, clock.as_ref(), &stop).await?;
+        }
         wake.send_replace(());
         // A crash before this line repeats alerts, which then change nothing.
         commit(&mut consumer, &records, &stop).await?;
     }
+}
+
+/// The alerts of each tenant in their order: one tenant's transaction does not hold up or fail another's.
+fn by_tenant(alerts: Vec<SeenAlert>) -> Vec<Vec<SeenAlert>> {
+    let mut tenants: BTreeMap<String, Vec<SeenAlert>> = BTreeMap::new();
+    for alert in alerts {
+        tenants
+            .entry(alert.tenant_id.clone())
+            .or_default()
+            .push(alert);
+    }
+    tenants.into_values().collect()
+}
+
+/// Whether the outbox has room, after a wait if it has none: what cannot be published must not fill the disk, and alerts wait on their topic.
+async fn has_room(
+    ledger: &Ledger,
+    clock: &dyn Clock,
+    health: &Health,
+) -> Result<bool, RespondError> {
+    let outbox = ledger.with(|journal| journal.outbox()).await?;
+    if outbox.count <= OUTBOX_MESSAGES_MAX {
+        health.well(PART);
+        return Ok(true);
+    }
+    let why = format!(
+        "{} messages are still to be published: no alerts are taken",
+        outbox.count
+    );
+    health.trouble(PART, why, clock.now_us());
+    tokio::time::sleep(WAIT_MAX).await;
+    Ok(false)
 }
 
 /// Keeps the alerts, however long the journal takes to be writable again.
