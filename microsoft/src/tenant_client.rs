@@ -218,11 +218,7 @@ impl TenantClient {
                 },
                 Err(other) => return Err(other),
             };
-            let decision = match self.decide(&request, made, &failed) {
-                Decision::Again(wait) if request.is_single => Decision::GiveUp(Some(wait)),
-                decision => decision,
-            };
-            match decision {
+            match self.decide(&request, made, &failed) {
                 Decision::Again(wait) => {
                     count(audience, "retried");
                     if failed.is_throttled() {
@@ -286,7 +282,7 @@ impl TenantClient {
     }
 
     fn decide(&self, request: &Request, made: u32, failed: &Failed) -> Decision {
-        decide(&Attempt {
+        let decision = decide(&Attempt {
             made,
             status: failed.status,
             code: &failed.code,
@@ -294,7 +290,11 @@ impl TenantClient {
             is_repeatable: request.is_repeatable || failed.was_not_sent,
             wait_min: self.inner.client.retry_wait,
             chance: rand::random(),
-        })
+        });
+        match decision {
+            Decision::Again(wait) if request.is_single => Decision::GiveUp(Some(wait)),
+            decision => decision,
+        }
     }
 }
 

@@ -101,11 +101,7 @@ pub async fn run_in(
     let Some(_lock) = lock(&config.journal, &stop).await? else {
         return Ok(());
     };
-    let path = config.journal.clone();
-    let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(&path))
-        .await
-        .map_err(|_| RespondError::Task { task: "journal" })??;
-    let ledger = Ledger::new(Arc::new(journal));
+    let ledger = open(&config.journal).await?;
     let (wake, _) = watch::channel(());
     let mut tasks = Tasks::new();
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());
@@ -157,6 +153,15 @@ pub async fn run_in(
         all_ended.clone(),
     ));
     watch(tasks, &stop, &all_ended).await
+}
+
+/// The journal, made if it is missing.
+async fn open(path: &Path) -> Result<Ledger, RespondError> {
+    let path = path.to_owned();
+    let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(&path))
+        .await
+        .map_err(|_| RespondError::Task { task: "journal" })??;
+    Ok(Ledger::new(Arc::new(journal)))
 }
 
 /// Waits for every task; the first that ends by itself or fails ends the stage.
