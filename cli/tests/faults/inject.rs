@@ -1,12 +1,51 @@
 //! Does to a pipeline what a plan says, each fault from its time to its end.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
 use crate::pipeline::{Pipeline, Process, must};
 use crate::profile::{Fault, Moment};
+
+/// Room of the disk where a profile fills it, in MiB.
+const DISK_MIB: u32 = 200;
+
+/// A file system of limited room, gone with its value.
+pub(crate) struct Disk(PathBuf);
+
+impl Disk {
+    pub(crate) fn mount(at: &Path) -> Self {
+        must(
+            Command::new("mount")
+                .args([
+                    "-t",
+                    "tmpfs",
+                    "-o",
+                    &format!("size={DISK_MIB}m,mode=0700"),
+                    "tmpfs",
+                ])
+                .arg(at),
+        );
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+/// What makes a process believe in another clock.
+pub(crate) fn clock_library() -> PathBuf {
+    let libraries = std::fs::read_dir("/usr/lib").unwrap();
+    libraries
+        .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.exists())
+        .expect("libfaketime is installed by `deploy/setup test`")
+}
 
 /// One end of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +65,7 @@ impl Fault {
             | Self::StopActions { for_ms } => Some(*for_ms),
             Self::Kill { .. }
             | Self::KillBroker
+            | Self::ReplaceLog
             | Self::LoseReplies { .. }
             | Self::FailCall { .. } => None,
         }
@@ -83,6 +123,7 @@ fn begin(pipeline: &mut Pipeline, broker: Option<&Broker>, moment: &Moment) {
         Fault::FillDisk { .. } => pipeline.fill_disk(),
         Fault::ShiftClock { hours, .. } => pipeline.set_clock(&format!("{hours:+}h")),
         Fault::StopActions { .. } => pipeline.set_kill_switch(true),
+        Fault::ReplaceLog => pipeline.replace_log(),
     }
 }
 
@@ -95,6 +136,7 @@ fn end(pipeline: &mut Pipeline, fault: &Fault) {
         Fault::StopActions { .. } => pipeline.set_kill_switch(false),
         Fault::Kill { .. }
         | Fault::KillBroker
+        | Fault::ReplaceLog
         | Fault::LoseReplies { .. }
         | Fault::FailCall { .. } => {}
     }
@@ -182,5 +224,20 @@ impl Pipeline {
     pub(crate) fn clear_script(&self) {
         let url = format!("{}/simulator/faults", self.base_url);
         must(Command::new("curl").args(["-sS", "--fail", "-X", "DELETE", &url]));
+    }
+
+    /// Stops the process, moves its log aside, and starts it again.
+    pub(crate) fn replace_log(&mut self) {
+        self.signal("run", "TERM");
+        let ended = self.process("run").0.wait().unwrap();
+        assert!(ended.success(), "a stop is {ended:?}\n{}", self.logs());
+        let aside = self.folder.path().join(format!("aside.{}", self.faults));
+        std::fs::create_dir(&aside).unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            let name = format!("log.sqlite{suffix}");
+            // The others exist only beside an open log.
+            drop(std::fs::rename(self.data().join(&name), aside.join(&name)));
+        }
+        self.start_again("run");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::broker::Broker;
+use crate::inject::{Disk, clock_library};
 use crate::profile::{Fault, Mode, Profile};
 
 /// Longest that a pipeline may take to settle after the story.
@@ -17,9 +18,6 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(400);
 const SPEED: u32 = 1_000;
 const HOUR_US: u128 = 3_600_000_000;
 const DAY_US: u128 = 24 * HOUR_US;
-
-/// Room of the disk where a profile fills it, in MiB.
-const DISK_MIB: u32 = 200;
 
 /// What a round is about.
 #[derive(Debug, Clone)]
@@ -65,32 +63,6 @@ impl Drop for Process {
     }
 }
 
-/// A file system of limited room, gone with its value.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> Self {
-        must(
-            Command::new("mount")
-                .args([
-                    "-t",
-                    "tmpfs",
-                    "-o",
-                    &format!("size={DISK_MIB}m,mode=0700"),
-                    "tmpfs",
-                ])
-                .arg(at),
-        );
-        Self(at.to_owned())
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(&self.0).status());
-    }
-}
-
 /// A simulated tenant and the processes of vedette.
 pub(crate) struct Pipeline {
     pub(crate) kills: usize,
@@ -101,6 +73,7 @@ pub(crate) struct Pipeline {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) has_clock: bool,
     may_end: bool,
+    pub(crate) may_lose_with_a_line: bool,
     names: &'static [&'static str],
     // In this order: whoever writes to the disk ends before it is unmounted.
     processes: Vec<Process>,
@@ -133,15 +106,6 @@ fn write_secret(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// What makes a process believe in another clock.
-fn clock_library() -> PathBuf {
-    let libraries = std::fs::read_dir("/usr/lib").unwrap();
-    libraries
-        .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"))
-        .find(|path| path.exists())
-        .expect("libfaketime is installed by `deploy/setup test`")
-}
-
 impl Pipeline {
     /// Starts the tenant, then the processes.
     pub(crate) fn start(broker: Option<&Broker>, round: &Round, profile: &Profile) -> Self {
@@ -168,7 +132,8 @@ impl Pipeline {
             tenant_id: text("tenant_id"),
             has_clock: profile.has(|fault| matches!(fault, Fault::ShiftClock { .. })),
             may_end: profile.may_end,
-            names: profile.log.processes(),
+            may_lose_with_a_line: profile.may_lose_with_a_line,
+            names: profile.processes(),
             processes: Vec::new(),
             traces: Vec::new(),
             _simulator: simulator,
@@ -177,6 +142,11 @@ impl Pipeline {
         };
         pipeline.set_clock("+0");
         let configuration = configuration(&pipeline, broker, round, &ready);
+        if profile.second_host {
+            let data = format!("{}/data", pipeline.folder.path().display());
+            let second = configuration.replace(&data, &format!("{data}2"));
+            std::fs::write(pipeline.config_of("2"), second).unwrap();
+        }
         std::fs::write(pipeline.config(), configuration).unwrap();
         for name in pipeline.names {
             let process = pipeline.spawn(name);
@@ -188,6 +158,10 @@ impl Pipeline {
     /// The configuration file of all processes.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("vedette.toml")
+    }
+
+    fn config_of(&self, host: &str) -> PathBuf {
+        self.folder.path().join(format!("vedette{host}.toml"))
     }
 
     /// The folder of the lake.
@@ -214,10 +188,11 @@ impl Pipeline {
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
                 .env("DONT_FAKE_MONOTONIC", "1");
         }
+        let (stage, host) = name.split_once('@').unwrap_or((name, ""));
         let child = command
-            .arg(name)
+            .arg(stage)
             .arg("--config")
-            .arg(self.config())
+            .arg(self.config_of(host))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -236,6 +211,11 @@ impl Pipeline {
         process.0.kill().unwrap();
         process.0.wait().unwrap();
         self.kills += 1;
+        self.start_again(name);
+    }
+
+    /// A new process in the place of one that has ended.
+    pub(crate) fn start_again(&mut self, name: &str) {
         *self.process(name) = self.spawn(name);
     }
 
@@ -327,7 +307,12 @@ impl Pipeline {
 
     /// Every action with its last state.
     pub(crate) fn actions(&self) -> Vec<Value> {
-        self.lines(&["audit", "actions", "--output", "json"])
+        let arguments = ["audit", "actions", "--output", "json"];
+        let mut actions = self.lines(&arguments);
+        if self.names.contains(&"respond@2") {
+            actions.extend(self.lines_of("2", &arguments));
+        }
+        actions
     }
 
     /// The alerts of a batch evaluation of the lake.
@@ -336,10 +321,14 @@ impl Pipeline {
     }
 
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+        self.lines_of("", arguments)
+    }
+
+    fn lines_of(&self, host: &str, arguments: &[&str]) -> Vec<Value> {
         let output = vedette()
             .args(arguments)
             .arg("--config")
-            .arg(self.config())
+            .arg(self.config_of(host))
             .output()
             .unwrap();
         assert!(
@@ -355,7 +344,7 @@ impl Pipeline {
     }
 
     /// The end of every stage's log.
-    fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         self.names
             .iter()
             .map(|stage| {

@@ -26,6 +26,12 @@ pub(crate) struct Profile {
     /// Whether a process may end by a fault; it is started again then.
     #[serde(default)]
     pub(crate) may_end: bool,
+    /// Whether respond runs on a second host too, with a data folder of its own: `respond@2`.
+    #[serde(default)]
+    pub(crate) second_host: bool,
+    /// Whether messages may be lost that the ledger says are lost.
+    #[serde(default)]
+    pub(crate) may_lose_with_a_line: bool,
     /// What once failed, reduced; run each time.
     #[serde(default)]
     pub(crate) regressions: Vec<Regression>,
@@ -39,16 +45,6 @@ pub(crate) enum Log {
     Kafka,
     /// One process on the embedded log.
     Embedded,
-}
-
-impl Log {
-    /// The commands that run on it.
-    pub(crate) fn processes(self) -> &'static [&'static str] {
-        match self {
-            Self::Kafka => &["ingest", "lake", "detect", "respond"],
-            Self::Embedded => &["run"],
-        }
-    }
 }
 
 /// What response may do.
@@ -101,6 +97,8 @@ pub(crate) enum Fault {
     ShiftClock { hours: i32, for_ms: u64 },
     /// The kill switch is set for a while.
     StopActions { for_ms: u64 },
+    /// SIGTERM; the embedded log is moved aside, as one does with a damaged one; a new process at once.
+    ReplaceLog,
 }
 
 /// A seed with those of its faults that were needed to fail.
@@ -153,7 +151,7 @@ impl Profile {
     /// Reads one; what it names must fit together.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let profile: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        let processes = profile.log.processes();
+        let processes = profile.processes();
         for faults in &profile.faults {
             match &faults.fault {
                 Fault::Kill { process }
@@ -166,8 +164,14 @@ impl Profile {
                 Fault::KillBroker if profile.log == Log::Embedded => {
                     return Err("the embedded log has no broker".to_owned());
                 }
+                Fault::ReplaceLog if profile.log == Log::Kafka => {
+                    return Err("only the embedded log is a file".to_owned());
+                }
                 _ => {}
             }
+        }
+        if profile.second_host && profile.log == Log::Embedded {
+            return Err("a second host needs Kafka".to_owned());
         }
         if profile.pause_ms[0] >= profile.pause_ms[1] {
             return Err("pause_ms is the shortest and the longest pause".to_owned());
@@ -184,6 +188,15 @@ impl Profile {
             }
         }
         Ok(profile)
+    }
+
+    /// The processes of vedette.
+    pub(crate) fn processes(&self) -> &'static [&'static str] {
+        match (self.log, self.second_host) {
+            (Log::Kafka, false) => &["ingest", "lake", "detect", "respond"],
+            (Log::Kafka, true) => &["ingest", "lake", "detect", "respond", "respond@2"],
+            (Log::Embedded, _) => &["run"],
+        }
     }
 
     /// Whether any of its faults is like this.

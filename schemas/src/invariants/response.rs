@@ -6,11 +6,11 @@ super::area! {
     /// From the alert to the directory.
     Response {
         /// An action's call begins only after its intent is durable.
-        IntentBeforeEffect = "intent_before_effect", kept by ["respond/src/executor.rs"];
+        IntentBeforeEffect = "intent_before_effect", kept by ["respond/src/effects.rs"];
         /// An action's call is not made again before the directory was read back.
-        ReadBackBeforeRepeat = "read_back_before_repeat", kept by ["respond/src/executor.rs"];
+        ReadBackBeforeRepeat = "read_back_before_repeat", kept by ["respond/src/effects.rs"];
         /// An action is called effective only by what was read back.
-        EffectiveByReadBack = "effective_by_read_back", kept by ["respond/src/executor.rs"];
+        EffectiveByReadBack = "effective_by_read_back", kept by ["respond/src/executor/ending.rs"];
         /// Nothing is sent after the kill switch was acknowledged.
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
         /// Only the responder that holds the lease of a tenant sends.
