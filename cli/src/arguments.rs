@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
-use crate::exit::Verdict;
+use crate::config::check::faults;
+use crate::data_folder::Readers;
+use crate::exit::{BadConfiguration, Verdict};
+use crate::inert::inert_lines;
 use crate::run::Stage;
 use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql, stop_actions};
 
@@ -19,7 +22,7 @@ Examples:
   vedette lake --config vedette.toml            one stage as a service on Kafka
 
 Exit codes: 0 done, 1 something was found (dead letters, a broken audit chain), 2 wrong usage,
-3 bad configuration, 4 something could not be reached, 130/143 stopped before it had drained.";
+3 bad configuration, 4 something could not be reached or has ended, 130/143 stopped before it had drained.";
 
 /// Identity threat detection and response for Microsoft Entra ID and Microsoft 365.
 #[derive(Debug, Parser)]
@@ -91,7 +94,12 @@ enum ConfigCommand {
 
 /// Does what was asked.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
-    let config = || Config::load(arguments.config.as_deref());
+    let written = || Config::load(arguments.config.as_deref());
+    let config = || {
+        let config = written()?.with_settings_read()?;
+        config.readers.restrict_new_files();
+        anyhow::Ok(config)
+    };
     match arguments.command {
         Command::Run => run::run(&config()?, &Stage::ALL),
         Command::Ingest => run::run(&config()?, &[Stage::Ingest]),
@@ -100,14 +108,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Respond => run::run(&config()?, &[Stage::Respond]),
         Command::Import(import) => import.run(&config()?),
         Command::Sql(sql) => sql.run(&config()?),
-        Command::Demo(demo) => demo.run(),
+        Command::Demo(demo) => {
+            Readers::Owner.restrict_new_files();
+            demo.run()
+        }
         Command::Simulate(simulate) => simulate.run(),
         Command::Rules(rules) => rules.run(&config()?),
         Command::Reproduce(reproduce) => reproduce.run(&config()?),
         Command::Lag => lag::run(&config()?),
         Command::Audit(audit) => audit.run(&config()?),
         Command::StopActions(stop) => stop.run(&config()?),
-        Command::Config { what } => show(what, &config()?),
+        Command::Config { what } => show(what, &written()?),
         Command::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "vedette", &mut std::io::stdout());
@@ -118,10 +129,19 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
 
 fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
     use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::inert::stdout();
     match what {
         ConfigCommand::Check => {
-            config.resolve_tenants()?;
+            let findings = config.check();
+            for finding in &findings {
+                writeln!(out, "{}", inert_lines(&finding.to_string()))?;
+            }
+            let faults = faults(&findings);
+            if faults > 0 {
+                return Err(
+                    anyhow::anyhow!("{faults} fault(s), see above").context(BadConfiguration)
+                );
+            }
             writeln!(out, "the configuration can be used")?;
         }
         ConfigCommand::Show => write!(out, "{}", config.to_toml()?)?,

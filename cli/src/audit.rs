@@ -4,8 +4,6 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
 use respond::record::ActionRecord;
 use respond::review::{Review, VerifyError};
@@ -211,7 +209,7 @@ fn actions(review: &Review, limit: usize) -> anyhow::Result<Vec<Value>> {
 }
 
 fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::inert::stdout();
     if output == Output::Json {
         for row in rows {
             writeln!(out, "{row}")?;
@@ -223,12 +221,12 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
         .and_then(Value::as_object)
         .map(|row| row.keys().collect())
         .unwrap_or_default();
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(&names);
+    let mut table = crate::inert::table();
+    table.set_header(&names);
     for row in rows {
         table.add_row(names.iter().map(|name| match &row[name.as_str()] {
-            Value::String(text) => crate::sql::inert(text),
-            other => crate::sql::inert(&other.to_string()),
+            Value::String(text) => crate::inert::inert(text),
+            other => crate::inert::inert(&other.to_string()),
         }));
     }
     writeln!(out, "{table}")?;
@@ -239,7 +237,7 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
 }
 
 fn say(line: &str) -> anyhow::Result<Verdict> {
-    writeln!(std::io::stdout(), "{line}")?;
+    writeln!(crate::inert::stdout(), "{line}")?;
     Ok(Verdict::Done)
 }
 

@@ -1,6 +1,6 @@
 //! One TOML file; an unknown key is an error with a suggestion, and a secret is a reference.
 //!
-//! The environment and secret files are read here and nowhere else.
+//! The environment and secret files are read in `config/secrets.rs` and nowhere else.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,16 @@ use detect::DetectConfig;
 use ingest::backlog::Downstream;
 use ingest::{ImportConfig, IngestConfig, TenantConfig};
 use lake::LakeConfig;
-use microsoft::{HttpConfig, Secret};
+use microsoft::HttpConfig;
 use respond::RespondConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::data_folder::{self, Readers};
 use crate::exit::BadConfiguration;
 use crate::telemetry::LogConfig;
 
+pub(crate) mod check;
+mod secrets;
 mod tenants;
 
 pub(crate) use tenants::{ResolvedTenant, Tenant};
@@ -29,6 +32,8 @@ pub(crate) use tenants::{ResolvedTenant, Tenant};
 pub(crate) struct Config {
     /// Folder of what must survive a restart: the embedded log, cursors, the journal, the lake if it is local.
     pub(crate) data: PathBuf,
+    /// Who may read what is stored: `owner`, or `group` for readers of the lake that run as other users.
+    pub(crate) readers: Readers,
     /// How the process logs.
     pub(crate) log: LogConfig,
     /// Where it answers about its health.
@@ -57,12 +62,16 @@ pub(crate) struct Config {
 pub(crate) struct HealthConfig {
     /// Address of `/livez`, `/readyz` and `/metrics`; port 0 takes a free one and logs it.
     pub(crate) address: SocketAddr,
+    /// Less free space than this where records are kept makes the process unready, in megabytes; 0 for never.
+    pub(crate) disk_reserve_megabytes: u64,
 }
 
 impl Default for HealthConfig {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 9464)),
+            // Hours of a busy tenant's records: time to give it more room.
+            disk_reserve_megabytes: 512,
         }
     }
 }
@@ -71,6 +80,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: PathBuf::from("data"),
+            readers: Readers::default(),
             log: LogConfig::default(),
             health: HealthConfig::default(),
             bus: None,
@@ -109,9 +119,44 @@ impl Config {
         })
     }
 
-    /// The configuration as TOML, with every default; secrets are references and stay so.
+    /// The configuration as TOML, with every default; references to secrets stay so, and what should be one is not shown.
     pub(crate) fn to_toml(&self) -> anyhow::Result<String> {
-        toml::to_string(self).context("could not write the configuration as TOML")
+        let mut shown = self.clone();
+        shown.http.proxy = secrets::without_user_info(&shown.http.proxy);
+        if let Some(BusConfig::Kafka(kafka)) = &mut shown.bus {
+            for (name, value) in &mut kafka.settings {
+                *value = secrets::shown(name, value);
+            }
+        }
+        for tenant in &mut shown.tenants {
+            for application in std::iter::once(&mut tenant.read).chain(&mut tenant.act) {
+                application.client_secret =
+                    secrets::shown("client_secret", &application.client_secret);
+            }
+        }
+        toml::to_string(&shown).context("could not write the configuration as TOML")
+    }
+
+    /// The configuration with the secrets of its settings read, for whoever connects with them.
+    ///
+    /// # Errors
+    /// If a reference leads to nothing, or a setting holds its secret itself; the error never has the secret.
+    pub(crate) fn with_settings_read(mut self) -> anyhow::Result<Self> {
+        if secrets::is_reference(&self.http.proxy) {
+            let proxy = secrets::read_secret(&self.http.proxy).context("http.proxy");
+            let proxy = proxy.context(BadConfiguration)?;
+            proxy.expose().clone_into(&mut self.http.proxy);
+        }
+        if let Some(BusConfig::Kafka(kafka)) = &mut self.bus {
+            for (name, value) in &mut kafka.settings {
+                if secrets::is_secret(name) {
+                    let secret = secrets::read_secret(value)
+                        .with_context(|| format!("bus.kafka.settings.{name}"));
+                    secret.context(BadConfiguration)?.expose().clone_into(value);
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// The bus: as configured, or the embedded log in the data folder.
@@ -122,6 +167,42 @@ impl Config {
                 ..EmbeddedLog::default()
             })
         })
+    }
+
+    /// Refuses a configuration with a fault in its settings, and logs what somebody should know of the rest.
+    ///
+    /// # Errors
+    /// With every fault: what, where, why and how to mend it.
+    pub(crate) fn refuse_faults(&self) -> anyhow::Result<()> {
+        let findings = self.check_settings();
+        let mut told = Vec::new();
+        for finding in &findings {
+            match finding.weight {
+                check::Weight::Fault => told.push(finding.to_string()),
+                check::Weight::Note => tracing::warn!(
+                    at = finding.at,
+                    what = finding.what,
+                    why = finding.why,
+                    fix = finding.fix,
+                    "the configuration can be used, and somebody should know this"
+                ),
+            }
+        }
+        if told.is_empty() {
+            return Ok(());
+        }
+        Err(anyhow::anyhow!("\n{}", told.join("\n")).context(BadConfiguration))
+    }
+
+    /// Makes the folders of what is stored, closed to everybody who is not meant to read it.
+    ///
+    /// # Errors
+    /// If that cannot be; the error says how to mend it.
+    pub(crate) fn open_folders(&self) -> anyhow::Result<()> {
+        for (_, folder) in crate::health::watch::folders(self) {
+            data_folder::open(&folder, self.readers)?;
+        }
+        Ok(())
     }
 
     /// The tenants with their secrets read.
@@ -243,32 +324,9 @@ fn suggestion(message: &str) -> Option<&str> {
         .map(|(_, name)| name)
 }
 
-/// Reads a secret by its reference, `env:NAME` or `file:PATH`.
-fn read_secret(reference: &str) -> anyhow::Result<Secret> {
-    let text = match reference.split_once(':') {
-        Some(("env", name)) => environment(name)?,
-        Some(("file", path)) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the secret file {path}"))?,
-        _ => anyhow::bail!(
-            "a secret must be a reference, env:NAME or file:PATH, so that the configuration can be shared"
-        ),
-    };
-    let text = text.trim_end_matches(['\r', '\n']);
-    anyhow::ensure!(!text.is_empty(), "the secret at {reference} is empty");
-    Ok(Secret::new(text))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
-)]
-fn environment(name: &str) -> anyhow::Result<String> {
-    std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Config, read_secret};
+    use super::Config;
 
     fn fault(text: &str) -> String {
         format!("{:#}", Config::parse(text).expect_err("it has a fault"))
@@ -329,11 +387,5 @@ mod tests {
             format!("{error:#}").contains("/run/secrets/vedette-act"),
             "{error:#}"
         );
-    }
-
-    #[test]
-    fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
-        let error = read_secret("hunter2-canary").expect_err("no reference");
-        assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
     }
 }

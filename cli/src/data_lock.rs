@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::data_folder::LOCK_FILE;
+
 /// Held while this process runs stages on the folder; given back when it ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct DataLock(
@@ -12,11 +14,9 @@ pub(crate) struct DataLock(
 );
 
 impl DataLock {
-    /// Takes the lock of a folder, which is made if it is missing.
+    /// Takes the lock of a folder, which is there.
     pub(crate) fn take(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("could not make {}", folder.display()))?;
-        let path = folder.join("vedette.lock");
+        let path = folder.join(LOCK_FILE);
         let file =
             File::create(&path).with_context(|| format!("could not open {}", path.display()))?;
         match file.try_lock() {

@@ -91,7 +91,7 @@ impl Demo {
         let stages = run_stages(
             &config,
             &Stage::ALL,
-            Readiness::default(),
+            Readiness::new(Arc::new(SystemClock)),
             stop.child_token(),
         );
         let watch = watch(&observer, &mut narrator);

@@ -1,21 +1,24 @@
-//! `/livez`, `/readyz` and `/metrics` for whoever runs the process.
+//! How the process stands, for whoever runs it.
 //!
-//! `/livez`: the process answers. `/readyz`: every stage runs, none is draining and no part is in trouble.
+//! Ready means: every stage runs, none is draining, and no part has been in trouble for longer than its grace.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use anyhow::Context as _;
-use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
+use schemas::environment::Clock;
 use schemas::health::Health;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+
+pub(crate) mod server;
+pub(crate) mod watch;
+
+/// How long a part may be in trouble before the process is not ready: one failed write is tried again and forgotten.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The same for a source: a failed poll, or some minutes of Microsoft's, say nothing about this process.
+const SOURCE_GRACE: Duration = Duration::from_mins(5);
 
 /// How a stage stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +33,36 @@ pub(crate) enum Standing {
     Stopped,
 }
 
+impl fmt::Display for Standing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
 /// How every stage stands and what is wrong; shared by those who tell and those who ask.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Readiness {
     standings: Arc<Mutex<BTreeMap<&'static str, Standing>>>,
+    clock: Arc<dyn Clock>,
     /// Where the stages tell what is wrong.
     pub(crate) health: Health,
 }
 
 impl Readiness {
+    /// Nothing runs yet.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            standings: Arc::default(),
+            clock,
+            health: Health::default(),
+        }
+    }
+
     /// Notes how `stage` stands.
     pub(crate) fn set(&self, stage: &'static str, standing: Standing) {
         self.standings
@@ -47,26 +71,40 @@ impl Readiness {
             .insert(stage, standing);
     }
 
+    /// Whether it is ready, and every reason to think so or not, a line each.
     fn answer(&self) -> (StatusCode, String) {
         let stages = self
             .standings
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let troubles = self.health.troubles();
-        let ready = !stages.is_empty()
-            && troubles.is_empty()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut ready = !stages.is_empty()
             && stages
                 .values()
                 .all(|standing| *standing == Standing::Running);
         let mut lines: Vec<String> = stages
             .iter()
-            .map(|(stage, standing)| format!("{stage}: {}", format!("{standing:?}").to_lowercase()))
+            .map(|(stage, standing)| format!("{stage}: {standing}"))
             .collect();
-        lines.extend(
-            troubles
-                .iter()
-                .map(|(part, trouble)| format!("{part}: {}", trouble.why)),
-        );
+        let now_us = self.clock.now_us();
+        for (part, trouble) in self.health.troubles() {
+            let for_us = u64::try_from(now_us.saturating_sub(trouble.since_us)).unwrap_or(0);
+            let lasted = Duration::from_micros(for_us);
+            let grace = grace(&part);
+            let weighs = lasted >= grace;
+            ready &= !weighs;
+            let yet = if weighs {
+                String::new()
+            } else {
+                format!(", not ready after {} s", grace.as_secs())
+            };
+            let since = schemas::time::iso_ms(trouble.since_us);
+            lines.push(format!(
+                "{part}: {} (since {since}, {} s{yet})",
+                trouble.why,
+                lasted.as_secs()
+            ));
+        }
         let code = if ready {
             StatusCode::OK
         } else {
@@ -76,75 +114,65 @@ impl Readiness {
     }
 }
 
-#[derive(Clone)]
-struct Shared {
-    readiness: Readiness,
-    metrics: PrometheusHandle,
-}
-
-async fn live() -> &'static str {
-    "alive\n"
-}
-
-async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
-    shared.readiness.answer()
-}
-
-async fn render(State(shared): State<Shared>) -> String {
-    if let Some(bytes) = crate::memory::peak_bytes() {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a gauge is a float; 52 bits of bytes suffice"
-        )]
-        metrics::gauge!("vedette_memory_peak_bytes").set(bytes as f64);
+fn grace(part: &str) -> Duration {
+    if part.starts_with("ingest/") {
+        SOURCE_GRACE
+    } else {
+        GRACE
     }
-    shared.metrics.render()
-}
-
-/// Binds the address, so that a wrong one is told at start.
-pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("could not listen on {address} for /livez, /readyz and /metrics; set health.address to a free one")
-    })
-}
-
-/// Answers until it is told to stop.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    readiness: Readiness,
-    metrics: PrometheusHandle,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let router = Router::new()
-        .route("/livez", get(live))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(render))
-        .with_state(Shared { readiness, metrics });
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .context("could not serve health")
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Readiness, Standing};
     use axum::http::StatusCode;
+    use schemas::environment::Clock;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    #[derive(Debug, Default)]
+    struct Set(AtomicI64);
+
+    impl Clock for Set {
+        fn now_us(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
 
     #[test]
     fn ready_only_while_every_stage_runs() {
-        let readiness = Readiness::default();
+        let readiness = Readiness::new(Arc::new(Set::default()));
         assert_eq!(readiness.answer().0, StatusCode::SERVICE_UNAVAILABLE);
         readiness.set("lake", Standing::Running);
         assert_eq!(readiness.answer().0, StatusCode::OK);
-        readiness.health.trouble("lake/disk", "full", 0);
-        let (code, text) = readiness.answer();
-        assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(text, "lake: running\nlake/disk: full\n");
-        readiness.health.well("lake/disk");
         readiness.set("detect", Standing::Draining);
         let (code, text) = readiness.answer();
         assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(text, "detect: draining\nlake: running\n");
+    }
+
+    #[test]
+    fn a_trouble_that_lasts_makes_it_unready_and_one_failed_poll_does_not() {
+        let clock = Arc::new(Set::default());
+        let readiness = Readiness::new(clock.clone());
+        readiness.set("lake", Standing::Running);
+        for (part, grace_s) in [("lake/disk", 30), ("ingest/graph_alerts/t", 300)] {
+            let began_us = clock.now_us();
+            readiness.health.trouble(part, "full", began_us);
+            for (seconds, code) in [
+                (0, StatusCode::OK),
+                (grace_s - 1, StatusCode::OK),
+                (grace_s, StatusCode::SERVICE_UNAVAILABLE),
+            ] {
+                clock
+                    .0
+                    .store(began_us + seconds * 1_000_000, Ordering::Relaxed);
+                let (found, text) = readiness.answer();
+                assert_eq!(found, code, "{part} after {seconds} s: {text}");
+                assert!(text.contains(&format!("{part}: full (since ")), "{text}");
+            }
+            readiness.health.well(part);
+            assert_eq!(readiness.answer().0, StatusCode::OK);
+        }
     }
 }

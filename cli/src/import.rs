@@ -1,7 +1,8 @@
 //! `vedette import`: files that people have, through the same stages as everything else.
 //!
 //! On the embedded log, lake and detect run in this process until everything is stored and evaluated; on Kafka the
-//! services do that, and the command waits for them. Response never runs here: an old export must not block anybody.
+//! services do that, and the command waits for them. Response does not run here, and what an export says is evidence that
+//! somebody handed over: respond, wherever it runs, never acts on it without a person's approval.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ingest::sources::files::{self, FileRead, ImportOptions, Progress, Summary};
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
+use schemas::health::Health;
 use schemas::tables::Table;
 use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::data_lock::DataLock;
 use crate::exit::Verdict;
-use crate::health::Readiness;
+use crate::health::{Readiness, watch};
 use crate::lag;
 use crate::report::file::PageFile;
 use crate::report::gather::{describe_rules, gather};
@@ -45,6 +47,12 @@ Examples:
 
 The report tells of everything that the lake has of the tenants in these files, also where all was known already.
 A file of its name is replaced when the new one is whole; only its owner may read it, for it names people.";
+
+/// How long lake and detect may stand still before a known trouble ends the import.
+const STILL_MAX: Duration = Duration::from_mins(1);
+
+/// Less free space than one batch of the lake may need, in bytes: the disk is full.
+const FULL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often progress is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -67,13 +75,19 @@ impl Import {
     /// Reads them; findings mean that something became a dead letter or could not be read.
     pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         telemetry::start_log(&config.log)?;
-        runtime()?.block_on(self.read(config))
+        let runtime = runtime()?;
+        let outcome = runtime.block_on(self.read(config));
+        // A stage whose disk hangs keeps nobody waiting: what it has not committed is read again.
+        runtime.shutdown_background();
+        outcome
     }
 
     async fn read(self, config: &Config) -> anyhow::Result<Verdict> {
         let started = Instant::now();
         // Told before the work, not after it.
         let page = self.report.as_deref().map(PageFile::claim).transpose()?;
+        config.refuse_faults()?;
+        config.open_folders()?;
         let own_stages = matches!(config.bus(), BusConfig::Log(_));
         let lock = own_stages
             .then(|| DataLock::take(&config.data))
@@ -88,10 +102,12 @@ impl Import {
         } else {
             &[]
         };
-        let running = run_stages(config, stages, Readiness::default(), stop.child_token());
+        let readiness = Readiness::new(Arc::new(SystemClock));
+        let health = readiness.health.clone();
+        let running = run_stages(config, stages, readiness, stop.child_token());
         let work = async {
             let summary = self.publish(&bus, config, &stop).await?;
-            wait_for_stages(&bus, config).await?;
+            wait_for_stages(&bus, config, &health).await?;
             anyhow::Ok(summary)
         };
         tokio::pin!(running);
@@ -148,7 +164,11 @@ impl Import {
         };
         page.put(&render(&report).context("could not write the page")?)?;
         if let Some(path) = &self.report {
-            writeln!(std::io::stdout(), "the report is in {}", path.display())?;
+            writeln!(
+                crate::inert::stdout(),
+                "the report is in {}",
+                path.display()
+            )?;
         }
         Ok(())
     }
@@ -202,13 +222,29 @@ impl Import {
 }
 
 /// Waits until lake and detect have finished with everything that is published.
-async fn wait_for_stages(bus: &Bus, config: &Config) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If they stand still for a minute and something is known to be wrong: what is published stays for the next time.
+async fn wait_for_stages(bus: &Bus, config: &Config, health: &Health) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner();
     let mut quiet = 0;
+    let mut moved = (i64::MAX, Instant::now());
     loop {
         let behind = lag::total(bus, config, &[Stage::Lake, Stage::Detect]).await?;
         bar.set_message(format!("storing and evaluating: {behind} messages to go"));
         bar.tick();
+        if behind != moved.0 {
+            moved = (behind, Instant::now());
+        }
+        let reasons = what_is_wrong(config, health);
+        if moved.1.elapsed() >= STILL_MAX && !reasons.is_empty() {
+            bar.finish_and_clear();
+            anyhow::bail!(
+                "everything is read, but {behind} messages are not stored or evaluated, and nothing moves: {}; nothing \
+                 is lost: mend it, and run the same import again",
+                reasons.join("; ")
+            );
+        }
         // Detect's alerts go back to the lake: only some quiet looks in a row mean that nothing is left.
         quiet = if behind == 0 { quiet + 1 } else { 0 };
         if quiet == 3 {
@@ -217,6 +253,21 @@ async fn wait_for_stages(bus: &Bus, config: &Config) -> anyhow::Result<()> {
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Why lake and detect may be standing still.
+fn what_is_wrong(config: &Config, health: &Health) -> Vec<String> {
+    let mut reasons: Vec<String> = health
+        .troubles()
+        .iter()
+        .map(|(part, trouble)| format!("{part}: {}", trouble.why))
+        .collect();
+    for (_, folder) in watch::folders(config) {
+        if watch::free_bytes(&folder).is_ok_and(|free| free < FULL_BYTES) {
+            reasons.push(format!("the disk of {} is full", folder.display()));
+        }
+    }
+    reasons
 }
 
 type Counts = BTreeMap<Table, u64>;
@@ -251,7 +302,7 @@ fn tell(
     let grown = |table: Table| {
         after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0)
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::inert::stdout();
     let mut rows_added = 0;
     for (table, records) in &summary.by_table {
         let rows = grown(*table);
@@ -275,6 +326,14 @@ fn tell(
         grown(Table::Alerts),
         elapsed.as_secs_f64()
     )?;
+    if summary.records > 0 {
+        writeln!(
+            out,
+            "{} records are kept as imported evidence: alerts about them are raised, and no action follows without a \
+             person's approval",
+            summary.records
+        )?;
+    }
     for (path, reason) in &summary.failures {
         writeln!(out, "could not read {}: {reason}", path.display())?;
     }

@@ -21,7 +21,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
         let lake = Lake::open(&config.lake())
             .await
             .context("could not open the lake")?;
-        let mut out = std::io::stdout().lock();
+        let mut out = crate::inert::stdout();
         for stage in Stage::ALL {
             for topic in stage.reads() {
                 if let Some(behind) = behind(&bus, stage.group(config), topic).await? {
@@ -62,6 +62,24 @@ async fn is_replaced(
     }
     let recognised = bus.recognise(&config.lake.group, &positions).await?;
     Ok(recognised.iter().any(|found| !found.is_same_log))
+}
+
+/// How far a stage is: the sum of its positions, and the messages that it has yet to finish with.
+pub(crate) async fn progress(
+    bus: &Bus,
+    config: &Config,
+    stage: Stage,
+) -> anyhow::Result<(i64, i64)> {
+    let (mut done, mut left) = (0, 0);
+    for topic in stage.reads() {
+        let positions = bus.committed(stage.group(config), topic).await?;
+        done += positions
+            .iter()
+            .map(|position| position.next_offset)
+            .sum::<i64>();
+        left += behind(bus, stage.group(config), topic).await?.unwrap_or(0);
+    }
+    Ok((done, left))
 }
 
 /// Messages after the group's position; none where the topic is empty.

@@ -3,11 +3,13 @@
 mod arguments;
 mod audit;
 mod config;
+mod data_folder;
 mod data_lock;
 mod demo;
 mod exit;
 mod health;
 mod import;
+mod inert;
 mod lag;
 mod memory;
 mod operator;

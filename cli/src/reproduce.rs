@@ -17,10 +17,10 @@ use sigma::{Catalogue, Ruleset};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::inert;
 use crate::rules::paint::{BAD, GOOD, paint};
 use crate::rules::write_tree;
 use crate::run::{open_lake, runtime};
-use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -1,8 +1,8 @@
 //! Starts the stages, watches them, and lets them drain.
 //!
 //! SIGTERM or SIGINT once: every stage finishes what it holds, and the exit code is 0.
-//! A second signal, or [`schemas::limits::DRAIN_WAIT`], ends the process at once; nothing is lost, because
-//! whatever was not committed is read again.
+//! A second signal, or [`schemas::limits::DRAIN_WAIT`], ends the process at once with 143 or 130; nothing is lost,
+//! because whatever was not committed is read again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,14 @@ use schemas::health::Health;
 use schemas::limits::DRAIN_WAIT;
 use schemas::topics::Topic;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::data_lock::DataLock;
-use crate::exit::Verdict;
-use crate::health::{self, Readiness, Standing};
-use crate::telemetry;
+use crate::exit::{Interrupted, Signal, Verdict};
+use crate::health::{Readiness, Standing, server, watch};
+use crate::{exit, telemetry};
 
 /// How often what is wrong with the bus's configuration is said again.
 const REMIND_EVERY: Duration = Duration::from_hours(1);
@@ -83,27 +82,35 @@ impl Stage {
 pub(crate) fn run(config: &Config, stages: &[Stage]) -> anyhow::Result<Verdict> {
     telemetry::start_log(&config.log)?;
     let metrics = telemetry::start_metrics()?;
+    config.refuse_faults()?;
+    config.open_folders()?;
     // On Kafka the consumer groups share the work; the embedded log is for one process.
     let lock = matches!(config.bus(), BusConfig::Log(_))
         .then(|| DataLock::take(&config.data))
         .transpose()?;
-    let outcome = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let readiness = Readiness::default();
-        let listener = health::bind(config.health.address).await?;
+        // Before anything is said: whoever reads that it runs may stop it.
+        let signals = Signals::listen()?.watch(stop.clone());
+        let readiness = Readiness::new(Arc::new(SystemClock));
+        let listener = server::bind(config.health.address).await?;
         tracing::info!(address = %listener.local_addr()?, "health and metrics are served");
-        let health = health::serve(listener, readiness.clone(), metrics, stop.child_token());
-        let signals = watch_signals(stop.clone());
+        let health = server::serve(listener, readiness.clone(), metrics, stop.child_token());
+        let watch = watch::run(config, stages, readiness.health.clone(), stop.child_token());
         let work = run_stages(config, stages, readiness, stop.clone());
-        tokio::pin!(work, health, signals);
+        tokio::pin!(work, health, signals, watch);
         loop {
             tokio::select! {
                 outcome = &mut work => return outcome.map(|()| Verdict::Done),
                 outcome = &mut health, if !stop.is_cancelled() => outcome?,
                 outcome = &mut signals => outcome?,
+                () = &mut watch, if !stop.is_cancelled() => {}
             }
         }
     });
+    // What still blocks, such as a write to a disk that hangs, keeps nobody waiting: it is not committed.
+    runtime.shutdown_background();
     drop(lock);
     outcome
 }
@@ -116,29 +123,48 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("could not start the runtime")
 }
 
-/// Ends at the second signal or when the time to drain is over; the first signal tells the stages to stop.
-async fn watch_signals(stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("could not listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that tell the process to end.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("could not listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("could not listen for SIGINT")?,
+        })
     }
-    tracing::info!(
-        limit_s = DRAIN_WAIT.as_secs(),
-        "draining; a second signal ends the process at once"
-    );
-    stop.cancel();
-    tokio::select! {
-        _ = terminate.recv() => anyhow::bail!("stopped by a second SIGTERM before it had drained"),
-        _ = interrupt.recv() => anyhow::bail!("stopped by a second SIGINT before it had drained"),
-        () = tokio::time::sleep(DRAIN_WAIT) => anyhow::bail!("could not drain within {} s", DRAIN_WAIT.as_secs()),
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
+        }
+    }
+
+    /// Ends at the second signal or when the time to drain is over; the first signal tells the stages to stop.
+    async fn watch(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let first = self.next().await;
+        tracing::info!(
+            limit_s = DRAIN_WAIT.as_secs(),
+            "draining; a second signal ends the process at once"
+        );
+        stop.cancel();
+        let (signal, why) = match tokio::time::timeout(DRAIN_WAIT, self.next()).await {
+            Ok(second) => (second, "another signal came".to_owned()),
+            Err(_) => (first, format!("{} s were over", DRAIN_WAIT.as_secs())),
+        };
+        Err(Interrupted { signal, why }.into())
     }
 }
 
 /// Runs `stages` on the configured bus until `stop`, or until one of them fails.
 ///
-/// A stage that fails stops the others: a pipeline with a missing stage looks healthy and is not.
+/// A stage that ends stops the others, which have [`DRAIN_WAIT`] to finish what they hold: a pipeline with a missing
+/// stage looks healthy and is not.
 pub(crate) async fn run_stages(
     config: &Config,
     stages: &[Stage],
@@ -180,11 +206,16 @@ pub(crate) async fn run_stages(
     let mut draining = false;
     let bus_ended = follow_bus(bus.state(), &readiness.health, clock.as_ref());
     tokio::pin!(bus_ended);
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN_WAIT).await;
+    };
+    tokio::pin!(drained);
     loop {
         tokio::select! {
             error = &mut bus_ended => {
                 // At once: nothing that the stages still hold can be made durable, and a restart reads it again.
-                tracing::error!(error = format!("{error:#}"), "the bus has failed");
+                tracing::error!(error = exit::chain(&error), "the bus has failed");
                 stop.cancel();
                 return Err(error);
             }
@@ -192,13 +223,19 @@ pub(crate) async fn run_stages(
             ended = running.join_next() => match ended {
                 None => break,
                 Some(ended) => {
-                    if let Err(error) = outcome(ended) {
-                        tracing::error!(error = format!("{error:#}"), "stage has failed");
+                    if let Err(error) = outcome(ended, stop.is_cancelled()) {
+                        tracing::error!(error = exit::chain(&error), "stage has failed");
                         failure.get_or_insert(error);
                         stop.cancel();
                     }
                 }
             },
+            // What is left is dropped with the set.
+            () = &mut drained => {
+                let error = anyhow::anyhow!("could not drain within {} s", DRAIN_WAIT.as_secs());
+                failure.get_or_insert(error);
+                break;
+            }
             () = stop.cancelled(), if !draining => {
                 draining = true;
                 for stage in stages {
@@ -223,7 +260,7 @@ fn tell(concerns: &[Concern]) {
 
 /// Tells in the process's health how the bus stands; returns when it has failed for good.
 async fn follow_bus(
-    mut state: watch::Receiver<BusState>,
+    mut state: tokio::sync::watch::Receiver<BusState>,
     health: &Health,
     clock: &dyn Clock,
 ) -> anyhow::Error {
@@ -249,14 +286,17 @@ async fn follow_bus(
 
 type Ended = Result<(Stage, anyhow::Result<()>), tokio::task::JoinError>;
 
-fn outcome(ended: Ended) -> anyhow::Result<()> {
+/// What came of a stage; one that ends although nobody stopped it has failed, whatever it says.
+fn outcome(ended: Ended, is_stopped: bool) -> anyhow::Result<()> {
     let (stage, outcome) = ended.context("a stage panicked")?;
     tracing::info!(
         stage = stage.name(),
         failed = outcome.is_err(),
         "stage has ended"
     );
-    outcome.with_context(|| format!("stage {} failed", stage.name()))
+    outcome.with_context(|| format!("stage {} failed", stage.name()))?;
+    anyhow::ensure!(is_stopped, "stage {} ended by itself", stage.name());
+    Ok(())
 }
 
 /// The lake, and which rules run, with what the lake knows of each tenant.

@@ -73,7 +73,7 @@ impl Simulate {
             let written =
                 simulator::export(&config, folder).context("could not export the simulated day")?;
             let line = serde_json::json!({"records": written.records, "stories": written.stories});
-            writeln!(std::io::stdout().lock(), "{line}")?;
+            writeln!(crate::inert::stdout(), "{line}")?;
             return Ok(Verdict::Done);
         }
         runtime()?.block_on(async {
@@ -82,7 +82,7 @@ impl Simulate {
                 .await
                 .context("could not start the simulated tenant")?;
             {
-                let mut out = std::io::stdout().lock();
+                let mut out = crate::inert::stdout();
                 writeln!(out, "{}", serde_json::to_string(&tenant.connection)?)?;
                 out.flush()?;
             }

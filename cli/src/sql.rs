@@ -14,12 +14,11 @@ use lake::Lake;
 
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert;
 use crate::run::{open_lake, runtime};
 
 mod shell;
 mod table;
-
-pub(crate) use table::{inert, inert_sentence};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -64,9 +63,12 @@ impl Sql {
         } else {
             Output::Csv
         });
-        match &self.query {
-            Some(query) => answer(&runtime, &lake, query, output, self.rows_max)?,
-            None => shell::run(&runtime, &lake, output, self.rows_max)?,
+        if let Some(query) = &self.query {
+            answer(&runtime, &lake, query, output, self.rows_max)?;
+        } else {
+            // Among the rest of what names people, and as closed.
+            let history = config.data.join("sql_history");
+            shell::run(&runtime, &lake, output, self.rows_max, &history)?;
         }
         Ok(Verdict::Done)
     }
@@ -83,7 +85,7 @@ pub(crate) fn answer(
     let started = Instant::now();
     let (_, batches) = runtime.block_on(lake.query_all(query))?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut out = std::io::stdout().lock();
+    let mut out = inert::stdout();
     match output {
         Output::Table => writeln!(out, "{}", table::draw(&batches, rows_max)?)?,
         Output::Csv => write_csv(&batches, &mut out)?,

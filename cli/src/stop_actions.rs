@@ -68,7 +68,7 @@ impl StopActions {
             });
             set(switch, &note)?;
         }
-        let mut out = std::io::stdout().lock();
+        let mut out = crate::inert::stdout();
         if !is_running(&respond.journal) {
             writeln!(
                 out,

@@ -1,7 +1,5 @@
 //! What the process says about itself: log lines on standard error, metrics for Prometheus.
 
-use std::io::IsTerminal as _;
-
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
@@ -36,14 +34,23 @@ impl Default for LogConfig {
     }
 }
 
+/// What is logged.
+///
+/// # Errors
+/// If the level is no level and no filter.
+pub(crate) fn filter(config: &LogConfig) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(directives(&config.level))
+        .with_context(|| format!("cannot read log.level \"{}\"", config.level))
+}
+
 /// Starts logging to standard error: standard output is for data.
 pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(directives(&config.level))
-        .with_context(|| format!("cannot read log.level \"{}\"", config.level))?;
+    let filter = filter(config)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        // Colours would have to pass where nothing of a tenant's may.
+        .with_ansi(false)
+        .with_writer(crate::inert::stderr);
     match config.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),

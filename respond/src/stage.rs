@@ -245,8 +245,11 @@ fn executor(
     }
 }
 
-/// The embedded playbooks and those of the folder, by file name.
-fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
+/// The embedded playbooks and those of the folder, by file name; an empty path is no folder.
+///
+/// # Errors
+/// [`RespondError::File`] if the folder cannot be read, [`RespondError::Playbook`] if a file is no playbook.
+pub fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
     let mut files = Vec::new();
     if !folder.as_os_str().is_empty() {
         let cannot = |cause: io::Error| RespondError::File {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
 use sigma::predicate::Network;
 
-use super::read_secret;
+use super::secrets::read_secret;
 
 /// A tenant that is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,13 +146,18 @@ impl Tenant {
         .into()
     }
 
-    /// Reads the secrets and checks the addresses.
-    pub(super) fn resolve(&self) -> anyhow::Result<ResolvedTenant> {
-        let endpoints = match &self.base_url {
+    /// Where its APIs are.
+    pub(super) fn endpoints(&self) -> anyhow::Result<Endpoints> {
+        match &self.base_url {
             None => Endpoints::of_cloud(self.cloud),
             Some(base) => Endpoints::new(self.cloud, base, base, base),
         }
-        .context("base_url")?;
+        .context("base_url")
+    }
+
+    /// Reads the secrets and checks the addresses.
+    pub(super) fn resolve(&self) -> anyhow::Result<ResolvedTenant> {
+        let endpoints = self.endpoints()?;
         for hub in &self.event_hubs {
             hub.check_endpoint()
                 .map_err(anyhow::Error::msg)

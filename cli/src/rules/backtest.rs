@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, Color, Table};
 use detect::backtest::figures::{Figures, Report, Window};
 use detect::backtest::{Measurement, evaluate_lake, measure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -26,8 +25,8 @@ use super::files::{load, only, rule_files};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::inert;
 use crate::run::{open_lake, runtime};
-use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 --days counts back from the newest day that the lake has, because an import may be old. Nothing is published.
@@ -288,11 +287,8 @@ impl Shown<'_> {
 }
 
 fn styled(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
+    let mut table = crate::inert::table();
+    table.set_header(header);
     table
 }
 

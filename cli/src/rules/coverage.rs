@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color};
 use serde_json::json;
 use sigma::correlation::{Correlation, CorrelationType, Referred};
 use sigma::coverage::navigator::{self, Attack};
@@ -20,7 +19,7 @@ use super::files::{load, rule_files};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::sql::inert;
+use crate::inert::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -197,17 +196,14 @@ fn print(
         }
         return Ok(());
     }
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header([
-            "rule",
-            "can fire",
-            "table",
-            "techniques",
-            "title, or why it cannot fire",
-        ]);
+    let mut table = crate::inert::table();
+    table.set_header([
+        "rule",
+        "can fire",
+        "table",
+        "techniques",
+        "title, or why it cannot fire",
+    ]);
     for standing in standings {
         let color = match standing.can {
             Can::Yes => Color::Green,

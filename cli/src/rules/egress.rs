@@ -8,8 +8,6 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use datafusion::arrow::record_batch::RecordBatch;
 use schemas::environment::{Clock as _, SystemClock};
 use serde_json::json;
@@ -20,8 +18,8 @@ use sigma::predicate::Network;
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::inert;
 use crate::run::{open_lake, runtime};
-use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Rules about places (impossible travel, a country that is new, a session in two countries) leave out what comes from
@@ -86,7 +84,7 @@ impl Egress {
             .flat_map(candidates)
             .filter(|candidate| !known(candidate))
             .collect();
-        let mut out = std::io::stdout().lock();
+        let mut out = crate::inert::stdout();
         match self.output {
             Output::Json => write_json(&mut out, &candidates)?,
             Output::Table => self.write_table(&mut out, &candidates, &detect.tenants)?,
@@ -133,11 +131,9 @@ impl Egress {
             )?;
             return Ok(());
         }
-        let mut table = Table::new();
+        let mut table = crate::inert::table();
         let header = "tenant,address,accounts,days,failed,risk events,country,autonomous system";
-        table
-            .load_style(UTF8_HORIZONTAL_ONLY)
-            .set_header(header.split(','));
+        table.set_header(header.split(','));
         let mut by_tenant: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for one in candidates {
             table.add_row([

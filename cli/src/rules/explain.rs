@@ -26,8 +26,8 @@ use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::inert;
 use crate::run::{open_lake, runtime};
-use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Every ✓ and ✗ is the engine's own answer: each part of the rule is compiled and asked as the whole is.
@@ -84,7 +84,7 @@ impl Explain {
         match self.output {
             Output::Json => {
                 let text = serde_json::to_string(&explanation)?;
-                writeln!(std::io::stdout(), "{text}")?;
+                writeln!(crate::inert::stdout(), "{text}")?;
             }
             Output::Table => write_tree(&mut anstream::stdout().lock(), "", &explanation)?,
         }

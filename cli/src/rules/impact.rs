@@ -20,8 +20,8 @@ use sigma::{Catalogue, Ruleset};
 use super::files::{RuleFile, load, load_for_cases, rule_files};
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::inert;
 use crate::run::{open_lake, runtime};
-use crate::sql::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 BASE holds the rules as they were, for example in a worktree of the branch that a change goes to. Rules of the binary
@@ -88,7 +88,7 @@ impl Impact {
             for_cases: &for_cases,
             costs: (old.cost, new.cost),
         };
-        let mut out = std::io::stdout().lock();
+        let mut out = crate::inert::stdout();
         let failed = match self.output {
             Form::Markdown => report.markdown(&mut out)?,
             Form::Json => report.json(&mut out)?,

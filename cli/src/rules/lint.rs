@@ -4,8 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color, Table};
 use schemas::environment::{Clock as _, SystemClock};
 use sigma::day::Day;
 use sigma::lint::{Finding, Level, Linter};
@@ -15,7 +14,7 @@ use super::junit::{self, Case, Suite};
 use super::{Format, files};
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::sql::inert;
+use crate::inert::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 Levels: error (the rule does not run, or is not what it must be), warning (it does not do what its author meant),
@@ -91,11 +90,8 @@ fn place(finding: &Finding) -> String {
 }
 
 fn table(findings: &[Finding]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["where", "level", "what", "how to mend it"]);
+    let mut table = crate::inert::table();
+    table.set_header(["where", "level", "what", "how to mend it"]);
     for finding in findings {
         let colour = match finding.level {
             Level::Error => Color::Red,

@@ -2,24 +2,20 @@
 
 use std::io::Write as _;
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use detect::rules::catalogue;
 
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::sql::{inert, inert_sentence};
+use crate::inert::{inert, inert_sentence};
 
 /// Lists them; findings mean that one was refused, or that a filter is no longer applied.
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     let mut catalogue = catalogue(&config.detect());
     // Some rules are refused only when they are compiled.
     let rules = sigma::Ruleset::compile(&mut catalogue);
-    let mut out = std::io::stdout().lock();
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["label", "severity", "table", "title"]);
+    let mut out = crate::inert::stdout();
+    let mut table = crate::inert::table();
+    table.set_header(["label", "severity", "table", "title"]);
     let mut counted = 0;
     for (number, rule) in rules.rules().iter().enumerate() {
         // What only others count has no alerts of its own.

@@ -19,7 +19,7 @@ use super::junit::{self, Suite};
 use super::paint::{BAD, FAINT, GOOD, paint};
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::sql::inert;
+use crate::inert::inert;
 
 pub(crate) const EXAMPLES: &str = "\
 A rule brings records that it must find and near misses that it must not, under its key \"cases\":
@@ -81,7 +81,7 @@ impl Test {
             Format::Json => print_json(&catalogue, &outcomes)?,
             Format::Junit => {
                 let suites = suites(&catalogue, &outcomes);
-                junit::write(&mut std::io::stdout().lock(), "vedette rules test", &suites)?;
+                junit::write(&mut crate::inert::stdout(), "vedette rules test", &suites)?;
             }
         }
         let failed = outcomes.iter().flat_map(|outcome| &outcome.results);
@@ -222,7 +222,7 @@ fn print_failure(
 }
 
 fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::inert::stdout();
     for outcome in outcomes {
         for case in &outcome.results {
             let line = json!({

@@ -33,9 +33,9 @@ use super::paint::{DOUBTFUL, FAINT, paint};
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::inert::{inert, inert_sentence};
 use crate::reproduce::{Stored, evidence, find};
 use crate::run::{open_lake, runtime};
-use crate::sql::{inert, inert_sentence};
 
 pub(crate) const EXAMPLES: &str = "\
 Proposals go from narrow to wide. What the rule itself asks for is never in them: a filter that leaves out the

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use lake::{Lake, literals};
@@ -13,6 +14,7 @@ use rustyline::{Editor, Helper, Highlighter, Hinter};
 use schemas::tables::Table;
 
 use super::{Output, answer};
+use crate::{exit, inert};
 
 const HELP: &str = "\
 A query ends with a semicolon.
@@ -84,21 +86,21 @@ impl Validator for Words {
     }
 }
 
-/// Reads and answers until the end of input.
+/// Reads and answers until the end of input; `history` is the file of what was asked, which names people.
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
     lake: &Lake,
     mut output: Output,
     rows_max: usize,
+    history: &Path,
 ) -> anyhow::Result<()> {
     let mut editor: Editor<Words, DefaultHistory> =
         Editor::new().context("could not open the terminal")?;
     editor.set_helper(Some(Words::of_lake()));
-    let history = history_path();
     // A first start has no history yet.
-    let no_history = editor.load_history(&history).is_err();
+    let no_history = editor.load_history(history).is_err();
     tracing::debug!(no_history, "shell starts");
-    let mut errors = std::io::stderr();
+    let mut errors = inert::stderr();
     writeln!(errors, "vedette sql: \\h for help, \\q to quit")?;
     loop {
         let line = match editor.readline("vedette> ") {
@@ -117,12 +119,12 @@ pub(super) fn run(
             Wish::Say(text) => writeln!(errors, "{text}")?,
             Wish::Ask(query) => {
                 if let Err(error) = answer(runtime, lake, &query, output, rows_max) {
-                    writeln!(errors, "{error:#}")?;
+                    writeln!(errors, "{}", exit::chain(&error))?;
                 }
             }
         }
     }
-    if let Err(error) = editor.save_history(&history) {
+    if let Err(error) = editor.save_history(history) {
         writeln!(
             errors,
             "could not keep the history in {}: {error}",
@@ -130,11 +132,6 @@ pub(super) fn run(
         )?;
     }
     Ok(())
-}
-
-/// History stays in the folder where the shell was started, as the default data folder does.
-fn history_path() -> std::path::PathBuf {
-    std::path::PathBuf::from(".vedette_history")
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -2,26 +2,18 @@
 
 use std::sync::Arc;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::Table;
 use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-/// Longest cell that is shown, in characters; `--output json` has all of it.
-const CELL_CHARACTERS_MAX: usize = 120;
-
-/// Most characters of a sentence on a line of its own.
-const SENTENCE_CHARACTERS_MAX: usize = 1_000;
+use crate::inert::{inert, table};
 
 /// Draws up to `rows_max` rows.
 pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<Table> {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = table();
     if let Some(first) = batches.first() {
         table.set_header(
             first
@@ -49,34 +41,6 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
         left = left.saturating_sub(batch.num_rows());
     }
     Ok(table)
-}
-
-/// The text with its control characters shown instead of obeyed, and cut to what a cell holds.
-pub(crate) fn inert(text: &str) -> String {
-    inert_within(text, CELL_CHARACTERS_MAX)
-}
-
-/// A sentence with its control characters shown instead of obeyed; longer than a cell, for its end says why.
-pub(crate) fn inert_sentence(text: &str) -> String {
-    inert_within(text, SENTENCE_CHARACTERS_MAX)
-}
-
-fn inert_within(text: &str, characters_max: usize) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(characters_max)
-        .map(|character| match character {
-            '\n' | '\t' => ' ',
-            // Bidirectional overrides make one name look like another.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            other if other.is_control() => '\u{fffd}',
-            other => other,
-        })
-        .collect();
-    if text.chars().nth(characters_max).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// The batch with an apostrophe before text that a spreadsheet would run as a formula (F13).
@@ -109,7 +73,9 @@ pub(super) fn without_formulas(batch: &RecordBatch) -> anyhow::Result<RecordBatc
 }
 
 fn defused(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    // Spreadsheets take the wide forms of Asian keyboards for the same signs.
+    let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    if cell.starts_with(signs) || cell.starts_with(['\t', '\r', '\n']) {
         format!("'{cell}")
     } else {
         cell.to_owned()
@@ -118,24 +84,12 @@ fn defused(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{CELL_CHARACTERS_MAX, defused, inert};
-
-    #[test]
-    fn escape_sequences_of_a_tenant_do_not_reach_the_terminal() {
-        assert_eq!(inert("a\u{1b}]0;owned\u{7}b"), "a\u{fffd}]0;owned\u{fffd}b");
-        assert_eq!(inert("user\u{202e}gpj.exe"), "user\u{fffd}gpj.exe");
-    }
-
-    #[test]
-    fn a_long_cell_is_cut_and_says_so() {
-        let cell = inert(&"x".repeat(CELL_CHARACTERS_MAX + 1));
-        assert_eq!(cell.chars().count(), CELL_CHARACTERS_MAX + 1);
-        assert!(cell.ends_with('…'));
-    }
+    use super::defused;
 
     #[test]
     fn formulas_become_text_in_csv() {
         assert_eq!(defused("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(defused("＝1+1"), "'＝1+1");
         assert_eq!(defused("plain"), "plain");
     }
 }

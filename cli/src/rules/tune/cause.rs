@@ -13,8 +13,8 @@ use sigma::filter::terms::Terms;
 use sigma::tuning::{TuneError, Tuning, propose};
 use sigma::{Catalogue, Rule, Ruleset};
 
+use crate::inert::inert;
 use crate::reproduce::Stored;
-use crate::sql::inert;
 
 /// A rule, and what can be proposed for an event that it matches.
 pub(super) struct Cause {

@@ -1,0 +1,164 @@
+//! What may be done: no action that gives back what was taken from an attacker, and a never-act list that protects.
+
+use respond::action::ActionKind;
+
+use super::Findings;
+use crate::config::Config;
+
+pub(super) fn check(config: &Config, findings: &mut Findings) {
+    for action in &config.respond.automatic {
+        automatic(*action, findings);
+    }
+    for entry in &config.respond.never_act {
+        never_act(entry, findings);
+    }
+    let acts = config.tenants.iter().any(|tenant| tenant.act.is_some());
+    if !config.respond.dry_run && !acts {
+        findings.note(
+            "respond.dry_run",
+            "is off, and no tenant has a table `act`",
+            "nothing is ever done",
+            "register an application that acts and name it, or leave dry_run on",
+        );
+    }
+    limits(config, findings);
+}
+
+fn automatic(action: ActionKind, findings: &mut Findings) {
+    let gives_back =
+        "it gives back what was taken from an attacker, and no alert says that he is gone";
+    let undo = "take it out; a person undoes an action with `vedette audit undo`";
+    match action {
+        ActionKind::AllowSignIn => {
+            findings.fault("respond.automatic", "has allow_sign_in", gives_back, undo);
+        }
+        ActionKind::EnableInboxRules => {
+            findings.fault(
+                "respond.automatic",
+                "has enable_inbox_rules",
+                gives_back,
+                undo,
+            );
+        }
+        ActionKind::RevokeSessions => findings.note(
+            "respond.automatic",
+            "has revoke_sessions, which cannot be undone",
+            "a false alarm signs the person out everywhere, who then signs in again",
+            "nothing, if that is meant",
+        ),
+        ActionKind::BlockSignIn | ActionKind::DisableInboxRules => {}
+    }
+}
+
+fn never_act(entry: &str, findings: &mut Findings) {
+    if is_object_id(entry) {
+        return;
+    }
+    let fix = "write the account's object id";
+    if is_user_name(entry) {
+        let why = "a name can be changed, or given to somebody else";
+        findings.note(
+            "respond.never_act",
+            format!("{entry:?} is a name"),
+            why,
+            fix,
+        );
+    } else {
+        let what = format!("{entry:?} is no object id and no user principal name");
+        findings.fault("respond.never_act", what, "it protects nobody", fix);
+    }
+}
+
+fn limits(config: &Config, findings: &mut Findings) {
+    let respond = &config.respond;
+    let never = "nothing could ever be done";
+    let busy = "the directory would be asked without a pause";
+    for (key, value, why) in [
+        (
+            "case_window_hours",
+            respond.case_window_hours,
+            "every alert would be a case of its own",
+        ),
+        (
+            "targets_per_hour_max",
+            u64::from(respond.targets_per_hour_max),
+            never,
+        ),
+        (
+            "read_backs_max",
+            u64::from(respond.read_backs_max),
+            "no effect could ever be seen",
+        ),
+        ("attempts_max", u64::from(respond.attempts_max), never),
+        (
+            "automatic_age_hours_max",
+            respond.automatic_age_hours_max,
+            "nothing could ever be automatic",
+        ),
+        ("read_back_wait_ms", respond.read_back_wait_ms, busy),
+        ("retry_wait_ms", respond.retry_wait_ms, busy),
+    ] {
+        findings.bounds(format!("respond.{key}"), value, 1, u64::MAX, why);
+    }
+    for (key, path) in [
+        ("journal", &respond.journal),
+        ("kill_switch", &respond.kill_switch),
+    ] {
+        if path.as_os_str().is_empty() || config.data.join(path).is_dir() {
+            findings.fault(
+                format!("respond.{key}"),
+                "names no file",
+                "respond could not use it",
+                "name a file, relative to the data folder",
+            );
+        }
+    }
+}
+
+/// True for a UUID in its usual form.
+fn is_object_id(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && text
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+/// True for something like `ada@contoso.example`.
+fn is_user_name(text: &str) -> bool {
+    let is_name = |part: &str| {
+        let is_odd = |character: char| character.is_whitespace() || character.is_control();
+        !part.is_empty() && !part.contains('@') && !part.chars().any(is_odd)
+    };
+    text.split_once('@')
+        .is_some_and(|(user, domain)| is_name(user) && is_name(domain) && domain.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_object_id, is_user_name};
+
+    #[test]
+    fn an_account_is_named_by_its_id_or_its_name() {
+        assert!(is_object_id("0B5C77aa-0000-4000-8000-00000000000f"));
+        for text in [
+            "0b5c77aa",
+            "0b5c77aa-0000-4000-8000-00000000000g",
+            "----",
+            "",
+        ] {
+            assert!(!is_object_id(text), "{text}");
+        }
+        assert!(is_user_name("ada_contoso.com#EXT#@fabrikam.example"));
+        for text in [
+            "ada",
+            "ada@",
+            "@contoso.example",
+            "ada@contoso",
+            "a b@c.d",
+            "a@b@c.d",
+        ] {
+            assert!(!is_user_name(text), "{text}");
+        }
+    }
+}

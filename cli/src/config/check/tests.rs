@@ -1,0 +1,91 @@
+//! Configurations that were once called usable, and what is said of each.
+
+use super::Weight::{self, Fault, Note};
+use super::faults;
+use crate::config::Config;
+
+/// A tenant, and what follows in its tables.
+macro_rules! tenant {
+    ($more:expr) => {
+        concat!(
+            "[[tenants]]\nid = 'T'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'\n",
+            $more
+        )
+    };
+}
+
+/// A tenant with an event hub.
+macro_rules! hub {
+    ($more:expr) => {
+        tenant!(concat!(
+            "[[tenants.event_hubs]]\nnamespace = 'n.test'\nhub = 'h'\n",
+            $more
+        ))
+    };
+}
+
+/// Where a finding is, how much it weighs, and the configuration.
+#[rustfmt::skip]
+const CASES: &[(&str, Weight, &str)] = &[
+    ("lake.replaced_files_hours", Fault, "[lake]\nreplaced_files_hours = 0"),
+    ("lake.replaced_files_hours", Note, "[lake]\nreplaced_files_hours = 24"),
+    ("lake.batch_rows", Fault, "[lake]\nbatch_rows = 0"),
+    ("lake.batch_rows", Fault, "[lake]\nbatch_rows = 50001"),
+    ("lake.identities", Fault, "[lake]\nidentities = 0"),
+    ("lake.location", Fault, "[lake]\nlocation = 's3://bucket'"),
+    ("bus.log.retention_hours", Fault, "[bus.log]\nretention_hours = 0"),
+    ("bus.kafka.brokers", Fault, "[bus.kafka]\nbrokers = ' '"),
+    ("bus.kafka.replication_factor", Fault, "[bus.kafka]\nreplication_factor = 0"),
+    ("bus.kafka.settings.sasl.password", Fault, "[bus.kafka.settings]\n'sasl.password' = 'hunter2'"),
+    ("http.proxy", Fault, "[http]\nproxy = 'http://ada:hunter2@proxy.test'"),
+    ("http.requests_per_minute", Fault, "[http]\nrequests_per_minute = 0"),
+    ("http.ca_file", Fault, "[http]\nca_file = '/no/such/file'"),
+    ("health.address", Note, "[health]\naddress = '0.0.0.0:9464'"),
+    ("log.level", Fault, "[log]\nlevel = 'no such level'"),
+    ("respond.automatic", Fault, "[respond]\nautomatic = ['allow_sign_in']"),
+    ("respond.automatic", Fault, "[respond]\nautomatic = ['enable_inbox_rules']"),
+    ("respond.automatic", Note, "[respond]\nautomatic = ['revoke_sessions']"),
+    ("respond.never_act", Fault, "[respond]\nnever_act = ['breakglass']"),
+    ("respond.never_act", Note, "[respond]\nnever_act = ['breakglass@contoso.example']"),
+    ("respond.targets_per_hour_max", Fault, "[respond]\ntargets_per_hour_max = 0"),
+    ("respond.journal", Fault, "[respond]\njournal = ''"),
+    ("respond.playbooks", Fault, "[respond]\nplaybooks = 'no-such-folder'"),
+    ("detect.rules", Fault, "[detect]\nrules = ['no-such-folder']"),
+    ("detect", Fault, "[detect]\nmappings = ['no-such-file.yml']"),
+    ("tenants.T", Note, tenant!("")),
+    ("tenants.T", Fault, concat!(tenant!(""), tenant!(""))),
+    ("tenants.T.act.client_id", Fault, tenant!("[tenants.act]\nclient_id = 'r'\nclient_secret = 'env:PATH'")),
+    ("tenants.T.act.client_secret", Fault, tenant!("[tenants.act]\nclient_id = 'a'\nclient_secret = 'env:VEDETTE_NO_SUCH'")),
+    ("tenants.T.base_url", Fault, concat!(tenant!(""), "[[tenants]]\nid = 'T'\nbase_url = 'http://10.0.0.1'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'")),
+    ("tenants.T.event_hubs.h.endpoint", Fault, hub!("endpoint = 'amqp://10.0.0.1:5672'")),
+    ("tenants.T.event_hubs.h.batch_messages_max", Fault, hub!("batch_messages_max = 0")),
+    ("tenants.T.event_hubs.h", Fault, hub!("[[tenants.event_hubs]]\nnamespace = 'N.test'\nhub = 'h'")),
+    ("tenants.T.management_activity.first_hours", Fault, tenant!("[tenants.management_activity]\nfirst_hours = 169")),
+    ("tenants.T.management_activity.content_types", Fault, tenant!("[tenants.management_activity]\ncontent_types = ['Audit.Exchnge']")),
+    ("tenants.T.graph_alerts.poll_ms", Fault, tenant!("[tenants.graph_alerts]\npoll_ms = 0")),
+    ("tenants.T.directory.page_objects", Fault, tenant!("[tenants.directory]\npage_objects = 1000")),
+];
+
+#[test]
+fn what_cannot_work_is_told_with_its_place_its_reason_and_its_mending() {
+    for (at, weight, text) in CASES {
+        let mut config = Config::parse(text).expect("it is of the right shape");
+        // Compiled for each case they would take minutes, and nothing here is about them.
+        config.detect.builtin_rules = false;
+        let findings = config.check();
+        let found = findings
+            .iter()
+            .find(|finding| finding.at == *at && finding.weight == *weight);
+        let Some(found) = found else {
+            panic!("{at} is not told of:\n{text}\n{findings:#?}");
+        };
+        assert!(!found.why.is_empty() && !found.fix.is_empty());
+        assert!(!found.to_string().contains("hunter2"), "{found}");
+    }
+}
+
+#[test]
+fn the_defaults_have_nothing_against_them() {
+    let findings = Config::default().check();
+    assert_eq!(faults(&findings), 0, "{findings:#?}");
+}
