@@ -17,6 +17,26 @@ pub struct Subject {
     pub session_id: Arc<str>,
 }
 
+impl Subject {
+    /// How much it says about whom it is about: of name and object id none, one or both.
+    pub(super) fn account_parts(&self) -> u8 {
+        u8::from(!self.user.is_empty()) + u8::from(!self.user_id.is_empty())
+    }
+
+    /// Whether it says nothing about an account, or shares name or object id with `other` and contradicts neither.
+    pub(super) fn may_be_about_the_account_of(&self, other: &Self) -> bool {
+        let pairs = [(&self.user, &other.user), (&self.user_id, &other.user_id)];
+        let told = || {
+            pairs
+                .iter()
+                .filter(|(one, other)| !one.is_empty() && !other.is_empty())
+                .map(|(one, other)| one.to_lowercase() == other.to_lowercase())
+        };
+        self.account_parts() == 0
+            || (told().any(|is_same| is_same) && told().all(|is_same| is_same))
+    }
+}
+
 /// Where the lake keeps the record behind a match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
