@@ -8,9 +8,11 @@
 //! - a name that has passed to another account means the newer account from then on. A case that knows its object
 //!   id does not follow the name: cases of different object ids are never one.
 //!
-//! What was filled in is never a pair again, so a stale pair cannot make itself newer.
+//! What was filled in is never a pair again, so a stale pair cannot make itself newer. A pair joins cases and never
+//! decides a target: whom an action is about is what [`named`] says.
 
 pub mod memory;
+pub mod named;
 
 use crate::cases::SeenAlert;
 use crate::directory::{ObjectId, User};
@@ -20,6 +22,11 @@ use crate::graph::NAME_BYTES_MAX;
 ///
 /// Ten times the accounts of a large organisation's month of alerts, at about 200 bytes each.
 pub const PAIRS_MAX: usize = 100_000;
+
+/// How long a pair is believed, in microseconds: a name can pass to another account, so the directory is asked anew.
+///
+/// A day: names pass on when people come, go or marry, and the directory answers in a fraction of a second.
+pub const PAIR_AGE_US: i64 = 24 * 3_600_000_000;
 
 /// The object id that records give to an account that does not exist.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
@@ -52,16 +59,23 @@ impl Pair {
 
     /// What the directory said when it was asked for `half`.
     ///
-    /// None for a guest, whom records name in two ways, and for an account that is not the one asked for.
+    /// None for a guest who was asked for by id, whom records name in two ways, and for an account that is not the one
+    /// asked for.
     pub fn answered(half: &Half, user: &User, now_us: i64) -> Option<Self> {
-        let name = user.user_principal_name.to_lowercase();
+        let name = told_name(&user.user_principal_name);
         let is_asked = half.text == user.id.as_str() || half.text == name;
-        (is_asked && is_name(&name) && !user.is_guest).then(|| Self {
+        let is_told_so = !user.is_guest || half.text == name;
+        (is_asked && is_name(&name) && is_told_so).then(|| Self {
             tenant_id: half.tenant_id.clone(),
             user_id: user.id.as_str().to_owned(),
             user: name,
             seen_time_us: now_us,
         })
+    }
+
+    /// Whether it says anything about an alert: it was seen at most [`PAIR_AGE_US`] before, or at any time since.
+    pub fn is_fresh_for(&self, alert: &SeenAlert, now_us: i64) -> bool {
+        self.seen_time_us >= alert.time_us.min(now_us).saturating_sub(PAIR_AGE_US)
     }
 
     /// Gives an alert the half that it lacks; what it says itself is left as it is.
@@ -104,6 +118,21 @@ impl Half {
 pub fn told_id(text: &str) -> String {
     let id = text.trim().to_ascii_lowercase();
     if id == NOBODY { String::new() } else { id }
+}
+
+/// The name that an alert or the directory tells, in lower case.
+///
+/// No letter becomes an ASCII one that is none: the Kelvin sign is not a "k", and such a name is another one.
+pub fn told_name(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    for letter in text.trim().chars() {
+        if letter.is_ascii() || letter.to_lowercase().any(|lower| lower.is_ascii()) {
+            name.push(letter.to_ascii_lowercase());
+        } else {
+            name.extend(letter.to_lowercase());
+        }
+    }
+    name
 }
 
 /// Whether two object ids are certainly those of two accounts.
@@ -162,6 +191,7 @@ mod tests {
             account_enabled: true,
             is_guest,
             is_synced: false,
+            created_us: None,
             sessions_valid_from_us: None,
         }
     }

@@ -14,7 +14,7 @@ use schemas::ids;
 use schemas::severity::Severity;
 use schemas::wire;
 
-use crate::accounts;
+use crate::accounts::{self, named::Named};
 use crate::action::ActionKind;
 use crate::playbook::Playbook;
 
@@ -105,6 +105,9 @@ pub struct SeenAlert {
     pub time_us: i64,
     /// When the first of its events was accepted.
     pub accepted_time_us: i64,
+    /// Whom it names in its own words; none in a journal from before these were kept.
+    #[serde(default)]
+    pub told: Option<Named>,
 }
 
 impl SeenAlert {
@@ -115,6 +118,9 @@ impl SeenAlert {
             alert.accepted_time_us,
             alert.detected_time_us,
         ];
+        let user = accounts::told_name(&alert.user);
+        let user_id = accounts::told_id(&alert.user_id);
+        let time_us = times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0);
         Self {
             alert_id: alert.alert_id.clone(),
             tenant_id: alert.tenant_id.to_ascii_lowercase(),
@@ -122,9 +128,14 @@ impl SeenAlert {
             title: alert.title.clone(),
             severity: Severity::from_graph(&alert.severity),
             state: alert.state.clone(),
-            user: alert.user.trim().to_lowercase(),
-            user_id: accounts::told_id(&alert.user_id),
-            time_us: times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0),
+            told: Some(Named {
+                user: user.clone(),
+                user_id: user_id.clone(),
+                time_us,
+            }),
+            user,
+            user_id,
+            time_us,
             accepted_time_us: alert.accepted_time_us,
         }
     }
@@ -132,6 +143,15 @@ impl SeenAlert {
     /// Whether it counts: it was not taken back, by its rule or by whoever resolved it.
     pub fn stands(&self) -> bool {
         !matches!(self.state.as_str(), "withdrawn" | "resolved")
+    }
+
+    /// Whom it names: in its own words, or as it was kept where those were not.
+    pub fn named(&self) -> Named {
+        self.told.clone().unwrap_or_else(|| Named {
+            user: self.user.clone(),
+            user_id: self.user_id.clone(),
+            time_us: self.time_us,
+        })
     }
 
     fn is_about_nobody(&self) -> bool {

@@ -96,6 +96,9 @@ pub struct User {
     pub is_guest: bool,
     /// True if the account is synchronised from an on-premises Active Directory (P65).
     pub is_synced: bool,
+    /// When the account was made, in microseconds since the Unix epoch, UTC; none where the directory does not say.
+    #[serde(default)]
+    pub created_us: Option<i64>,
     /// Sessions from before this time are void, in microseconds since the Unix epoch, UTC.
     pub sessions_valid_from_us: Option<i64>,
 }

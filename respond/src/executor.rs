@@ -125,6 +125,7 @@ impl Executor {
             }
             Verdict::Go { warnings } => warnings,
         };
+        reading.promise();
         let Some(user) = &reading.user else {
             let refusals = vec![Refusal::NoSuchAccount];
             return self.refuse(record, reading, refusals, State::Refused).await;
@@ -195,7 +196,10 @@ impl Executor {
                 self.conclude(&record, &receipt, &why).await
             }
             Verdict::Wait { until_us } => self.postpone(&record, record.attempts, until_us).await,
-            Verdict::Go { .. } => self.apply(record, receipt).await,
+            Verdict::Go { .. } => {
+                reading.promise();
+                self.apply(record, receipt).await
+            }
         }
     }
 

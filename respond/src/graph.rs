@@ -24,7 +24,7 @@ const PAGES_MAX: usize = 100;
 /// Longest name that is looked up, in bytes; Entra allows 113 characters.
 pub(crate) const NAME_BYTES_MAX: usize = 1_024;
 
-const USER_FIELDS: &str = "id,userPrincipalName,accountEnabled,userType,onPremisesSyncEnabled,\
+const USER_FIELDS: &str = "id,userPrincipalName,accountEnabled,userType,onPremisesSyncEnabled,createdDateTime,\
                            signInSessionsValidFromDateTime";
 
 /// The directory of one tenant.
@@ -254,6 +254,7 @@ fn user_of(found: &Value) -> Result<User, DirectoryError> {
             .get("onPremisesSyncEnabled")
             .and_then(Value::as_bool)
             .unwrap_or(false),
+        created_us: text("createdDateTime").and_then(parse_us),
         sessions_valid_from_us: text("signInSessionsValidFromDateTime").and_then(parse_us),
     })
 }

@@ -224,11 +224,17 @@ pub trait Journal: Send + Sync {
         now_us: i64,
     ) -> Result<Vec<Admitted>, JournalError>;
 
-    /// What the alerts know of accounts whose other half neither they nor the journal knows.
+    /// What the alerts know of accounts whose other half neither they nor the journal knows of late.
     ///
     /// # Errors
     /// [`JournalError`] if it cannot be read.
-    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError>;
+    fn halves(&self, alerts: &[SeenAlert], now_us: i64) -> Result<Vec<Half>, JournalError>;
+
+    /// Every pair of a tenant with one of these names, of whatever age.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError>;
 
     /// Keeps which object ids and names belong together.
     ///

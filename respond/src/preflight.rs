@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Pair;
+use crate::accounts::named::{Mismatch, Resolved, mismatches};
 use crate::action::{ActionKind, RevokeSessions};
 use crate::directory::{Grant, Role, User};
 use crate::record::{ActionRecord, Approval};
@@ -68,6 +70,10 @@ pub struct Facts {
     pub grant: Option<Grant>,
     /// The account; the inner none is an account that does not exist.
     pub user: Option<Option<User>>,
+    /// Whom the words of the evidence name now, in the order of the evidence.
+    pub named: Option<Vec<Resolved>>,
+    /// What the journal knows of the names in the evidence.
+    pub pairs: Option<Vec<Pair>>,
     /// The roles that the account holds.
     pub roles: Option<Vec<Role>>,
     /// Intents of the tenant in the last hour.
@@ -122,6 +128,12 @@ pub enum Refusal {
     /// The account does not exist.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// The account is not certainly the one that the evidence names.
+    #[error("it is not certain that this is whom the evidence names: {why}")]
+    IdentityMismatch {
+        /// What speaks against it.
+        why: String,
+    },
     /// The account is on the never-act list, or is our own.
     #[error("\"{entry}\" is never acted on")]
     NeverAct {
@@ -194,6 +206,7 @@ pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64)
     check_age(facts, now_us, &mut refusals);
     check_grant(record, facts, &mut refusals);
     check_target(record, facts, policy, &mut refusals);
+    let doubts = check_identity(record, facts, now_us, &mut refusals);
     holds::check_budget(record, facts, policy, now_us, &mut refusals);
     if !refusals.is_empty() {
         return holds::verdict(refusals, record, facts, policy, now_us);
@@ -201,12 +214,12 @@ pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64)
     if let Some(until_us) = cooling_until(record, facts, policy, now_us) {
         return Verdict::Wait { until_us };
     }
-    let warnings = facts
+    let of_action = facts
         .user
         .iter()
         .flatten()
-        .flat_map(|user| warnings(record.action.kind(), user))
-        .collect();
+        .flat_map(|user| warnings(record.action.kind(), user));
+    let warnings = of_action.chain(doubts).collect();
     Verdict::Go { warnings }
 }
 
@@ -299,6 +312,38 @@ fn check_target(
             });
         }
     }
+}
+
+/// Refuses unless the account is certainly whom the evidence names.
+///
+/// Gives the doubts that a person has decided in approving it; for a machine, a doubt is a refusal.
+fn check_identity(
+    record: &ActionRecord,
+    facts: &Facts,
+    now_us: i64,
+    refusals: &mut Vec<Refusal>,
+) -> Vec<String> {
+    let (Some(Some(account)), Some(named), Some(pairs)) = (&facts.user, &facts.named, &facts.pairs)
+    else {
+        // An account that could not be read, or is not there, is a reason of its own.
+        if matches!(facts.user, Some(Some(_))) {
+            refusals.push(missing("whom the evidence names"));
+        }
+        return Vec::new();
+    };
+    let is_by_person = matches!(record.approval, Some(Approval::Person(_)));
+    let mut doubts = Vec::new();
+    for mismatch in mismatches(named, account, pairs, now_us) {
+        match mismatch {
+            Mismatch::Doubt(why) if is_by_person => {
+                doubts.push(format!("approved by a person although {why}"));
+            }
+            Mismatch::Doubt(why) | Mismatch::Other(why) => {
+                refusals.push(Refusal::IdentityMismatch { why });
+            }
+        }
+    }
+    doubts
 }
 
 /// Until when the same action on the same account must wait, if it must.

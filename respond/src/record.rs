@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::accounts::named::Named;
 use crate::action::{Action, ActionKind, Receipt};
 
 /// The state of an action.
@@ -202,6 +203,9 @@ pub struct ActionRecord {
     pub tenant_id: String,
     /// Object id, or user principal name where no id was known when it was planned.
     pub target: String,
+    /// Whom the evidence for it names in its own words; without it nothing is sent.
+    #[serde(default)]
+    pub evidence: Vec<Named>,
     /// The action.
     pub action: Action,
     /// Its place among the actions of its case.

@@ -90,6 +90,7 @@ mod tests {
             case_id: "c".to_owned(),
             tenant_id: "t".to_owned(),
             target: "a".to_owned(),
+            evidence: Vec::new(),
             action,
             position: 0,
             round: 0,

@@ -3,6 +3,7 @@
 use schemas::severity::Severity;
 
 use super::{Case, Policy, ROUNDS_MAX, SeenAlert};
+use crate::accounts::named::{self, Named};
 use crate::action::ActionKind;
 use crate::playbook::{Playbook, Step};
 use crate::record::{ActionRecord, Approval, State, action_id};
@@ -46,6 +47,7 @@ pub fn plan(
             let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
             let requested_by = format!("playbook:{}", playbook.name);
             let mut record = record(case, step, round, position, requested_by, now_us);
+            record.evidence = evidence_for(case, playbook);
             record.dry_run = policy.dry_run;
             record.evidence_time_us = trigger.time_us;
             if is_automatic {
@@ -126,6 +128,31 @@ pub fn withdrawn(
         .collect()
 }
 
+/// The words of the alerts that suffice for the playbook each by itself; of all, if none does.
+fn evidence_for(case: &Case, playbook: &Playbook) -> Vec<Named> {
+    let suffices = |alert: &&SeenAlert| {
+        let label = std::iter::once(alert.label.as_str());
+        alert.stands() && playbook.when.holds(alert.severity, label)
+    };
+    let words = named::words(case.alerts.iter().filter(suffices));
+    if words.is_empty() {
+        evidence_of(case)
+    } else {
+        words
+    }
+}
+
+/// The words of a case's alerts; also of those that were withdrawn, if all were.
+fn evidence_of(case: &Case) -> Vec<Named> {
+    let stands = |alert: &&SeenAlert| alert.stands();
+    let words = named::words(case.alerts.iter().filter(stands));
+    if words.is_empty() {
+        named::words(case.alerts.iter())
+    } else {
+        words
+    }
+}
+
 /// The round of the next run, or none if the action is not to run again.
 ///
 /// Of merged cases, two actions can have one round: the one that is still to end counts, then the newer look.
@@ -202,6 +229,7 @@ pub fn new_record(
         case_id: case.case_id.clone(),
         tenant_id: case.tenant_id.clone(),
         target,
+        evidence: evidence_of(case),
         action,
         position,
         round,

@@ -8,6 +8,7 @@ use schemas::wire;
 use super::{
     CLOSED, Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, joins, place, plan,
 };
+use crate::accounts::named::Named;
 use crate::action::ActionKind;
 use crate::playbook;
 use crate::record::{ActionRecord, Approval, State};
@@ -330,10 +331,16 @@ const BO: &str = "1f00aaaa-0000-4000-8000-00000000000b";
 
 /// An alert of this hour that says so much about its account.
 fn about(id: &str, user: &str, user_id: &str, hour: i64) -> SeenAlert {
+    let time_us = T0 + hour * HOUR;
     SeenAlert {
         user: user.to_owned(),
         user_id: user_id.to_owned(),
-        ..alert(id, Severity::High, T0 + hour * HOUR)
+        told: Some(Named {
+            user: user.to_owned(),
+            user_id: user_id.to_owned(),
+            time_us,
+        }),
+        ..alert(id, Severity::High, time_us)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Reads what the preflight decides by.
 
+use std::collections::BTreeMap;
+
+use schemas::invariants::{TargetNamed, check};
+
 use super::Executor;
+use crate::accounts::named::{NAMED_MAX, Resolved};
 use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
 use crate::journal::JournalError;
@@ -14,6 +19,25 @@ pub(super) struct Reading {
     /// The first reading that failed and may succeed later.
     pub(super) again: Option<DirectoryError>,
     pub(super) problems: Vec<String>,
+}
+
+impl Reading {
+    /// States what is promised about the target, right before it could be broken.
+    pub(super) fn promise(&self) {
+        let Some(user) = &self.user else { return };
+        let resolved = self.facts.named.iter().flatten();
+        check(&TargetNamed {
+            target: user.id.to_string(),
+            named: resolved
+                .map(|one| {
+                    one.account
+                        .as_ref()
+                        .map(|account| account.id.to_string())
+                        .unwrap_or_default()
+                })
+                .collect(),
+        });
+    }
 }
 
 impl Executor {
@@ -48,10 +72,56 @@ impl Executor {
         reading.facts.grant = keep(directory.grant(&needed).await, &mut reading);
         reading.facts.user = keep(directory.user(record.account()).await, &mut reading);
         reading.user = reading.facts.user.clone().flatten();
+        self.read_evidence(record, &mut reading).await?;
         if let Some(user) = reading.user.clone() {
             reading.facts.roles = keep(directory.roles(&user.id).await, &mut reading);
         }
         Ok(reading)
+    }
+
+    /// Asks the directory whom the evidence's own words name now, and the journal whom they named.
+    async fn read_evidence(
+        &self,
+        record: &ActionRecord,
+        reading: &mut Reading,
+    ) -> Result<(), JournalError> {
+        // One more than is decided by is not asked for: it is refused for their number.
+        let evidence = record.evidence.iter().take(NAMED_MAX + 1);
+        let mut answers = BTreeMap::new();
+        if let Some(user) = &reading.facts.user {
+            answers.insert(record.account().to_owned(), user.clone());
+        }
+        let mut resolved = Vec::new();
+        for named in evidence {
+            let question = named.question();
+            let account = match answers.get(question) {
+                Some(known) => known.clone(),
+                None => match keep(self.directory.user(question).await, reading) {
+                    Some(user) => user,
+                    // What could not be read stays missing.
+                    None => return Ok(()),
+                },
+            };
+            answers.insert(question.to_owned(), account.clone());
+            resolved.push(Resolved {
+                named: named.clone(),
+                account,
+            });
+        }
+        let names: Vec<String> = record
+            .evidence
+            .iter()
+            .filter(|named| named.user_id.is_empty())
+            .map(|named| named.user.clone())
+            .collect();
+        let tenant_id = record.tenant_id.clone();
+        let pairs = self
+            .ledger
+            .with(move |journal| journal.pairs_of(&tenant_id, &names))
+            .await?;
+        reading.facts.named = Some(resolved);
+        reading.facts.pairs = Some(pairs);
+        Ok(())
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn admit(
     let mut admitted = Vec::new();
     let mut changed = BTreeSet::new();
     for alert in alerts {
-        let alert = pairs::complete(transaction, alert)?;
+        let alert = pairs::complete(transaction, alert, now_us)?;
         let one = admit_one(transaction, &alert, intake, now_us)?;
         if one.is_new || !one.merged.is_empty() {
             changed.extend(one.case_id.iter().chain(&one.merged).cloned());
@@ -186,6 +186,10 @@ fn plan(
     for mut record in cases::approvals(&known, trigger, &policy, now_us) {
         let was = record.state;
         record.evidence_time_us = record.evidence_time_us().max(trigger.time_us);
+        // What it is approved for must name the account too.
+        if !record.evidence.contains(&trigger.named()) {
+            record.evidence.push(trigger.named());
+        }
         if was == State::Planned {
             record.state = State::Approved;
             record.approval = Some(Approval::Policy);
@@ -249,6 +253,7 @@ fn merge(
             "superseded_by": by,
             "merged_into": case_id,
         });
+        stand_for(transaction, &by, &record)?;
         record.superseded_by = Some(by);
         record.hold = None;
         rows::update_action(transaction, &record)?;
@@ -258,6 +263,26 @@ fn merge(
         Some(trigger) => plan(transaction, &join.into, trigger, intake, now_us),
         None => Ok(Vec::new()),
     }
+}
+
+/// An action that stands for another one is about whom the evidence of both names, unless it has begun.
+fn stand_for(
+    transaction: &Transaction<'_>,
+    action_id: &str,
+    aside: &ActionRecord,
+) -> Result<(), JournalError> {
+    let Some(mut standing) = rows::action(transaction, action_id)? else {
+        return Ok(());
+    };
+    if !matches!(standing.state, State::Planned | State::Approved) {
+        return Ok(());
+    }
+    for named in &aside.evidence {
+        if !standing.evidence.contains(named) {
+            standing.evidence.push(named.clone());
+        }
+    }
+    rows::update_action(transaction, &standing)
 }
 
 /// A case in which something is being done is no longer new.

@@ -61,14 +61,16 @@ fn pair_of(connection: &Connection, half: &Half) -> Result<Option<Pair>, Journal
     Ok(pair)
 }
 
-/// The alert with the half that it lacks, as far as the journal knows it.
+/// The alert with the half that it lacks, as far as the journal knows it of late.
 pub(super) fn complete(
     connection: &Connection,
     alert: &SeenAlert,
+    now_us: i64,
 ) -> Result<SeenAlert, JournalError> {
     let mut alert = alert.clone();
     if let Some(half) = Half::of(&alert)
         && let Some(pair) = pair_of(connection, &half)?
+        && pair.is_fresh_for(&alert, now_us)
     {
         pair.complete(&mut alert);
     }
@@ -79,20 +81,55 @@ pub(super) fn complete(
 pub(super) fn halves(
     connection: &Connection,
     alerts: &[SeenAlert],
+    now_us: i64,
 ) -> Result<Vec<Half>, JournalError> {
     let told: Vec<Pair> = alerts
         .iter()
-        .filter_map(|alert| Pair::of(alert, i64::MAX))
+        .filter_map(|alert| Pair::of(alert, now_us))
         .collect();
-    let each: BTreeSet<Half> = alerts.iter().filter_map(Half::of).collect();
-    let mut found = Vec::new();
-    for half in each {
+    let mut found = BTreeSet::new();
+    for alert in alerts {
+        let Some(half) = Half::of(alert) else {
+            continue;
+        };
         let is_told = told.iter().any(|pair| {
             pair.tenant_id == half.tenant_id
                 && (pair.user == half.text || pair.user_id == half.text)
+                && pair.is_fresh_for(alert, now_us)
         });
-        if !is_told && pair_of(connection, &half)?.is_none() {
-            found.push(half);
+        if is_told || found.contains(&half) {
+            continue;
+        }
+        let known = pair_of(connection, &half)?;
+        if !known.is_some_and(|pair| pair.is_fresh_for(alert, now_us)) {
+            found.insert(half);
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Every pair of a tenant with one of these names.
+pub(super) fn of_names(
+    connection: &Connection,
+    tenant_id: &str,
+    names: &[String],
+) -> Result<Vec<Pair>, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT user_id, user, seen_time_us FROM pairs WHERE tenant_id = ?1 AND user = ?2 \
+         ORDER BY seen_time_us DESC, user_id",
+    )?;
+    let mut found = Vec::new();
+    for name in names {
+        let rows = statement.query_map(params![tenant_id, name], |row| {
+            Ok(Pair {
+                tenant_id: tenant_id.to_owned(),
+                user_id: row.get(0)?,
+                user: row.get(1)?,
+                seen_time_us: row.get(2)?,
+            })
+        })?;
+        for row in rows {
+            found.push(row?);
         }
     }
     Ok(found)

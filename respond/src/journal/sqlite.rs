@@ -85,8 +85,12 @@ impl Journal for SqliteJournal {
         self.transact(|transaction| admission::admit(transaction, alerts, intake, now_us))
     }
 
-    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError> {
-        pairs::halves(&self.connection(), alerts)
+    fn halves(&self, alerts: &[SeenAlert], now_us: i64) -> Result<Vec<Half>, JournalError> {
+        pairs::halves(&self.connection(), alerts, now_us)
+    }
+
+    fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError> {
+        pairs::of_names(&self.connection(), tenant_id, names)
     }
 
     fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {

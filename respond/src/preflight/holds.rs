@@ -27,6 +27,7 @@ impl Refusal {
             | Self::NotApproved
             | Self::NoSuchAccount
             | Self::NeverAct { .. }
+            | Self::IdentityMismatch { .. }
             | Self::Privileged { .. } => Meaning::Final,
             Self::EvidenceTooOld { .. } | Self::ApprovalTooOld { .. } => Meaning::Expired,
             Self::KillSwitch => Meaning::Held(HoldReason::KillSwitch),

@@ -1,5 +1,7 @@
 //! Guardrails as a table, and as properties over random facts (P15).
 
+mod identity;
+
 use std::collections::BTreeSet;
 
 use proptest::bool::weighted;
@@ -7,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{FACTS_AGE_MAX_US, Facts, Intent, Policy, Refusal, TARGETS_WINDOW_US, Verdict, check};
+use crate::accounts::named::{Named, Resolved};
 use crate::action::{Action, ActionKind, BlockSignIn, RevokeSessions};
 use crate::directory::{Grant, ObjectId, Role, User};
 use crate::record::{ActionRecord, Approval, State};
@@ -22,6 +25,7 @@ fn record(action: Action) -> ActionRecord {
         case_id: "case".to_owned(),
         tenant_id: "t".to_owned(),
         target: ACCOUNT.to_owned(),
+        evidence: vec![named()],
         action,
         position: 0,
         round: 0,
@@ -41,6 +45,14 @@ fn record(action: Action) -> ActionRecord {
         intended_time_us: None,
         changed_time_us: NOW,
         detail: Value::Null,
+    }
+}
+
+fn named() -> Named {
+    Named {
+        user: "ada@contoso.test".to_owned(),
+        user_id: ACCOUNT.to_owned(),
+        time_us: NOW,
     }
 }
 
@@ -64,6 +76,7 @@ fn user() -> User {
         account_enabled: true,
         is_guest: false,
         is_synced: false,
+        created_us: None,
         sessions_valid_from_us: None,
     }
 }
@@ -83,6 +96,11 @@ fn facts() -> Facts {
             own_ids: vec!["0wn".to_owned()],
         }),
         user: Some(Some(user())),
+        named: Some(vec![Resolved {
+            named: named(),
+            account: Some(user()),
+        }]),
+        pairs: Some(Vec::new()),
         roles: Some(Vec::new()),
         intents: Some(Vec::new()),
         outbox_oldest_us: Some(None),
@@ -125,12 +143,14 @@ fn with_every_fact_in_order_it_goes() {
 #[test]
 fn a_missing_fact_refuses() {
     // P15: fails closed.
-    let cuts: [fn(&mut Facts); 8] = [
+    let cuts: [fn(&mut Facts); 10] = [
         |facts| facts.outbox_oldest_us = None,
         |facts| facts.kill_switch = None,
         |facts| facts.grant = None,
         |facts| facts.user = None,
         |facts| facts.roles = None,
+        |facts| facts.named = None,
+        |facts| facts.pairs = None,
         |facts| facts.intents = None,
         |facts| facts.read_time_us = NOW - FACTS_AGE_MAX_US - 1,
         |facts| facts.read_time_us = NOW + FACTS_AGE_MAX_US + 1,
@@ -429,7 +449,7 @@ proptest! {
     fn no_combination_of_facts_passes_a_guardrail(
         dry_run in weighted(0.05), kill_switch in seldom(Some(false), vec![None, Some(true)]),
         approved in weighted(0.95), grant in weighted(0.95), on_list in weighted(0.1), by_name: bool,
-        own in weighted(0.05), account in seldom(2_u8, vec![0, 1]), roles in seldom(Some(0), vec![None, Some(1), Some(2)]),
+        own in weighted(0.05), named in seldom(2_u8, vec![0, 1, 3]), account in seldom(2_u8, vec![0, 1]), roles in seldom(Some(0), vec![None, Some(1), Some(2)]),
         others in proptest::option::weighted(0.9, 0..9_usize), limit in 0..20_u32,
         age_us in seldom(0, vec![-FACTS_AGE_MAX_US - 1, FACTS_AGE_MAX_US, FACTS_AGE_MAX_US + 1]),
     ) {
@@ -449,6 +469,12 @@ proptest! {
             facts.grant = None;
         }
         facts.user = match account { 0 => None, 1 => Some(None), _ => Some(Some(user())) };
+        match named {
+            0 => facts.named = None,
+            1 => facts.named = Some(Vec::new()),
+            2 => {}
+            _ => facts.named.as_mut().unwrap()[0].account = None,
+        }
         let role = Role { id: GLOBAL_ADMINISTRATOR.to_owned(), name: "Global Administrator".to_owned() };
         facts.roles = roles.map(|count| vec![role; count]);
         facts.intents = others
@@ -458,7 +484,7 @@ proptest! {
             record.approval = None;
         }
         let may_go = !dry_run && kill_switch == Some(false) && approved && grant && !on_list && !own
-            && account == 2 && roles == Some(0) && age_us.abs() <= FACTS_AGE_MAX_US
+            && account == 2 && named == 2 && roles == Some(0) && age_us.abs() <= FACTS_AGE_MAX_US
             && others.is_some_and(|count| count < limit as usize);
         let verdict = check(&record, &facts, &policy, NOW);
         prop_assert_eq!(matches!(verdict, Verdict::Go { .. }), may_go, "{:?}", verdict);

@@ -63,7 +63,10 @@ impl Lookup {
             return;
         }
         // A journal that cannot be read now is waited for where the alerts are kept.
-        let halves = ledger.with(move |journal| journal.halves(&asked)).await;
+        let now_us = clock.now_us();
+        let halves = ledger
+            .with(move |journal| journal.halves(&asked, now_us))
+            .await;
         let due = self.memory.due(halves.unwrap_or_default(), clock.now_us());
         let answers = tokio::select! {
             () = stop.cancelled() => return,

@@ -16,7 +16,8 @@ use schemas::wire::{self, Alert};
 
 use crate::house::{House, PATIENCE};
 use crate::memory::{ACCOUNT, MemoryDirectory, NAME};
-use crate::world::{TENANT, World, alert, ours, theirs};
+use crate::town::{Resident, Town};
+use crate::world::{T0, TENANT, World, alert, ours, theirs};
 
 /// How a directory behaves now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,33 +238,87 @@ async fn cases_that_an_unreachable_directory_kept_apart_are_merged_and_act_once(
         house.review().verify(Vec::new()).unwrap();
         let told: Vec<wire::Case> = house.read(Topic::Cases).await;
         let closed = told.iter().filter(|case| case.status == "closed");
-        let closed: Vec<&wire::Case> = closed.collect();
+        // A message can come twice after a kill, and is then the same.
+        let closed: BTreeSet<(&str, u64)> = closed
+            .inspect(|case| assert!(case.title.contains(&oldest.case_id), "{case:?}"))
+            .map(|case| (case.case_id.as_str(), case.revision))
+            .collect();
         assert_eq!(closed.len(), 1, "{told:?}");
-        assert!(closed[0].title.contains(&oldest.case_id), "{closed:?}");
     }
 }
 
 #[tokio::test]
-async fn without_a_directory_pairs_of_earlier_alerts_suffice_also_after_a_restart() {
-    let house = House::new().await;
-    let stage = house.start();
-    // Long before, and grave enough for nothing.
-    let mut both = alert(TENANT, ACCOUNT, "a0");
-    both.severity = "low".to_owned();
-    both.first_event_time_us -= 100 * 3_600_000_000;
-    house.publish(&[both, alert(TENANT, "", "other")]).await;
-    house.until_cases("kept", has_alerts(1)).await;
-    stage.kill().await;
-    let stage = house.start();
-    house.publish(&[theirs(TENANT, ACCOUNT, "g1")]).await;
-    let cases = house.until_cases("joined", has_alerts(2)).await;
-    stage.end().await;
-    assert_eq!(cases.len(), 1, "{cases:?}");
-    assert_eq!(
-        (cases[0].user.as_str(), cases[0].user_id.as_str()),
-        (NAME, ACCOUNT)
-    );
-    assert_eq!(house.actions().len(), 3, "one plan");
+async fn a_pair_of_long_ago_joins_nothing_and_one_of_late_does_also_after_a_restart() {
+    for (hours, is_joined) in [(100, false), (3, true)] {
+        let house = House::new().await;
+        let stage = house.start();
+        // Before, and grave enough for nothing.
+        let mut both = alert(TENANT, ACCOUNT, "a0");
+        both.severity = "low".to_owned();
+        both.first_event_time_us -= hours * 3_600_000_000;
+        house.publish(&[both, alert(TENANT, "", "other")]).await;
+        house.until_cases("kept", |cases| !cases.is_empty()).await;
+        stage.kill().await;
+        let stage = house.start();
+        house.publish(&[theirs(TENANT, ACCOUNT, "g1")]).await;
+        let cases = house
+            .until_cases("kept too", |cases| {
+                let ids = cases.iter().flat_map(|case| &case.alerts);
+                ids.filter(|one| one.alert_id == "g1").count() == 1
+            })
+            .await;
+        stage.end().await;
+        assert_eq!(cases.len(), if is_joined { 1 } else { 2 }, "{cases:?}");
+        let by_id = cases.iter().find(|case| case.user_id == ACCOUNT).unwrap();
+        assert_eq!(by_id.user, if is_joined { NAME } else { "" });
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_pair_never_decides_whom_an_action_hits() {
+    // Ada was a.smith until she married; a new colleague got the name, and his mailbox is taken.
+    const ADA: &str = "1f00aaaa-0000-4000-8000-0000000000a1";
+    const ADAM: &str = "1f00aaaa-0000-4000-8000-0000000000a2";
+    const HOUR: i64 = 3_600_000_000;
+    for (pair_hours, renamed_hours, hit) in [
+        // Remembered for a season; the directory is asked anew, and it is Adam.
+        (24 * 90, 24 * 60, vec![ADAM]),
+        // So lately that nobody can tell whom the name meant: a person is told.
+        (2, 1, vec![]),
+    ] {
+        let mut house = House::new().await;
+        let mut ada = Resident::new(ADA, T0 - 24 * 400 * HOUR, "a.smith@contoso.test");
+        let passed_us = T0 - renamed_hours * HOUR;
+        ada.names
+            .push((passed_us, "a.jones@contoso.test".to_owned()));
+        let mut adam = Resident::new(ADAM, T0 - 24 * 400 * HOUR, "adam@contoso.test");
+        adam.names
+            .push((passed_us, "a.smith@contoso.test".to_owned()));
+        let town = Arc::new(Town::new(Arc::clone(&house.clock), vec![ada, adam]));
+        house.add(TENANT, town.clone());
+        let stage = house.start();
+        let taught = Alert {
+            severity: "low".to_owned(),
+            first_event_time_us: T0 - pair_hours * HOUR,
+            user: "a.smith@contoso.test".to_owned(),
+            ..alert(TENANT, ADA, "a0")
+        };
+        house.publish(&[taught]).await;
+        house
+            .publish(&[ours(TENANT, "a.smith@contoso.test", "a1")])
+            .await;
+        house
+            .until("ended", |states| {
+                states.len() == 3 && states.values().all(|state| state.is_final())
+            })
+            .await;
+        stage.end().await;
+        assert_eq!(town.hit(), hit, "{:?}", house.actions());
+        if hit.is_empty() {
+            let told = house.actions()[0].detail["why"].to_string();
+            assert!(told.contains("a.smith@contoso.test"), "{told}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -239,8 +239,11 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.published(number))
     }
 
-    fn halves(&self, alerts: &[SeenAlert]) -> Result<Vec<Half>, JournalError> {
-        self.inner.halves(alerts)
+    fn halves(&self, alerts: &[SeenAlert], now_us: i64) -> Result<Vec<Half>, JournalError> {
+        self.inner.halves(alerts, now_us)
+    }
+    fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError> {
+        self.inner.pairs_of(tenant_id, names)
     }
 
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {

@@ -9,7 +9,7 @@ use respond::journal::Journal;
 use respond::journal::sqlite::SqliteJournal;
 use respond::playbook;
 use respond::record::{ActionRecord, Approval, HoldReason, State};
-use schemas::environment::{Clock as _, SystemClock};
+use schemas::environment::Clock as _;
 use schemas::severity::Severity;
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
@@ -102,7 +102,7 @@ async fn what_the_budget_holds_goes_on_by_a_person() {
         .await;
     let review = house.review();
     for record in review.actions(9).unwrap() {
-        let now_us = SystemClock.now_us();
+        let now_us = house.clock.now_us();
         review
             .retry(&record.action_id, "kim", false, now_us)
             .unwrap();

@@ -13,7 +13,7 @@ use respond::record::State;
 use respond::review::Review;
 use respond::stage::Directories;
 use respond::{RespondConfig, RespondError, stage};
-use schemas::environment::SystemClock;
+use schemas::environment::{Clock, SystemClock};
 use schemas::health::Health;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
@@ -21,7 +21,18 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::world::T0;
+
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A clock that stands a second after the alerts of these tests as the house is made, and goes on from there.
+struct Since(i64);
+
+impl Clock for Since {
+    fn now_us(&self) -> i64 {
+        T0 + 1_000_000 + (SystemClock.now_us() - self.0)
+    }
+}
 
 /// A bus, a journal and directories that outlive a stage.
 pub(crate) struct House {
@@ -30,6 +41,7 @@ pub(crate) struct House {
     pub(crate) config: RespondConfig,
     pub(crate) directories: Directories,
     pub(crate) health: Health,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl House {
@@ -44,8 +56,6 @@ impl House {
         let config = RespondConfig {
             dry_run: false,
             automatic: ActionKind::ALL.to_vec(),
-            // The alerts of these tests have fixed times, and the stage has the machine's clock.
-            automatic_age_hours_max: u64::MAX,
             journal: folder.path().join("journal"),
             kill_switch: folder.path().join("stop"),
             read_back_wait_ms: 1,
@@ -58,6 +68,7 @@ impl House {
             config,
             directories: Directories::new(),
             health: Health::default(),
+            clock: Arc::new(Since(SystemClock.now_us())),
         }
     }
 
@@ -71,7 +82,7 @@ impl House {
             self.config.clone(),
             self.directories.clone(),
             self.bus.clone(),
-            Arc::new(SystemClock),
+            Arc::clone(&self.clock),
             self.health.clone(),
             stop.clone(),
         ));

@@ -43,6 +43,7 @@ impl DirectoryReads for Crowd {
             account_enabled: !self.blocked.lock().unwrap().contains(name),
             is_guest: false,
             is_synced: false,
+            created_us: None,
             sessions_valid_from_us: None,
         }))
     }
@@ -87,7 +88,7 @@ fn person(number: usize) -> String {
 fn alerts() -> Vec<Alert> {
     (0..PEOPLE)
         .map(|number| Alert {
-            user: format!("{number}@contoso.test"),
+            user: format!("{}@contoso.test", person(number)),
             ..alert(TENANT, &person(number), &format!("a{number}"))
         })
         .collect()

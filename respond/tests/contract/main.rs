@@ -21,4 +21,6 @@ mod merges;
 mod noise;
 mod publisher;
 mod stage;
+mod town;
 mod world;
+mod wrong_person;

@@ -63,6 +63,7 @@ impl MemoryDirectory {
             account_enabled: true,
             is_guest: false,
             is_synced: false,
+            created_us: None,
             sessions_valid_from_us: Some(5),
         };
         let now = State {

@@ -9,7 +9,6 @@ use respond::directory::Directory;
 use respond::record::State;
 use respond::review::{Review, VerifyError};
 use respond::{RespondConfig, stage};
-use schemas::environment::{Clock as _, SystemClock};
 use schemas::topics::Topic;
 use schemas::wire::{AuditRecord, Case};
 use tokio_util::sync::CancellationToken;
@@ -105,7 +104,7 @@ async fn without_a_list_of_automatic_actions_a_person_decides() {
     house.until("planned", all(State::Planned, 3)).await;
     let review = house.review();
     let actions = review.actions(9).unwrap();
-    let now_us = SystemClock.now_us();
+    let now_us = house.clock.now_us();
     review
         .approve(&actions[0].action_id, "kim", now_us)
         .unwrap();
@@ -302,13 +301,11 @@ async fn the_simulated_victim_is_contained_over_http_by_the_configuration_alone(
     let running = tokio::spawn(stage::run(
         config,
         bus,
-        Arc::new(SystemClock),
+        Arc::clone(&house.clock),
         schemas::health::Health::default(),
         stop.clone(),
     ));
-    house
-        .publish(&[alert(&world.tenant_id, &world.account, "a1")])
-        .await;
+    house.publish(&[world.alert("a1")]).await;
     house.until("contained", all(State::Effective, 3)).await;
     Stage { running, stop }.end().await;
     let now = world.account_state().await;

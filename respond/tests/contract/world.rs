@@ -56,6 +56,7 @@ pub(crate) struct World {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) tenant_id: String,
     pub(crate) account: String,
+    pub(crate) name: String,
     pub(crate) folder: TempDir,
     pub(crate) journal: Arc<SqliteJournal>,
     pub(crate) clock: Arc<Hand>,
@@ -109,7 +110,7 @@ impl World {
     pub(crate) fn in_memory() -> Self {
         let directory = Arc::new(MemoryDirectory::new());
         let place = Place::Memory(Arc::clone(&directory));
-        Self::around(place, directory, TENANT, ACCOUNT)
+        Self::around(place, directory, TENANT, ACCOUNT, NAME)
     }
 
     /// The tenant in which the attack has just succeeded; the account is its victim.
@@ -140,11 +141,18 @@ impl World {
             stop,
             _running: Box::new(running),
         };
-        let account = story["victim"]["id"].as_str().unwrap();
-        Self::around(place, directory, &connection.tenant_id, account)
+        let victim = |key: &str| story["victim"][key].as_str().unwrap();
+        let (account, name) = (victim("id"), victim("user_principal_name"));
+        Self::around(place, directory, &connection.tenant_id, account, name)
     }
 
-    fn around(place: Place, directory: Arc<dyn Directory>, tenant_id: &str, account: &str) -> Self {
+    fn around(
+        place: Place,
+        directory: Arc<dyn Directory>,
+        tenant_id: &str,
+        account: &str,
+        name: &str,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Arc::new(SqliteJournal::open(&folder.path().join("journal")).unwrap());
         let intake = Intake {
@@ -158,7 +166,10 @@ impl World {
             playbooks: Vec::new(),
             acting_tenants: BTreeSet::from([tenant_id.to_owned()]),
         };
-        let seen = SeenAlert::of(&alert(tenant_id, account, "a1"));
+        let seen = SeenAlert::of(&wire::Alert {
+            user: name.to_owned(),
+            ..alert(tenant_id, account, "a1")
+        });
         let admitted = journal.admit(&[seen], &intake, T0).unwrap();
         let gates = Gates::new(false, folder.path().join("stop"));
         Self {
@@ -166,6 +177,7 @@ impl World {
             directory,
             tenant_id: tenant_id.to_owned(),
             account: account.to_owned(),
+            name: name.to_owned(),
             journal,
             clock: Arc::new(Hand(AtomicI64::new(T0))),
             gates,
@@ -181,6 +193,14 @@ impl World {
             },
             case_id: admitted[0].case_id.clone().unwrap(),
             folder,
+        }
+    }
+
+    /// An alert that names the account whole.
+    pub(crate) fn alert(&self, id: &str) -> wire::Alert {
+        wire::Alert {
+            user: self.name.clone(),
+            ..alert(&self.tenant_id, &self.account, id)
         }
     }
 

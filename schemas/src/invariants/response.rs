@@ -15,6 +15,8 @@ super::area! {
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
         /// Only the responder that holds the lease of a tenant sends.
         OneResponder = "one_responder", kept by ["respond/src/stage.rs"];
+        /// The account that an action is sent to is the one that its evidence names in its own words.
+        TargetIsNamed = "target_is_named", kept by ["respond/src/accounts/named.rs", "respond/src/executor/facts.rs"];
     }
 }
 
@@ -95,11 +97,40 @@ impl Predicate for SentByHolder {
     }
 }
 
+/// An action is about to be sent to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetNamed {
+    /// Object id of the account.
+    pub target: String,
+    /// Object ids of whom each piece of evidence names now; empty for nobody.
+    pub named: Vec<String>,
+}
+
+impl Predicate for TargetNamed {
+    const INVARIANT: Invariant = Invariant::Response(Response::TargetIsNamed);
+
+    fn holds(&self) -> bool {
+        !self.named.is_empty() && self.named.iter().all(|named| *named == self.target)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
         CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder, SentWhileStopped,
+        TargetNamed,
     };
+
+    #[test]
+    fn whom_the_evidence_does_not_name_is_sent_nothing() {
+        let sent = |named: &[&str]| TargetNamed {
+            target: "a".to_owned(),
+            named: named.iter().map(|&id| id.to_owned()).collect(),
+        };
+        assert!(sent(&["a", "a"]).holds());
+        assert!(!sent(&["a", "b"]).holds());
+        assert!(!sent(&[]).holds());
+    }
 
     #[test]
     fn a_call_follows_its_intent() {
