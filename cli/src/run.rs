@@ -161,9 +161,12 @@ impl Signals {
     }
 }
 
+/// How much later the stages' own limit is than that of the signals, whose exit code says more.
+const AFTER_SIGNALS: Duration = Duration::from_secs(5);
+
 /// Runs `stages` on the configured bus until `stop`, or until one of them fails.
 ///
-/// A stage that ends stops the others, which have [`DRAIN_WAIT`] to finish what they hold: a pipeline with a missing
+/// A stage that ends stops the others, which have some more than [`DRAIN_WAIT`] to finish what they hold: a pipeline with a missing
 /// stage looks healthy and is not.
 pub(crate) async fn run_stages(
     config: &Config,
@@ -182,33 +185,14 @@ pub(crate) async fn run_stages(
             .trouble(&concern.part, &concern.why, now_us);
     }
     let mut remind = tokio::time::interval(REMIND_EVERY);
-    let mut running = JoinSet::new();
-    for stage in stages {
-        readiness.set(stage.name(), Standing::Starting);
-        let work = start(
-            *stage,
-            config,
-            bus.clone(),
-            Arc::clone(&clock),
-            readiness.health.clone(),
-            stop.child_token(),
-        )?;
-        let readiness = readiness.clone();
-        let stage = *stage;
-        running.spawn(async move {
-            readiness.set(stage.name(), Standing::Running);
-            let outcome = work.await;
-            readiness.set(stage.name(), Standing::Stopped);
-            (stage, outcome)
-        });
-    }
+    let mut running = spawn(config, stages, &bus, &clock, &readiness, &stop)?;
     let mut failure = None;
     let mut draining = false;
     let bus_ended = follow_bus(bus.state(), &readiness.health, clock.as_ref());
     tokio::pin!(bus_ended);
     let drained = async {
         stop.cancelled().await;
-        tokio::time::sleep(DRAIN_WAIT).await;
+        tokio::time::sleep(DRAIN_WAIT + AFTER_SIGNALS).await;
     };
     tokio::pin!(drained);
     loop {
@@ -245,6 +229,38 @@ pub(crate) async fn run_stages(
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Starts the stages, each as a task that tells how it stands.
+fn spawn(
+    config: &Config,
+    stages: &[Stage],
+    bus: &Bus,
+    clock: &Arc<dyn Clock>,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinSet<(Stage, anyhow::Result<()>)>> {
+    let mut running = JoinSet::new();
+    for stage in stages {
+        readiness.set(stage.name(), Standing::Starting);
+        let work = start(
+            *stage,
+            config,
+            bus.clone(),
+            Arc::clone(clock),
+            readiness.health.clone(),
+            stop.child_token(),
+        )?;
+        let readiness = readiness.clone();
+        let stage = *stage;
+        running.spawn(async move {
+            readiness.set(stage.name(), Standing::Running);
+            let outcome = work.await;
+            readiness.set(stage.name(), Standing::Stopped);
+            (stage, outcome)
+        });
+    }
+    Ok(running)
 }
 
 /// Writes to the process's log what an administrator should change.
