@@ -1,7 +1,7 @@
 //! A simulated tenant and the processes of vedette, with what can be done to them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -122,7 +122,10 @@ impl Pipeline {
             write_secret(&folder.path().join(file), secret);
         }
         let data = folder.path().join("data");
-        std::fs::create_dir(&data).unwrap();
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&data)
+            .unwrap();
         let fills_disk = profile.has(|fault| matches!(fault, Fault::FillDisk { .. }));
         let mut pipeline = Self {
             kills: 0,
