@@ -230,11 +230,7 @@ async fn cases_that_an_unreachable_directory_kept_apart_are_merged_and_act_once(
         assert_eq!(world.changes().await.len(), 4, "block, revoke, two rules");
         assert_eq!(house.actions().len(), 6);
         let dossier = house.review().dossier(&oldest.case_id).unwrap();
-        assert_eq!(
-            dossier.actions.len(),
-            6,
-            "everything that was done about it"
-        );
+        assert_eq!(dossier.actions.len(), 6, "all that was done about it");
         house.review().verify(Vec::new()).unwrap();
         let told: Vec<wire::Case> = house.read(Topic::Cases).await;
         let closed = told.iter().filter(|case| case.status == "closed");
