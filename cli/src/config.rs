@@ -260,6 +260,7 @@ impl Config {
     /// How the lake is kept.
     pub(crate) fn lake(&self) -> LakeConfig {
         let mut lake = self.lake.clone();
+        lake.announced_to.clone_from(&self.detect.group);
         if !lake.location.contains("://") {
             lake.location = self.data.join(&lake.location).display().to_string();
         }

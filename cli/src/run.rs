@@ -320,7 +320,14 @@ pub(crate) async fn open_lake(config: &Config) -> anyhow::Result<(Lake, DetectCo
     let lake = Lake::open(&config.lake())
         .await
         .context("could not open the lake")?;
-    let domains = domains::of_lake(&lake).await?;
+    let domains = domains::of_lake(&lake).await.unwrap_or_else(|error| {
+        let error = anyhow::Error::from(error);
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "rules do not know the directory's domains"
+        );
+        domains::Domains::default()
+    });
     Ok((lake, domains::join(config.detect(), &domains)))
 }
 

@@ -81,6 +81,8 @@ pub struct Row {
     pub day: i32,
     /// False if `day` is not the event's own, so that the same record may stand under an earlier day.
     pub is_day_its_own: bool,
+    /// The day that the record says, believed or not, in days since the Unix epoch.
+    pub event_day: Option<i32>,
     /// The cells, in the order of the table's columns.
     pub cells: Vec<Cell>,
 }
@@ -109,6 +111,7 @@ impl Row {
             identity,
             day: day_of(kept_under),
             is_day_its_own: believed.is_some(),
+            event_day: event_time_us.map(day_of),
             cells,
         }
     }

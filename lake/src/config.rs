@@ -1,5 +1,7 @@
 //! Where the lake is, and how batches are gathered.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use schemas::limits::{BATCH_ROWS_MAX, BATCH_WAIT_DEFAULT};
@@ -22,10 +24,36 @@ pub struct LakeConfig {
     pub compaction_commits: u64,
     /// Files below this size are joined by compaction, and it writes files of about this size, in megabytes.
     pub compaction_megabytes: u64,
-    /// How long files that compaction replaced stay readable, in hours.
+    /// How long files that compaction replaced stay readable, in hours, counted from their replacement: 1 to 168.
+    ///
+    /// The tables promise seven days to every reader (`delta.deletedFileRetentionDuration`). A file that detect has not
+    /// read stays longer, at most [`UNREAD_FILES_WAIT_MAX`].
     pub replaced_files_hours: u64,
     /// Most identities held in memory for each table; beyond it the least recently used days are read again when needed.
     pub identities: usize,
+    /// The consumer group that reads announced files; filled from what is configured of detect.
+    #[serde(skip, default = "announced_to")]
+    pub announced_to: String,
+}
+
+fn announced_to() -> String {
+    "detect".to_owned()
+}
+
+/// Longest that a replaced file waits for detect to read it: beyond it detect finds its rows in the file that has them
+/// now, and a detect that never comes must not fill the disk.
+pub const UNREAD_FILES_WAIT_MAX: Duration = Duration::from_hours(30 * 24);
+
+/// Shortest and longest time that replaced files stay readable: a commit in flight names files that nobody holds yet,
+/// and the log remembers removals for seven days.
+const REPLACED_FILES_HOURS: (u64, u64) = (1, 168);
+
+impl LakeConfig {
+    /// How long a replaced file stays readable.
+    pub(crate) fn replaced_files_age(&self) -> Duration {
+        let (least, most) = REPLACED_FILES_HOURS;
+        Duration::from_hours(self.replaced_files_hours.clamp(least, most))
+    }
 }
 
 /// Most identities held in memory for each table, where the configuration does not say: about 50 bytes each.
@@ -41,8 +69,9 @@ impl Default for LakeConfig {
             checkpoint_commits: 100,
             compaction_commits: 200,
             compaction_megabytes: 64,
-            replaced_files_hours: 24,
+            replaced_files_hours: 168,
             identities: IDENTITIES_DEFAULT,
+            announced_to: announced_to(),
         }
     }
 }

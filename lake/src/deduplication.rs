@@ -5,11 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use schemas::invariants::{self, RowsAdded};
 use schemas::limits::DEDUPLICATION_DAYS_MIN;
 use schemas::tables::{Kind, Table};
 use serde_json::Value;
 
-use columns::{Cell, Row, compared_columns};
+use crate::delta::DataFile;
+use columns::{Cell, Row, compared_columns, day_of};
 
 /// A partition of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,7 +35,60 @@ struct Held {
 
 impl Held {
     fn len(&self) -> usize {
-        self.stored.len() + self.settled.len()
+        // A day without identities takes room too.
+        (self.stored.len() + self.settled.len()).max(1)
+    }
+}
+
+/// The days that hold rows of other days, by tenant: what came while a clock was wrong is kept under the day of that
+/// clock.
+#[derive(Debug, Default)]
+pub(crate) struct Strays {
+    dated: HashMap<String, Vec<Stray>>,
+    /// Days with rows whose records say no time.
+    undated: HashMap<String, Vec<i32>>,
+}
+
+/// A day with rows whose records say days between these two.
+#[derive(Debug, Clone, Copy)]
+struct Stray {
+    day: i32,
+    first: i32,
+    last: i32,
+}
+
+impl Strays {
+    /// Those of a table's files.
+    pub(crate) fn of<'a>(files: impl Iterator<Item = &'a DataFile>) -> Self {
+        let mut strays = Self::default();
+        for file in files {
+            let (tenant_id, day) = (file.tenant_id.clone(), file.day);
+            let Some((from, to)) = file.event_times else {
+                strays.undated.entry(tenant_id).or_default().push(day);
+                continue;
+            };
+            let (first, last) = (day_of(from), day_of(to));
+            if (first, last) != (day, day) {
+                let of_tenant = strays.dated.entry(tenant_id).or_default();
+                of_tenant.push(Stray { day, first, last });
+            }
+        }
+        strays
+    }
+
+    /// The days, beside its own, under which a record of a day may be kept; of one that says no day, those with others
+    /// that say none.
+    fn days(&self, tenant_id: &str, event_day: Option<i32>) -> Vec<i32> {
+        let Some(event_day) = event_day else {
+            return self.undated.get(tenant_id).cloned().unwrap_or_default();
+        };
+        let of_tenant = self.dated.get(tenant_id).map_or(&[][..], Vec::as_slice);
+        let covers = |stray: &&Stray| (stray.first..=stray.last).contains(&event_day);
+        of_tenant
+            .iter()
+            .filter(covers)
+            .map(|stray| stray.day)
+            .collect()
     }
 }
 
@@ -45,6 +100,7 @@ pub(crate) struct Identities {
     days: HashMap<Day, Held>,
     held_max: usize,
     uses: u64,
+    strays: Strays,
 }
 
 /// What is to be done with the rows of a batch, by their place in it.
@@ -69,13 +125,43 @@ impl Identities {
             days: HashMap::new(),
             held_max,
             uses: 0,
+            strays: Strays::default(),
         }
+    }
+
+    /// Takes in which days hold rows of others.
+    pub(crate) fn know_strays(&mut self, strays: Strays) {
+        self.strays = strays;
+    }
+
+    /// The days under which a row may be stored already.
+    fn days_of(&self, row: &Row) -> Vec<Day> {
+        let back = if row.is_day_its_own {
+            0
+        } else {
+            i32::try_from(DEDUPLICATION_DAYS_MIN).unwrap_or(7)
+        };
+        let mut days: Vec<i32> = (0..=back)
+            .map(|days| row.day.saturating_sub(days))
+            .collect();
+        days.extend(row.event_day);
+        // What vedette itself writes has no time of an event, and comes again within days.
+        if self.table.is_events() {
+            days.extend(self.strays.days(&row.tenant_id, row.event_day));
+        }
+        let mut seen = HashSet::new();
+        let days = days.into_iter().filter(|day| seen.insert(*day));
+        days.map(|day| Day {
+            tenant_id: row.tenant_id.clone(),
+            day,
+        })
+        .collect()
     }
 
     /// The days that must be loaded before [`Self::sift`] can answer for these rows.
     pub(crate) fn missing(&self, rows: &[Row]) -> HashSet<Day> {
         rows.iter()
-            .flat_map(days_of)
+            .flat_map(|row| self.days_of(row))
             .filter(|day| !self.days.contains_key(day))
             .collect()
     }
@@ -104,7 +190,7 @@ impl Identities {
                 }
                 continue;
             }
-            let earlier = days_of(row).find_map(|day| {
+            let earlier = self.days_of(row).into_iter().find_map(|day| {
                 of_batch
                     .get(&(row.tenant_id.as_str(), day.day, row.identity))
                     .copied()
@@ -130,7 +216,7 @@ impl Identities {
 
     /// The day under which a row's identity is stored.
     fn find(&mut self, row: &Row) -> Option<Day> {
-        for day in days_of(row) {
+        for day in self.days_of(row) {
             if let Some(held) = self.days.get_mut(&day) {
                 held.last_used = self.uses;
                 if held.stored.contains_key(&row.identity) {
@@ -147,6 +233,26 @@ impl Identities {
                 held.stored.get(&identity) == Some(&content)
                     || held.settled.contains(&(identity, content))
             })
+    }
+
+    /// Checks that none of the rows that are added is one that the table has.
+    pub(crate) fn check_added<'a>(&self, rows: impl Iterator<Item = &'a Row>) {
+        let mut distinct = HashSet::new();
+        let (mut count, mut known) = (0, 0);
+        for row in rows {
+            count += 1;
+            distinct.insert((&row.tenant_id, row.identity));
+            let held = self.days_of(row).into_iter();
+            let is_known = held
+                .filter_map(|day| self.days.get(&day))
+                .any(|held| held.stored.contains_key(&row.identity));
+            known += u64::from(is_known);
+        }
+        invariants::check(&RowsAdded {
+            rows: count,
+            distinct: distinct.len() as u64,
+            known,
+        });
     }
 
     /// Remembers rows that are stored now.
@@ -194,19 +300,6 @@ impl Identities {
     pub(crate) fn clear(&mut self) {
         self.days.clear();
     }
-}
-
-/// The days under which a row may be stored already.
-fn days_of(row: &Row) -> impl Iterator<Item = Day> + '_ {
-    let back = if row.is_day_its_own {
-        0
-    } else {
-        i32::try_from(DEDUPLICATION_DAYS_MIN).unwrap_or(7)
-    };
-    (0..=back).map(|days| Day {
-        tenant_id: row.tenant_id.clone(),
-        day: row.day.saturating_sub(days),
-    })
 }
 
 /// The cells of a row that make a difference.

@@ -7,6 +7,7 @@
 mod advance;
 pub(crate) mod file;
 pub(crate) mod log;
+pub(crate) mod mend;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use bus::Fingerprint;
 use deltalake::DeltaTable;
+use futures::TryStreamExt as _;
 use schemas::invariants::{self, CommittedRange};
 use schemas::tables::Table;
 use serde_json::Value;
@@ -27,6 +29,7 @@ use crate::error::LakeError;
 use advance::NO_FINGERPRINT;
 pub(crate) use advance::{Advance, Partition, Reached};
 use log::Entry;
+use mend::Mended;
 
 /// Most versions that other writers may take before a commit gives up for now.
 const COMMIT_TRIES_MAX: u32 = 1_000;
@@ -98,25 +101,51 @@ pub(crate) struct LiveTable {
     /// As loaded first: asked for transactions that are older than this process.
     loaded: Option<DeltaTable>,
     foreign_commits: u64,
+    /// When files were removed that the log still remembers, in milliseconds since the Unix epoch, by path; none where
+    /// the table is only read.
+    removals: Option<BTreeMap<String, i64>>,
+    /// True after an entry was written whose name may not survive a loss of power.
+    is_unsynchronised: bool,
+    /// What had to be taken out of the log because nobody could read it, and nobody has been told of yet.
+    mended: Vec<Mended>,
 }
 
 impl LiveTable {
-    /// Follows a table, which need not exist yet.
-    pub(crate) async fn follow(
-        location: &Path,
-        table: Table,
-        disk: Arc<dyn Disk>,
-    ) -> Result<Self, LakeError> {
-        let mut live = Self {
+    /// A table that will be followed, which need not exist yet; nothing is read before [`Self::refresh`].
+    pub(crate) fn new(location: &Path, table: Table, disk: Arc<dyn Disk>) -> Self {
+        Self {
             table,
             root: location.join(table.name()),
             disk,
             snapshot: Arc::default(),
             loaded: None,
             foreign_commits: 0,
-        };
+            removals: None,
+            is_unsynchronised: false,
+            mended: Vec::new(),
+        }
+    }
+
+    /// Follows a table to keep it: what cannot be read in its log is mended.
+    pub(crate) async fn keep(
+        location: &Path,
+        table: Table,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, LakeError> {
+        let mut live = Self::new(location, table, disk);
+        live.removals = Some(BTreeMap::new());
         live.refresh().await?;
         Ok(live)
+    }
+
+    /// When files were removed that the log still remembers, in milliseconds since the Unix epoch, by path.
+    pub(crate) fn removals(&mut self) -> &mut BTreeMap<String, i64> {
+        self.removals.get_or_insert_default()
+    }
+
+    /// What was taken out of the log since this was asked last.
+    pub(crate) fn take_mended(&mut self) -> Vec<Mended> {
+        std::mem::take(&mut self.mended)
     }
 
     /// Creates the table unless somebody has, and adds the columns that it lacks.
@@ -189,6 +218,37 @@ impl LiveTable {
 
     /// Takes in what others have committed.
     pub(crate) async fn refresh(&mut self) -> Result<(), LakeError> {
+        self.synchronise().await?;
+        match self.refresh_once().await {
+            Err(error @ (LakeError::Entry { .. } | LakeError::Log { .. }))
+                if self.removals.is_some() =>
+            {
+                self.mend(error).await?;
+                self.refresh_once().await
+            }
+            other => other,
+        }
+    }
+
+    /// Makes the name of an entry durable whose folder could not be synchronised when it was written.
+    async fn synchronise(&mut self) -> Result<(), LakeError> {
+        if !self.is_unsynchronised {
+            return Ok(());
+        }
+        let (disk, path) = (Arc::clone(&self.disk), self.root.join(log::LOG_FOLDER));
+        let done = spawn_blocking(move || {
+            disk.synchronise(&path).map_err(|cause| LakeError::File {
+                verb: "synchronise",
+                path,
+                cause,
+            })
+        });
+        done.await??;
+        self.is_unsynchronised = false;
+        Ok(())
+    }
+
+    async fn refresh_once(&mut self) -> Result<(), LakeError> {
         if self.snapshot.version.is_none() {
             return self.load().await;
         }
@@ -254,6 +314,13 @@ impl LiveTable {
             transactions: HashMap::new(),
             files: BTreeMap::new(),
         };
+        if let Some(removals) = &mut self.removals {
+            let mut all = state.all_tombstones(loaded.log_store().as_ref());
+            while let Some(removal) = all.try_next().await.map_err(failed)? {
+                let removed_ms = removal.deletion_timestamp().unwrap_or(0);
+                removals.insert(removal.path().into_owned(), removed_ms);
+            }
+        }
         for view in state.log_data() {
             let file = log::data_file(
                 view.path().into_owned(),
@@ -322,6 +389,7 @@ impl LiveTable {
         proposal: &Proposal,
         now_us: i64,
     ) -> Result<Outcome, LakeError> {
+        self.synchronise().await?;
         for _ in 0..COMMIT_TRIES_MAX {
             self.check(proposal).await?;
             if proposal
@@ -342,7 +410,11 @@ impl LiveTable {
                 }
                 Err(LakeError::File { cause, .. })
                     if cause.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(other) => return Err(other),
+                Err(other) => {
+                    // It may be visible all the same: nothing is built on it before it is durable.
+                    self.is_unsynchronised = true;
+                    return Err(other);
+                }
             }
             self.refresh().await?;
         }
@@ -398,8 +470,11 @@ impl LiveTable {
     fn apply(&mut self, entry: &Entry) {
         let snapshot = Arc::make_mut(&mut self.snapshot);
         snapshot.version = Some(entry.version);
-        for path in &entry.removed {
+        for (path, removed_ms) in &entry.removed {
             snapshot.files.remove(path);
+            if let Some(removals) = &mut self.removals {
+                removals.insert(path.clone(), *removed_ms);
+            }
         }
         for file in &entry.added {
             snapshot

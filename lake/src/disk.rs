@@ -18,6 +18,14 @@ pub trait Disk: Send + Sync {
     /// What the system says. The file may exist even then, if its folder could not be synchronised.
     fn publish(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn synchronise(&self, folder: &Path) -> io::Result<()> {
+        synchronise(folder)
+    }
+
     /// Removes a file; one that is gone already is no error.
     ///
     /// # Errors
@@ -51,11 +59,28 @@ impl Disk for LocalDisk {
         let staged = folder.join(format!(".staged-{}", uuid::Uuid::new_v4()));
         let published = write_staged(&staged, bytes)
             // A hard link fails if the name is taken, so exactly one of two writers wins.
-            .and_then(|()| fs::hard_link(&staged, path));
+            .and_then(|()| match fs::hard_link(&staged, path) {
+                Err(error) if has_no_links(&error) => write_claimed(path, bytes),
+                linked => linked,
+            });
         self.remove(&staged)?;
         published?;
-        synchronise(folder)
+        self.synchronise(folder)
     }
+}
+
+/// True if the file system does not know hard links, as those of memory cards and some network shares.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
+}
+
+/// Writes under a name that nobody has: of two writers one wins too, but a reader may meet a part of it for a moment,
+/// and a loss of power may leave one, which is mended.
+fn write_claimed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_staged(path, bytes)
 }
 
 fn write_staged(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! What can go wrong in the lake, and what happens then.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bus::BusError;
 use datafusion::error::DataFusionError;
@@ -10,6 +10,9 @@ use parquet::errors::ParquetError;
 use schemas::fate::Fate;
 use schemas::tables::Table;
 use schemas::topics::Topic;
+
+/// What the system calls a sector that it cannot read.
+const EIO: i32 = 5;
 
 /// What can go wrong in the lake.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,17 @@ pub enum LakeError {
     Parquet {
         /// The table.
         table: Table,
+        /// What the library said.
+        #[source]
+        cause: ParquetError,
+    },
+    /// A data file is not what was written.
+    #[error("cannot read file \"{}\" of table \"{table}\"", path.display())]
+    Damaged {
+        /// The table.
+        table: Table,
+        /// The file.
+        path: PathBuf,
         /// What the library said.
         #[source]
         cause: ParquetError,
@@ -109,14 +123,32 @@ impl LakeError {
             | Self::Log { .. }
             | Self::Fenced { .. }
             | Self::Replaced { .. }
-            | Self::Contended { .. } => Fate::SOON,
+            | Self::Contended { .. }
+            // Another writer may be half way through, and the one who keeps the table mends it.
+            | Self::Entry { .. }
+            // The one who keeps the table sets the file aside; a reader meets another version then.
+            | Self::Damaged { .. }
+            | Self::Query(_)
+            | Self::Worker(_) => Fate::SOON,
             Self::Bus(cause) => cause.fate(),
             Self::Location { .. }
-            | Self::Entry { .. }
             | Self::Parquet { .. }
-            | Self::Query(_)
-            | Self::ForeignPath { .. }
-            | Self::Worker(_) => Fate::Stop,
+            | Self::ForeignPath { .. } => Fate::Stop,
+        }
+    }
+
+    /// The file that cannot be read, if it is the file that is at fault and not the machine.
+    pub(crate) fn unreadable_file(&self) -> Option<&Path> {
+        match self {
+            Self::Damaged { path, .. } => Some(path),
+            Self::File {
+                verb: "read",
+                path,
+                cause,
+            } if cause.kind() == io::ErrorKind::NotFound || cause.raw_os_error() == Some(EIO) => {
+                Some(path)
+            }
+            _ => None,
         }
     }
 

@@ -7,8 +7,10 @@ mod compaction;
 mod removal;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bus::Bus;
 use schemas::environment::Clock;
 use schemas::tables::Table;
 use tokio::sync::mpsc;
@@ -19,29 +21,50 @@ use crate::config::LakeConfig;
 use crate::error::LakeError;
 use crate::stage::chain;
 use crate::writer::SharedTable;
+use removal::Reading;
 
 /// Commits that may wait to be counted; beyond it a commit is not counted, which only delays the next upkeep.
 const COMMITS_WAITING_MAX: usize = 1_000;
+
+/// Damaged files that may wait to be set aside; others are met again.
+const DAMAGED_WAITING_MAX: usize = 16;
 
 /// What keeps the tables of one process.
 pub(crate) struct Maintenance {
     tables: Vec<SharedTable>,
     config: LakeConfig,
     clock: Arc<dyn Clock>,
+    bus: Bus,
     commits: mpsc::Sender<Table>,
     waiting: Option<mpsc::Receiver<Table>>,
+    found: mpsc::Sender<LakeError>,
+    damaged: mpsc::Receiver<LakeError>,
 }
 
 impl Maintenance {
-    pub(crate) fn new(tables: Vec<SharedTable>, config: LakeConfig, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        tables: Vec<SharedTable>,
+        config: LakeConfig,
+        clock: Arc<dyn Clock>,
+        bus: Bus,
+    ) -> Self {
         let (commits, waiting) = mpsc::channel(COMMITS_WAITING_MAX);
+        let (found, damaged) = mpsc::channel(DAMAGED_WAITING_MAX);
         Self {
             tables,
             config,
             clock,
+            bus,
             commits,
             waiting: Some(waiting),
+            found,
+            damaged,
         }
+    }
+
+    /// A file that could not be read, if one was met.
+    pub(crate) fn damaged(&mut self) -> Option<LakeError> {
+        self.damaged.try_recv().ok()
     }
 
     /// Counts a commit.
@@ -54,18 +77,21 @@ impl Maintenance {
     /// Starts the upkeep in the background, until `stop`.
     pub(crate) fn start(&mut self, stop: CancellationToken) -> JoinHandle<()> {
         let mut waiting = self.waiting.take();
-        let (tables, config, clock) = (
-            self.tables.clone(),
-            self.config.clone(),
-            Arc::clone(&self.clock),
-        );
+        let tables = self.tables.clone();
+        let found = self.found.clone();
+        let mut keeper = Keeper {
+            reading: Reading::new(self.bus.clone(), self.config.announced_to.clone()),
+            config: self.config.clone(),
+            clock: Arc::clone(&self.clock),
+            counts: HashMap::new(),
+            noticed: HashMap::new(),
+        };
         tokio::spawn(async move {
             let mut by_table = HashMap::new();
             for live in tables {
                 let table = live.lock().await.table;
                 by_table.insert(table, live);
             }
-            let mut counts: HashMap<Table, u64> = HashMap::new();
             while let Some(waiting) = &mut waiting {
                 let table = tokio::select! {
                     () = stop.cancelled() => break,
@@ -76,31 +102,47 @@ impl Maintenance {
                 else {
                     break;
                 };
-                let count = counts.entry(table).or_default();
-                *count += 1;
-                if let Err(error) = keep(live, *count, &config, clock.as_ref()).await {
+                if let Err(error) = keeper.keep(table, live).await {
                     tracing::warn!(%table, error = chain(&error), "could not keep the table; the next turn tries again");
+                    if error.unreadable_file().is_some() && found.try_send(error).is_err() {
+                        tracing::debug!(%table, "other damaged files wait already");
+                    }
                 }
             }
         })
     }
 }
 
-/// What is due after this many commits of the table.
-async fn keep(
-    live: &SharedTable,
-    commits: u64,
-    config: &LakeConfig,
-    clock: &dyn Clock,
-) -> Result<(), LakeError> {
-    if commits.is_multiple_of(config.compaction_commits.max(1)) {
-        compaction::compact(live, config, clock.now_us()).await?;
-        removal::remove_unused(live, config, clock.now_us()).await?;
+/// What keeps tables, and what it remembers between two turns.
+struct Keeper {
+    config: LakeConfig,
+    clock: Arc<dyn Clock>,
+    reading: Reading,
+    /// Commits by table.
+    counts: HashMap<Table, u64>,
+    /// When files of each table that nobody holds were seen first.
+    noticed: HashMap<Table, HashMap<PathBuf, i64>>,
+}
+
+impl Keeper {
+    /// Does what is due after one more commit of the table; what fails does not keep the rest from being done.
+    async fn keep(&mut self, table: Table, live: &SharedTable) -> Result<(), LakeError> {
+        let commits = self.counts.entry(table).or_default();
+        *commits += 1;
+        let (now_us, config) = (self.clock.now_us(), &self.config);
+        let mut outcome = Ok(());
+        if commits.is_multiple_of(config.compaction_commits.max(1)) {
+            outcome = compaction::compact(live, config, now_us).await;
+            let noticed = self.noticed.entry(table).or_default();
+            let removed =
+                removal::remove_unused(live, config, &mut self.reading, noticed, now_us).await;
+            outcome = outcome.and(removed);
+        }
+        if commits.is_multiple_of(config.checkpoint_commits.max(1)) {
+            outcome = outcome.and(checkpoint(live).await);
+        }
+        outcome
     }
-    if commits.is_multiple_of(config.checkpoint_commits.max(1)) {
-        checkpoint(live).await?;
-    }
-    Ok(())
 }
 
 /// Writes a checkpoint, and removes entries that it covers and that are older than the log's retention.

@@ -22,7 +22,7 @@ use crate::error::LakeError;
 use crate::sql;
 use crate::sql::matches::Conditions;
 use crate::sql::views::VIEWS;
-use crate::stage::home;
+use crate::stage::{chain, home};
 
 /// A data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,12 +72,16 @@ impl Lake {
     /// Opens the lake for reading.
     ///
     /// # Errors
-    /// [`LakeError::Location`] if the location is not a folder of this machine; [`LakeError::Log`] if a table cannot be read.
+    /// [`LakeError::Location`] if the location is not a folder of this machine.
     pub async fn open(config: &LakeConfig) -> Result<Self, LakeError> {
         let location = crate::location(&config.location)?;
         let mut tables = BTreeMap::new();
         for table in Table::ALL {
-            let live = LiveTable::follow(&location, *table, Arc::new(LocalDisk)).await?;
+            let mut live = LiveTable::new(&location, *table, Arc::new(LocalDisk));
+            // A table that cannot be read says so to whoever asks for it, and to nobody else.
+            if let Err(error) = live.refresh().await {
+                tracing::warn!(%table, error = chain(&error), "could not read the table");
+            }
             tables.insert(*table, Mutex::new(live));
         }
         Ok(Self {

@@ -21,6 +21,7 @@ use schemas::tables::Table;
 
 use crate::error::LakeError;
 use crate::reader::Lake;
+use crate::stage::chain;
 use matches::Matches;
 use provider::SnapshotTable;
 use views::{VIEWS, View};
@@ -111,7 +112,11 @@ pub(crate) async fn names(
     };
     let mut found = BTreeMap::new();
     for name in all_names() {
-        catalogue.register(name).await?;
+        // A table that cannot be read is missed by whoever asks for it, and by nobody else.
+        if let Err(error) = catalogue.register(name).await {
+            tracing::warn!(name, error = chain(&error), "could not read the table");
+            continue;
+        }
         found.insert(
             name.to_owned(),
             context

@@ -8,11 +8,12 @@
 //!            N rows, B bytes or T ms; while a commit is retried nothing is read. Nothing is dropped here.
 //! ```
 
+mod damage;
 mod decode;
 mod flush;
 mod partitions;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use schemas::environment::Clock;
 use schemas::fate::Fate;
 use schemas::health::Health;
-use schemas::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
+use schemas::ids;
+use schemas::limits::{BATCH_BYTES_MAX, BATCH_FILES_MAX, BATCH_ROWS_MAX};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
@@ -130,6 +132,8 @@ struct Open {
     /// Where each partition stands after its last message.
     reached: HashMap<Partition, Reached>,
     bytes: usize,
+    /// The tenants and days that they are of, as hashes: each becomes a file.
+    days: HashSet<u128>,
     opened: Option<Instant>,
 }
 
@@ -150,6 +154,8 @@ struct Stage {
     partitions: Partitions,
     open: HashMap<Table, Open>,
     maintenance: Maintenance,
+    /// How often files could not be read.
+    unreadable: HashMap<PathBuf, u32>,
     last_commit: Instant,
 }
 
@@ -172,7 +178,7 @@ impl Stage {
             writers.insert(*table, TableWriter::new(*table, live, config.identities));
         }
         let consumer = bus.subscribe(&config.group, &topics()).await?;
-        let maintenance = Maintenance::new(shared, config.clone(), Arc::clone(&clock));
+        let maintenance = Maintenance::new(shared, config.clone(), Arc::clone(&clock), bus.clone());
         Ok(Self {
             config,
             bus,
@@ -184,6 +190,7 @@ impl Stage {
             partitions: Partitions::default(),
             open: HashMap::new(),
             maintenance,
+            unreadable: HashMap::new(),
             last_commit: Instant::now(),
         })
     }
@@ -205,6 +212,10 @@ impl Stage {
                 Err(error) => self.wait_after(error.into(), 0).await?,
             }
             self.flush_due().await?;
+            self.tell_mended().await?;
+            while let Some(error) = self.maintenance.damaged() {
+                self.meet_unreadable(&error).await?;
+            }
             if self.last_commit.elapsed() > SETTLE_WAIT {
                 self.settle().await;
             }
@@ -282,6 +293,11 @@ impl Stage {
         };
         let open = self.open.entry(home).or_default();
         open.bytes += row.bytes();
+        open.days.insert(ids::hash(&[
+            table.name().as_bytes(),
+            row.tenant_id.as_bytes(),
+            &row.day.to_le_bytes(),
+        ]));
         if table == home {
             open.rows.push(Arrived { row, partition });
         } else {
@@ -307,6 +323,7 @@ impl Stage {
             open.opened.is_some_and(|opened| opened.elapsed() >= wait)
                 || open.rows.len() >= rows_max
                 || open.bytes >= BATCH_BYTES_MAX
+                || open.days.len() >= BATCH_FILES_MAX
         });
         for table in due.collect::<Vec<_>>() {
             self.flush(table).await?;
@@ -364,7 +381,7 @@ async fn create(
 ) -> Result<LiveTable, LakeError> {
     loop {
         let created = async {
-            let mut live = LiveTable::follow(location, table, Arc::clone(disk)).await?;
+            let mut live = LiveTable::keep(location, table, Arc::clone(disk)).await?;
             live.create(clock.now_us()).await?;
             Ok(live)
         };

@@ -11,7 +11,7 @@ use schemas::tables::Table;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::deduplication::{Day, Identities, Sifted, differences};
+use crate::deduplication::{Day, Identities, Sifted, Strays, differences};
 use crate::delta::{Advance, DataFile, LiveTable, Outcome, Partition, Proposal, file};
 use crate::error::LakeError;
 use columns::{Cell, Row, record_batch};
@@ -56,6 +56,11 @@ impl TableWriter {
         &self.live
     }
 
+    /// Forgets what was read from the lake of the rows that it has.
+    pub(crate) fn forget_identities(&mut self) {
+        self.identities.clear();
+    }
+
     /// Forgets what was read from the lake: another writer may add to it from now on.
     pub(crate) fn forget(&mut self) {
         self.identities.clear();
@@ -64,6 +69,11 @@ impl TableWriter {
 
     /// Says what is new, what is a duplicate and what a revision; after it, `suspects` is empty.
     pub(crate) async fn sift(&mut self, rows: &[Row]) -> Result<Sifted, LakeError> {
+        let strays = {
+            let live = self.live.lock().await;
+            Strays::of(live.snapshot().files.values().map(AsRef::as_ref))
+        };
+        self.identities.know_strays(strays);
         self.load_missing_days(rows).await?;
         let mut sifted = self.identities.sift(rows);
         let suspects = std::mem::take(&mut sifted.suspects);
@@ -175,16 +185,18 @@ impl TableWriter {
             let live = self.live.lock().await;
             (live.root().to_owned(), Arc::clone(live.disk()))
         };
-        let mut by_day: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
+        // Rows without a time have files of their own, so that the bounds of the others hold.
+        let mut by_day: BTreeMap<(Day, bool), Vec<usize>> = BTreeMap::new();
         for at in new {
             let day = Day {
                 tenant_id: rows[*at].tenant_id.clone(),
                 day: rows[*at].day,
             };
-            by_day.entry(day).or_default().push(*at);
+            let has_time = rows[*at].event_day.is_some();
+            by_day.entry((day, has_time)).or_default().push(*at);
         }
         let table = self.table;
-        stream::iter(by_day.into_iter().map(|(day, places)| {
+        stream::iter(by_day.into_iter().map(|((day, _), places)| {
             let (root, disk, rows) = (root.clone(), Arc::clone(&disk), Arc::clone(rows));
             async move {
                 spawn_blocking(move || {
@@ -309,6 +321,7 @@ impl TableWriter {
     }
 
     fn after_commit(&mut self, rows: &Arc<[Row]>, new: &[usize]) {
+        self.identities.check_added(new.iter().map(|at| &rows[*at]));
         self.announced.clear();
         self.identities.stored(new.iter().map(|at| &rows[*at]));
         self.identities.evict();

@@ -10,6 +10,8 @@
 mod compaction;
 #[path = "contract/crashes.rs"]
 mod crashes;
+#[path = "contract/damage.rs"]
+mod damage;
 #[path = "contract/fences.rs"]
 mod fences;
 #[path = "contract/house.rs"]

@@ -37,6 +37,13 @@ pub const BATCH_ROWS_MAX: usize = 50_000;
 /// Most bytes of raw records in a batch of the lake.
 pub const BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
 
+/// Files of a batch from which on it is closed: one for each tenant and day, so that a crafted import of a tenant for each
+/// record stays many small commits. What was taken from the bus at once may exceed it.
+pub const BATCH_FILES_MAX: usize = 2_000;
+
+/// Most bytes of one announcement of files; a commit of more is announced in several.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Longest that a record waits for its batch, where the configuration does not say.
 pub const BATCH_WAIT_DEFAULT: Duration = Duration::from_secs(1);
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -148,7 +149,33 @@ fn open(table: Table, path: &Path) -> Result<ParquetRecordBatchReaderBuilder<Fil
         path: path.to_owned(),
         cause,
     })?;
-    ArrowReaderBuilder::try_new(file).map_err(|cause| LakeError::Parquet { table, cause })
+    ArrowReaderBuilder::try_new(file).map_err(|cause| unreadable(table, path, cause))
+}
+
+/// What a failed read says: of the file, or of the machine that could not read it just now.
+fn unreadable(table: Table, path: &Path, cause: ParquetError) -> LakeError {
+    let of_machine = |cause| LakeError::File {
+        verb: "read",
+        path: path.to_owned(),
+        cause,
+    };
+    let damaged = |cause| LakeError::Damaged {
+        table,
+        path: path.to_owned(),
+        cause,
+    };
+    match cause {
+        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+            Ok(cause) if cause.kind() != io::ErrorKind::UnexpectedEof => of_machine(*cause),
+            Ok(cause) => damaged(ParquetError::External(cause)),
+            Err(inner) => damaged(ParquetError::External(inner)),
+        },
+        // Where the library keeps only the words of what the system said.
+        cause if cause.to_string().contains("(os error ") => {
+            of_machine(io::Error::other(cause.to_string()))
+        }
+        cause => damaged(cause),
+    }
 }
 
 fn arrow_failed(table: Table) -> impl Fn(arrow::error::ArrowError) -> LakeError {
@@ -163,12 +190,13 @@ pub(crate) fn read(
     table: Table,
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, LakeError>> + use<>, LakeError> {
-    let reader = open(table, path)?
+    let path = path.to_owned();
+    let reader = open(table, &path)?
         .build()
-        .map_err(|cause| LakeError::Parquet { table, cause })?;
+        .map_err(|cause| unreadable(table, &path, cause))?;
     Ok(reader.map(move |batch| {
         batch
-            .map_err(arrow_failed(table))
+            .map_err(|cause| unreadable(table, &path, cause.into()))
             .and_then(|batch| with_all_columns(table, &batch))
     }))
 }
@@ -206,10 +234,10 @@ pub(crate) fn identities(table: Table, path: &Path) -> Result<Vec<u128>, LakeErr
     let reader = builder
         .with_projection(mask)
         .build()
-        .map_err(|cause| LakeError::Parquet { table, cause })?;
+        .map_err(|cause| unreadable(table, path, cause))?;
     let mut found = Vec::with_capacity(rows);
     for batch in reader {
-        let batch = batch.map_err(arrow_failed(table))?;
+        let batch = batch.map_err(|cause| unreadable(table, path, cause.into()))?;
         let column = batch.column(0);
         found.extend((0..batch.num_rows()).map(|row| {
             match cell_at(schemas::tables::Kind::Text, column, row) {
@@ -262,10 +290,10 @@ pub(crate) fn contents(
         .with_projection(mask)
         .with_row_selection(selection)
         .build()
-        .map_err(|cause| LakeError::Parquet { table, cause })?;
+        .map_err(|cause| unreadable(table, path, cause))?;
     let mut wanted = wanted.into_iter();
     for batch in reader {
-        let batch = batch.map_err(arrow_failed(table))?;
+        let batch = batch.map_err(|cause| unreadable(table, path, cause.into()))?;
         let arrays: Vec<_> = compared
             .iter()
             .map(|column| (column.kind, batch.column_by_name(column.name)))

@@ -30,7 +30,8 @@ const REMOVED_FILES_RETENTION: &str = "interval 7 days";
 pub(crate) struct Entry {
     pub(crate) version: i64,
     pub(crate) added: Vec<DataFile>,
-    pub(crate) removed: Vec<String>,
+    /// Paths of removed files, with when, in milliseconds since the Unix epoch.
+    pub(crate) removed: Vec<(String, i64)>,
     pub(crate) transactions: Vec<(String, i64)>,
     /// The table's description, if this commit changed it.
     pub(crate) metadata: Option<Value>,
@@ -63,8 +64,13 @@ struct Add {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Remove {
     path: String,
+    #[serde(default)]
+    deletion_timestamp: i64,
+    #[serde(default)]
+    data_change: bool,
 }
 
 #[derive(Deserialize)]
@@ -85,10 +91,12 @@ impl Entry {
     pub(crate) fn of_proposal(proposal: &Proposal, version: i64, now_us: i64) -> Self {
         let mut transactions = proposal.transactions.clone();
         transactions.extend(proposal.advances.iter().flat_map(Advance::transactions));
+        let removed = proposal.removed.iter();
+        let removed = removed.map(|path| (path.clone(), millisecond(now_us)));
         Self {
             version,
             added: proposal.added.clone(),
-            removed: proposal.removed.clone(),
+            removed: removed.collect(),
             transactions,
             metadata: proposal.metadata.clone(),
             is_rearrangement: proposal.is_rearrangement,
@@ -121,7 +129,9 @@ impl Entry {
                 ));
             }
             if let Some(remove) = line.remove {
-                entry.removed.push(decode_path(&remove.path));
+                entry.is_rearrangement &= !remove.data_change;
+                let path = decode_path(&remove.path);
+                entry.removed.push((path, remove.deletion_timestamp));
             }
             if let Some(transaction) = line.txn {
                 entry
@@ -157,9 +167,9 @@ impl Entry {
         for (id, version) in &self.transactions {
             lines.push(json!({"txn": {"appId": id, "version": version, "lastUpdated": timestamp}}));
         }
-        for path in &self.removed {
+        for (path, removed_ms) in &self.removed {
             lines.push(json!({"remove": {
-                "path": path, "deletionTimestamp": timestamp, "dataChange": !self.is_rearrangement}}));
+                "path": path, "deletionTimestamp": removed_ms, "dataChange": !self.is_rearrangement}}));
         }
         for file in &self.added {
             lines.push(json!({"add": {
@@ -350,7 +360,7 @@ mod tests {
                 event_times: Some((1_000, 1_998)),
                 modified_ms: 5,
             }],
-            removed: vec!["a.parquet".into()],
+            removed: vec![("a.parquet".into(), 9)],
             transactions: vec![("events.signins/0".into(), 12)],
             metadata: None,
             is_rearrangement: false,

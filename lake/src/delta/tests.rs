@@ -16,7 +16,7 @@ const PARTITION: Partition = Partition {
 };
 
 async fn follow(location: &Path) -> LiveTable {
-    let mut live = LiveTable::follow(location, Table::Alerts, Arc::new(LocalDisk))
+    let mut live = LiveTable::keep(location, Table::Alerts, Arc::new(LocalDisk))
         .await
         .unwrap();
     live.create(0).await.unwrap();

@@ -21,25 +21,31 @@ pub(super) async fn compact(
     now_us: i64,
 ) -> Result<(), LakeError> {
     let snapshot = Arc::clone(live.lock().await.snapshot());
+    let mut outcome = Ok(());
     for files in plan(&snapshot, config.compaction_megabytes * MEGABYTE) {
         match join(live, &files, now_us).await {
             // Somebody else was quicker: the next turn sees what is left to do.
             Err(LakeError::Replaced { .. }) => {}
+            // A file that cannot be read is a matter of its tenant and day.
+            Err(error) if error.unreadable_file().is_some() => outcome = Err(error),
             other => other?,
         }
     }
-    Ok(())
+    outcome
 }
 
 /// Groups of small files to be joined into one each: oldest first, each group at most about `target` bytes.
 fn plan(snapshot: &Snapshot, target: u64) -> Vec<Vec<Arc<DataFile>>> {
-    let mut small: BTreeMap<Day, Vec<Arc<DataFile>>> = BTreeMap::new();
+    // Those of rows without times stay by themselves, so that the bounds of the others hold.
+    let mut small: BTreeMap<(Day, bool), Vec<Arc<DataFile>>> = BTreeMap::new();
     for file in snapshot.files.values().filter(|file| file.bytes < target) {
         let day = Day {
             tenant_id: file.tenant_id.clone(),
             day: file.day,
         };
-        small.entry(day).or_default().push(Arc::clone(file));
+        let has_times = file.event_times.is_some();
+        let of_day = small.entry((day, has_times)).or_default();
+        of_day.push(Arc::clone(file));
     }
     let mut groups = Vec::new();
     for mut files in small.into_values() {

@@ -2,6 +2,8 @@
 //!
 //! Pure; a message that cannot be read becomes a dead letter with all of its bytes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bus::Delivery;
 use prost::Message;
 use schemas::dead_letter::Reason;
@@ -40,10 +42,26 @@ pub(super) fn decode(messages: Vec<Next>, now_us: i64) -> Vec<Decoded> {
             rows: if delivery.payload.is_empty() {
                 Vec::new()
             } else {
-                rows(&delivery, delivery.offset + base, now_us)
+                carefully(&delivery, now_us, |delivery| {
+                    rows(delivery, delivery.offset + base, now_us)
+                })
             },
         })
         .collect()
+}
+
+/// What `read` makes of a message; one that makes it panic, twice, is set aside with its bytes and stops nobody.
+fn carefully(
+    delivery: &Delivery,
+    now_us: i64,
+    read: impl Fn(&Delivery) -> Vec<(Table, Row)>,
+) -> Vec<(Table, Row)> {
+    let try_once = || catch_unwind(AssertUnwindSafe(|| read(delivery)));
+    try_once().or_else(|_| try_once()).unwrap_or_else(|_| {
+        tracing::error!(topic = %delivery.topic, offset = delivery.offset, "a message made its decoder panic");
+        let detail = "the decoder panicked";
+        set_aside(delivery, "unknown", Reason::NotTheFormat, detail, now_us, None)
+    })
 }
 
 fn rows(delivery: &Delivery, arrival: i64, now_us: i64) -> Vec<(Table, Row)> {
@@ -140,7 +158,7 @@ fn set_aside(
 
 #[cfg(test)]
 mod tests {
-    use super::{Next, decode};
+    use super::{Next, carefully, decode};
     use bus::Delivery;
     use prost::Message;
     use schemas::tables::Table;
@@ -163,6 +181,19 @@ mod tests {
             .into_iter()
             .map(|(table, _)| table)
             .collect()
+    }
+
+    #[test]
+    fn a_message_that_makes_the_decoder_panic_is_set_aside() {
+        let delivery = Delivery {
+            topic: Topic::Events(Table::Signins),
+            partition: 0,
+            offset: 3,
+            key: String::new(),
+            payload: b"evil".to_vec(),
+        };
+        let rows = carefully(&delivery, 0, |_| panic!("of this record"));
+        assert_eq!(rows[0].0, Table::DeadLetters);
     }
 
     #[test]

@@ -47,7 +47,11 @@ impl Stage {
                     tracing::warn!(%topic, partition, "another writer has this partition; the batch is dropped here");
                     break true;
                 }
-                Err(error) => self.wait_after(error, tries).await?,
+                Err(error) => {
+                    if !self.meet_unreadable(&error).await? {
+                        self.wait_after(error, tries).await?;
+                    }
+                }
             }
             tries += 1;
             if self.stop.is_cancelled() {
@@ -60,7 +64,7 @@ impl Stage {
         let now_us = self.clock.now_us();
         let messages = done
             .iter()
-            .filter_map(|commit| announce::message(commit, now_us))
+            .flat_map(|commit| announce::messages(commit, now_us))
             .collect();
         if !self.publish(messages).await? {
             return Ok(());

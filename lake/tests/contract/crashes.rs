@@ -1,6 +1,7 @@
 //! A process that ends at any step leaves the same rows, each announced at least once (invariants 3 and 4 of the design).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lake::disk::LocalDisk;
@@ -71,6 +72,22 @@ async fn a_commit_that_is_visible_although_it_failed_is_found_out() {
     disk.mend();
     house.publish(&sign_ins(20, 40)).await;
     every_row_is_there_and_announced(&house, 40).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_built_on_a_commit_whose_folder_could_not_be_synchronised() {
+    let house = House::new().await;
+    let disk = BrokenDisk::new(Table::Signins, Fault::VisibleYetFailed);
+    disk.synchronise_fails.store(2, Ordering::SeqCst);
+    let running = house.start_on(disk.clone());
+    house.publish(&sign_ins(0, 30)).await;
+    disk.has_struck().await;
+    disk.mend();
+    house.publish(&sign_ins(20, 40)).await;
+    every_row_is_there_and_announced(&house, 40).await;
+    assert_eq!(disk.synchronise_fails.load(Ordering::SeqCst), 0);
+    assert!(disk.synchronised.load(Ordering::SeqCst) > 0);
     running.stop().await;
 }
 

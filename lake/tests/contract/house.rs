@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
@@ -14,7 +14,7 @@ use lake::disk::{Disk, LocalDisk};
 use lake::{Lake, LakeConfig, LakeError, stage};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use prost::Message as _;
-use schemas::environment::FixedClock;
+use schemas::environment::Clock;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Batch, Event};
@@ -37,9 +37,19 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct House {
     pub(crate) bus: Bus,
     pub(crate) config: LakeConfig,
-    /// What the stage's clock says.
+    /// What the stage's clock says when it starts.
     pub(crate) now_us: i64,
+    hands: Arc<AtomicI64>,
     folder: tempfile::TempDir,
+}
+
+/// A clock that a test moves.
+struct Hands(Arc<AtomicI64>);
+
+impl Clock for Hands {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// A stage that runs.
@@ -61,6 +71,7 @@ impl House {
             bus,
             config,
             now_us: NOON_US,
+            hands: Arc::default(),
             folder,
         }
     }
@@ -95,6 +106,10 @@ impl House {
         std::fs::remove_dir_all(self.folder.path().join("lake")).unwrap();
     }
 
+    pub(crate) fn lake_folder(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
     pub(crate) fn table_folder(&self, table: Table) -> PathBuf {
         self.folder.path().join("lake").join(table.name())
     }
@@ -114,7 +129,8 @@ impl House {
             ..self.config.clone()
         };
         let stop = CancellationToken::new();
-        let clock = Arc::new(FixedClock(self.now_us));
+        self.move_clock(self.now_us);
+        let clock = Arc::new(Hands(Arc::clone(&self.hands)));
         let task = tokio::spawn(stage::run_on(
             config,
             self.bus.clone(),
@@ -124,6 +140,20 @@ impl House {
             stop.clone(),
         ));
         Running { stop, task }
+    }
+
+    /// Moves the clock of the stage that runs.
+    pub(crate) fn move_clock(&self, now_us: i64) {
+        self.hands.store(now_us, Ordering::SeqCst);
+    }
+
+    /// Reads announcements as detect does, up to their end.
+    pub(crate) async fn read_announcements(&self) {
+        let group = &self.config.announced_to;
+        let mut consumer = self.bus.subscribe(group, &[Topic::Batches]).await.unwrap();
+        let ends = self.bus.ends(Topic::Batches).await.unwrap();
+        consumer.next(1, Duration::from_secs(1)).await.unwrap();
+        consumer.commit(&ends).await.unwrap();
     }
 
     pub(crate) async fn publish(&self, events: &[Event]) {
@@ -309,15 +339,20 @@ async fn open_bus(folder: &Path, name: &str, retention_hours: u64) -> Bus {
 
 /// How many data files stand in a table's folder.
 pub(crate) fn data_files(folder: &Path) -> usize {
-    std::fs::read_dir(folder)
-        .unwrap()
-        .map(|item| item.unwrap().path())
-        .map(|path| match path.extension() {
-            _ if path.is_dir() && !path.ends_with("_delta_log") => data_files(&path),
-            Some(extension) if extension == "parquet" => 1,
-            _ => 0,
-        })
-        .sum()
+    paths(folder).len()
+}
+
+/// The data files in a table's folder.
+pub(crate) fn paths(folder: &Path) -> Vec<PathBuf> {
+    let items = std::fs::read_dir(folder).unwrap();
+    let of_item = |path: PathBuf| match path.extension() {
+        _ if path.is_dir() && !path.ends_with("_delta_log") => paths(&path),
+        Some(extension) if extension == "parquet" => vec![path],
+        _ => Vec::new(),
+    };
+    items
+        .flat_map(|item| of_item(item.unwrap().path()))
+        .collect()
 }
 
 /// A sign-in.
@@ -368,6 +403,9 @@ pub(crate) struct BrokenDisk {
     mended: AtomicBool,
     /// True once the fault has struck.
     pub(crate) struck: AtomicBool,
+    /// How often the folder was synchronised by itself, and how often that fails before it succeeds.
+    pub(crate) synchronised: AtomicU64,
+    pub(crate) synchronise_fails: AtomicU64,
 }
 
 impl BrokenDisk {
@@ -377,6 +415,8 @@ impl BrokenDisk {
             fault,
             mended: AtomicBool::new(false),
             struck: AtomicBool::new(false),
+            synchronised: AtomicU64::new(0),
+            synchronise_fails: AtomicU64::new(0),
         })
     }
 
@@ -417,6 +457,16 @@ impl BrokenDisk {
 }
 
 impl Disk for BrokenDisk {
+    fn synchronise(&self, folder: &Path) -> io::Result<()> {
+        let fails = self.synchronise_fails.load(Ordering::SeqCst);
+        if fails > 0 {
+            self.synchronise_fails.store(fails - 1, Ordering::SeqCst);
+            return Err(io::Error::other("the folder cannot be synchronised"));
+        }
+        self.synchronised.fetch_add(1, Ordering::SeqCst);
+        LocalDisk.synchronise(folder)
+    }
+
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         if self.fault == Fault::FullForFiles && self.strikes(path) {
             // Half of it arrives, as on a real disk.

@@ -50,6 +50,36 @@ async fn rows_are_the_distinct_records_in_any_order_and_batching() {
     }
 }
 
+/// A clock ten days slow takes today's records for those of the future, and keeps them under its own day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_came_while_the_clock_was_wrong_is_known_when_it_comes_again() {
+    let mut house = House::new().await;
+    house.config.compaction_commits = 3;
+    house.config.batch_wait_ms = 1;
+    let running = house.start();
+    let at = |id: usize, ingest_time_us: i64| {
+        let mut event = sign_in(&format!("id-{id:05}"), "0");
+        event.ingest_time_us = ingest_time_us;
+        event
+    };
+    let (slow, right) = (NOON_US - 10 * DAY_US, NOON_US);
+    for (id, first, second) in [(0, slow, right), (1, right, slow)] {
+        for time_us in [first, second, first] {
+            house.publish(&[at(id, time_us)]).await;
+            house.caught_up(SIGNINS).await;
+        }
+    }
+    running.stop().await;
+    // And by who knows nothing but what the lake says.
+    let running = house.start();
+    for id in 0..2 {
+        house.publish(&[at(id, right), at(id, slow)]).await;
+        house.caught_up(SIGNINS).await;
+    }
+    assert_eq!(house.ids(Table::Signins).await, ["id-00000", "id-00001"]);
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_repeated_adds_nothing() {
     let house = House::new().await;
