@@ -9,6 +9,7 @@ mod impact;
 mod junit;
 mod lint;
 mod list;
+mod missing;
 pub(crate) mod paint;
 mod test;
 mod tune;

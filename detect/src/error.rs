@@ -22,6 +22,14 @@ pub enum DetectError {
         #[source]
         cause: ParquetError,
     },
+    /// The rows of an announced file are in no file of the table.
+    #[error("announced file \"{path}\" of table {table} is gone, and no other has its rows")]
+    Missing {
+        /// The table.
+        table: &'static str,
+        /// The file, as announced.
+        path: String,
+    },
     /// A message on the topic is not of its type.
     #[error("cannot decode batch announcement at offset {offset}")]
     Announcement {
@@ -53,6 +61,21 @@ impl DetectError {
         }
     }
 
+    /// True if a file could not be read or evaluated; another try may do better, and other files do not wait for it.
+    pub(crate) fn is_of_file(&self) -> bool {
+        match self {
+            Self::Evaluate { .. } | Self::Missing { .. } => true,
+            Self::Lake(cause) => matches!(
+                cause,
+                lake::LakeError::ForeignPath { .. }
+                    | lake::LakeError::Parquet { .. }
+                    | lake::LakeError::Damaged { .. }
+                    | lake::LakeError::File { .. }
+            ),
+            _ => false,
+        }
+    }
+
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {
@@ -61,6 +84,7 @@ impl DetectError {
             // and the files after it must not wait for it.
             Self::Lake(lake::LakeError::ForeignPath { .. } | lake::LakeError::Parquet { .. })
             | Self::Evaluate { .. }
+            | Self::Missing { .. }
             | Self::Announcement { .. } => Fate::DeadLetter,
             Self::Lake(cause) => cause.fate(),
             Self::Interrupted | Self::Refused { .. } => Fate::Stop,

@@ -2,6 +2,8 @@
 //!
 //! Pure but for reading the file: the same rules and rows give the same alerts always.
 
+mod careful;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! Microsoft's alerts as alerts of ours, with their severity, words and evidence.
 //!
 //! A row of `graph_alerts` is a version of an alert. All versions have the alert id of the first, so that a
-//! change of status raises nothing new (P37).
+//! change of status raises nothing new (P37); one that is resolved, or that Microsoft or an analyst calls a false
+//! positive, is withdrawn.
 
 use arrow::record_batch::RecordBatch;
 use schemas::label::Label;
@@ -79,12 +80,20 @@ pub fn of_row(
         accepted_time_us: found.ingest_time_us,
         detected_time_us: now_us,
         evidence: vec![evidence(&found, origin, place)],
-        state: "raised".to_owned(),
+        state: state(&text("status"), &text("classification")).to_owned(),
         url: text("alertWebUrl"),
         event_count: 1,
-        counted: 0,
+        // What is told later counts more.
+        counted: when("lastUpdateDateTime").unwrap_or(0),
         provenance: found.provenance.to_string(),
     })
+}
+
+/// Whether an alert of this status and classification still stands.
+fn state(status: &str, classification: &str) -> &'static str {
+    let is_over = status == "resolved"
+        || ["falsePositive", "informationalExpectedActivity"].contains(&classification);
+    if is_over { "withdrawn" } else { "raised" }
 }
 
 fn techniques(raw: &Value) -> Vec<String> {

@@ -9,6 +9,7 @@
 //! Everything but [`stage`], `count`, [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
 
 pub mod alert;
+pub mod announced;
 pub mod backtest;
 mod catch_up;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod impact;
 pub mod ip_database;
 mod lateness;
 pub mod matches;
+pub mod missing;
 mod published;
 pub mod reproduce;
 pub mod rules;

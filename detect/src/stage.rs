@@ -6,45 +6,53 @@
 //! [signals] ─▶ next ─▶ count ─▶ publish [alerts] ─▶ commit
 //! ```
 //! Delivery: at least once. A crash between publish and commit publishes the same alerts again, under the same
-//! ids. A file that compaction has replaced and that is gone from the disk is counted and logged, not waited for:
-//! its rows were announced, so it can be missing only if detect was stopped for longer than replaced files are kept.
+//! ids. The rows of a file that compaction has replaced are found where they stand now; a file that cannot be read is
+//! written into the ledger and tried again, and what comes after it does not wait.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::ErrorKind;
+mod begin;
+mod files;
+mod gaps;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
-use lake::{Lake, LakeConfig, LakeError};
+use bus::{Bus, Consumer, Delivery, Polled, Position};
+use lake::{Lake, LakeConfig};
 use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::fate::Fate;
 use schemas::health::Health;
-use schemas::limits::PUBLISH_RECORDS_MAX;
+use schemas::invariants::{self, AnnouncementDone};
 use schemas::tables::Table;
 use schemas::topics::Topic;
-use schemas::wire::{Alert, Batch, BatchFile};
+use schemas::wire::{Alert, Batch};
 use sigma::Ruleset;
-use sigma::plan::chunk::row_group::ParquetFile;
 use tokio_util::sync::CancellationToken;
 
-use crate::alert::Origin;
+use crate::announced::Announced;
 use crate::catch_up::CatchUp;
 use crate::config::DetectConfig;
 use crate::count::Count;
 use crate::domains::{self, Domains};
 use crate::error::DetectError;
-use crate::evaluate::{Evaluation, Findings, tables};
+use crate::evaluate::tables;
+use crate::missing::line_of_announcement;
 use crate::published::Published;
 use crate::rules::ruleset;
-use crate::signal::to_wire;
 use crate::watch::{Files, Watch};
-
-mod begin;
+use gaps::Gaps;
 
 /// Most announcements and signals taken at once; they are small, files are read one at a time.
+///
+/// Kafka gives a member's partitions away that does not ask for more within `max.poll.interval.ms`.
 const TAKEN_MAX: usize = 500;
+
+/// Longest that what was done with announcements stays uncommitted while others are worked at.
+const COMMIT_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Longest that announcements are worked at before more are asked for; what is left is read again.
+const WORK_MAX: Duration = Duration::from_mins(1);
 
 /// Longest wait for an announcement, so that a stop is seen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
@@ -83,10 +91,15 @@ pub async fn run(
         counts: false,
         count: None,
         catch_up: None,
+        gaps: Gaps::default(),
+        of_day: HashMap::new(),
     };
     while !stop.is_cancelled() {
         stage.reload().await?;
         stage.advance(&stop).await?;
+        if let Err(error) = stage.fill_gaps(&stop).await {
+            stage.obey(error, &stop).await?;
+        }
         let polled = tokio::select! {
             () = stop.cancelled() => break,
             polled = consumer.next(TAKEN_MAX, WAIT_MAX) => polled,
@@ -136,6 +149,10 @@ struct Stage {
     count: Option<Count>,
     /// Set while announcements are read from the beginning of a log.
     catch_up: Option<CatchUp>,
+    /// Announced files that could not be read, to be looked at again.
+    gaps: Gaps,
+    /// The version of a table whose files of a tenant and day were evaluated because announced ones were gone.
+    of_day: HashMap<(Table, String, String), i64>,
 }
 
 impl Stage {
@@ -259,10 +276,17 @@ impl Stage {
         if let (true, Some(last)) = (is_counted, signals.last()) {
             done.insert((last.topic, last.partition), last.after());
         }
-        for record in announcements {
+        let taken = Instant::now();
+        let mut begun = taken;
+        let mut reached = None;
+        let mut announcements = announcements.into_iter();
+        for record in announcements.by_ref() {
             while let Err(error) = self.handle(&record).await {
                 if error.fate() == Fate::DeadLetter {
                     leave_out(&error);
+                    let now_us = self.clock.now_us();
+                    let line = line_of_announcement(record.offset, &chain(&error), now_us);
+                    self.note(&[line]).await?;
                     break;
                 }
                 self.obey(error, stop).await?;
@@ -275,12 +299,29 @@ impl Stage {
                 catch_up.passed(&record);
             }
             done.insert((record.topic, record.partition), record.after());
+            reached = Some(record.after());
             if stop.is_cancelled() {
+                break;
+            }
+            // A backlog gets smaller whatever becomes of this process, or of its place in the group.
+            if begun.elapsed() >= COMMIT_WAIT_MAX {
+                self.catch_up(&mut done, stop).await?;
+                commit(consumer, &done).await?;
+                done.clear();
+                begun = Instant::now();
+            }
+            if taken.elapsed() >= WORK_MAX {
                 break;
             }
         }
         self.catch_up(&mut done, stop).await?;
-        commit(consumer, &done).await
+        commit(consumer, &done).await?;
+        match reached {
+            Some(reached) if announcements.len() > 0 && !stop.is_cancelled() => {
+                read_on(consumer, reached).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts signals and publishes what they change; false if stopped before it was done.
@@ -344,76 +385,25 @@ impl Stage {
         if !tables(&self.rules).contains(&table) {
             return Ok(());
         }
-        for file in &batch.files {
-            match self.evaluate(table, file, batch.version).await {
-                Ok(findings) => self.publish(findings).await?,
-                Err(error) if error.fate() == Fate::DeadLetter => leave_out(&error),
-                Err(error) => return Err(error),
+        let mut done = AnnouncementDone {
+            announced: batch.files.iter().map(|file| file.rows).sum(),
+            evaluated: 0,
+            in_ledger: 0,
+        };
+        for file in batch.files {
+            let (rows, version) = (file.rows, batch.version);
+            let announced = Announced {
+                table,
+                file,
+                version,
+            };
+            if self.look_at(announced).await? {
+                done.evaluated += rows;
+            } else {
+                done.in_ledger += rows;
             }
         }
-        Ok(())
-    }
-
-    async fn evaluate(
-        &self,
-        table: Table,
-        file: &BatchFile,
-        version: i64,
-    ) -> Result<Findings, DetectError> {
-        let Some(opened) = open(&self.lake, table, file)? else {
-            return Ok(Findings::default());
-        };
-        let rules = Arc::clone(&self.rules);
-        let now_us = self.clock.now_us();
-        let origin = origin(table, file, version);
-        metrics::counter!("detect_rows_total").increment(file.rows);
-        aside(move || {
-            let evaluation = Evaluation {
-                rules: &rules,
-                table,
-                origin: &origin,
-                now_us,
-            };
-            ParquetFile::open(opened)
-                .map_err(|cause| DetectError::evaluate(table, cause))
-                .and_then(|file| evaluation.file(&file))
-        })
-        .await?
-    }
-
-    async fn publish(&mut self, findings: Findings) -> Result<(), DetectError> {
-        let now_us = self.clock.now_us();
-        for part in findings.signals.chunks(PUBLISH_RECORDS_MAX) {
-            let messages = part.iter().map(|signal| {
-                let signal = to_wire(signal, now_us);
-                Message::of(signal.signal_id.clone(), &signal)
-            });
-            self.bus.publish(Topic::Signals, messages.collect()).await?;
-            metrics::counter!("detect_signals_total").increment(part.len() as u64);
-        }
-        // The first version of an alert speaks for all, within a file too.
-        let mut seen = HashSet::new();
-        let fresh: Vec<Alert> = findings
-            .alerts
-            .into_iter()
-            .filter(|alert| !self.published.contains(&alert.alert_id))
-            .filter(|alert| seen.insert(alert.alert_id.clone()))
-            .collect();
-        self.tell(&fresh).await?;
-        for alert in &fresh {
-            self.published.insert(&alert.alert_id);
-        }
-        Ok(())
-    }
-
-    async fn tell(&self, alerts: &[Alert]) -> Result<(), DetectError> {
-        for part in alerts.chunks(PUBLISH_RECORDS_MAX) {
-            let messages = part
-                .iter()
-                .map(|alert| Message::of(alert.alert_id.clone(), alert));
-            self.bus.publish(Topic::Alerts, messages.collect()).await?;
-            part.iter().for_each(measure);
-        }
+        invariants::check(&done);
         Ok(())
     }
 }
@@ -445,6 +435,14 @@ async fn commit(
     Ok(())
 }
 
+/// Reads on from here; a partition that is no longer ours is left to the next poll, which says so.
+async fn read_on(consumer: &mut Consumer, position: Position) -> Result<(), DetectError> {
+    match consumer.seek(&[position]).await {
+        Err(bus::BusError::NotAssigned { .. }) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
 /// Notes what cannot be evaluated now or later; what comes after it does not wait.
 fn leave_out(error: &DetectError) {
     tracing::error!(error = %chain(error), "announced rows were not evaluated");
@@ -455,26 +453,4 @@ fn measure(alert: &Alert) {
     metrics::counter!("detect_alerts_total", "label" => alert.label.clone()).increment(1);
     let waited_us = u64::try_from(alert.detected_time_us - alert.accepted_time_us).unwrap_or(0);
     metrics::histogram!("detect_latency_seconds").record(Duration::from_micros(waited_us));
-}
-
-fn origin(table: Table, file: &BatchFile, version: i64) -> Origin {
-    Origin {
-        table: table.name().to_owned(),
-        tenant_id: file.tenant_id.clone(),
-        file: file.path.clone(),
-        version,
-    }
-}
-
-/// An announced file; none if it is gone.
-fn open(lake: &Lake, table: Table, file: &BatchFile) -> Result<Option<File>, DetectError> {
-    match lake.open_file(table, &file.path) {
-        Ok(opened) => Ok(Some(opened)),
-        Err(LakeError::File { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
-            tracing::error!(%table, file = file.path, rows = file.rows, "announced file is gone; its rows were not evaluated");
-            metrics::counter!("detect_files_missing_total").increment(1);
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

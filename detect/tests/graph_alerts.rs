@@ -227,3 +227,85 @@ async fn a_change_of_status_raises_nothing_new_also_after_a_restart() {
         "one row each, of the first version"
     );
 }
+
+/// What Microsoft says later of its alert is told: that it is graver, and that it is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_gets_graver_is_amended_and_one_that_is_resolved_is_withdrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bus, lake) = lab::open(folder.path()).await;
+    let stop = CancellationToken::new();
+    let storing = tokio::spawn(lake::stage::run(
+        lake.clone(),
+        bus.clone(),
+        Arc::new(SystemClock),
+        Health::default(),
+        stop.clone(),
+    ));
+    let mut consumer = bus.subscribe("reader", &[Topic::Alerts]).await.unwrap();
+    let versions = [
+        ("low", "new", "unknown"),
+        ("low", "inProgress", "unknown"),
+        ("high", "inProgress", "unknown"),
+        ("high", "resolved", "falsePositive"),
+    ];
+    for (at, (severity, status, classification)) in versions.into_iter().enumerate() {
+        // Every version by a detect that knows only what the lake says.
+        let detecting = Running::start(&bus, &lake);
+        let record = json!({"id": "g1", "serviceSource": "microsoft365Defender", "severity": severity,
+            "status": status, "classification": classification, "title": "Odd",
+            "createdDateTime": "2026-09-14T08:00:00Z",
+            "lastUpdateDateTime": format!("2026-09-14T08:0{at}:00Z")});
+        let last = format!("marker {at}");
+        let marker = version(&last, "microsoft365Defender", "new");
+        for (id, record) in [(format!("g1@{at}"), record), (format!("{last}@1"), marker)] {
+            let message = lab::event(Table::GraphAlerts, &id, TIME_US, &record);
+            bus.publish(Topic::Events(Table::GraphAlerts), vec![message])
+                .await
+                .unwrap();
+        }
+        until(&mut consumer, &last).await;
+        detecting.end().await;
+        let stored = async {
+            while !rows(&lake).await.iter().any(|(id, _)| *id == last) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, stored).await.unwrap();
+    }
+    stop.cancel();
+    storing.await.unwrap().unwrap();
+    let lake = Lake::open(&lake).await.unwrap();
+    let query =
+        "SELECT alert_severity, alert_state FROM alerts WHERE group_key = 'g1' ORDER BY counted";
+    let (_, batches) = lake.query_all(query).await.unwrap();
+    let told: Vec<(String, String)> = batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)))
+        .map(|(batch, row)| {
+            let cell = |name: &str| text(batch, name, row).unwrap();
+            (cell("alert_severity"), cell("alert_state"))
+        })
+        .collect();
+    let expected = [
+        ("low", "raised"),
+        ("high", "amended"),
+        ("high", "withdrawn"),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(one, other)| (one.to_owned(), other.to_owned()))
+    );
+}
+
+#[test]
+fn an_alert_that_is_over_when_it_comes_raises_nothing() {
+    let mut record = version("g1", "microsoft365Defender", "resolved");
+    assert_eq!(
+        evaluate(std::slice::from_ref(&record))[0].state,
+        "withdrawn"
+    );
+    record["status"] = json!("new");
+    assert_eq!(evaluate(std::slice::from_ref(&record))[0].state, "raised");
+    record["classification"] = json!("falsePositive");
+    assert_eq!(evaluate(&[record])[0].state, "withdrawn");
+}

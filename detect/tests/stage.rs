@@ -247,7 +247,144 @@ async fn a_rule_that_nobody_has_is_told_with_those_that_there_are() {
     }
 }
 
-/// Compaction and its clean-up may remove a file before detect has read it: noted, not a stall.
+/// The announced files of a table, as they stand in the lake.
+async fn files(lake: &LakeConfig, table: Table) -> Vec<std::path::PathBuf> {
+    let reader = Lake::open(lake).await.unwrap();
+    let files = reader.files(table).await.unwrap();
+    let folder = std::path::Path::new(&lake.location).join(table.name());
+    files.iter().map(|file| folder.join(&file.path)).collect()
+}
+
+/// What the ledger says of a table's files, newest last.
+async fn told(lake: &LakeConfig, table: Table) -> Vec<String> {
+    let reader = Lake::open(lake).await.unwrap();
+    let query = format!(
+        "SELECT coverage_state FROM coverage WHERE source = 'detect' AND subject LIKE '{table}/%' \
+         ORDER BY observed_time, coverage_state"
+    );
+    let (_, batches) = reader.query_all(&query).await.unwrap();
+    let rows = batches.iter().flat_map(|batch| {
+        (0..batch.num_rows()).filter_map(|row| text(batch, "coverage_state", row))
+    });
+    rows.collect()
+}
+
+/// Waits until the ledger says so of a table's files.
+async fn until_told(lake: &LakeConfig, table: Table, states: &[&str]) {
+    let waiting = async {
+        while told(lake, table).await != states {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(
+        waited.is_ok(),
+        "{:?} is not {states:?}",
+        told(lake, table).await
+    );
+}
+
+/// Stores what was published, and gives the lake's stage, which runs on.
+struct Storing {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), lake::LakeError>>,
+}
+
+impl Storing {
+    async fn start(bus: &Bus, lake: &LakeConfig) -> Self {
+        let stop = CancellationToken::new();
+        let running = lake::stage::run(
+            lake.clone(),
+            bus.clone(),
+            Arc::new(SystemClock),
+            Health::default(),
+            stop.clone(),
+        );
+        let task = tokio::spawn(running);
+        let waiting = async {
+            while files(lake, Table::M365Activity).await.is_empty()
+                || files(lake, Table::GraphAlerts).await.is_empty()
+                || files(lake, Table::Signins).await.is_empty()
+            {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+        Self { stop, task }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// A file that cannot be read for a while costs no alert: not within a process, and not over a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_could_not_be_read_is_in_the_ledger_until_it_is_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bus, lake) = open(folder.path()).await;
+    publish(&bus).await;
+    let storing = Storing::start(&bus, &lake).await;
+    let file = files(&lake, Table::M365Activity).await.remove(0);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, b"").unwrap();
+    // The others do not wait for it.
+    let alerts = detect_until(&bus, &lake, "detect", "first", 2).await;
+    assert!(alerts.iter().all(|alert| alert.label != "SAAS-M365-00001"));
+    until_told(&lake, Table::M365Activity, &["gap"]).await;
+    let reader = Lake::open(&lake).await.unwrap();
+    let missing = detect::missing::of_lake(&reader).await.unwrap();
+    assert_eq!((missing.len(), missing[0].table), (1, Table::M365Activity));
+
+    // It can be read again when detect starts anew.
+    std::fs::write(&file, bytes).unwrap();
+    let again = detect_until(&bus, &lake, "detect", "second", 3).await;
+    assert!(again.iter().any(|alert| alert.label == "SAAS-M365-00001"));
+    until_told(&lake, Table::M365Activity, &["gap", "read"]).await;
+    assert_eq!(detect::missing::of_lake(&reader).await.unwrap(), []);
+    storing.end().await;
+}
+
+/// Compaction replaces files, and a reader that was away for long finds its rows where they stand now.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_replaced_file_are_evaluated_where_they_stand_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bus, mut lake) = open(folder.path()).await;
+    lake.compaction_commits = 2;
+    publish(&bus).await;
+    let storing = Storing::start(&bus, &lake).await;
+    let first = files(&lake, Table::M365Activity).await.remove(0);
+    let harmless = event(
+        Table::M365Activity,
+        "m9",
+        &json!({"Operation": "FileAccessed"}),
+    );
+    bus.publish(Topic::Events(Table::M365Activity), vec![harmless])
+        .await
+        .unwrap();
+    let waiting = async {
+        while files(&lake, Table::M365Activity).await.contains(&first) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    // As after the time for which replaced files are kept.
+    std::fs::remove_file(&first).unwrap();
+    let alerts = detect_until(&bus, &lake, "detect", "reader", 3).await;
+    let of_moved = alerts
+        .iter()
+        .find(|alert| alert.label == "SAAS-M365-00001")
+        .unwrap();
+    comes_out_again(&lake, of_moved).await;
+    assert!(
+        told(&lake, Table::M365Activity).await.is_empty(),
+        "nothing is missing"
+    );
+    storing.end().await;
+}
+
+/// Rows that are nowhere are told, and do not stall.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_file_and_a_foreign_message_do_not_stall() {
     let folder = tempfile::tempdir().unwrap();
@@ -259,7 +396,7 @@ async fn a_missing_file_and_a_foreign_message_do_not_stall() {
             path: "tenant_id=7f3c/day=2026-09-14/gone.parquet".to_owned(),
             tenant_id: "7f3c".to_owned(),
             day: "2026-09-14".to_owned(),
-            rows: 1,
+            rows: 1_000,
             bytes: 1,
         }],
         committed_time_us: 1,
@@ -299,6 +436,8 @@ async fn a_missing_file_and_a_foreign_message_do_not_stall() {
     ));
     let alerts = detect_until(&bus, &lake, "detect", "reader", 3).await;
     assert_eq!(ids(&alerts).len(), 3);
+    // The one that is gone, and the one that leads elsewhere.
+    until_told(&lake, Table::M365Activity, &["gap", "gap"]).await;
     stop.cancel();
     storing.await.unwrap().unwrap();
 }

@@ -22,6 +22,7 @@ use sigma::statement::Statement;
 use sigma::{Catalogue, Ruleset};
 
 use super::files::{load, only, rule_files};
+use super::missing::fill_missing;
 use crate::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -37,6 +38,7 @@ Examples:
   vedette rules backtest --days 30
   vedette rules backtest --rule SAAS-M365-00002 --rule SAAS-M365-00003
   vedette rules backtest --output json | jq -r 'select(.hits > 100) | .label'
+  vedette rules backtest --missing                     what detect could not read when it was announced
   vedette rules backtest --alerts --output json        every alert, those of Microsoft's products among them";
 
 /// Accounts and addresses that the table of all rules names for each.
@@ -66,6 +68,11 @@ pub(crate) struct Backtest {
     /// List every alert instead of figures of each rule.
     #[arg(long, conflicts_with_all = ["days", "rules", "no_cost"])]
     alerts: bool,
+    /// Evaluate announced files that detect could not read, as the ledger names them, and publish what they raise.
+    ///
+    /// On the embedded log no other vedette may run on this data folder.
+    #[arg(long, conflicts_with_all = ["days", "rules", "no_cost", "alerts"])]
+    missing: bool,
     /// Form of the report.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -82,6 +89,9 @@ impl Backtest {
         if !self.rules.is_empty() {
             self.choose(&mut catalogue, &rules)?;
             rules = Ruleset::compile(&mut catalogue);
+        }
+        if self.missing {
+            return fill_missing(config, Arc::new(rules), &lake, self.output).await;
         }
         if self.alerts {
             return list_alerts(&rules, &lake, self.output).await;

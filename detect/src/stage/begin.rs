@@ -7,11 +7,11 @@ use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::{Stage, leave_out};
+use super::Stage;
+use crate::announced::Announced;
 use crate::catch_up::CatchUp;
 use crate::error::DetectError;
 use crate::evaluate::tables;
-use schemas::fate::Fate;
 
 impl Stage {
     /// Reads what is newly assigned, and what another log took the place of, from where the group stands on it.
@@ -134,19 +134,13 @@ impl Stage {
         for table in tables(&self.rules) {
             for (file, version) in catch_up.unannounced(self.lake.files(table).await?) {
                 files += 1;
-                loop {
-                    let outcome = match self.evaluate(table, &file, version).await {
-                        Ok(findings) => self.publish(findings).await,
-                        Err(error) => Err(error),
-                    };
-                    match outcome {
-                        Ok(()) => break,
-                        Err(error) if error.fate() == Fate::DeadLetter => {
-                            leave_out(&error);
-                            break;
-                        }
-                        Err(error) => self.obey(error, stop).await?,
-                    }
+                let announced = Announced {
+                    table,
+                    file,
+                    version,
+                };
+                while let Err(error) = self.look_at(announced.clone()).await {
+                    self.obey(error, stop).await?;
                     if stop.is_cancelled() {
                         return Ok(false);
                     }

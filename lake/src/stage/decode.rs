@@ -191,6 +191,7 @@ mod tests {
             offset: 3,
             key: String::new(),
             payload: b"evil".to_vec(),
+            published_us: 0,
         };
         let rows = carefully(&delivery, 0, |_| panic!("of this record"));
         assert_eq!(rows[0].0, Table::DeadLetters);

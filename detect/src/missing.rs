@@ -1,0 +1,147 @@
+//! Announced rows that were not evaluated: lines of the completeness ledger, and the way back from them.
+
+use std::sync::Arc;
+
+use bus::{Bus, Message};
+use lake::Lake;
+use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::limits::PUBLISH_RECORDS_MAX;
+use schemas::tables::Table;
+use schemas::topics::Topic;
+use schemas::wire::{BatchFile, Coverage};
+use serde_json::{Value, json};
+use sigma::Ruleset;
+use sigma::fields::text;
+
+use crate::announced::Announced;
+use crate::error::DetectError;
+use crate::published::news;
+use crate::signal::to_wire;
+
+/// The connector's place in lines of the ledger.
+const SOURCE: &str = "detect";
+
+/// Files with a gap and no line that fills it.
+const QUERY: &str =
+    "SELECT tenant_id, subject, max(range_to) AS range_to, max(detail) AS detail FROM coverage
+WHERE source = 'detect' AND coverage_kind = 'file' GROUP BY tenant_id, subject
+HAVING count(*) FILTER (WHERE coverage_state = 'read') = 0 ORDER BY tenant_id, subject";
+
+impl Announced {
+    /// The line of the ledger that says whether its rows were evaluated.
+    pub fn line(&self, state: CoverageState, why: &str, now_us: i64) -> Coverage {
+        let detail = json!({"day": self.file.day, "version": self.version, "why": why});
+        let range = CoverageRange {
+            tenant_id: &self.file.tenant_id,
+            source: SOURCE,
+            kind: "file",
+            subject: &format!("{}/{}", self.table, self.file.path),
+            from: 0,
+            to: i64::try_from(self.file.rows).unwrap_or(i64::MAX),
+        };
+        range.line(state, Published::default(), &detail.to_string(), now_us)
+    }
+
+    /// The line that says that a rule panicked at a row.
+    pub fn line_of_row(&self, file: &str, row: u64, now_us: i64) -> Coverage {
+        let row = i64::try_from(row).unwrap_or(i64::MAX);
+        let range = CoverageRange {
+            tenant_id: &self.file.tenant_id,
+            source: SOURCE,
+            kind: "range",
+            subject: &format!("{}/{file}", self.table),
+            from: row,
+            to: row.saturating_add(1),
+        };
+        let detail = json!({"why": "a rule panicked at this row"}).to_string();
+        range.line(CoverageState::Gap, Published::default(), &detail, now_us)
+    }
+}
+
+/// The line of an announcement that cannot be read.
+pub(crate) fn line_of_announcement(offset: i64, why: &str, now_us: i64) -> Coverage {
+    let range = CoverageRange {
+        tenant_id: "",
+        source: SOURCE,
+        kind: "range",
+        subject: "batches",
+        from: offset,
+        to: offset.saturating_add(1),
+    };
+    range.line(CoverageState::Gap, Published::default(), why, now_us)
+}
+
+/// Evaluates a file that was not, publishes what is found, and says so in the ledger; how many alerts that were.
+///
+/// # Errors
+/// As [`Announced::evaluate`], and [`DetectError::Bus`].
+pub async fn fill(
+    announced: &Announced,
+    rules: &Arc<Ruleset>,
+    lake: &Lake,
+    bus: &Bus,
+    now_us: i64,
+) -> Result<usize, DetectError> {
+    let seen = announced.evaluate(rules, lake, now_us).await?;
+    let signals = seen.findings.signals.iter();
+    let signals: Vec<Message> = signals
+        .map(|signal| to_wire(signal, now_us))
+        .map(|signal| Message::of(signal.signal_id.clone(), &signal))
+        .collect();
+    let alerts = seen.findings.alerts.into_iter();
+    let alerts: Vec<Message> = alerts
+        .filter_map(|alert| news(None, alert))
+        .map(|alert| Message::of(alert.alert_id.clone(), &alert))
+        .collect();
+    let raised = alerts.len();
+    let panicked = seen.panicked.iter();
+    let mut lines: Vec<Coverage> = panicked
+        .map(|(file, row)| announced.line_of_row(file, *row, now_us))
+        .collect();
+    lines.push(announced.line(CoverageState::Read, "it was read at a later try", now_us));
+    let lines = lines.iter().map(|line| Message::of(line.id.clone(), line));
+    for (topic, messages) in [
+        (Topic::Signals, signals),
+        (Topic::Alerts, alerts),
+        // Last: what is not told is not filled.
+        (Topic::Coverage, lines.collect()),
+    ] {
+        for part in messages.chunks(PUBLISH_RECORDS_MAX) {
+            bus.publish(topic, part.to_vec()).await?;
+        }
+    }
+    Ok(raised)
+}
+
+/// The announced files that the ledger says were not evaluated, and not since.
+///
+/// # Errors
+/// [`DetectError::Lake`] if the ledger cannot be read.
+pub async fn of_lake(lake: &Lake) -> Result<Vec<Announced>, DetectError> {
+    let (_, batches) = lake.query_all(QUERY).await?;
+    let mut missing = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
+            let subject = cell("subject");
+            let named = subject.split_once('/');
+            let named = named.and_then(|(name, path)| Some((Table::of_name(name)?, path)));
+            let Some((table, path)) = named else {
+                continue;
+            };
+            let detail: Value = serde_json::from_str(&cell("detail")).unwrap_or_default();
+            missing.push(Announced {
+                table,
+                file: BatchFile {
+                    path: path.to_owned(),
+                    tenant_id: cell("tenant_id"),
+                    day: detail["day"].as_str().unwrap_or_default().to_owned(),
+                    rows: cell("range_to").parse().unwrap_or(0),
+                    bytes: 0,
+                },
+                version: detail["version"].as_i64().unwrap_or(0),
+            });
+        }
+    }
+    Ok(missing)
+}
