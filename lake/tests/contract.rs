@@ -6,6 +6,8 @@
     reason = "helpers of a test fail by panicking, and a failed one names its seed"
 )]
 
+#[path = "contract/broken_disk.rs"]
+mod broken_disk;
 #[path = "contract/compaction.rs"]
 mod compaction;
 #[path = "contract/crashes.rs"]

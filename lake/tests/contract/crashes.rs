@@ -10,7 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
-use crate::house::{BrokenDisk, Fault, House, data_files, sign_ins};
+use crate::broken_disk::{BrokenDisk, Fault};
+use crate::house::{House, data_files, sign_ins};
 
 const SIGNINS: Topic = Topic::Events(Table::Signins);
 
