@@ -17,7 +17,7 @@ use crate::audit::Output;
 use crate::config::Config;
 use crate::data_lock::DataLock;
 use crate::exit::Verdict;
-use crate::sql::inert;
+use crate::inert::inert;
 
 /// Works off what the ledger says was not evaluated; what cannot be read now either stays there, and is told.
 pub(super) async fn fill_missing(
