@@ -4,7 +4,9 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
+use datafusion::arrow::json::LineDelimitedWriter;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
+use respond::audit::Anchor;
 use respond::record::ActionRecord;
 use respond::review::{Review, VerifyError};
 use schemas::environment::{Clock as _, SystemClock};
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::run::{open_lake, runtime};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +24,7 @@ Examples:
   vedette audit approve ACTION_ID --by kim
   vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
   vedette audit request CASE_ID block-sign-in --by kim
+  vedette audit verify --expect 1042:6f0c…        an entry that you have kept elsewhere
   vedette audit verify                exit code 1 names the first entry that is not what it was";
 
 /// Looks at cases and actions.
@@ -55,8 +59,12 @@ pub(crate) enum Audit {
     Request(Request),
     /// Ask for what restores the state before an action.
     Undo(Decision),
-    /// Check every entry of the audit chain.
-    Verify,
+    /// Check every entry of the audit chain, and compare it with the lake's copy.
+    Verify {
+        /// An entry that is known from elsewhere, as this command has told it.
+        #[arg(long, value_name = "SEQUENCE:HASH", value_parser = anchor)]
+        expect: Vec<Anchor>,
+    },
 }
 
 /// Form of a list.
@@ -163,7 +171,7 @@ impl Audit {
                 )?;
                 told(&undo)
             }
-            Self::Verify => verify(&review),
+            Self::Verify { expect } => verify(&review, config, expect),
         }
     }
 }
@@ -249,15 +257,73 @@ fn told(action: &ActionRecord) -> anyhow::Result<Verdict> {
     ))
 }
 
-fn verify(review: &Review) -> anyhow::Result<Verdict> {
-    match review.verify(Vec::new()) {
-        Ok(None) => say("the audit chain is empty"),
-        Ok(Some(anchor)) => say(&format!(
-            "the audit chain verifies: {} entries; keep the last hash elsewhere: {}",
-            anchor.sequence, anchor.hash
-        )),
+/// Reads `SEQUENCE:HASH`.
+fn anchor(text: &str) -> Result<Anchor, String> {
+    let wrong =
+        || "an entry is given as SEQUENCE:HASH, as `vedette audit verify` tells it".to_owned();
+    let (sequence, hash) = text.split_once(':').ok_or_else(wrong)?;
+    Ok(Anchor {
+        sequence: sequence.trim().parse().map_err(|_| wrong())?,
+        hash: hash.trim().to_ascii_lowercase(),
+    })
+}
+
+/// The entries that the lake has; none where there is no lake on this machine.
+fn of_lake(config: &Config) -> anyhow::Result<Option<Vec<Anchor>>> {
+    let location = config.lake().location;
+    if !location.contains("://") && !std::path::Path::new(&location).exists() {
+        return Ok(None);
+    }
+    let runtime = runtime()?;
+    let (lake, _) = runtime.block_on(open_lake(config))?;
+    let (_, batches) = runtime.block_on(lake.query_all("SELECT sequence, hash FROM actions"))?;
+    let mut text = Vec::new();
+    let mut writer = LineDelimitedWriter::new(&mut text);
+    writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+    writer.finish()?;
+    let mut anchors = Vec::new();
+    for line in text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        let row: Value = serde_json::from_slice(line)?;
+        if let (Some(sequence), Some(hash)) = (row["sequence"].as_u64(), row["hash"].as_str()) {
+            anchors.push(Anchor {
+                sequence,
+                hash: hash.to_owned(),
+            });
+        }
+    }
+    Ok(Some(anchors))
+}
+
+fn verify(review: &Review, config: &Config, expect: Vec<Anchor>) -> anyhow::Result<Verdict> {
+    let lake = of_lake(config).context("could not read the lake's copy of the chain")?;
+    let compared = match &lake {
+        Some(anchors) => format!("compared with {} entries of the lake", anchors.len()),
+        None => "there is no lake here to compare it with".to_owned(),
+    };
+    let anchors = lake.into_iter().flatten().chain(expect).collect();
+    match review.verify_in_time(anchors) {
+        Ok((head, back)) => {
+            match head {
+                None => say(&format!("the audit chain is empty; {compared}"))?,
+                Some(head) => say(&format!(
+                    "the audit chain verifies: {} entries; {compared}; keep the last one elsewhere, for --expect: {}:{}",
+                    head.sequence, head.sequence, head.hash
+                ))?,
+            };
+            if let Some(back) = back {
+                say(&format!(
+                    "time goes back by {} s at entry {}: a clock was put back, or entries were written later than they say",
+                    back.by_us / 1_000_000,
+                    back.sequence
+                ))?;
+            }
+            Ok(Verdict::Done)
+        }
         Err(VerifyError::Broken(broken)) => {
-            say(&format!("the audit chain is broken: {broken}"))?;
+            say(&format!("the audit chain is broken: {broken}; {compared}"))?;
             Ok(Verdict::Findings)
         }
         Err(error) => Err(error).context("could not read the audit chain"),

@@ -3,6 +3,8 @@
 //! Deleting, editing or reordering an entry breaks the chain at that entry; cutting its end or replacing all of
 //! it shows against an anchor, for example the newest entry that the lake or another reader of the topic has.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemas::wire::AuditRecord;
 
 /// A place in the chain that is known from elsewhere.
@@ -90,17 +92,40 @@ pub fn hash(entry: &AuditRecord) -> String {
 /// Checks a chain entry by entry, in order, and against what is known from elsewhere.
 #[derive(Debug, Clone, Default)]
 pub struct Verifier {
-    anchors: Vec<Anchor>,
+    anchors: BTreeMap<u64, BTreeSet<String>>,
     last: Option<Anchor>,
+    last_time_us: i64,
+    back: Option<Back>,
+}
+
+/// The greatest step back in time between an entry and the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Back {
+    /// Sequence of the entry.
+    pub sequence: u64,
+    /// How far, in microseconds.
+    pub by_us: i64,
 }
 
 impl Verifier {
     /// A verifier that also expects these entries.
     pub fn new(anchors: Vec<Anchor>) -> Self {
-        Self {
-            anchors,
-            last: None,
+        let mut known: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+        for anchor in anchors {
+            known
+                .entry(anchor.sequence)
+                .or_default()
+                .insert(anchor.hash);
         }
+        Self {
+            anchors: known,
+            ..Self::default()
+        }
+    }
+
+    /// The greatest step back in time so far: a clock that was put back, or entries that were written later.
+    pub fn back(&self) -> Option<Back> {
+        self.back
     }
 
     /// Takes the next entry.
@@ -126,15 +151,20 @@ impl Verifier {
                 sequence: entry.sequence,
             });
         }
-        if self
-            .anchors
-            .iter()
-            .any(|anchor| anchor.sequence == entry.sequence && anchor.hash != entry.hash)
-        {
+        let known = self.anchors.get(&entry.sequence);
+        if known.is_some_and(|hashes| hashes.iter().any(|hash| *hash != entry.hash)) {
             return Err(Broken::Replaced {
                 sequence: entry.sequence,
             });
         }
+        let by_us = self.last_time_us.saturating_sub(entry.time_us);
+        if self.last.is_some() && by_us > self.back.map_or(0, |back| back.by_us) {
+            self.back = Some(Back {
+                sequence: entry.sequence,
+                by_us,
+            });
+        }
+        self.last_time_us = entry.time_us;
         self.last = Some(Anchor {
             sequence: entry.sequence,
             hash: entry.hash.clone(),
@@ -148,14 +178,10 @@ impl Verifier {
     /// [`Broken::Cut`] if an entry that was expected did not come.
     pub fn finish(self) -> Result<Option<Anchor>, Broken> {
         let count = self.last.as_ref().map_or(0, |last| last.sequence);
-        match self
-            .anchors
-            .iter()
-            .map(|anchor| anchor.sequence)
-            .filter(|sequence| *sequence > count)
-            .min()
-        {
-            Some(sequence) => Err(Broken::Cut { sequence }),
+        match self.anchors.range(count + 1..).next() {
+            Some((sequence, _)) => Err(Broken::Cut {
+                sequence: *sequence,
+            }),
             None => Ok(self.last),
         }
     }
@@ -200,6 +226,29 @@ mod tests {
         };
         assert_eq!(verify(&entries, vec![head.clone()]), Ok(Some(head)));
         assert_eq!(verify(&[], Vec::new()), Ok(None));
+    }
+
+    #[test]
+    fn the_greatest_step_back_in_time_is_told() {
+        let mut verifier = Verifier::default();
+        let mut previous: Option<Anchor> = None;
+        for time_us in [10, 30, 25, 40, 5, 6] {
+            let entry = AuditRecord {
+                time_us,
+                ..AuditRecord::default()
+            };
+            let entry = chain(entry, previous.as_ref());
+            verifier.take(&entry).unwrap();
+            previous = Some(Anchor {
+                sequence: entry.sequence,
+                hash: entry.hash,
+            });
+        }
+        let expected = super::Back {
+            sequence: 5,
+            by_us: 35,
+        };
+        assert_eq!(verifier.back(), Some(expected));
     }
 
     #[test]

@@ -170,6 +170,8 @@ pub struct Notice {
 impl Notice {
     /// The kill switch was set or lifted, and that counts from this entry on.
     pub const KILL_SWITCH: &'static str = "kill_switch";
+    /// The journal began anew although entries were published before.
+    pub const JOURNAL: &'static str = "journal";
 }
 
 /// What is still to be published.

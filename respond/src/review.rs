@@ -8,7 +8,7 @@ use schemas::wire::AuditRecord;
 use serde_json::json;
 
 use crate::action::Action;
-use crate::audit::{Anchor, Broken, Verifier};
+use crate::audit::{Anchor, Back, Broken, Verifier};
 use crate::cases::Case;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Journal, JournalError, Notice, Request, Step};
@@ -239,12 +239,25 @@ impl Review {
     /// # Errors
     /// [`VerifyError::Broken`] names the first bad entry (P19).
     pub fn verify(&self, anchors: Vec<Anchor>) -> Result<Option<Anchor>, VerifyError> {
+        self.verify_in_time(anchors).map(|(head, _)| head)
+    }
+
+    /// As [`Self::verify`], with the greatest step back in time.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_in_time(
+        &self,
+        anchors: Vec<Anchor>,
+    ) -> Result<(Option<Anchor>, Option<Back>), VerifyError> {
         let mut verifier = Verifier::new(anchors);
         let mut after = 0;
         loop {
             let entries = self.journal.audit(after, AUDIT_PAGE)?;
             let Some(last) = entries.last() else {
-                return verifier.finish().map_err(VerifyError::Broken);
+                let back = verifier.back();
+                let head = verifier.finish().map_err(VerifyError::Broken)?;
+                return Ok((head, back));
             };
             after = last.sequence;
             for entry in &entries {

@@ -9,6 +9,7 @@
 //! Delivery: at least once in and out, each action once in effect. A tenant whose Graph does not answer stalls
 //! its own worker only. Nothing is dropped: what does not fit in memory waits in the journal.
 
+mod beginning;
 mod intake;
 mod lookup;
 mod publisher;
@@ -102,6 +103,7 @@ pub async fn run_in(
         return Ok(());
     };
     let ledger = open(&config.journal).await?;
+    beginning::check(&ledger, &bus, told_by.as_ref(), &health).await?;
     let (wake, _) = watch::channel(());
     let mut tasks = Tasks::new();
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use respond::RespondError;
 use respond::record::State;
 use schemas::limits::MESSAGE_BYTES_MAX;
+use schemas::topics::Topic;
+use schemas::wire::AuditRecord;
 
 use crate::house::{House, PATIENCE, all};
 use crate::memory::{ACCOUNT, MemoryDirectory};
@@ -40,4 +42,34 @@ async fn a_publisher_that_ends_ends_the_stage_and_says_so() {
         troubles["respond/publisher"].why.contains("published"),
         "{troubles:?}"
     );
+}
+
+#[tokio::test]
+async fn an_emptied_journal_is_not_taken_silently() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+    assert!(!house.health.troubles().contains_key("respond/journal"));
+    // Somebody empties it; what was published from it is on the bus.
+    for end in ["", "-wal", "-shm"] {
+        let path = format!("{}{end}", house.config.journal.display());
+        drop(std::fs::remove_file(path));
+    }
+    let stage = house.start();
+    let began = tokio::time::Instant::now();
+    while !house.health.troubles().contains_key("respond/journal") {
+        assert!(began.elapsed() < PATIENCE, "it says so");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    stage.end().await;
+    let audit: Vec<AuditRecord> = house.read(Topic::Audit).await;
+    let last = audit.last().unwrap();
+    assert_eq!(
+        (last.action.as_str(), last.state.as_str()),
+        ("journal", "began_anew")
+    );
+    assert_eq!(last.sequence, 1, "it is the first entry of the new chain");
 }
