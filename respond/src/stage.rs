@@ -103,7 +103,7 @@ pub async fn run_in(
         return Ok(());
     };
     let ledger = open(&config.journal).await?;
-    beginning::check(&ledger, &bus, told_by.as_ref(), &health).await?;
+    beginning::check(&ledger, &bus, told_by.as_ref(), &health, &stop).await?;
     let (wake, _) = watch::channel(());
     let mut tasks = Tasks::new();
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());

@@ -5,7 +5,9 @@ use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::topics::Topic;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
+use super::obey;
 use crate::error::RespondError;
 use crate::journal::{Ledger, Notice};
 
@@ -18,12 +20,19 @@ pub(super) async fn check(
     bus: &Bus,
     clock: &dyn Clock,
     health: &Health,
+    stop: &CancellationToken,
 ) -> Result<(), RespondError> {
     let entries = ledger.with(|journal| journal.audit(0, 1)).await?;
     if !entries.is_empty() {
         return Ok(());
     }
-    let ends = bus.ends(Topic::Audit).await?;
+    let ends = loop {
+        match bus.ends(Topic::Audit).await {
+            Ok(ends) => break ends,
+            // A bus that is away for now ends nothing.
+            Err(error) => obey(error.into(), "journal", stop).await?,
+        }
+    };
     let published: i64 = ends.iter().map(|end| end.next_offset).sum();
     if published == 0 {
         return Ok(());
