@@ -2,8 +2,10 @@
 //!
 //! Delivery: a call that changes something may have happened although no answer came; the executor reads back.
 //! Protocol: Microsoft Graph v1.0: `users`, `revokeSignInSessions`, `mailFolders/inbox/messageRules`,
-//! `roleManagement/directory/roleAssignments`.
+//! and what [`roles`] asks for.
 //! Acts on checked object ids only; a name is used for one look-up, as one encoded path segment (P69).
+
+mod roles;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -133,11 +135,7 @@ impl DirectoryReads for GraphDirectory {
     }
 
     async fn roles(&self, id: &ObjectId) -> Result<Vec<Role>, DirectoryError> {
-        let mut url = self.url(&["roleManagement", "directory", "roleAssignments"])?;
-        url.set_query(Some(&format!(
-            "$filter=principalId%20eq%20'{id}'&$expand=roleDefinition"
-        )));
-        self.list(url).await?.iter().map(role_of).collect()
+        self.roles_of(id).await
     }
 
     async fn inbox_rules(&self, id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError> {
@@ -259,25 +257,6 @@ fn user_of(found: &Value) -> Result<User, DirectoryError> {
     })
 }
 
-/// A role whose definition is missing is still a role.
-fn role_of(found: &Value) -> Result<Role, DirectoryError> {
-    let definition = found.get("roleDefinition");
-    let of_definition = |key: &str| {
-        definition
-            .and_then(|role| role.get(key))
-            .and_then(Value::as_str)
-    };
-    let id = of_definition("templateId")
-        .or_else(|| of_definition("id"))
-        .or_else(|| found.get("roleDefinitionId").and_then(Value::as_str))
-        .ok_or_else(|| malformed("a role assignment without role"))?;
-    let name = of_definition("displayName").unwrap_or(id);
-    Ok(Role {
-        id: id.to_ascii_lowercase(),
-        name: name.to_owned(),
-    })
-}
-
 fn rule_of(found: &Value) -> Result<InboxRule, DirectoryError> {
     let id = found
         .get("id")
@@ -317,7 +296,7 @@ fn principal_id(token: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{principal_id, role_of, rule_of, user_of};
+    use super::{principal_id, rule_of, user_of};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
@@ -354,12 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_without_definition_is_still_a_role() {
-        assert_eq!(
-            role_of(&json!({"roleDefinitionId": "ABC"})).unwrap().id,
-            "abc"
-        );
-        assert!(role_of(&json!({})).is_err());
+    fn a_rule_that_does_not_say_whether_it_runs_is_no_rule() {
         assert!(rule_of(&json!({"id": "1"})).is_err());
     }
 

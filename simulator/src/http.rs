@@ -8,6 +8,7 @@ mod door;
 mod graph;
 mod mailbox;
 mod management_activity;
+mod privileges;
 mod query;
 mod roles;
 mod token;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use crate::shared::Shared;
 use crate::stage::Connection;
@@ -44,6 +45,7 @@ pub(crate) fn router(shared: Arc<Shared>, connection: Connection) -> Router {
                 .post(control::add_faults)
                 .delete(control::clear_faults),
         )
+        .route("/simulator/privileges", put(privileges::replace))
         .layer(axum::middleware::from_fn(door::loopback_only))
         .with_state(shared);
     control.merge(microsoft)
@@ -78,6 +80,7 @@ fn graph_resources() -> Router<Arc<Shared>> {
         .route("/v1.0/domains", get(directory::domains))
         .route(&user(""), get(graph::user).patch(graph::update_user))
         .route(&user("/revokeSignInSessions"), post(graph::revoke_sessions))
+        .route(&user("/transitiveMemberOf"), get(privileges::member_of))
         .route(
             &user("/mailFolders/inbox/messageRules"),
             get(mailbox::rules),
@@ -88,6 +91,10 @@ fn graph_resources() -> Router<Arc<Shared>> {
         )
         .route("/v1.0/security/alerts_v2", get(alerts::alerts))
         .route(&roles("roleAssignments"), get(roles::assignments))
+        .route(
+            &roles("roleEligibilityScheduleInstances"),
+            get(privileges::eligibilities),
+        )
         .route(&roles("roleDefinitions"), get(roles::definitions))
         .route(&roles("roleDefinitions/{role}"), get(roles::definition))
 }

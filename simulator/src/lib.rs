@@ -18,6 +18,7 @@ pub mod export;
 mod fault;
 mod http;
 mod ledger;
+mod privileges;
 mod shared;
 mod stage;
 mod telling;

@@ -11,6 +11,7 @@ use crate::config::{PARTITIONS_MAX, SimulatorConfig};
 use crate::directory::{self, Changes};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
+use crate::privileges::Privileges;
 use crate::tokens::{self, Claims, Grant};
 use crate::world::World;
 use crate::world::chance::Chance;
@@ -119,6 +120,7 @@ pub(crate) struct Tenant {
     /// The current version of each alert.
     pub(crate) alerts: BTreeMap<String, Value>,
     pub(crate) groups: Vec<Value>,
+    pub(crate) privileges: Privileges,
     pub(crate) changes: Changes,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<Call>,
@@ -163,6 +165,7 @@ impl Tenant {
             subscriptions: BTreeMap::new(),
             alerts: BTreeMap::new(),
             groups: directory::groups(chance, pace.start_us),
+            privileges: Privileges::default(),
             changes: Changes::default(),
             ledger: Ledger::default(),
             calls: Vec::new(),

@@ -129,6 +129,76 @@ async fn a_change_is_not_sent_again_before_it_was_read_back() {
 }
 
 #[tokio::test]
+async fn roles_through_groups_and_roles_that_can_be_taken_are_roles() {
+    // P15, P71: nothing is sent for whoever may hold a role, however it is held.
+    const ROLE: &str = "62e90394-69f5-4237-9190-012177145e10";
+    let group = |number: u32, members: &[&str], roles: &[&str]| {
+        json!({
+            "id": format!("6a00aaaa-0000-4000-8000-{number:012}"), "name": format!("Tier {number}"),
+            "is_assignable_to_role": !roles.is_empty(), "members": members, "roles": roles,
+        })
+    };
+    let world = World::simulated().await;
+    let account = world.account.as_str();
+    let (inner, outer) = (
+        group(1, &[account], &[]),
+        group(2, &["6a00aaaa-0000-4000-8000-000000000001"], &[ROLE]),
+    );
+    let eligible = |principal: &str| json!([{"principal_id": principal, "role": ROLE}]);
+    // So many groups that their roles are not asked for one by one.
+    let mut many: Vec<serde_json::Value> = (10..60)
+        .map(|number| group(number, &[account], &[]))
+        .collect();
+    many.push(group(3, &[account], &[ROLE]));
+    for (how, privileges) in [
+        (
+            "directly through a group",
+            json!({"groups": [group(3, &[account], &[ROLE])]}),
+        ),
+        (
+            "through a group in a group",
+            json!({"groups": [inner, outer]}),
+        ),
+        ("through one of many groups", json!({"groups": many})),
+        ("it can be taken", json!({"eligible": eligible(account)})),
+        (
+            "it can be taken by a group",
+            json!({
+                "groups": [group(3, &[account], &[])], "eligible": eligible("6a00aaaa-0000-4000-8000-000000000003"),
+            }),
+        ),
+    ] {
+        world.set_privileges(&privileges).await;
+        let record = world.perform(&BLOCK).await;
+        assert_eq!(record.state, State::Refused, "{how}: {}", record.detail);
+        let refusals = record.detail["refusals"].to_string();
+        assert!(
+            refusals.contains("Global Administrator"),
+            "{how}: {refusals}"
+        );
+    }
+    assert!(world.changes().await.is_empty());
+    // Groups without roles, and a tenant without a licence for roles that can be taken, are no reason.
+    let ordinary = json!({"groups": [group(4, &[account], &[])], "is_unlicensed": true});
+    world.set_privileges(&ordinary).await;
+    assert_eq!(world.perform(&BLOCK).await.state, State::Effective);
+}
+
+#[tokio::test]
+async fn groups_or_eligibilities_that_cannot_be_read_are_a_missing_fact() {
+    for path in ["transitiveMemberOf", "roleEligibilityScheduleInstances"] {
+        let world = World::simulated().await;
+        world
+            .script(&json!({"path_contains": path, "status": 403, "times": 9}))
+            .await;
+        let record = world.request(&BLOCK);
+        let ran = world.executor().run(&record.action_id).await.unwrap();
+        assert_ne!(ran, Progress::Ended(State::Effective), "{path}");
+        assert!(world.changes().await.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn after_the_kill_switch_is_set_nothing_more_arrives() {
     // P16: the tenant is busy, and the change would be sent again.
     let world = World::simulated().await;

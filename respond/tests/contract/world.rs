@@ -85,6 +85,7 @@ pub(crate) fn alert(tenant_id: &str, account: &str, id: &str) -> wire::Alert {
         first_event_time_us: T0,
         accepted_time_us: T0,
         state: "raised".to_owned(),
+        provenance: "live".to_owned(),
         ..wire::Alert::default()
     }
 }
@@ -339,6 +340,17 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Gives the simulated tenant groups with roles, and roles that can be taken.
+    pub(crate) async fn set_privileges(&self, privileges: &Value) {
+        let Place::Simulated { http_url, .. } = &self.place else {
+            panic!("not simulated")
+        };
+        let put = reqwest::Client::new().put(format!("{http_url}/simulator/privileges"));
+        let answer = put.body(privileges.to_string()).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{}", answer.text().await.unwrap());
     }
 
     /// Posts a fault to the simulator.

@@ -13,12 +13,58 @@ use serde_json::{Value, json};
 use super::access::{Refusal, answered, graph_caller, graph_error};
 use super::query::Query;
 use crate::shared::Shared;
+use crate::tenant::Tenant;
 use crate::world::day::roles::{ADMINISTRATION_ROLES, DESK_ROLES};
 use crate::world::users::DirectoryRole;
 
 /// The role definitions that the tenant shows: every role that somebody can hold.
 fn known_definitions() -> impl Iterator<Item = &'static DirectoryRole> {
     DESK_ROLES.iter().chain(ADMINISTRATION_ROLES)
+}
+
+/// The principal that a query filters by; none for everybody.
+///
+/// # Errors
+/// 400 for any other filter.
+pub(super) fn principal_asked(
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<Option<String>, Refusal> {
+    let Some(filter) = query.get("$filter") else {
+        return Ok(None);
+    };
+    match filter.strip_prefix("principalId eq ") {
+        Some(quoted) => Ok(Some(quoted.trim().trim_matches('\'').to_owned())),
+        None => Err(Refusal::from(graph_error(
+            tenant,
+            headers,
+            StatusCode::BAD_REQUEST,
+            "Request_UnsupportedQuery",
+            "Unsupported filter clause.",
+        ))),
+    }
+}
+
+/// Somebody's role as a list of assignments shows it.
+pub(super) fn entry(principal: &str, role: &str, query: &Query) -> Value {
+    let mut entry = json!({
+        "id": format!("{role}-{principal}"),
+        "principalId": principal,
+        "roleDefinitionId": role,
+        "directoryScopeId": "/",
+    });
+    let is_expanded = query
+        .get("$expand")
+        .is_some_and(|list| list.contains("roleDefinition"));
+    if is_expanded {
+        entry["roleDefinition"] = json!(
+            known_definitions()
+                .find(|known| known.template == role)
+                .map(shown)
+        );
+    }
+    entry
 }
 
 fn shown(role: &DirectoryRole) -> Value {
@@ -34,51 +80,21 @@ pub(super) async fn assignments(
     let query = Query::read(query.as_deref());
     answered(shared.with(|tenant| {
         graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        let principal = match query
-            .get("$filter")
-            .map(|filter| filter.strip_prefix("principalId eq "))
-        {
-            None => None,
-            Some(Some(quoted)) => Some(quoted.trim().trim_matches('\'').to_owned()),
-            Some(None) => {
-                let message = "Unsupported filter clause.";
-                return Err(Refusal::from(graph_error(
-                    tenant,
-                    &headers,
-                    StatusCode::BAD_REQUEST,
-                    "Request_UnsupportedQuery",
-                    message,
-                )));
-            }
-        };
-        let expand = query
-            .get("$expand")
-            .is_some_and(|list| list.contains("roleDefinition"));
-        let mut value = Vec::new();
-        for user in &tenant.world.users {
-            if principal
-                .as_ref()
-                .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&user.id))
-            {
-                continue;
-            }
-            for role in &user.roles {
-                let mut entry = json!({
-                    "id": format!("{role}-{}", user.id),
-                    "principalId": user.id,
-                    "roleDefinitionId": role,
-                    "directoryScopeId": "/",
-                });
-                if expand {
-                    entry["roleDefinition"] = json!(
-                        known_definitions()
-                            .find(|known| known.template == *role)
-                            .map(shown)
-                    );
-                }
-                value.push(entry);
-            }
-        }
+        let principal = principal_asked(tenant, &headers, &query)?;
+        let users = tenant.world.users.iter();
+        let of_users = users.flat_map(|user| user.roles.iter().map(|role| (&user.id, *role)));
+        let groups = tenant.privileges.groups.iter();
+        let of_groups =
+            groups.flat_map(|group| group.roles.iter().map(|role| (&group.id, role.as_str())));
+        let value: Vec<Value> = of_users
+            .chain(of_groups)
+            .filter(|(id, _)| {
+                principal
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(id))
+            })
+            .map(|(id, role)| entry(id, role, &query))
+            .collect();
         Ok(Json(json!({"value": value})).into_response())
     }))
 }
