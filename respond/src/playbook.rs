@@ -206,6 +206,22 @@ mod tests {
     }
 
     #[test]
+    fn the_embedded_playbook_acts_on_evidence_of_a_taken_account_only() {
+        let when = load(&[]).unwrap().remove(0).when;
+        let holds = |label: &str| when.holds(Severity::Critical, [label].into_iter());
+        assert!(holds("SAAS-M365-00078") && holds("MS-SEC-GRAPH-00001"));
+        // A developer's new secret, mail forwarded by its owner, the audit log switched off, another product's alert.
+        for label in [
+            "SAAS-M365-00087",
+            "SAAS-M365-00002",
+            "SAAS-M365-00012",
+            "MS-SEC-GRAPH-00002",
+        ] {
+            assert!(!holds(label), "{label}");
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
         let error = parse("mine.toml", &format!("{SMALL}severty = 'high'\n")).unwrap_err();
         assert!(
