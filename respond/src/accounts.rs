@@ -14,6 +14,8 @@
 pub mod memory;
 pub mod named;
 
+use schemas::provenance::Provenance;
+
 use crate::cases::SeenAlert;
 use crate::directory::{ObjectId, User};
 use crate::graph::NAME_BYTES_MAX;
@@ -45,11 +47,13 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// What an alert says about an account; none unless it knows both, and both have their form.
+    /// What an alert says about an account; none unless it knows both, both have their form, and it is of live evidence:
+    /// a file can say anything.
     ///
     /// A time ahead of us counts as now: no pair may win for ever.
     pub fn of(alert: &SeenAlert, now_us: i64) -> Option<Self> {
-        (is_id(&alert.user_id) && is_name(&alert.user)).then(|| Self {
+        let is_live = alert.provenance() == Provenance::Live;
+        (is_live && is_id(&alert.user_id) && is_name(&alert.user)).then(|| Self {
             tenant_id: alert.tenant_id.clone(),
             user_id: alert.user_id.clone(),
             user: alert.user.clone(),
@@ -173,6 +177,7 @@ mod tests {
             user: user.to_owned(),
             user_id: user_id.to_owned(),
             first_event_time_us: 7,
+            provenance: "live".to_owned(),
             ..wire::Alert::default()
         })
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use schemas::ids;
+use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 use schemas::wire;
 
@@ -105,6 +106,9 @@ pub struct SeenAlert {
     pub time_us: i64,
     /// When the first of its events was accepted.
     pub accepted_time_us: i64,
+    /// Where its evidence came from, by the word of [`Provenance`]; empty where that is not known.
+    #[serde(default)]
+    pub provenance: String,
     /// Whom it names in its own words; none in a journal from before these were kept.
     #[serde(default)]
     pub told: Option<Named>,
@@ -128,6 +132,7 @@ impl SeenAlert {
             title: alert.title.clone(),
             severity: Severity::from_graph(&alert.severity),
             state: alert.state.clone(),
+            provenance: alert.provenance.clone(),
             told: Some(Named {
                 user: user.clone(),
                 user_id: user_id.clone(),
@@ -138,6 +143,11 @@ impl SeenAlert {
             time_us,
             accepted_time_us: alert.accepted_time_us,
         }
+    }
+
+    /// Where its evidence came from.
+    pub fn provenance(&self) -> Provenance {
+        self.provenance.parse().unwrap_or_default()
     }
 
     /// Whether it counts: it was not taken back, by its rule or by whoever resolved it.

@@ -125,7 +125,7 @@ impl Executor {
             }
             Verdict::Go { warnings } => warnings,
         };
-        reading.promise();
+        reading.promise(&record);
         let Some(user) = &reading.user else {
             let refusals = vec![Refusal::NoSuchAccount];
             return self.refuse(record, reading, refusals, State::Refused).await;
@@ -197,7 +197,7 @@ impl Executor {
             }
             Verdict::Wait { until_us } => self.postpone(&record, record.attempts, until_us).await,
             Verdict::Go { .. } => {
-                reading.promise();
+                reading.promise(&record);
                 self.apply(record, receipt).await
             }
         }

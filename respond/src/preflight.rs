@@ -7,6 +7,7 @@ mod holds;
 
 use std::collections::BTreeSet;
 
+use schemas::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Pair;
@@ -113,6 +114,9 @@ pub enum Refusal {
         /// The limit.
         minutes: i64,
     },
+    /// It would be automatic, and its evidence is not live throughout.
+    #[error("its evidence is not live: a person decides")]
+    EvidenceNotLive,
     /// A fact could not be read, or is too old.
     #[error("{fact} could not be read")]
     FactMissing {
@@ -239,6 +243,10 @@ fn check_gates(record: &ActionRecord, facts: &Facts, policy: &Policy, refusals: 
     };
     if !is_approved {
         refusals.push(Refusal::NotApproved);
+    }
+    let is_automatic = record.approval == Some(Approval::Policy);
+    if is_automatic && record.provenance.parse() != Ok(Provenance::Live) {
+        refusals.push(Refusal::EvidenceNotLive);
     }
 }
 

@@ -206,6 +206,9 @@ pub struct ActionRecord {
     /// Whom the evidence for it names in its own words; without it nothing is sent.
     #[serde(default)]
     pub evidence: Vec<Named>,
+    /// Where that evidence came from, by the word of [`schemas::provenance::Provenance`].
+    #[serde(default)]
+    pub provenance: String,
     /// The action.
     pub action: Action,
     /// Its place among the actions of its case.

@@ -91,6 +91,7 @@ mod tests {
             tenant_id: "t".to_owned(),
             target: "a".to_owned(),
             evidence: Vec::new(),
+            provenance: String::new(),
             action,
             position: 0,
             round: 0,

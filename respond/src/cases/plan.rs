@@ -1,9 +1,10 @@
 //! Pure: which actions follow from a case, and which of two cases' actions stand for each other.
 
+use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 
 use super::{Case, Policy, ROUNDS_MAX, SeenAlert};
-use crate::accounts::named::{self, Named};
+use crate::accounts::named;
 use crate::action::ActionKind;
 use crate::playbook::{Playbook, Step};
 use crate::record::{ActionRecord, Approval, State, action_id};
@@ -47,16 +48,32 @@ pub fn plan(
             let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
             let requested_by = format!("playbook:{}", playbook.name);
             let mut record = record(case, step, round, position, requested_by, now_us);
-            record.evidence = evidence_for(case, playbook);
+            let evidence = evidence_for(case, playbook);
+            let provenance = weakest(&evidence);
+            record.evidence = named::words(evidence.into_iter());
+            record.provenance = provenance.to_string();
             record.dry_run = policy.dry_run;
             record.evidence_time_us = trigger.time_us;
-            if is_automatic {
+            if is_automatic && provenance != Provenance::Live {
+                record.detail["needs_a_person"] =
+                    format!("its evidence is {}", told(provenance)).into();
+            } else if is_automatic {
                 record.approval = Some(Approval::Policy);
             }
             planned.push(record);
         }
     }
     planned
+}
+
+/// Where evidence came from, for a person.
+fn told(provenance: Provenance) -> &'static str {
+    match provenance {
+        Provenance::Live => "live",
+        Provenance::Foreign => "of another tenant than its connector's",
+        Provenance::Imported => "imported: a file can say anything",
+        Provenance::Unknown => "of unknown origin",
+    }
 }
 
 /// Whether the configuration approves an action because of this alert.
@@ -70,8 +87,10 @@ fn is_automatic(kind: ActionKind, trigger: &SeenAlert, policy: &Policy, now_us: 
 /// Those that wait for a person, for example because the first alert of the case was too old by a clock that was
 /// wrong; and those that it has approved already, where this alert is newer by more than [`EVIDENCE_STEP_US`].
 pub fn approvals(
+    case: &Case,
     known: &[ActionRecord],
     trigger: &SeenAlert,
+    playbooks: &[Playbook],
     policy: &Policy,
     now_us: i64,
 ) -> Vec<ActionRecord> {
@@ -90,7 +109,19 @@ pub fn approvals(
                     _ => false,
                 }
         })
-        .cloned()
+        .filter_map(|record| {
+            // Only live evidence that suffices by itself, and whom that names.
+            let own = playbooks
+                .iter()
+                .find(|playbook| format!("playbook:{}", playbook.name) == record.requested_by)?;
+            let evidence = evidence_for(case, own);
+            let provenance = weakest(&evidence);
+            (provenance == Provenance::Live).then(|| ActionRecord {
+                evidence: named::words(evidence.into_iter()),
+                provenance: provenance.to_string(),
+                ..record.clone()
+            })
+        })
         .collect()
 }
 
@@ -128,29 +159,40 @@ pub fn withdrawn(
         .collect()
 }
 
-/// The words of the alerts that suffice for the playbook each by itself; of all, if none does.
-fn evidence_for(case: &Case, playbook: &Playbook) -> Vec<Named> {
+/// The alerts that suffice for the playbook each by itself; of these only the live ones if there are any.
+///
+/// If none suffices by itself, all that stand.
+fn evidence_for<'a>(case: &'a Case, playbook: &Playbook) -> Vec<&'a SeenAlert> {
     let suffices = |alert: &&SeenAlert| {
         let label = std::iter::once(alert.label.as_str());
         alert.stands() && playbook.when.holds(alert.severity, label)
     };
-    let words = named::words(case.alerts.iter().filter(suffices));
-    if words.is_empty() {
-        evidence_of(case)
+    let sufficient: Vec<&SeenAlert> = case.alerts.iter().filter(suffices).collect();
+    let live: Vec<&SeenAlert> = sufficient
+        .iter()
+        .copied()
+        .filter(|alert| alert.provenance() == Provenance::Live)
+        .collect();
+    [live, sufficient]
+        .into_iter()
+        .find(|alerts| !alerts.is_empty())
+        .unwrap_or_else(|| standing(case))
+}
+
+/// A case's alerts that stand; all of them, if none does.
+fn standing(case: &Case) -> Vec<&SeenAlert> {
+    let stand: Vec<&SeenAlert> = case.alerts.iter().filter(|alert| alert.stands()).collect();
+    if stand.is_empty() {
+        case.alerts.iter().collect()
     } else {
-        words
+        stand
     }
 }
 
-/// The words of a case's alerts; also of those that were withdrawn, if all were.
-fn evidence_of(case: &Case) -> Vec<Named> {
-    let stands = |alert: &&SeenAlert| alert.stands();
-    let words = named::words(case.alerts.iter().filter(stands));
-    if words.is_empty() {
-        named::words(case.alerts.iter())
-    } else {
-        words
-    }
+/// What the evidence is together: no better than the weakest of it.
+fn weakest(alerts: &[&SeenAlert]) -> Provenance {
+    let each = alerts.iter().map(|alert| alert.provenance());
+    each.reduce(Provenance::and).unwrap_or_default()
 }
 
 /// The round of the next run, or none if the action is not to run again.
@@ -229,7 +271,8 @@ pub fn new_record(
         case_id: case.case_id.clone(),
         tenant_id: case.tenant_id.clone(),
         target,
-        evidence: evidence_of(case),
+        evidence: named::words(standing(case).into_iter()),
+        provenance: weakest(&standing(case)).to_string(),
         action,
         position,
         round,

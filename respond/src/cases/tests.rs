@@ -27,6 +27,7 @@ fn alert(id: &str, severity: Severity, time_us: i64) -> SeenAlert {
         first_event_time_us: time_us,
         accepted_time_us: time_us,
         state: "raised".to_owned(),
+        provenance: "live".to_owned(),
         ..wire::Alert::default()
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::invariants::{TargetNamed, check};
+use schemas::invariants::{AutomaticFrom, TargetNamed, check};
 
 use super::Executor;
 use crate::accounts::named::{NAMED_MAX, Resolved};
@@ -10,7 +10,7 @@ use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
 use crate::journal::JournalError;
 use crate::preflight::{Facts, TARGETS_WINDOW_US};
-use crate::record::ActionRecord;
+use crate::record::{ActionRecord, Approval};
 
 /// What was read for a decision.
 pub(super) struct Reading {
@@ -23,7 +23,11 @@ pub(super) struct Reading {
 
 impl Reading {
     /// States what is promised about the target, right before it could be broken.
-    pub(super) fn promise(&self) {
+    pub(super) fn promise(&self, record: &ActionRecord) {
+        check(&AutomaticFrom {
+            is_automatic: record.approval == Some(Approval::Policy),
+            provenance: record.provenance.parse().unwrap_or_default(),
+        });
         let Some(user) = &self.user else { return };
         let resolved = self.facts.named.iter().flatten();
         check(&TargetNamed {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
+use schemas::provenance::Provenance;
+
 use super::{Admitted, JournalError, chain, pairs, rows};
 use crate::accounts::Pair;
 use crate::cases::{self, Case, Change, Intake, Join, Known, SeenAlert};
@@ -183,13 +185,9 @@ fn plan(
             planned.push(record.action_id);
         }
     }
-    for mut record in cases::approvals(&known, trigger, &policy, now_us) {
+    for mut record in cases::approvals(case, &known, trigger, &intake.playbooks, &policy, now_us) {
         let was = record.state;
         record.evidence_time_us = record.evidence_time_us().max(trigger.time_us);
-        // What it is approved for must name the account too.
-        if !record.evidence.contains(&trigger.named()) {
-            record.evidence.push(trigger.named());
-        }
         if was == State::Planned {
             record.state = State::Approved;
             record.approval = Some(Approval::Policy);
@@ -277,6 +275,11 @@ fn stand_for(
     if !matches!(standing.state, State::Planned | State::Approved) {
         return Ok(());
     }
+    standing.provenance = {
+        let of =
+            |record: &ActionRecord| record.provenance.parse::<Provenance>().unwrap_or_default();
+        of(&standing).and(of(aside)).to_string()
+    };
     for named in &aside.evidence {
         if !standing.evidence.contains(named) {
             standing.evidence.push(named.clone());

@@ -27,6 +27,7 @@ impl Refusal {
             | Self::NotApproved
             | Self::NoSuchAccount
             | Self::NeverAct { .. }
+            | Self::EvidenceNotLive
             | Self::IdentityMismatch { .. }
             | Self::Privileged { .. } => Meaning::Final,
             Self::EvidenceTooOld { .. } | Self::ApprovalTooOld { .. } => Meaning::Expired,

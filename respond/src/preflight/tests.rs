@@ -26,6 +26,7 @@ fn record(action: Action) -> ActionRecord {
         tenant_id: "t".to_owned(),
         target: ACCOUNT.to_owned(),
         evidence: vec![named()],
+        provenance: "live".to_owned(),
         action,
         position: 0,
         round: 0,

@@ -67,6 +67,39 @@ async fn an_alert_contains_the_account_and_everything_is_published_in_one_chain(
 }
 
 #[tokio::test]
+async fn evidence_that_is_not_live_is_planned_for_a_person_and_live_evidence_decides_after_all() {
+    let mut house = House::new().await;
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(TENANT, directory.clone());
+    let stage = house.start();
+    for (number, provenance) in ["imported", "foreign", "", "Live"].into_iter().enumerate() {
+        let told = schemas::wire::Alert {
+            provenance: provenance.to_owned(),
+            ..alert(TENANT, ACCOUNT, &format!("f{number}"))
+        };
+        house.publish(&[told]).await;
+    }
+    house.until("planned", all(State::Planned, 3)).await;
+    house
+        .until("all are known", |_| {
+            house.review().cases(9).unwrap()[0].alerts_count() == 4
+        })
+        .await;
+    stage.end().await;
+    // Also at the next start.
+    let stage = house.start();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    house.until("planned", all(State::Planned, 3)).await;
+    assert!(directory.changes().is_empty());
+    let told = house.review().actions(1).unwrap()[0].detail.to_string();
+    assert!(told.contains("imported"), "{told}");
+    // What was imported first does not keep live evidence from acting.
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn dry_run_is_the_default_and_sends_nothing() {
     assert!(RespondConfig::default().dry_run);
     let mut house = House::new().await;

@@ -162,14 +162,15 @@ fn alert(tenant_id: &str, name: &str, user_id: &str, time_us: i64, number: u64) 
     Alert {
         alert_id: format!("a{number}"),
         tenant_id: tenant_id.to_owned(),
-        label: "SAAS-M365-00002".to_owned(),
-        title: "Inbox rule forwards mail".to_owned(),
+        label: "SAAS-M365-00001".to_owned(),
+        title: "Inbox rule hides mail".to_owned(),
         severity: "high".to_owned(),
         user: name.to_owned(),
         user_id: user_id.to_owned(),
         first_event_time_us: time_us,
         accepted_time_us: time_us,
         state: "raised".to_owned(),
+        provenance: "live".to_owned(),
         ..Alert::default()
     }
 }
@@ -230,6 +231,16 @@ fn tell(dice: &mut Dice, world: &mut Generated, number: u64) -> Option<Told> {
         }
         4 => ("", about.id.as_str(), Some(about.id.clone())),
         5 | 6 => (name, about.id.as_str(), Some(about.id.clone())),
+        // An import or a forged message that names somebody as he is: a file can say anything.
+        7 if dice.one_in(2) => {
+            let mut alert = alert(&world.tenant_id, name, &about.id, time_us, number);
+            ["imported", "foreign", ""][dice.place(3)].clone_into(&mut alert.provenance);
+            return Some(Told {
+                arrives_us,
+                alert,
+                about: None,
+            });
+        }
         // A forged or mixed message: the name of one with the id of another who was never called so.
         _ if !other.was_ever_called(name) => (name, other.id.as_str(), None),
         _ => return None,

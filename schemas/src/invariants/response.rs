@@ -1,6 +1,7 @@
 //! What holds from the alert to the directory.
 
 use super::{Invariant, Predicate};
+use crate::provenance::Provenance;
 
 super::area! {
     /// From the alert to the directory.
@@ -15,6 +16,8 @@ super::area! {
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
         /// Only the responder that holds the lease of a tenant sends.
         OneResponder = "one_responder", kept by ["respond/src/stage.rs"];
+        /// An action that no person approved is sent for evidence that is live throughout.
+        AutomaticOnlyLive = "automatic_only_live", kept by ["respond/src/cases/plan.rs", "respond/src/preflight.rs", "respond/src/executor/facts.rs"];
         /// The account that an action is sent to is the one that its evidence names in its own words.
         TargetIsNamed = "target_is_named", kept by ["respond/src/accounts/named.rs", "respond/src/executor/facts.rs"];
     }
@@ -97,6 +100,23 @@ impl Predicate for SentByHolder {
     }
 }
 
+/// An action is about to be sent because of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AutomaticFrom {
+    /// Whether the configuration approved it, and no person.
+    pub is_automatic: bool,
+    /// Where its evidence came from, the weakest of it.
+    pub provenance: Provenance,
+}
+
+impl Predicate for AutomaticFrom {
+    const INVARIANT: Invariant = Invariant::Response(Response::AutomaticOnlyLive);
+
+    fn holds(&self) -> bool {
+        !self.is_automatic || self.provenance == Provenance::Live
+    }
+}
+
 /// An action is about to be sent to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetNamed {
@@ -117,9 +137,27 @@ impl Predicate for TargetNamed {
 #[cfg(test)]
 mod tests {
     use super::{
-        CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder, SentWhileStopped,
-        TargetNamed,
+        AutomaticFrom, CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder,
+        SentWhileStopped, TargetNamed,
     };
+    use crate::provenance::Provenance;
+
+    #[test]
+    fn what_is_not_live_needs_a_person() {
+        let sent = |is_automatic, provenance| AutomaticFrom {
+            is_automatic,
+            provenance,
+        };
+        assert!(sent(true, Provenance::Live).holds());
+        assert!(sent(false, Provenance::Imported).holds());
+        for provenance in [
+            Provenance::Foreign,
+            Provenance::Imported,
+            Provenance::Unknown,
+        ] {
+            assert!(!sent(true, provenance).holds());
+        }
+    }
 
     #[test]
     fn whom_the_evidence_does_not_name_is_sent_nothing() {
