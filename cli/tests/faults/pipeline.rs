@@ -18,6 +18,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(400);
 const SPEED: u32 = 1_000;
 const HOUR_US: u128 = 3_600_000_000;
 const DAY_US: u128 = 24 * HOUR_US;
+/// A simulated day, and some room.
+const STORY_US: u128 = 9 * HOUR_US;
 
 /// What a round is about.
 #[derive(Debug, Clone)]
@@ -36,8 +38,14 @@ impl Round {
             .duration_since(UNIX_EPOCH)
             .unwrap()
             .as_micros();
-        // Six in the morning of the day before, UTC: the story does not cross midnight, where cases begin anew.
-        let start_us = now_us / DAY_US * DAY_US - DAY_US + 6 * HOUR_US;
+        // It ends before now, so that nothing lies ahead; it is young, so that its names still say who is meant; and it
+        // does not cross midnight, UTC, where cases begin anew.
+        let today_us = now_us / DAY_US * DAY_US;
+        let start_us = if now_us - today_us >= STORY_US {
+            now_us - STORY_US
+        } else {
+            today_us - STORY_US
+        };
         Self {
             seed,
             mode,
