@@ -3,6 +3,7 @@
 //! An alert is made whole before it is placed ([`crate::accounts`]); what could not be, opens a case of its own,
 //! and the cases are merged once somebody says that they are about one account ([`joins`]).
 
+mod evidence;
 mod join;
 mod plan;
 

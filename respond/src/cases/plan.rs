@@ -3,6 +3,7 @@
 use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 
+use super::evidence::{evidence_for, standing, told, weakest};
 use super::{Case, Policy, ROUNDS_MAX, SeenAlert};
 use crate::accounts::named;
 use crate::action::ActionKind;
@@ -64,16 +65,6 @@ pub fn plan(
         }
     }
     planned
-}
-
-/// Where evidence came from, for a person.
-fn told(provenance: Provenance) -> &'static str {
-    match provenance {
-        Provenance::Live => "live",
-        Provenance::Foreign => "of another tenant than its connector's",
-        Provenance::Imported => "imported: a file can say anything",
-        Provenance::Unknown => "of unknown origin",
-    }
 }
 
 /// Whether the configuration approves an action because of this alert.
@@ -157,42 +148,6 @@ pub fn withdrawn(
         })
         .cloned()
         .collect()
-}
-
-/// The alerts that suffice for the playbook each by itself; of these only the live ones if there are any.
-///
-/// If none suffices by itself, all that stand.
-fn evidence_for<'a>(case: &'a Case, playbook: &Playbook) -> Vec<&'a SeenAlert> {
-    let suffices = |alert: &&SeenAlert| {
-        let label = std::iter::once(alert.label.as_str());
-        alert.stands() && playbook.when.holds(alert.severity, label)
-    };
-    let sufficient: Vec<&SeenAlert> = case.alerts.iter().filter(suffices).collect();
-    let live: Vec<&SeenAlert> = sufficient
-        .iter()
-        .copied()
-        .filter(|alert| alert.provenance() == Provenance::Live)
-        .collect();
-    [live, sufficient]
-        .into_iter()
-        .find(|alerts| !alerts.is_empty())
-        .unwrap_or_else(|| standing(case))
-}
-
-/// A case's alerts that stand; all of them, if none does.
-fn standing(case: &Case) -> Vec<&SeenAlert> {
-    let stand: Vec<&SeenAlert> = case.alerts.iter().filter(|alert| alert.stands()).collect();
-    if stand.is_empty() {
-        case.alerts.iter().collect()
-    } else {
-        stand
-    }
-}
-
-/// What the evidence is together: no better than the weakest of it.
-fn weakest(alerts: &[&SeenAlert]) -> Provenance {
-    let each = alerts.iter().map(|alert| alert.provenance());
-    each.reduce(Provenance::and).unwrap_or_default()
 }
 
 /// The round of the next run, or none if the action is not to run again.
