@@ -189,7 +189,8 @@ impl Pipeline {
     /// Leaves no room on the disk.
     pub(crate) fn fill_disk(&self) {
         let mut file = std::fs::File::create(self.data().join("ballast")).unwrap();
-        while file.write_all(&[0; 64 * 1024]).is_ok() {}
+        let block = vec![0; 64 * 1024];
+        while file.write_all(&block).is_ok() {}
     }
 
     /// Gives the room back.

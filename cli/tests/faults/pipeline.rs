@@ -356,18 +356,14 @@ impl Pipeline {
 
     /// The end of every stage's log.
     pub(crate) fn logs(&self) -> String {
-        self.names
-            .iter()
-            .map(|stage| {
-                let path = self.folder.path().join(format!("{stage}.log"));
-                let text = std::fs::read_to_string(path).unwrap_or_default();
-                let tail: Vec<&str> = text.lines().rev().take(20).collect();
-                format!(
-                    "--- {stage}\n{}\n",
-                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
-                )
-            })
-            .collect()
+        let tail = |name: &&str| {
+            let path = self.folder.path().join(format!("{name}.log"));
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let last = &lines[lines.len().saturating_sub(20)..];
+            format!("--- {name}\n{}\n", last.join("\n"))
+        };
+        self.names.iter().map(tail).collect::<Vec<_>>().concat()
     }
 }
 
