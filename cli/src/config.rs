@@ -130,8 +130,9 @@ impl Config {
         }
         for tenant in &mut shown.tenants {
             for application in std::iter::once(&mut tenant.read).chain(&mut tenant.act) {
-                application.client_secret =
-                    secrets::shown("client_secret", &application.client_secret);
+                for secret in application.references_mut() {
+                    *secret = secrets::shown("client_secret", secret);
+                }
             }
         }
         toml::to_string(&shown).context("could not write the configuration as TOML")
@@ -233,7 +234,7 @@ impl Config {
                 tenant: microsoft::Tenant {
                     tenant_id: resolved.tenant.id,
                     client_id: resolved.tenant.read.client_id,
-                    secret: resolved.read_secret,
+                    credential: resolved.read,
                     endpoints: resolved.endpoints,
                 },
                 event_hubs: resolved.tenant.event_hubs,
@@ -279,11 +280,11 @@ impl Config {
     /// What may be done, and in which tenants.
     pub(crate) fn respond(&self) -> anyhow::Result<RespondConfig> {
         let tenants = self.resolve_tenants()?.into_iter().filter_map(|resolved| {
-            let (client_id, secret) = resolved.act?;
+            let (client_id, credential) = resolved.act?;
             Some(microsoft::Tenant {
                 tenant_id: resolved.tenant.id,
                 client_id,
-                secret,
+                credential,
                 endpoints: resolved.endpoints,
             })
         });

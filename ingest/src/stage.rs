@@ -106,7 +106,7 @@ fn desk(tenant: &TenantConfig, house: &House) -> Result<Desk, IngestError> {
     for hub in &tenant.event_hubs {
         hub.check_endpoint().map_err(refused)?;
     }
-    if reader.secret.expose().is_empty() {
+    if reader.credential.is_empty() {
         return Err(refused("the client secret is missing"));
     }
     let tenant_id = reader.tenant_id.to_ascii_lowercase();

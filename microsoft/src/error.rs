@@ -52,6 +52,12 @@ pub enum MicrosoftError {
         /// What the platform said.
         refusal: Refusal,
     },
+    /// The application's certificate or token file cannot be used.
+    #[error("cannot use the application's credential: {problem}")]
+    Credential {
+        /// What is wrong, without anything of the credential.
+        problem: String,
+    },
     /// Microsoft answered with a status that is no success.
     #[error(
         "could not {method} (status {status}, code \"{code}\", request {request_id}): {message}"
@@ -135,7 +141,8 @@ impl MicrosoftError {
                 },
                 _ => Fate::DeadLetter,
             },
-            Self::Transport { .. } => Fate::SOON,
+            // A token file is replaced now and then, and may be missing for a moment.
+            Self::Transport { .. } | Self::Credential { .. } => Fate::SOON,
         }
     }
 

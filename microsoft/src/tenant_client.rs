@@ -13,13 +13,13 @@ use url::Url;
 use crate::answer::{Answer, error_of};
 use crate::budget::Budget;
 use crate::client::{Client, Request};
+use crate::credential::Credential;
 use crate::endpoints::{Audience, Endpoints};
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
 use crate::retry::{
     Attempt, Decision, WAIT_IN_PLACE_MAX, decide, is_throttled, parse_date_us, parse_retry_after,
 };
-use crate::secret::Secret;
 use crate::token::{Token, TokenSource};
 
 /// A tenant and the app registration that reads it or acts in it.
@@ -29,8 +29,8 @@ pub struct Tenant {
     pub tenant_id: String,
     /// The app registration's client id.
     pub client_id: String,
-    /// Its client secret.
-    pub secret: Secret,
+    /// How it proves who it is.
+    pub credential: Credential,
     /// Where the tenant's cloud is.
     pub endpoints: Endpoints,
 }

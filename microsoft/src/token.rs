@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Client;
+use crate::credential::{Credential, Proof};
 use crate::endpoints::Audience;
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
@@ -31,6 +32,9 @@ const REFUSAL_SHARED: Duration = Duration::from_millis(500);
 
 /// Longest body of the token endpoint that is read, in bytes; a token has a few thousand.
 const TOKEN_BYTES_MAX: usize = 1024 * 1024;
+
+/// Says that an assertion is a JSON web token.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An access token.
 #[derive(Debug, Clone)]
@@ -88,7 +92,7 @@ pub(crate) struct TokenSource {
     audience: Audience,
     url: Url,
     client_id: String,
-    secret: Secret,
+    credential: Credential,
     scope: String,
     state: Mutex<State>,
 }
@@ -106,7 +110,7 @@ impl TokenSource {
             audience,
             url: tenant.endpoints.token_url(&tenant.tenant_id),
             client_id: tenant.client_id.clone(),
-            secret: tenant.secret.clone(),
+            credential: tenant.credential.clone(),
             scope: tenant.endpoints.scope(audience),
             state: Mutex::default(),
         }
@@ -201,12 +205,23 @@ impl TokenSource {
         metrics::counter!("microsoft_token_requests_total", "audience" => self.audience.as_str())
             .increment(1);
         let request_id = uuid::Uuid::new_v4().to_string();
-        let form = [
+        let now_us = self.client.clock.now_us();
+        let proof = self
+            .credential
+            .proof(&self.client_id, self.url.as_str(), now_us)
+            .await?;
+        let mut form = vec![
             ("client_id", self.client_id.as_str()),
-            ("client_secret", self.secret.expose()),
             ("grant_type", "client_credentials"),
             ("scope", self.scope.as_str()),
         ];
+        match &proof {
+            Proof::Secret(secret) => form.push(("client_secret", secret.expose())),
+            Proof::Assertion(assertion) => {
+                form.push(("client_assertion_type", ASSERTION_TYPE));
+                form.push(("client_assertion", assertion.expose()));
+            }
+        }
         let builder = self
             .client
             .http

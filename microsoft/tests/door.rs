@@ -11,8 +11,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request as Asked, State};
 use axum::http::Response;
 use microsoft::{
-    ATTEMPTS_MAX, Audience, Client, Cloud, Endpoints, HttpConfig, Method, MicrosoftError,
-    RETRY_AFTER_MAX, Request, Secret, Tenant, TenantClient, Url,
+    ATTEMPTS_MAX, Audience, Client, Cloud, Credential, Endpoints, HttpConfig, Method,
+    MicrosoftError, RETRY_AFTER_MAX, Request, Secret, Tenant, TenantClient, Url,
 };
 use schemas::environment::SystemClock;
 use serde_json::json;
@@ -75,7 +75,7 @@ impl Server {
         Tenant {
             tenant_id: tenant_id.to_owned(),
             client_id: "c".to_owned(),
-            secret: Secret::new(SECRET),
+            credential: Secret::new(SECRET).into(),
             endpoints: Endpoints::new(Cloud::Worldwide, &self.base, &self.base, &self.base)
                 .unwrap(),
         }
@@ -356,4 +356,46 @@ async fn a_server_that_is_not_there_is_named_without_its_path() {
     );
     assert!(!error.to_string().contains("somebody"));
     assert!(!error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn a_federated_token_is_read_again_for_each_token() {
+    let server = Server::start(|_, _| ok()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    // The server takes no request without this text.
+    std::fs::write(&path, format!("{SECRET}-1\n")).unwrap();
+    let client = Client::new(&HttpConfig::default(), Arc::new(SystemClock)).unwrap();
+    let door = client.tenant(Tenant {
+        credential: Credential::FederatedTokenFile(path.clone()),
+        ..server.tenant("t1")
+    });
+    let token = door.token(Audience::Graph).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let error = door.renew(Audience::Graph, &token).await.unwrap_err();
+    assert!(
+        matches!(error, MicrosoftError::Credential { .. }),
+        "{error}"
+    );
+    std::fs::write(&path, format!("{SECRET}-2")).unwrap();
+    door.renew(Audience::Graph, &token).await.unwrap();
+    assert_eq!(server.count("/token"), 2);
+}
+
+#[tokio::test]
+async fn the_servers_time_is_told_by_its_answers() {
+    let date = || vec![("date", "Mon, 14 Sep 2026 08:00:00 GMT".to_owned())];
+    let server = Server::start(move |_, _| (200, date(), "{}".to_owned())).await;
+    let door = server.door();
+    assert_eq!(door.server_time_us(Audience::Graph), None);
+    door.get(Audience::Graph, server.url("/v1.0/users"))
+        .await
+        .unwrap();
+    let told_us = door.server_time_us(Audience::Graph).unwrap();
+    let date_us = 1_789_372_800_000_000;
+    assert!(
+        (date_us..date_us + 60_000_000).contains(&told_us),
+        "{told_us}"
+    );
+    assert_eq!(door.server_time_us(Audience::Management), None);
 }

@@ -1,10 +1,12 @@
 //! The tenants that are watched, and the application registrations that watch and act.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use ingest::config::{
     DirectoryConfig, EventHubsConfig, GraphAlertsConfig, ManagementActivityConfig,
 };
-use microsoft::{Cloud, Endpoints, Secret};
+use microsoft::{Certificate, Cloud, Credential, Endpoints};
 use serde::{Deserialize, Serialize};
 use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
 use sigma::predicate::Network;
@@ -117,8 +119,60 @@ impl From<Egress> for String {
 pub(crate) struct Application {
     /// Its application (client) id.
     pub(crate) client_id: String,
-    /// Reference to its secret: `env:NAME` or `file:PATH`.
-    pub(crate) client_secret: String,
+    /// Reference to its secret: `env:NAME` or `file:PATH`. An application has this or one of the two below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<String>,
+    /// Reference to a PEM text with its certificate and private key, unencrypted: `env:NAME` or `file:PATH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_certificate: Option<String>,
+    /// File with a token of another identity provider, as `AZURE_FEDERATED_TOKEN_FILE` of workload identity names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) federated_token_file: Option<PathBuf>,
+}
+
+impl Application {
+    /// Its references to what nobody else may read, by their keys.
+    pub(super) fn references(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let secret = self.client_secret.as_deref();
+        let certificate = self.client_certificate.as_deref();
+        let secret = secret.map(|reference| ("client_secret", reference));
+        let certificate = certificate.map(|reference| ("client_certificate", reference));
+        secret.into_iter().chain(certificate)
+    }
+
+    /// The same, to be shown.
+    pub(super) fn references_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let secret = self.client_secret.as_mut();
+        secret.into_iter().chain(self.client_certificate.as_mut())
+    }
+
+    /// How it proves who it is, with its secret read.
+    fn credential(&self) -> anyhow::Result<Credential> {
+        let (secret, certificate) = (&self.client_secret, &self.client_certificate);
+        match (secret, certificate, &self.federated_token_file) {
+            (Some(reference), None, None) => {
+                Ok(read_secret(reference).context("client_secret")?.into())
+            }
+            (None, Some(reference), None) => {
+                let pem = read_secret(reference).context("client_certificate")?;
+                let certificate =
+                    Certificate::from_pem(pem.expose().as_bytes()).context("client_certificate")?;
+                Ok(Credential::Certificate(certificate))
+            }
+            (None, None, Some(path)) => {
+                let path = path.clone();
+                anyhow::ensure!(
+                    path.is_file(),
+                    "federated_token_file: {} is no file",
+                    path.display()
+                );
+                Ok(Credential::FederatedTokenFile(path))
+            }
+            _ => anyhow::bail!(
+                "an application has one of client_secret, client_certificate and federated_token_file"
+            ),
+        }
+    }
 }
 
 /// A tenant with its secrets read.
@@ -128,10 +182,10 @@ pub(crate) struct ResolvedTenant {
     pub(crate) tenant: Tenant,
     /// Where its APIs are.
     pub(crate) endpoints: Endpoints,
-    /// The reading application's secret.
-    pub(crate) read_secret: Secret,
-    /// The acting application's id and secret.
-    pub(crate) act: Option<(String, Secret)>,
+    /// How the reading application proves who it is.
+    pub(crate) read: Credential,
+    /// The acting application's id, and how it proves who it is.
+    pub(crate) act: Option<(String, Credential)>,
 }
 
 impl Tenant {
@@ -167,15 +221,14 @@ impl Tenant {
             .act
             .as_ref()
             .map(|application| {
-                let secret =
-                    read_secret(&application.client_secret).context("act.client_secret")?;
-                anyhow::Ok((application.client_id.clone(), secret))
+                let credential = application.credential().context("act")?;
+                anyhow::Ok((application.client_id.clone(), credential))
             })
             .transpose()?;
         Ok(ResolvedTenant {
             tenant: self.clone(),
             endpoints,
-            read_secret: read_secret(&self.read.client_secret).context("read.client_secret")?,
+            read: self.read.credential().context("read")?,
             act,
         })
     }

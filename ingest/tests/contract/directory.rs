@@ -53,7 +53,7 @@ impl Simulated {
             tenant: Tenant {
                 tenant_id: connection.tenant_id.clone(),
                 client_id: connection.reading.client_id.clone(),
-                secret: Secret::new(connection.reading.client_secret.clone()),
+                credential: Secret::new(connection.reading.client_secret.clone()).into(),
                 endpoints: Endpoints::new(Cloud::Worldwide, base, base, base).unwrap(),
             },
             event_hubs: Vec::new(),

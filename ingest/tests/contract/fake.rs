@@ -91,7 +91,7 @@ impl Fake {
             tenant: Tenant {
                 tenant_id: TENANT.to_owned(),
                 client_id: "c".to_owned(),
-                secret: Secret::new("s"),
+                credential: Secret::new("s").into(),
                 endpoints: Endpoints::new(Cloud::Worldwide, &self.base, &self.base, &self.base)
                     .unwrap(),
             },

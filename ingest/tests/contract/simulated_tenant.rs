@@ -30,7 +30,7 @@ fn tenant(connection: &Connection) -> TenantConfig {
         tenant: Tenant {
             tenant_id: connection.tenant_id.clone(),
             client_id: connection.reading.client_id.clone(),
-            secret: Secret::new(connection.reading.client_secret.clone()),
+            credential: Secret::new(connection.reading.client_secret.clone()).into(),
             endpoints: Endpoints::new(Cloud::Worldwide, base, base, base).unwrap(),
         },
         event_hubs: vec![EventHubsConfig {

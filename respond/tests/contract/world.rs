@@ -384,7 +384,7 @@ pub(crate) fn tenant(connection: &simulator::Connection) -> Tenant {
     Tenant {
         tenant_id: connection.tenant_id.clone(),
         client_id: connection.acting.client_id.clone(),
-        secret: Secret::new(connection.acting.client_secret.clone()),
+        credential: Secret::new(connection.acting.client_secret.clone()).into(),
         endpoints: Endpoints::new(Cloud::Worldwide, url, url, url).unwrap(),
     }
 }

@@ -8,12 +8,14 @@ use axum::Json;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::shared::Shared;
 use crate::tenant::{Application, EVENT_HUBS, GRAPH, MANAGEMENT, Tenant};
-use crate::world::moment;
+use crate::world::moment::{self, SECOND_US};
 use crate::world::records::sign_in::Outcome;
 
 /// The fields that grants use; others are ignored, as Entra does.
@@ -23,6 +25,8 @@ pub(super) struct Asked {
     grant_type: String,
     client_id: String,
     client_secret: String,
+    client_assertion_type: String,
+    client_assertion: String,
     scope: String,
     refresh_token: String,
 }
@@ -62,7 +66,11 @@ fn application_token(tenant: &mut Tenant, asked: &Asked) -> Response {
         );
         return refused(tenant, 700_016, "unauthorized_client", &text);
     };
-    if application.client_secret != asked.client_secret {
+    if !asked.client_assertion.is_empty() {
+        if let Err((code, text)) = check_assertion(tenant, asked) {
+            return refused(tenant, code, "invalid_client", text);
+        }
+    } else if application.client_secret != asked.client_secret {
         let text = format!(
             "Invalid client secret provided for app '{}'.",
             application.client_id
@@ -78,6 +86,48 @@ fn application_token(tenant: &mut Tenant, asked: &Asked) -> Response {
             "The provided value for the input parameter 'scope' is not valid.",
         ),
     }
+}
+
+/// Checks what an assertion says. Every certificate and every other identity provider is registered here, so its
+/// signature is not looked at; who it is for, and until when, is.
+fn check_assertion(tenant: &Tenant, asked: &Asked) -> Result<(), (u32, &'static str)> {
+    const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    const EXCHANGE: &str = "api://AzureADTokenExchange";
+    let broken = (50_027, "JWT token is invalid or malformed.");
+    let part = |index: usize| -> Option<Value> {
+        let text = asked.client_assertion.split('.').nth(index)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    };
+    let (Some(header), Some(claims)) = (part(0), part(1)) else {
+        return Err(broken);
+    };
+    if asked.client_assertion_type != TYPE || asked.client_assertion.split('.').count() != 3 {
+        return Err(broken);
+    }
+    let now_s = tenant.wall_us / SECOND_US;
+    let time = |name: &str| claims[name].as_i64();
+    if time("exp").is_none_or(|end_s| end_s <= now_s)
+        || time("nbf").is_some_and(|from_s| from_s > now_s)
+    {
+        return Err((500_133, "Assertion is not within its valid time range."));
+    }
+    if claims["aud"] == EXCHANGE {
+        return Ok(());
+    }
+    let path = format!("/{}/oauth2/v2.0/token", tenant.world.tenant.id);
+    let is_for_us = claims["aud"]
+        .as_str()
+        .is_some_and(|aud| aud.ends_with(&path));
+    if !is_for_us || claims["iss"] != *asked.client_id || claims["sub"] != *asked.client_id {
+        return Err((50_013, "Assertion failed audience or issuer validation."));
+    }
+    if header["alg"] != "PS256" || header["x5t#S256"].as_str().is_none_or(str::is_empty) {
+        return Err((
+            700_027,
+            "The certificate used to sign the client assertion is not registered.",
+        ));
+    }
+    Ok(())
 }
 
 /// The resource of a scope; the scope of an application is one resource and `/.default`.

@@ -129,3 +129,54 @@ async fn the_stolen_session_is_refreshed_until_it_is_revoked_and_the_account_blo
     );
     lab.stop().await;
 }
+
+#[tokio::test]
+async fn an_assertion_says_who_asks_where_and_until_when() {
+    let lab = Lab::start(small()).await;
+    let id = lab.connection.reading.client_id.clone();
+    let url = format!(
+        "{}/{}/oauth2/v2.0/token",
+        lab.connection.http_url, lab.connection.tenant_id
+    );
+    let own = |changed: Value| {
+        let mut claims =
+            json!({"aud": url, "iss": id, "sub": id, "nbf": 0, "exp": 4_000_000_000_u64});
+        claims
+            .as_object_mut()
+            .unwrap()
+            .extend(changed.as_object().unwrap().clone());
+        let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": "abc"});
+        let encode = |part: Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        format!("{}.{}.c2ln", encode(header), encode(claims))
+    };
+    let federated = json!({"aud": "api://AzureADTokenExchange", "iss": "https://issuer.example", "sub": "system:serviceaccount:a:b"});
+    for (assertion, code) in [
+        (own(json!({})), None),
+        (own(federated), None),
+        (own(json!({"exp": 1})), Some(500_133)),
+        (own(json!({"nbf": 4_000_000_000_u64})), Some(500_133)),
+        (
+            own(json!({"aud": "https://elsewhere.example"})),
+            Some(50_013),
+        ),
+        (own(json!({"iss": "somebody"})), Some(50_013)),
+        ("eyJ.nonsense".to_owned(), Some(50_027)),
+    ] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id.as_str()),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", assertion.as_str()),
+            ("scope", GRAPH),
+        ];
+        let (status, body) = lab.ask_token(&form).await;
+        assert_eq!(status.is_success(), code.is_none(), "{body}");
+        if let Some(code) = code {
+            assert_eq!(body["error_codes"], json!([code]));
+        }
+    }
+    lab.stop().await;
+}

@@ -5,16 +5,19 @@ use bus::BusConfig;
 use super::Findings;
 use crate::config::Config;
 use crate::config::secrets::{file_of, has_user_info, is_reference, is_secret, mode, read_secret};
+use crate::config::tenants::Application;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     for tenant in &config.tenants {
-        let mut application = |name: &str, secret: &str| {
-            let at = format!("tenants.{}.{name}.client_secret", tenant.id);
-            reference(findings, at, secret);
+        let mut application = |name: &str, of: &Application| {
+            for (key, secret) in of.references() {
+                let at = format!("tenants.{}.{name}.{key}", tenant.id);
+                reference(findings, at, secret);
+            }
         };
-        application("read", &tenant.read.client_secret);
+        application("read", &tenant.read);
         if let Some(act) = &tenant.act {
-            application("act", &act.client_secret);
+            application("act", act);
         }
     }
     if let Some(BusConfig::Kafka(kafka)) = &config.bus {
