@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use datafusion::arrow::csv::WriterBuilder;
@@ -19,6 +19,9 @@ use crate::run::{open_lake, runtime};
 
 mod shell;
 mod table;
+mod watchdog;
+
+use watchdog::{Bounds, Watchdog};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +41,12 @@ pub(crate) struct Sql {
     /// Most rows that a table shows; the other forms have all.
     #[arg(long, default_value_t = 100)]
     rows_max: usize,
+    /// Longest that a query may run, in seconds.
+    #[arg(long, default_value_t = 600)]
+    seconds_max: u64,
+    /// Most memory that the process may hold, in megabytes.
+    #[arg(long, default_value_t = 4_000)]
+    memory_max: u64,
 }
 
 /// Form of an answer.
@@ -63,15 +72,31 @@ impl Sql {
         } else {
             Output::Csv
         });
+        let asked = Asked {
+            output,
+            rows_max: self.rows_max,
+            bounds: Bounds {
+                time: Duration::from_secs(self.seconds_max),
+                bytes: self.memory_max.saturating_mul(1_000_000),
+            },
+        };
         if let Some(query) = &self.query {
-            answer(&runtime, &lake, query, output, self.rows_max)?;
+            answer(&runtime, &lake, query, asked)?;
         } else {
             // Among the rest of what names people, and as closed.
             let history = config.data.join("sql_history");
-            shell::run(&runtime, &lake, output, self.rows_max, &history)?;
+            shell::run(&runtime, &lake, asked, &history)?;
         }
         Ok(Verdict::Done)
     }
+}
+
+/// How queries are to be answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    output: Output,
+    rows_max: usize,
+    bounds: Bounds,
 }
 
 /// Answers one query on standard output; the number of rows and the time go to standard error.
@@ -79,10 +104,15 @@ pub(crate) fn answer(
     runtime: &tokio::runtime::Runtime,
     lake: &Lake,
     query: &str,
-    output: Output,
-    rows_max: usize,
+    asked: Asked,
 ) -> anyhow::Result<()> {
+    let Asked {
+        output,
+        rows_max,
+        bounds,
+    } = asked;
     let started = Instant::now();
+    let _watchdog = Watchdog::start(bounds);
     let (_, batches) = runtime.block_on(lake.query_all(query))?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut out = inert::stdout();

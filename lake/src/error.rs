@@ -102,6 +102,24 @@ pub enum LakeError {
     /// A query could not be planned or run.
     #[error("cannot run the query")]
     Query(#[from] DataFusionError),
+    /// A query has so many operators that planning it would overflow the stack.
+    #[error(
+        "the query has {operators} operators, at most {most} are taken; a long list belongs in IN (…)"
+    )]
+    QueryTooDeep {
+        /// How many it has.
+        operators: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// An answer is too large to be held in memory.
+    #[error(
+        "the answer has more than {most} bytes; ask for fewer columns or rows, or for an aggregate"
+    )]
+    AnswerTooLarge {
+        /// How many bytes it may have.
+        most: usize,
+    },
     /// A file's path leads out of its table.
     #[error("path \"{path}\" is not a file of table \"{table}\"")]
     ForeignPath {
@@ -129,6 +147,8 @@ impl LakeError {
             // The one who keeps the table sets the file aside; a reader meets another version then.
             | Self::Damaged { .. }
             | Self::Query(_)
+            | Self::QueryTooDeep { .. }
+            | Self::AnswerTooLarge { .. }
             | Self::Worker(_) => Fate::SOON,
             Self::Bus(cause) => cause.fate(),
             Self::Location { .. }

@@ -10,7 +10,6 @@ use arrow::record_batch::RecordBatch;
 use bus::Position;
 use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
-use datafusion::physical_plan::common::collect;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
@@ -120,7 +119,10 @@ impl Lake {
     /// As [`Self::query`], and for what fails while it runs.
     pub async fn query_all(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), LakeError> {
         let (schema, stream) = self.query(sql).await?;
-        Ok((schema, collect(stream).await?))
+        Ok((
+            schema,
+            sql::bounds::collect(stream, sql::bounds::ANSWER_BYTES_MAX).await?,
+        ))
     }
 
     /// A file that a batch announced, or that [`Self::files`] named.

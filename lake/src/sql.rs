@@ -1,5 +1,6 @@
 //! SQL over the lake: one read-only query at a time, over tables that stand still while it runs.
 
+pub(crate) mod bounds;
 pub(crate) mod matches;
 mod provider;
 pub(crate) mod views;
@@ -17,6 +18,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use schemas::tables::Table;
 
 use crate::error::LakeError;
@@ -65,6 +67,9 @@ pub(crate) async fn run(
 ) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
     let context = context(state)?;
     let dialect = state.config().options().sql_parser.dialect;
+    if let Some(dialect) = dialect_from_str(dialect) {
+        bounds::check(sql, dialect.as_ref())?;
+    }
     let statement = state.sql_to_statement(sql, &dialect)?;
     let mut names = state.resolve_table_references(&statement)?;
     if names

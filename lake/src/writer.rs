@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use schemas::invariants::{self, PartitionWritten};
 use schemas::tables::Table;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -201,6 +202,12 @@ impl TableWriter {
             async move {
                 spawn_blocking(move || {
                     let rows: Vec<&Row> = places.iter().map(|at| &rows[*at]).collect();
+                    let is_of_day =
+                        |row: &&&Row| row.tenant_id == day.tenant_id && row.day == day.day;
+                    invariants::check(&PartitionWritten {
+                        rows: rows.len() as u64,
+                        of_partition: rows.iter().filter(is_of_day).count() as u64,
+                    });
                     let described = file::describe(table, &day.tenant_id, day.day, &rows, now_us);
                     let batch = record_batch(table, &rows).map_err(|cause| LakeError::Parquet {
                         table,

@@ -13,7 +13,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper, Highlighter, Hinter};
 use schemas::tables::Table;
 
-use super::{Output, answer};
+use super::{Asked, Output, answer};
 use crate::{exit, inert};
 
 const HELP: &str = "\
@@ -90,8 +90,7 @@ impl Validator for Words {
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
     lake: &Lake,
-    mut output: Output,
-    rows_max: usize,
+    mut asked: Asked,
     history: &Path,
 ) -> anyhow::Result<()> {
     let mut editor: Editor<Words, DefaultHistory> =
@@ -114,11 +113,11 @@ pub(super) fn run(
             continue;
         }
         editor.add_history_entry(line)?;
-        match command(line, &mut output) {
+        match command(line, &mut asked.output) {
             Wish::Quit => break,
             Wish::Say(text) => writeln!(errors, "{text}")?,
             Wish::Ask(query) => {
-                if let Err(error) = answer(runtime, lake, &query, output, rows_max) {
+                if let Err(error) = answer(runtime, lake, &query, asked) {
                     writeln!(errors, "{}", exit::chain(&error))?;
                 }
             }

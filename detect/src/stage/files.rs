@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use bus::Message;
 use lake::literals;
 use schemas::coverage::CoverageState;
+use schemas::ids;
+use schemas::invariants::{self, AlertTold};
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Coverage};
@@ -13,6 +15,7 @@ use sigma::fields::text;
 use tokio_util::sync::CancellationToken;
 
 use super::{Stage, chain, leave_out, measure};
+use crate::alert::CATEGORY;
 use crate::announced::{Announced, Seen};
 use crate::error::DetectError;
 use crate::evaluate::Findings;
@@ -29,6 +32,17 @@ const DAYS_MAX: usize = 10_000;
 
 /// The part that is in trouble while files wait to be read.
 const FILES: &str = "detect/files";
+
+/// Checks that an alert of a rule is named by tenant, rule and event; Microsoft's have names of their own.
+fn check_id(alert: &Alert) {
+    let is_of_rule = alert.category == CATEGORY && alert.counted == 0;
+    if let (true, [event]) = (is_of_rule, alert.evidence.as_slice()) {
+        invariants::check(&AlertTold {
+            id: alert.alert_id.clone(),
+            of_causes: ids::alert(&alert.tenant_id, &alert.rule_id, &event.event_id, 0),
+        });
+    }
+}
 
 impl Stage {
     /// Evaluates an announced file; false if it cannot be read: then it is in the ledger, and waits.
@@ -205,6 +219,7 @@ impl Stage {
         for alert in findings.alerts {
             let known = told.get(&alert.alert_id).copied();
             let known = known.or_else(|| self.published.told(&alert.alert_id));
+            check_id(&alert);
             if let Some(news) = news(known, alert) {
                 told.insert(news.alert_id.clone(), Told::of(&news));
                 fresh.push(news);

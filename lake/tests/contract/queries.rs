@@ -153,6 +153,28 @@ async fn a_query_only_reads() {
     assert_eq!(house.ids(Table::Signins).await.len(), 20);
 }
 
+/// A stack that overflows ends the process, whatever it was doing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_of_many_operators_is_refused_and_one_of_a_long_list_is_not() {
+    let house = house_with_sign_ins().await;
+    let lake = house.lake().await;
+    let terms = |count: usize| {
+        let terms: Vec<String> = (0..count).map(|at| format!("event_id = '{at}'")).collect();
+        format!("SELECT count(*) FROM signins WHERE {}", terms.join(" OR "))
+    };
+    let refused = lake.query_all(&terms(20_000)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("at most 1000 are taken"),
+        "{refused}"
+    );
+    lake.query_all(&terms(490)).await.unwrap();
+    let sum = vec!["1"; 20_000].join(" + ");
+    assert!(lake.query_all(&format!("SELECT {sum}")).await.is_err());
+    let list = lake::literals((0..20_000).map(|at| at.to_string()));
+    let listed = format!("SELECT count(*) FROM signins WHERE event_id IN ({list})");
+    lake.query_all(&listed).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_current_version_of_an_alert_is_the_newest() {
     let house = House::new().await;

@@ -7,6 +7,8 @@ super::area! {
     Detection {
         /// Every announced row is evaluated, or stands in the ledger as not evaluated.
         RowsEvaluated = "rows_evaluated", kept by ["detect/src/stage.rs"];
+        /// An alert's id is the hash of its causes, so that a replay raises nothing new.
+        AlertNamedByCauses = "alert_named_by_causes", kept by ["detect/src/stage/files.rs"];
     }
 }
 
@@ -29,9 +31,36 @@ impl Predicate for AnnouncementDone {
     }
 }
 
+/// An alert of one event is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertTold {
+    /// Its id.
+    pub id: String,
+    /// Hash of tenant, rule and event.
+    pub of_causes: String,
+}
+
+impl Predicate for AlertTold {
+    const INVARIANT: Invariant = Invariant::Detection(Detection::AlertNamedByCauses);
+
+    fn holds(&self) -> bool {
+        self.id == self.of_causes
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{AnnouncementDone, Predicate};
+    use super::{AlertTold, AnnouncementDone, Predicate};
+
+    #[test]
+    fn an_alert_is_named_by_its_causes() {
+        let told = |of_causes: &str| AlertTold {
+            id: "a".to_owned(),
+            of_causes: of_causes.to_owned(),
+        };
+        assert!(told("a").holds());
+        assert!(!told("b").holds());
+    }
 
     #[test]
     fn a_row_is_evaluated_or_in_the_ledger() {

@@ -9,6 +9,8 @@ super::area! {
         OffsetsWithRows = "offsets_with_rows", kept by ["lake/src/delta.rs", "lake/src/stage/flush.rs"];
         /// An identity is added to its table once.
         RowsDistinct = "rows_distinct", kept by ["lake/src/deduplication.rs"];
+        /// A row's tenant is that of the partition that holds it.
+        TenantOfPartition = "tenant_of_partition", kept by ["lake/src/writer.rs"];
     }
 }
 
@@ -52,9 +54,36 @@ impl Predicate for RowsAdded {
     }
 }
 
+/// A file of one tenant's partition is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionWritten {
+    /// Rows of the file.
+    pub rows: u64,
+    /// How many of them are of the partition's tenant and day.
+    pub of_partition: u64,
+}
+
+impl Predicate for PartitionWritten {
+    const INVARIANT: Invariant = Invariant::Storage(Storage::TenantOfPartition);
+
+    fn holds(&self) -> bool {
+        self.rows == self.of_partition
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{CommittedRange, Predicate, RowsAdded};
+    use super::{CommittedRange, PartitionWritten, Predicate, RowsAdded};
+
+    #[test]
+    fn a_partition_has_rows_of_its_tenant_only() {
+        let written = |of_partition| PartitionWritten {
+            rows: 2,
+            of_partition,
+        };
+        assert!(written(2).holds());
+        assert!(!written(1).holds());
+    }
 
     #[test]
     fn a_commit_begins_where_the_last_one_ended() {
