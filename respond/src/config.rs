@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use schemas::severity::Severity;
 
 use crate::action::ActionKind;
+use crate::error::RespondError;
 
 /// A tenant in which respond may act, with the app registration that acts.
 ///
@@ -28,8 +29,11 @@ pub struct RespondConfig {
     /// Age of a person's approval beyond which it is none, in hours: an action that could not be sent until then
     /// expires.
     pub approval_age_hours_max: u64,
-    /// Object ids and user principal names that are never acted on: break-glass accounts, the sync account.
+    /// Accounts that are never acted on (break-glass accounts, the sync account): object ids, user principal names or
+    /// other addresses; `TENANT/entry` is one of that tenant only. Each must be found, or nothing is sent there.
     pub never_act: Vec<String>,
+    /// Says that there is nobody whom the never-act list should name: without it, live mode needs a list.
+    pub never_act_none: bool,
     /// Alerts of at least this severity open a case; lower ones join one.
     pub case_severity_min: Severity,
     /// How far from a case's first alert another one of the same account joins it, in hours.
@@ -64,6 +68,20 @@ pub struct RespondConfig {
     pub tenants: Vec<RespondTenant>,
 }
 
+impl RespondConfig {
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    /// [`RespondError::NobodyProtected`] in live mode without a never-act list.
+    pub fn check(&self) -> Result<(), RespondError> {
+        let names_nobody = self.never_act.iter().all(|entry| entry.trim().is_empty());
+        if !self.dry_run && names_nobody && !self.never_act_none {
+            return Err(RespondError::NobodyProtected);
+        }
+        Ok(())
+    }
+}
+
 impl Default for RespondConfig {
     fn default() -> Self {
         Self {
@@ -72,6 +90,7 @@ impl Default for RespondConfig {
             automatic_age_hours_max: 72,
             approval_age_hours_max: 24,
             never_act: Vec::new(),
+            never_act_none: false,
             case_severity_min: Severity::High,
             case_window_hours: 24,
             targets_per_hour_max: 5,

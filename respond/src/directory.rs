@@ -211,7 +211,11 @@ pub trait DirectoryReads: Send + Sync {
     async fn grant(&self, needed: &[Permission]) -> Result<Grant, DirectoryError>;
     /// The account of an object id or user principal name; none if there is no such account.
     async fn user(&self, name: &str) -> Result<Option<User>, DirectoryError>;
-    /// The directory roles that the account holds.
+    /// The accounts that have this mail address, as the first one or as another; none where it is nobody's.
+    async fn addressed(&self, _address: &str) -> Result<Vec<User>, DirectoryError> {
+        Ok(Vec::new())
+    }
+    /// The directory roles that the account holds or can take, directly and through groups.
     async fn roles(&self, id: &ObjectId) -> Result<Vec<Role>, DirectoryError>;
     /// The rules of the account's inbox, to the last page.
     async fn inbox_rules(&self, id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError>;

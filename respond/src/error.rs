@@ -36,6 +36,12 @@ pub enum RespondError {
         #[source]
         cause: io::Error,
     },
+    /// Live mode, and nobody is protected.
+    #[error(
+        "respond.dry_run is false and respond.never_act names nobody: name your break-glass accounts, or say \
+         respond.never_act_none = true"
+    )]
+    NobodyProtected,
     /// A task of the stage ended on its own.
     #[error("task \"{task}\" of the stage ended")]
     Task {
@@ -51,7 +57,9 @@ impl RespondError {
             Self::Journal(error) => error.fate(),
             Self::Bus(error) => error.fate(),
             Self::Client(error) => error.fate(),
-            Self::Playbook(_) | Self::File { .. } | Self::Task { .. } => Fate::Stop,
+            Self::Playbook(_) | Self::File { .. } | Self::NobodyProtected | Self::Task { .. } => {
+                Fate::Stop
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! and what [`roles`] asks for.
 //! Acts on checked object ids only; a name is used for one look-up, as one encoded path segment (P69).
 
+mod addresses;
 mod roles;
 
 use async_trait::async_trait;
@@ -136,6 +137,13 @@ impl DirectoryReads for GraphDirectory {
 
     async fn roles(&self, id: &ObjectId) -> Result<Vec<Role>, DirectoryError> {
         self.roles_of(id).await
+    }
+
+    async fn addressed(&self, address: &str) -> Result<Vec<User>, DirectoryError> {
+        if address.len() > NAME_BYTES_MAX || !address.contains('@') {
+            return Ok(Vec::new());
+        }
+        self.accounts_with(address).await
     }
 
     async fn inbox_rules(&self, id: &ObjectId) -> Result<Vec<InboxRule>, DirectoryError> {

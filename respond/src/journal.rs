@@ -9,6 +9,7 @@ mod chain;
 mod holds;
 mod ledger;
 mod pairs;
+mod pins;
 mod rows;
 pub mod sqlite;
 mod tables;
@@ -21,6 +22,7 @@ use schemas::wire::AuditRecord;
 use crate::accounts::{Half, Pair};
 use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
+use crate::never_act::Pin;
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, HoldReason, State};
 
@@ -237,6 +239,18 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError>;
+
+    /// Keeps for ever whom entries of a tenant's never-act list mean.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn pin(&self, tenant_id: &str, pins: &[Pin], now_us: i64) -> Result<(), JournalError>;
+
+    /// Whom entries of a tenant's never-act list ever meant.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn pins(&self, tenant_id: &str) -> Result<Vec<Pin>, JournalError>;
 
     /// Keeps which object ids and names belong together.
     ///

@@ -16,6 +16,7 @@
 //! | [`cases`] | pure: which case an alert belongs to, which actions follow |
 //! | [`playbook`] | readable files: when which actions are planned |
 //! | [`action`] | the closed set of actions; one file each in `actions/` |
+//! | [`never_act`] | pure: whom the never-act list protects, under every name |
 //! | [`preflight`] | pure: may this action happen now |
 //! | [`directory`] | the calls to Microsoft that actions need; [`graph`] makes them |
 //! | [`effects`] | the one way to a call that changes something |
@@ -36,6 +37,7 @@ pub mod error;
 pub mod executor;
 pub mod graph;
 pub mod journal;
+pub mod never_act;
 pub mod playbook;
 pub mod preflight;
 pub mod record;

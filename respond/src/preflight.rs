@@ -14,6 +14,7 @@ use crate::accounts::Pair;
 use crate::accounts::named::{Mismatch, Resolved, mismatches};
 use crate::action::{ActionKind, RevokeSessions};
 use crate::directory::{Grant, Role, User};
+use crate::never_act::Protected;
 use crate::record::{ActionRecord, Approval};
 
 pub use self::holds::Meaning;
@@ -73,6 +74,8 @@ pub struct Facts {
     pub user: Option<Option<User>>,
     /// Whom the words of the evidence name now, in the order of the evidence.
     pub named: Option<Vec<Resolved>>,
+    /// Whom the never-act list is known to protect.
+    pub protected: Option<Protected>,
     /// What the journal knows of the names in the evidence.
     pub pairs: Option<Vec<Pair>>,
     /// The roles that the account holds.
@@ -297,8 +300,25 @@ fn check_target(
             names.push(user.user_principal_name.to_lowercase());
         }
     }
-    if let Some(entry) = names.into_iter().find(|name| never.contains(name)) {
+    let account = facts.user.iter().flatten().next();
+    let by_id = facts
+        .protected
+        .iter()
+        .zip(account)
+        .find_map(|(protected, user)| protected.entry_of(user.id.as_str()));
+    let by_name = names.into_iter().find(|name| never.contains(name));
+    if let Some(entry) = by_name.or_else(|| by_id.map(str::to_owned)) {
         refusals.push(Refusal::NeverAct { entry });
+    } else {
+        match &facts.protected {
+            None => refusals.push(missing("whom the never-act list means")),
+            Some(protected) => refusals.extend(
+                protected
+                    .unresolved
+                    .iter()
+                    .map(|entry| missing(&format!("whom the never-act entry \"{entry}\" means"))),
+            ),
+        }
     }
     match &facts.roles {
         None if facts.user == Some(None) => {}

@@ -12,6 +12,7 @@ use crate::audit::{Anchor, Back, Broken, Verifier};
 use crate::cases::Case;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Journal, JournalError, Notice, Request, Step};
+use crate::never_act::Pin;
 use crate::record::{ActionRecord, Approval, State};
 
 /// Entries of the audit chain that are read at a time.
@@ -80,6 +81,14 @@ impl Review {
     /// [`JournalError`] if they cannot be read.
     pub fn actions(&self, count_max: usize) -> Result<Vec<ActionRecord>, JournalError> {
         self.journal.actions(None, count_max)
+    }
+
+    /// Object ids of whom a tenant's never-act list ever meant, with the entries.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    pub fn never_act(&self, tenant_id: &str) -> Result<Vec<Pin>, JournalError> {
+        self.journal.pins(tenant_id)
     }
 
     /// Approves a planned action.

@@ -12,6 +12,7 @@
 mod beginning;
 mod intake;
 mod lookup;
+mod protection;
 mod publisher;
 mod switch;
 mod worker;
@@ -40,10 +41,12 @@ use crate::executor::{Executor, Pace};
 use crate::graph::GraphDirectory;
 use crate::journal::Ledger;
 use crate::journal::sqlite::SqliteJournal;
+use crate::never_act::entries_of;
 use crate::playbook::{self, Playbook};
 use crate::preflight;
 
 use self::lookup::Lookup;
+use self::protection::Protection;
 
 /// The consumer group.
 pub const GROUP: &str = "respond";
@@ -96,6 +99,7 @@ pub async fn run_in(
     health: Health,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
+    config.check()?;
     let told_by = Arc::clone(&clock);
     let playbooks = load_playbooks(&config.playbooks)?;
     // One process acts on a journal; a second one waits until the first has ended.
@@ -104,8 +108,7 @@ pub async fn run_in(
     };
     let ledger = open(&config.journal).await?;
     beginning::check(&ledger, &bus, told_by.as_ref(), &health, &stop).await?;
-    let (wake, _) = watch::channel(());
-    let mut tasks = Tasks::new();
+    let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());
     tasks.spawn(switch::run(
         gates.clone(),
@@ -115,14 +118,16 @@ pub async fn run_in(
         wake.clone(),
         stop.clone(),
     ));
+    let acting = Acting {
+        ledger: ledger.clone(),
+        clock: Arc::clone(&clock),
+        gates,
+        health: health.clone(),
+        wake: wake.clone(),
+        stop: stop.clone(),
+    };
     for (tenant_id, directory) in &directories {
-        let executor = executor(&config, &ledger, directory, &clock, &gates, &stop);
-        tasks.spawn(worker::run(
-            tenant_id.clone(),
-            executor,
-            wake.clone(),
-            health.clone(),
-        ));
+        acting.spawn(&mut tasks, &config, tenant_id, directory);
     }
     let intake = intake(&config, playbooks, directories.keys().cloned().collect());
     let lookup = Lookup::new(if config.dry_run {
@@ -206,26 +211,63 @@ fn intake(
     }
 }
 
+/// What acts in every tenant.
+struct Acting {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    gates: Gates,
+    health: Health,
+    wake: Wake,
+    stop: CancellationToken,
+}
+
+impl Acting {
+    /// Lets a tenant's actions run, and whom its never-act list means be found.
+    fn spawn(
+        &self,
+        tasks: &mut Tasks,
+        config: &RespondConfig,
+        tenant_id: &str,
+        directory: &Arc<dyn Directory>,
+    ) {
+        let entries = entries_of(&config.never_act, tenant_id);
+        let executor = executor(config, self, directory, entries.clone());
+        tasks.spawn(worker::run(
+            tenant_id.to_owned(),
+            executor,
+            self.wake.clone(),
+            self.health.clone(),
+        ));
+        if config.dry_run || entries.is_empty() {
+            return;
+        }
+        let protection = Protection {
+            tenant_id: tenant_id.to_owned(),
+            entries,
+            directory: Arc::clone(directory),
+            ledger: self.ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            health: self.health.clone(),
+            stop: self.stop.clone(),
+        };
+        tasks.spawn(protection::run(protection, self.wake.clone()));
+    }
+}
+
 fn executor(
     config: &RespondConfig,
-    ledger: &Ledger,
+    acting: &Acting,
     directory: &Arc<dyn Directory>,
-    clock: &Arc<dyn Clock>,
-    gates: &Gates,
-    stop: &CancellationToken,
+    never_act: BTreeSet<String>,
 ) -> Executor {
     Executor {
-        ledger: ledger.clone(),
+        ledger: acting.ledger.clone(),
         directory: Arc::clone(directory),
-        gates: gates.clone(),
+        gates: acting.gates.clone(),
         policy: preflight::Policy {
             dry_run: config.dry_run,
             automatic: config.automatic.clone(),
-            never_act: config
-                .never_act
-                .iter()
-                .map(|entry| entry.trim().to_lowercase())
-                .collect(),
+            never_act,
             automatic_age_us_max: cases::Policy::age_of_hours(config.automatic_age_hours_max),
             approval_age_us_max: cases::Policy::age_of_hours(config.approval_age_hours_max),
             targets_per_hour_max: config.targets_per_hour_max,
@@ -242,8 +284,8 @@ fn executor(
             attempts_max: config.attempts_max,
             retry_wait: Duration::from_millis(config.retry_wait_ms),
         },
-        clock: Arc::clone(clock),
-        stop: stop.clone(),
+        clock: Arc::clone(&acting.clock),
+        stop: acting.stop.clone(),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use schemas::invariants::{AutomaticFrom, TargetNamed, check};
+use schemas::invariants::{AutomaticFrom, TargetNamed, TargetSpared, check};
 
 use super::Executor;
 use crate::accounts::named::{NAMED_MAX, Resolved};
 use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
 use crate::journal::JournalError;
+use crate::never_act::Protected;
 use crate::preflight::{Facts, TARGETS_WINDOW_US};
 use crate::record::{ActionRecord, Approval};
 
@@ -29,6 +30,16 @@ impl Reading {
             provenance: record.provenance.parse().unwrap_or_default(),
         });
         let Some(user) = &self.user else { return };
+        check(&TargetSpared {
+            target: user.id.to_string(),
+            protected: self
+                .facts
+                .protected
+                .iter()
+                .flat_map(Protected::ids)
+                .map(str::to_owned)
+                .collect(),
+        });
         let resolved = self.facts.named.iter().flatten();
         check(&TargetNamed {
             target: user.id.to_string(),
@@ -68,6 +79,12 @@ impl Executor {
             .with(move |journal| journal.intents(&tenant_id, since_us))
             .await?;
         reading.facts.intents = Some(intents);
+        let tenant_id = record.tenant_id.clone();
+        let pins = self
+            .ledger
+            .with(move |journal| journal.pins(&tenant_id))
+            .await?;
+        reading.facts.protected = Some(Protected::of(&self.policy.never_act, &pins));
         let outbox = self.ledger.with(|journal| journal.outbox()).await?;
         reading.facts.outbox_oldest_us = Some(outbox.oldest_us);
         let directory = self.directory.as_ref();

@@ -10,9 +10,10 @@ use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
 use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
-use super::{admission, chain, holds, pairs, rows, tables};
+use super::{admission, chain, holds, pairs, pins, rows, tables};
 use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
+use crate::never_act::Pin;
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, HoldReason, State};
 use crate::requests::{self, Meaning};
@@ -91,6 +92,14 @@ impl Journal for SqliteJournal {
 
     fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError> {
         pairs::of_names(&self.connection(), tenant_id, names)
+    }
+
+    fn pin(&self, tenant_id: &str, pins: &[Pin], now_us: i64) -> Result<(), JournalError> {
+        self.transact(|transaction| pins::put(transaction, tenant_id, pins, now_us))
+    }
+
+    fn pins(&self, tenant_id: &str) -> Result<Vec<Pin>, JournalError> {
+        pins::of_tenant(&self.connection(), tenant_id)
     }
 
     fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {

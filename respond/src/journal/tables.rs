@@ -7,10 +7,10 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS];
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS];
 
 /// Version of the tables below.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -81,6 +81,13 @@ CREATE INDEX audit_by_notice ON audit (action, sequence) WHERE case_id = '';
 const BOUNDS: &str = "
 CREATE INDEX alerts_waiting_by_user ON alerts (tenant_id, user, time_us) WHERE case_id IS NULL;
 CREATE INDEX alerts_waiting_by_user_id ON alerts (tenant_id, user_id, time_us) WHERE case_id IS NULL;
+";
+
+/// Whom entries of the never-act lists meant, for ever (P70).
+const PINS: &str = "
+CREATE TABLE never_act (
+  tenant_id TEXT NOT NULL, entry TEXT NOT NULL, user_id TEXT NOT NULL, found_time_us INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, entry, user_id)) WITHOUT ROWID;
 ";
 
 /// Gives the journal the tables of this version, all or none.

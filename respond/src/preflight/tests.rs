@@ -12,6 +12,7 @@ use super::{FACTS_AGE_MAX_US, Facts, Intent, Policy, Refusal, TARGETS_WINDOW_US,
 use crate::accounts::named::{Named, Resolved};
 use crate::action::{Action, ActionKind, BlockSignIn, RevokeSessions};
 use crate::directory::{Grant, ObjectId, Role, User};
+use crate::never_act::Protected;
 use crate::record::{ActionRecord, Approval, State};
 
 const NOW: i64 = 1_789_000_000_000_000;
@@ -102,6 +103,7 @@ fn facts() -> Facts {
             account: Some(user()),
         }]),
         pairs: Some(Vec::new()),
+        protected: Some(Protected::default()),
         roles: Some(Vec::new()),
         intents: Some(Vec::new()),
         outbox_oldest_us: Some(None),
@@ -144,7 +146,7 @@ fn with_every_fact_in_order_it_goes() {
 #[test]
 fn a_missing_fact_refuses() {
     // P15: fails closed.
-    let cuts: [fn(&mut Facts); 10] = [
+    let cuts: [fn(&mut Facts); 11] = [
         |facts| facts.outbox_oldest_us = None,
         |facts| facts.kill_switch = None,
         |facts| facts.grant = None,
@@ -152,6 +154,7 @@ fn a_missing_fact_refuses() {
         |facts| facts.roles = None,
         |facts| facts.named = None,
         |facts| facts.pairs = None,
+        |facts| facts.protected = None,
         |facts| facts.intents = None,
         |facts| facts.read_time_us = NOW - FACTS_AGE_MAX_US - 1,
         |facts| facts.read_time_us = NOW + FACTS_AGE_MAX_US + 1,

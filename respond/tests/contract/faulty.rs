@@ -14,6 +14,7 @@ use respond::directory::{
 use respond::journal::{
     Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step,
 };
+use respond::never_act::Pin;
 use respond::preflight::Intent;
 use respond::record::{ActionRecord, HoldReason};
 use schemas::wire::AuditRecord;
@@ -195,6 +196,12 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.admit(alerts, intake, now_us))
     }
 
+    fn pin(&self, tenant_id: &str, pins: &[Pin], now_us: i64) -> Result<(), JournalError> {
+        self.inner.pin(tenant_id, pins, now_us)
+    }
+    fn pins(&self, tenant_id: &str) -> Result<Vec<Pin>, JournalError> {
+        self.inner.pins(tenant_id)
+    }
     fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {
         self.write(|journal| journal.learn(pairs))
     }

@@ -55,6 +55,7 @@ impl House {
         let bus = Bus::open(&config).await.unwrap();
         let config = RespondConfig {
             dry_run: false,
+            never_act_none: true,
             automatic: ActionKind::ALL.to_vec(),
             journal: folder.path().join("journal"),
             kill_switch: folder.path().join("stop"),

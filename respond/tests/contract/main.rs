@@ -18,6 +18,7 @@ mod kill_switch;
 mod kit;
 mod memory;
 mod merges;
+mod never_act;
 mod noise;
 mod publisher;
 mod stage;

@@ -18,6 +18,7 @@ use respond::effects::Gates;
 use respond::executor::{Executor, Pace, Progress};
 use respond::journal::sqlite::SqliteJournal;
 use respond::journal::{Journal, Ledger};
+use respond::never_act::Pin;
 use respond::playbook;
 use respond::preflight;
 use respond::record::State;
@@ -69,6 +70,8 @@ struct Generated {
     residents: Vec<Resident>,
     is_lenient: bool,
     never_act: BTreeSet<String>,
+    /// The list, by the names of when it was first looked up.
+    pins: Vec<Pin>,
     pairs: Vec<Pair>,
     told: Vec<Told>,
     runs_us: i64,
@@ -270,12 +273,21 @@ fn generate(seed: u64) -> Generated {
             });
         }
     }
-    let never_act = residents
+    let never_act: BTreeSet<String> = residents
         .iter()
         .filter(|_| dice.one_in(10))
         .map(|one| one.id.clone())
         .collect();
+    let pins = residents
+        .iter()
+        .filter(|one| never_act.contains(&one.id))
+        .map(|one| Pin {
+            entry: told_name(&one.names[0].1),
+            user_id: one.id.clone(),
+        })
+        .collect();
     let mut world = Generated {
+        pins,
         pairs: remembered(&mut dice, &tenant_id, &residents),
         is_lenient: dice.one_in(2),
         tenant_id,
@@ -345,7 +357,7 @@ fn executor(
         policy: preflight::Policy {
             dry_run: false,
             automatic: ActionKind::ALL.to_vec(),
-            never_act: world.never_act.clone(),
+            never_act: world.pins.iter().map(|pin| pin.entry.clone()).collect(),
             automatic_age_us_max: Policy::age_of_hours(72),
             approval_age_us_max: Policy::age_of_hours(24),
             outbox_age_us_max: i64::MAX,
@@ -370,6 +382,7 @@ async fn play(seed: u64, journal: &Arc<SqliteJournal>, count: &mut Count) {
     town.is_lenient = world.is_lenient;
     let town = Arc::new(town);
     journal.learn(&world.pairs).unwrap();
+    journal.pin(&world.tenant_id, &world.pins, T0).unwrap();
     let intake = intake(&world.tenant_id);
     for told in &world.told {
         clock.0.store(told.arrives_us, Ordering::SeqCst);

@@ -16,6 +16,8 @@ super::area! {
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
         /// Only the responder that holds the lease of a tenant sends.
         OneResponder = "one_responder", kept by ["respond/src/stage.rs"];
+        /// Nothing is sent to an account that the never-act list protects.
+        NobodyOfNeverAct = "nobody_of_never_act", kept by ["respond/src/never_act.rs", "respond/src/preflight.rs", "respond/src/executor/facts.rs"];
         /// An action that no person approved is sent for evidence that is live throughout.
         AutomaticOnlyLive = "automatic_only_live", kept by ["respond/src/cases/plan.rs", "respond/src/preflight.rs", "respond/src/executor/facts.rs"];
         /// The account that an action is sent to is the one that its evidence names in its own words.
@@ -100,6 +102,23 @@ impl Predicate for SentByHolder {
     }
 }
 
+/// An action is about to be sent to an account that may be protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetSpared {
+    /// Object id of the account.
+    pub target: String,
+    /// Object ids of all whom the never-act list protects.
+    pub protected: Vec<String>,
+}
+
+impl Predicate for TargetSpared {
+    const INVARIANT: Invariant = Invariant::Response(Response::NobodyOfNeverAct);
+
+    fn holds(&self) -> bool {
+        !self.protected.contains(&self.target)
+    }
+}
+
 /// An action is about to be sent because of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AutomaticFrom {
@@ -138,9 +157,19 @@ impl Predicate for TargetNamed {
 mod tests {
     use super::{
         AutomaticFrom, CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder,
-        SentWhileStopped, TargetNamed,
+        SentWhileStopped, TargetNamed, TargetSpared,
     };
     use crate::provenance::Provenance;
+
+    #[test]
+    fn whom_the_list_protects_is_sent_nothing() {
+        let sent = |target: &str| TargetSpared {
+            target: target.to_owned(),
+            protected: vec!["a".to_owned()],
+        };
+        assert!(sent("b").holds());
+        assert!(!sent("a").holds());
+    }
 
     #[test]
     fn what_is_not_live_needs_a_person() {

@@ -18,6 +18,7 @@ use crate::shared::Shared;
 use crate::tenant::Tenant;
 use crate::tokens::Claims;
 use crate::world::responses::Actor;
+use crate::world::users::User;
 
 /// Properties that Graph returns where `$select` does not say.
 const DEFAULT_PROPERTIES: &[&str] = &["id", "displayName", "mail", "userPrincipalName"];
@@ -67,6 +68,38 @@ pub(super) fn selected(user: Value, query: &Query) -> Value {
     Value::Object(kept)
 }
 
+/// The people of a filter by an address; everybody without one.
+///
+/// # Errors
+/// 400 for any other filter.
+fn filtered<'a>(
+    tenant: &'a Tenant,
+    headers: &HeaderMap,
+    filter: Option<&str>,
+) -> Result<Vec<&'a User>, Refusal> {
+    let Some(filter) = filter else {
+        return Ok(tenant.world.users.iter().collect());
+    };
+    let of_mail = filter.strip_prefix("mail eq '");
+    let of_alias = filter.strip_prefix("proxyAddresses/any(address:address eq 'smtp:");
+    let Some(rest) = of_mail.or(of_alias) else {
+        return Err(Refusal::from(graph_error(
+            tenant,
+            headers,
+            StatusCode::BAD_REQUEST,
+            "Request_UnsupportedQuery",
+            "Unsupported or invalid query filter clause.",
+        )));
+    };
+    let address = rest.trim_end_matches([')', '\'']).replace("''", "'");
+    let users = tenant.world.users.iter();
+    let found = users.filter(|user| {
+        let mut addresses = user.addresses(of_alias.is_some());
+        addresses.any(|own| own.eq_ignore_ascii_case(&address))
+    });
+    Ok(found.collect())
+}
+
 /// `GET /users`, in pages.
 pub(super) async fn users(
     State(shared): State<Arc<Shared>>,
@@ -79,7 +112,7 @@ pub(super) async fn users(
         let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
         let top = number("$top").unwrap_or(USERS_PAGE).clamp(1, USERS_PAGE_MAX);
         let first = number("$skiptoken").unwrap_or(0);
-        let all = &tenant.world.users;
+        let all = filtered(tenant, &headers, query.get("$filter"))?;
         let page: Vec<Value> = all
             .iter()
             .skip(first)

@@ -134,6 +134,16 @@ impl User {
         (self.kind != Kind::BreakGlass).then_some(self.principal_name.as_str())
     }
 
+    /// The first address, and with `all` the one at the tenant's first domain too.
+    pub(crate) fn addresses(&self, all: bool) -> impl Iterator<Item = String> {
+        let mail = self.mail().map(str::to_owned);
+        let local = mail.as_ref().and_then(|mail| mail.split('@').next());
+        let alias = local
+            .filter(|_| all)
+            .map(|local| format!("{local}@{INITIAL_DOMAIN}"));
+        mail.into_iter().chain(alias)
+    }
+
     fn job_title(&self) -> Option<&'static str> {
         match self.kind {
             Kind::BreakGlass | Kind::Guest => None,

@@ -12,6 +12,14 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     for entry in &config.respond.never_act {
         never_act(entry, findings);
     }
+    if config.respond.check().is_err() {
+        findings.fault(
+            "respond.never_act",
+            "names nobody, and dry_run is off",
+            "nobody keeps the break-glass accounts from being blocked",
+            "name them by object id, or say never_act_none = true",
+        );
+    }
     let acts = config.tenants.iter().any(|tenant| tenant.act.is_some());
     if !config.respond.dry_run && !acts {
         findings.note(
@@ -51,12 +59,17 @@ fn automatic(action: ActionKind, findings: &mut Findings) {
 }
 
 fn never_act(entry: &str, findings: &mut Findings) {
+    // An entry of one tenant is written TENANT/entry.
+    let entry = match entry.split_once('/') {
+        Some((tenant, rest)) if is_object_id(tenant) => rest,
+        _ => entry,
+    };
     if is_object_id(entry) {
         return;
     }
     let fix = "write the account's object id";
     if is_user_name(entry) {
-        let why = "a name can be changed, or given to somebody else";
+        let why = "a name can be given to somebody else; until it was found nothing is sent";
         findings.note(
             "respond.never_act",
             format!("{entry:?} is a name"),

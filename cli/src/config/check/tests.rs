@@ -46,6 +46,7 @@ const CASES: &[(&str, Weight, &str)] = &[
     ("respond.automatic", Fault, "[respond]\nautomatic = ['enable_inbox_rules']"),
     ("respond.automatic", Note, "[respond]\nautomatic = ['revoke_sessions']"),
     ("respond.never_act", Fault, "[respond]\nnever_act = ['breakglass']"),
+    ("respond.never_act", Fault, "[respond]\ndry_run = false"),
     ("respond.never_act", Note, "[respond]\nnever_act = ['breakglass@contoso.example']"),
     ("respond.targets_per_hour_max", Fault, "[respond]\ntargets_per_hour_max = 0"),
     ("respond.journal", Fault, "[respond]\njournal = ''"),
