@@ -214,7 +214,8 @@ async fn a_hostile_folder_is_read_without_leaving_it() {
 async fn a_bomb_ends_at_its_bound_and_is_a_gap() {
     let mut lab = Lab::new().await;
     let path = lab.folder().join("bomb.gz");
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    // The best: how far the fast one gets depends on the library that the build has chosen.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     gzip.write_all(record("1").as_bytes()).unwrap();
     for _ in 0..80 {
         gzip.write_all(&vec![b'\n'; 1024 * 1024]).unwrap();
