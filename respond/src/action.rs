@@ -100,7 +100,7 @@ pub const READ_ROLES: Permission = Permission {
 };
 
 /// What was there before, written down with the intent: the recipe by which an action is undone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "receipt", rename_all = "snake_case")]
 pub enum Receipt {
     /// Whether sign-in was allowed.

@@ -125,6 +125,9 @@ pub struct InboxRule {
     pub is_read_only: bool,
     /// What it does: Graph's `messageRuleActions`.
     pub actions: Value,
+    /// When it does it: Graph's `conditions`, `exceptions` and `sequence`.
+    #[serde(default)]
+    pub more: Value,
 }
 
 /// What an answer to a change said.

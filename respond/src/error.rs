@@ -76,6 +76,7 @@ impl JournalError {
             | Self::Conflict { .. }
             | Self::DryRun { .. }
             | Self::NothingToUndo { .. }
+            | Self::CannotUndo { .. }
             | Self::NoAccount { .. } => Fate::DeadLetter,
         }
     }

@@ -287,6 +287,11 @@ fn rule_of(found: &Value) -> Result<InboxRule, DirectoryError> {
             .and_then(Value::as_bool)
             .unwrap_or(false),
         actions: found.get("actions").cloned().unwrap_or(Value::Null),
+        more: json!({
+            "conditions": found.get("conditions"),
+            "exceptions": found.get("exceptions"),
+            "sequence": found.get("sequence"),
+        }),
     })
 }
 

@@ -25,6 +25,7 @@ use crate::cases::{Case, Intake, SeenAlert};
 use crate::never_act::Pin;
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, HoldReason, State};
+use crate::undo::Undoes;
 
 pub use self::ledger::Ledger;
 
@@ -83,6 +84,14 @@ pub enum JournalError {
     NothingToUndo {
         /// The id.
         action_id: String,
+    },
+    /// It was left too long ago, or was not kept, so that nobody can tell whether it is still so.
+    #[error("cannot undo action \"{action_id}\": {why}")]
+    CannotUndo {
+        /// The id.
+        action_id: String,
+        /// Why, and what to do instead.
+        why: String,
     },
     /// The case is about no account.
     #[error("case \"{case_id}\" is about no account")]
@@ -186,7 +195,7 @@ pub struct Outbox {
 }
 
 /// A person's request for an action.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// The case.
     pub case_id: String,
@@ -196,6 +205,8 @@ pub struct Request {
     pub by: String,
     /// Plan only.
     pub dry_run: bool,
+    /// What it takes back, if it is an undo; it is then about the account that was changed.
+    pub undoes: Option<Undoes>,
     /// When, in microseconds since the Unix epoch, UTC.
     pub time_us: i64,
 }

@@ -23,6 +23,7 @@
 //! | [`executor`] | one action from approval to read-back |
 //! | [`audit`] | pure: the hash chain |
 //! | [`journal`] | what is durable |
+//! | [`undo`] | pure: what an action left behind, and whether it is still so |
 //! | [`stage`] | the loop |
 
 pub mod accounts;
@@ -44,6 +45,7 @@ pub mod record;
 pub mod requests;
 pub mod review;
 pub mod stage;
+pub mod undo;
 
 pub use crate::config::{RespondConfig, RespondTenant};
 pub use crate::error::RespondError;

@@ -15,7 +15,8 @@ use crate::accounts::named::{Mismatch, Resolved, mismatches};
 use crate::action::{ActionKind, RevokeSessions};
 use crate::directory::{Grant, Role, User};
 use crate::never_act::Protected;
-use crate::record::{ActionRecord, Approval};
+use crate::record::{ActionRecord, Approval, State};
+use crate::undo::Left;
 
 pub use self::holds::Meaning;
 
@@ -74,6 +75,8 @@ pub struct Facts {
     pub user: Option<Option<User>>,
     /// Whom the words of the evidence name now, in the order of the evidence.
     pub named: Option<Vec<Resolved>>,
+    /// What is there now of what an undo takes back; asked for of an undo that has not begun.
+    pub present: Option<Left>,
     /// Whom the never-act list is known to protect.
     pub protected: Option<Protected>,
     /// What the journal knows of the names in the evidence.
@@ -116,6 +119,14 @@ pub enum Refusal {
     OutboxOld {
         /// The limit.
         minutes: i64,
+    },
+    /// What an undo takes back is not as it was left: somebody has changed it since.
+    #[error("it is not as it was left: it was left {left}, and is {now}")]
+    ChangedSince {
+        /// As it was left.
+        left: String,
+        /// As it is now.
+        now: String,
     },
     /// It would be automatic, and its evidence is not live throughout.
     #[error("its evidence is not live: a person decides")]
@@ -213,6 +224,7 @@ pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64)
     check_age(facts, now_us, &mut refusals);
     check_grant(record, facts, &mut refusals);
     check_target(record, facts, policy, &mut refusals);
+    check_undo(record, facts, &mut refusals);
     let doubts = check_identity(record, facts, now_us, &mut refusals);
     holds::check_budget(record, facts, policy, now_us, &mut refusals);
     if !refusals.is_empty() {
@@ -339,6 +351,26 @@ fn check_target(
                 needed: needed.to_owned(),
             });
         }
+    }
+}
+
+/// Refuses an undo that has not begun unless what it takes back is as it was left.
+fn check_undo(record: &ActionRecord, facts: &Facts, refusals: &mut Vec<Refusal>) {
+    let Some(undoes) = record
+        .undoes
+        .as_ref()
+        .filter(|_| record.state == State::Approved)
+    else {
+        return;
+    };
+    let shown = |left: &Left| serde_json::to_string(left).unwrap_or_default();
+    match &facts.present {
+        None => refusals.push(missing("what is there now of what it takes back")),
+        Some(present) if !undoes.left.is_still(present) => refusals.push(Refusal::ChangedSince {
+            left: shown(&undoes.left),
+            now: shown(present),
+        }),
+        Some(_) => {}
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::accounts::named::Named;
 use crate::action::{Action, ActionKind, Receipt};
+use crate::undo::Undoes;
 
 /// The state of an action.
 ///
@@ -209,6 +210,9 @@ pub struct ActionRecord {
     /// Where that evidence came from, by the word of [`schemas::provenance::Provenance`].
     #[serde(default)]
     pub provenance: String,
+    /// What it takes back, if it is an undo.
+    #[serde(default)]
+    pub undoes: Option<Undoes>,
     /// The action.
     pub action: Action,
     /// Its place among the actions of its case.

@@ -92,6 +92,7 @@ mod tests {
             target: "a".to_owned(),
             evidence: Vec::new(),
             provenance: String::new(),
+            undoes: None,
             action,
             position: 0,
             round: 0,

@@ -14,6 +14,7 @@ use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Journal, JournalError, Notice, Request, Step};
 use crate::never_act::Pin;
 use crate::record::{ActionRecord, Approval, State};
+use crate::undo::{self, Left, Undoes};
 
 /// Entries of the audit chain that are read at a time.
 const AUDIT_PAGE: usize = 1_000;
@@ -153,6 +154,7 @@ impl Review {
             action,
             by: by.to_owned(),
             dry_run,
+            undoes: None,
             time_us: now_us,
         })
     }
@@ -213,7 +215,8 @@ impl Review {
     /// Asks for what restores the state before an action (S135, S136).
     ///
     /// # Errors
-    /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored.
+    /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored; [`JournalError::CannotUndo`]
+    /// if nobody can tell whether what was left is still so.
     pub fn undo(
         &self,
         action_id: &str,
@@ -232,7 +235,35 @@ impl Review {
             })?;
         let receipt = record.receipt.as_ref().ok_or_else(nothing)?;
         let action = record.action.undo(receipt).ok_or_else(nothing)?;
-        self.request(&record.case_id, action, by, dry_run, now_us)
+        if !undo::can_be_undone(record.state) {
+            return Err(nothing());
+        }
+        let cannot = |why: &str| JournalError::CannotUndo {
+            action_id: action_id.to_owned(),
+            why: why.to_owned(),
+        };
+        let left = undo::left_by(&record.action, receipt).ok_or_else(|| {
+            cannot("what it left behind was not kept whole; ask for the action itself")
+        })?;
+        let age_us = now_us.saturating_sub(record.changed_time_us);
+        if matches!(left, Left::SignIn { .. }) && age_us > undo::SIGN_IN_AGE_MAX_US {
+            return Err(cannot(
+                "it is more than a day ago, and others may have blocked or allowed the account since; look, then ask for \
+                 the action itself",
+            ));
+        }
+        self.journal.request(&Request {
+            case_id: record.case_id.clone(),
+            action,
+            by: by.to_owned(),
+            dry_run,
+            undoes: Some(Undoes {
+                action_id: action_id.to_owned(),
+                account: receipt.user().clone(),
+                left,
+            }),
+            time_us: now_us,
+        })
     }
 
     /// What the responder last said about the kill switch: "set" or "lifted", with what the file says.

@@ -166,6 +166,7 @@ mod tests {
             is_enabled: true,
             is_read_only: false,
             actions,
+            more: Value::Null,
         };
         assert_eq!(takes_or_hides(&rule), expected, "{shown}");
     }

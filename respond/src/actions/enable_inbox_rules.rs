@@ -39,6 +39,7 @@ impl EnableInboxRules {
                     was_enabled: false,
                     is_read_only: false,
                     why: "asked for by id, and gone".to_owned(),
+                    rule: None,
                 },
             })
             .collect();
@@ -99,6 +100,7 @@ mod tests {
             was_enabled,
             is_read_only: false,
             why: String::new(),
+            rule: None,
         };
         let user = ObjectId::parse("1f00aaaa-0000-4000-8000-00000000000a").unwrap();
         let receipt = RulesReceipt {

@@ -25,7 +25,7 @@ pub(crate) const NOT_SEEN: &str =
     "not visible through Graph: hidden rules, forwarding of the whole mailbox, transport rules";
 
 /// The rules that an action is about, as they were before (S136).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RulesReceipt {
     /// The account.
     pub user: ObjectId,
@@ -34,7 +34,7 @@ pub struct RulesReceipt {
 }
 
 /// A rule as it was before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleBefore {
     /// Its id.
     pub id: String,
@@ -46,6 +46,9 @@ pub struct RuleBefore {
     pub is_read_only: bool,
     /// Why it was chosen.
     pub why: String,
+    /// The whole rule; none where it was gone, or in a journal of before.
+    #[serde(default)]
+    pub rule: Option<InboxRule>,
 }
 
 impl RuleBefore {
@@ -56,6 +59,7 @@ impl RuleBefore {
             was_enabled: rule.is_enabled,
             is_read_only: rule.is_read_only,
             why: why.to_owned(),
+            rule: Some(rule.clone()),
         }
     }
 }

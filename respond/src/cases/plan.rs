@@ -228,6 +228,7 @@ pub fn new_record(
         target,
         evidence: named::words(standing(case).into_iter()),
         provenance: weakest(&standing(case)).to_string(),
+        undoes: None,
         action,
         position,
         round,

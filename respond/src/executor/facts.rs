@@ -12,6 +12,7 @@ use crate::journal::JournalError;
 use crate::never_act::Protected;
 use crate::preflight::{Facts, TARGETS_WINDOW_US};
 use crate::record::{ActionRecord, Approval};
+use crate::undo::Left;
 
 /// What was read for a decision.
 pub(super) struct Reading {
@@ -94,10 +95,27 @@ impl Executor {
         reading.facts.user = keep(directory.user(record.account()).await, &mut reading);
         reading.user = reading.facts.user.clone().flatten();
         self.read_evidence(record, &mut reading).await?;
+        if let Some(undoes) = &record.undoes {
+            self.read_present(&undoes.left, &mut reading).await;
+        }
         if let Some(user) = reading.user.clone() {
             reading.facts.roles = keep(directory.roles(&user.id).await, &mut reading);
         }
         Ok(reading)
+    }
+
+    /// Reads what is there now of what an undo takes back.
+    async fn read_present(&self, left: &Left, reading: &mut Reading) {
+        let Some(user) = reading.user.clone() else {
+            return;
+        };
+        reading.facts.present = match left {
+            Left::SignIn { .. } => Some(Left::SignIn {
+                enabled: user.account_enabled,
+            }),
+            Left::Rules { .. } => keep(self.directory.inbox_rules(&user.id).await, reading)
+                .map(|rules| left.of_these(rules)),
+        };
     }
 
     /// Asks the directory whom the evidence's own words name now, and the journal whom they named.

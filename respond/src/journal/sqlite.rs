@@ -11,6 +11,7 @@ use schemas::wire::AuditRecord;
 
 use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
 use super::{admission, chain, holds, pairs, pins, rows, tables};
+use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::never_act::Pin;
@@ -216,6 +217,15 @@ impl Journal for SqliteJournal {
             let (action, by) = (request.action.clone(), request.by.clone());
             let mut record =
                 cases::new_record(&case, action, round, position, by.clone(), request.time_us);
+            if let Some(undoes) = &request.undoes {
+                record.target = undoes.account.to_string();
+                record.evidence = vec![Named {
+                    user: String::new(),
+                    user_id: undoes.account.to_string(),
+                    time_us: request.time_us,
+                }];
+                record.undoes = Some(undoes.clone());
+            }
             record.dry_run = request.dry_run;
             record.approval = (!request.dry_run).then_some(Approval::Person(by));
             rows::add_action(transaction, &record)?;

@@ -28,6 +28,7 @@ impl Refusal {
             | Self::NoSuchAccount
             | Self::NeverAct { .. }
             | Self::EvidenceNotLive
+            | Self::ChangedSince { .. }
             | Self::IdentityMismatch { .. }
             | Self::Privileged { .. } => Meaning::Final,
             Self::EvidenceTooOld { .. } | Self::ApprovalTooOld { .. } => Meaning::Expired,

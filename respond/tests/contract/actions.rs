@@ -3,7 +3,10 @@
 use respond::action::{
     Action, AllowSignIn, BlockSignIn, DisableInboxRules, EnableInboxRules, Receipt, RevokeSessions,
 };
+use respond::journal::JournalError;
 use respond::record::State;
+use respond::review::Review;
+use schemas::environment::Clock as _;
 
 use crate::kit::{Case, check};
 use crate::world::World;
@@ -87,6 +90,49 @@ async fn only_rules_that_take_or_hide_mail_are_turned_off_and_only_those_come_ba
         world.memory().changes()[2..],
         ["hides=true", "forwards=true"]
     );
+}
+
+#[tokio::test]
+async fn what_somebody_changed_since_is_not_undone() {
+    // Blocked, allowed by the help desk: the undo says what is there, and nothing is sent.
+    let world = World::in_memory();
+    let review = Review::open(&world.journal_path()).unwrap();
+    let blocked = world.perform(&Action::BlockSignIn(BlockSignIn {})).await;
+    world
+        .memory()
+        .with(|state| state.user.as_mut().unwrap().account_enabled = true);
+    let undo = review.undo(&blocked.action_id, "kim", false, world.clock.now_us());
+    let undo = undo.unwrap().action_id;
+    assert_eq!(world.finish(&world.executor(), &undo).await, State::Refused);
+    let told = world.record(&undo).detail["refusals"].to_string();
+    assert!(told.contains("changed_since"), "{told}");
+    assert!(told.contains("false") && told.contains("true"), "{told}");
+    // A week later the same bit may be somebody else's decision: a leaver stays out.
+    world
+        .memory()
+        .with(|state| state.user.as_mut().unwrap().account_enabled = false);
+    world.pass(7 * 24 * 3_600_000_000);
+    let late = review.undo(&blocked.action_id, "kim", false, world.clock.now_us());
+    assert!(
+        matches!(late, Err(JournalError::CannotUndo { .. })),
+        "{late:?}"
+    );
+
+    // The rule that was turned off forwards elsewhere by now.
+    let world = World::in_memory();
+    let review = Review::open(&world.journal_path()).unwrap();
+    let disabled = world.perform(&disable()).await;
+    world.memory().with(|state| {
+        let rule = state.rules.iter_mut().find(|rule| rule.id == "forwards");
+        rule.unwrap().actions = serde_json::json!({"forwardTo": ["evil.test"]});
+    });
+    let sent = world.changes().await.len();
+    let undo = review.undo(&disabled.action_id, "kim", false, world.clock.now_us());
+    let undo = undo.unwrap().action_id;
+    assert_eq!(world.finish(&world.executor(), &undo).await, State::Refused);
+    let told = world.record(&undo).detail["refusals"].to_string();
+    assert!(told.contains("evil.test"), "{told}");
+    assert_eq!(world.changes().await.len(), sent);
 }
 
 #[tokio::test]

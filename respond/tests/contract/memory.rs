@@ -45,6 +45,7 @@ fn rule(id: &str, is_enabled: bool, actions: serde_json::Value) -> InboxRule {
         is_enabled,
         is_read_only: false,
         actions,
+        more: serde_json::Value::Null,
     }
 }
 

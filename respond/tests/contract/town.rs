@@ -200,6 +200,7 @@ impl DirectoryReads for Town {
             is_enabled: !is_off,
             is_read_only: false,
             actions: json!({"forwardTo": [{}]}),
+            more: serde_json::Value::Null,
         }])
     }
 }

@@ -250,6 +250,7 @@ impl World {
                 action: action.clone(),
                 by: "kim".to_owned(),
                 dry_run: false,
+                undoes: None,
                 time_us: self.clock.now_us(),
             })
             .unwrap()
