@@ -76,7 +76,7 @@ fn is_automatic(kind: ActionKind, trigger: &SeenAlert, policy: &Policy, now_us: 
 /// Actions of the playbooks that the configuration approves because of an alert that came after their planning.
 ///
 /// Those that wait for a person, for example because the first alert of the case was too old by a clock that was
-/// wrong; and those that it has approved already, where this alert is newer by more than [`EVIDENCE_STEP_US`].
+/// wrong; and those that it has approved already, where this alert is newer by more than `EVIDENCE_STEP_US`.
 pub fn approvals(
     case: &Case,
     known: &[ActionRecord],
