@@ -23,7 +23,8 @@ use tokio::sync::watch;
 pub use crate::config::BusConfig;
 pub use crate::error::BusError;
 pub use crate::message::{
-    BusState, Concern, Delivery, Fingerprint, Message, Polled, Position, Recognised,
+    BusState, Concern, Delivery, Fingerprint, Message, Polled, Position, Recognised, behind,
+    has_passed,
 };
 
 /// The bus: Apache Kafka, or an embedded durable log in one SQLite file. Cheap to clone.

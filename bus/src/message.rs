@@ -178,6 +178,28 @@ impl Recognised {
     }
 }
 
+/// Whether a group's positions are beyond all of `ends`; a partition that ends at 0 has nothing to pass.
+pub fn has_passed(committed: &[Position], ends: &[Position]) -> bool {
+    ends.iter().all(|end| {
+        end.next_offset == 0
+            || committed
+                .iter()
+                .any(|done| done.partition == end.partition && done.next_offset >= end.next_offset)
+    })
+}
+
+/// Messages between a group's positions and the ends of a topic.
+pub fn behind(ends: &[Position], committed: &[Position]) -> i64 {
+    let left = |end: &Position| {
+        let done = committed
+            .iter()
+            .find(|done| done.partition == end.partition)
+            .map_or(0, |done| done.next_offset);
+        (end.next_offset - done).max(0)
+    };
+    ends.iter().map(left).sum()
+}
+
 /// What a call of [`crate::Consumer::next`] brought.
 ///
 /// Take it in the order `revoked`, `assigned`, `replaced`, `records`. Newly assigned partitions come without records of

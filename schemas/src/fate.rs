@@ -22,3 +22,15 @@ impl Fate {
         after: Duration::from_secs(1),
     };
 }
+
+/// An error with its causes, for a log or a line of the ledger.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,5 +1,7 @@
 //! The forms in which Microsoft writes client addresses (P21).
 
+use std::net::IpAddr;
+
 /// The host of a client address without its port and brackets; none if nothing is left.
 ///
 /// Reads `1.2.3.4`, `1.2.3.4:443`, `[v6]:port`, `[v6]`, `v6`, `host:port` and `host`.
@@ -28,6 +30,15 @@ pub fn host(text: &str) -> Option<String> {
         .map(|_| &host[7..])
         .filter(|rest| rest.parse::<std::net::Ipv4Addr>().is_ok());
     Some(unmapped.unwrap_or(host).to_ascii_lowercase())
+}
+
+/// Whether a host of a URL or of `host:port` is this machine, by its name or address; brackets may stand around it.
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

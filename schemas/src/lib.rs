@@ -3,7 +3,7 @@
 //! | module | noun |
 //! |---|---|
 //! | [`wire`] | what travels on topics (protobuf, `proto/vedette.proto`) |
-//! | [`topics`] | the topics and their one writer each |
+//! | [`topics`] | the topics and who writes each |
 //! | [`tables`] | the lake's tables and the columns that are read from a record |
 //! | [`arrow`] | the same tables as Arrow schemas |
 //! | [`path`] | how a column finds its value in a record |

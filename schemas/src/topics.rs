@@ -12,8 +12,8 @@ pub enum Topic {
     Events(Table),
     /// [`crate::wire::DeadLetter`], keyed by id; written by ingest.
     DeadLetters,
-    /// [`crate::wire::Coverage`], keyed by id; written by ingest, and by detect of what it could not evaluate.
-    /// The lake writes its own lines with the commit that they belong to.
+    /// [`crate::wire::Coverage`], keyed by id; written by ingest, by detect of what it could not evaluate,
+    /// and by respond of a log that was replaced. The lake writes its own lines with the commit that they belong to.
     Coverage,
     /// [`crate::wire::Batch`], keyed by table; written by lake.
     Batches,

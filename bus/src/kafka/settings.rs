@@ -3,12 +3,12 @@
 //! Source: <https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md>; idle connections:
 //! <https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations>.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use schemas::ip::is_loopback;
 use schemas::limits::MESSAGE_BYTES_MAX;
 
 use crate::config::KafkaConfig;
@@ -102,12 +102,7 @@ fn is_this_machine(broker: &str) -> bool {
         Some(rest) => rest.split(']').next(),
         None => broker.split(':').next(),
     };
-    host.is_some_and(|host| {
-        host.eq_ignore_ascii_case("localhost")
-            || host
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    })
+    host.is_some_and(is_loopback)
 }
 
 /// What all our clients are told; the user's own settings come on top.

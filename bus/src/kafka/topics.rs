@@ -16,6 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
+use schemas::fate::chain;
 use schemas::topics::Topic;
 use tokio::task;
 
@@ -63,7 +64,10 @@ pub(super) async fn ensure(config: &KafkaConfig) -> Result<Vec<Concern>, BusErro
         Err(error) => vec![Concern {
             part: "bus/topics".to_owned(),
             is_loss: false,
-            why: format!("the settings of the topics could not be looked at: {error}"),
+            why: format!(
+                "the settings of the topics could not be looked at: {}",
+                chain(&error)
+            ),
         }],
     };
     concerns.sort_by(|one, other| one.part.cmp(&other.part));

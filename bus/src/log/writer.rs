@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use schemas::environment::Clock;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, chain};
 use schemas::topics::Topic;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -181,13 +181,7 @@ pub(super) fn make_durable(transaction: Transaction<'_>) -> rusqlite::Result<()>
 
 /// How the log stands after a write failed.
 fn state_after(error: &BusError) -> BusState {
-    let mut why = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        why.push_str(": ");
-        why.push_str(&cause.to_string());
-        next = cause.source();
-    }
+    let why = chain(error);
     match error.fate() {
         Fate::Stop => BusState::Ended { why },
         Fate::Retry { .. } | Fate::DeadLetter => BusState::Delayed { why },
