@@ -3,7 +3,7 @@
 //! The lake is its own index: a duplicate carries the same event time, so only the day that a record
 //! touches is looked at. Nothing beside the lake can disagree with it after a crash. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use schemas::invariants::{self, RowsAdded};
 use schemas::limits::DEDUPLICATION_DAYS_MIN;
@@ -46,7 +46,7 @@ impl Held {
 pub(crate) struct Strays {
     dated: HashMap<String, Vec<Stray>>,
     /// Days with rows whose records say no time.
-    undated: HashMap<String, Vec<i32>>,
+    undated: HashMap<String, BTreeSet<i32>>,
 }
 
 /// A day with rows whose records say days between these two.
@@ -62,15 +62,16 @@ impl Strays {
     pub(crate) fn of<'a>(files: impl Iterator<Item = &'a DataFile>) -> Self {
         let mut strays = Self::default();
         for file in files {
-            let (tenant_id, day) = (file.tenant_id.clone(), file.day);
+            let day = file.day;
             let Some((from, to)) = file.event_times else {
-                strays.undated.entry(tenant_id).or_default().push(day);
+                let of_tenant = strays.undated.entry(file.tenant_id.clone());
+                of_tenant.or_default().insert(day);
                 continue;
             };
             let (first, last) = (day_of(from), day_of(to));
             if (first, last) != (day, day) {
-                let of_tenant = strays.dated.entry(tenant_id).or_default();
-                of_tenant.push(Stray { day, first, last });
+                let of_tenant = strays.dated.entry(file.tenant_id.clone());
+                of_tenant.or_default().push(Stray { day, first, last });
             }
         }
         strays
@@ -80,7 +81,8 @@ impl Strays {
     /// that say none.
     fn days(&self, tenant_id: &str, event_day: Option<i32>) -> Vec<i32> {
         let Some(event_day) = event_day else {
-            return self.undated.get(tenant_id).cloned().unwrap_or_default();
+            let of_tenant = self.undated.get(tenant_id);
+            return of_tenant.into_iter().flatten().copied().collect();
         };
         let of_tenant = self.dated.get(tenant_id).map_or(&[][..], Vec::as_slice);
         let covers = |stray: &&Stray| (stray.first..=stray.last).contains(&event_day);
@@ -145,10 +147,7 @@ impl Identities {
             .map(|days| row.day.saturating_sub(days))
             .collect();
         days.extend(row.event_day);
-        // What vedette itself writes has no time of an event, and comes again within days.
-        if self.table.is_events() {
-            days.extend(self.strays.days(&row.tenant_id, row.event_day));
-        }
+        days.extend(self.strays.days(&row.tenant_id, row.event_day));
         let mut seen = HashSet::new();
         let days = days.into_iter().filter(|day| seen.insert(*day));
         days.map(|day| Day {

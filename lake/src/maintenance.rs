@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bus::Bus;
 use schemas::environment::Clock;
+use schemas::fate::chain;
 use schemas::tables::Table;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::LakeConfig;
 use crate::error::LakeError;
-use crate::stage::chain;
 use crate::writer::SharedTable;
 use removal::Reading;
 

@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use bus::Position;
 use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use schemas::fate::chain;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
@@ -21,7 +22,7 @@ use crate::error::LakeError;
 use crate::sql;
 use crate::sql::matches::Conditions;
 use crate::sql::views::VIEWS;
-use crate::stage::{chain, home};
+use crate::stage::home;
 
 /// A data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]

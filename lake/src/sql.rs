@@ -19,11 +19,11 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
+use schemas::fate::chain;
 use schemas::tables::Table;
 
 use crate::error::LakeError;
 use crate::reader::Lake;
-use crate::stage::chain;
 use matches::Matches;
 use provider::SnapshotTable;
 use views::{VIEWS, View};

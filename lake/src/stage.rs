@@ -21,7 +21,7 @@ use std::time::Duration;
 use bus::{Bus, Consumer, Polled};
 use futures::{StreamExt, TryStreamExt, stream};
 use schemas::environment::Clock;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, chain};
 use schemas::health::Health;
 use schemas::ids;
 use schemas::limits::{BATCH_BYTES_MAX, BATCH_FILES_MAX, BATCH_ROWS_MAX};
@@ -396,16 +396,4 @@ async fn create(
             other => return other,
         }
     }
-}
-
-/// An error with its causes, for a log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

@@ -70,11 +70,14 @@ impl TableWriter {
 
     /// Says what is new, what is a duplicate and what a revision; after it, `suspects` is empty.
     pub(crate) async fn sift(&mut self, rows: &[Row]) -> Result<Sifted, LakeError> {
-        let strays = {
-            let live = self.live.lock().await;
-            Strays::of(live.snapshot().files.values().map(AsRef::as_ref))
-        };
-        self.identities.know_strays(strays);
+        // What vedette itself writes has no time of an event, and comes again within days.
+        if self.table.is_events() {
+            let strays = {
+                let live = self.live.lock().await;
+                Strays::of(live.snapshot().files.values().map(AsRef::as_ref))
+            };
+            self.identities.know_strays(strays);
+        }
         self.load_missing_days(rows).await?;
         let mut sifted = self.identities.sift(rows);
         let suspects = std::mem::take(&mut sifted.suspects);

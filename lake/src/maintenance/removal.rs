@@ -1,6 +1,6 @@
 //! Removes files that no version in use holds: replaced by compaction, or left behind by a crash before their commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -77,19 +77,13 @@ impl Reading {
     /// The time before which everything that was announced has been read.
     async fn look(&mut self, now_us: i64) -> Result<i64, LakeError> {
         let committed = self.bus.committed(&self.group, Topic::Batches).await?;
-        let has_passed = |ends: &[Position]| {
-            ends.iter().all(|end| {
-                end.next_offset == 0
-                    || committed.iter().any(|position| {
-                        position.partition == end.partition
-                            && position.next_offset >= end.next_offset
-                    })
-            })
-        };
         let ends = self.bus.ends(Topic::Batches).await?;
-        if has_passed(&ends) {
+        if bus::has_passed(&committed, &ends) {
             (self.read_before_us, self.mark) = (now_us, None);
-        } else if let Some((at_us, _)) = self.mark.take_if(|(_, ends)| has_passed(ends)) {
+        } else if let Some((at_us, _)) = self
+            .mark
+            .take_if(|(_, ends)| bus::has_passed(&committed, ends))
+        {
             self.read_before_us = at_us;
         }
         if self.mark.is_none() {
@@ -138,7 +132,8 @@ pub(super) async fn remove_unused(
         .into_iter()
         .filter(|(path, _)| !snapshot.files.contains_key(&name_of(path)))
         .collect();
-    noticed.retain(|path, _| unused.iter().any(|(known, _)| known == path));
+    let there: HashSet<&Path> = unused.iter().map(|(path, _)| path.as_path()).collect();
+    noticed.retain(|path, _| there.contains(path.as_path()));
     for (path, modified_us) in unused {
         let name = name_of(&path);
         let file = Unused {

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::fate::chain;
 use schemas::tables::Table;
 use tokio::task::spawn_blocking;
 
-use super::{Stage, chain};
+use super::Stage;
 use crate::delta::{DataFile, Proposal, mend};
 use crate::derived::Derived as _;
 use crate::error::LakeError;

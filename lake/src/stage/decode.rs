@@ -2,6 +2,7 @@
 //!
 //! Pure; a message that cannot be read becomes a dead letter with all of its bytes.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bus::Delivery;
@@ -26,28 +27,37 @@ pub(super) struct Decoded {
 }
 
 /// Decodes messages, in order.
+///
+/// Only the last of each partition has a fingerprint: a commit takes in all of them, and stands after that one.
 pub(super) fn decode(messages: Vec<Next>, now_us: i64) -> Vec<Decoded> {
-    messages
+    let mut named = HashSet::new();
+    let mut decoded: Vec<Decoded> = messages
         .into_iter()
-        .map(|Next { delivery, base }| Decoded {
-            partition: Partition {
+        .rev()
+        .map(|Next { delivery, base }| {
+            let partition = Partition {
                 topic: delivery.topic,
                 partition: delivery.partition,
-            },
-            reached: Reached {
-                arrival: delivery.offset + base + 1,
-                base,
-                last: Some(delivery.fingerprint()),
-            },
-            rows: if delivery.payload.is_empty() {
-                Vec::new()
-            } else {
-                carefully(&delivery, now_us, |delivery| {
-                    rows(delivery, delivery.offset + base, now_us)
-                })
-            },
+            };
+            Decoded {
+                partition,
+                reached: Reached {
+                    arrival: delivery.offset + base + 1,
+                    base,
+                    last: named.insert(partition).then(|| delivery.fingerprint()),
+                },
+                rows: if delivery.payload.is_empty() {
+                    Vec::new()
+                } else {
+                    carefully(&delivery, now_us, |delivery| {
+                        rows(delivery, delivery.offset + base, now_us)
+                    })
+                },
+            }
         })
-        .collect()
+        .collect();
+    decoded.reverse();
+    decoded
 }
 
 /// What `read` makes of a message; one that makes it panic, twice, is set aside with its bytes and stops nobody.

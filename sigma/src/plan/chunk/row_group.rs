@@ -75,6 +75,14 @@ impl ParquetFile {
         })
     }
 
+    /// Rows of all row groups.
+    pub fn rows(&self) -> u64 {
+        let groups = self.written.metadata().row_groups().iter();
+        groups
+            .map(|group| u64::try_from(group.num_rows()).unwrap_or(0))
+            .sum()
+    }
+
     /// The row groups, in order.
     pub fn row_groups(&self) -> impl Iterator<Item = RowGroup> + '_ {
         let mut first_row = 0;
