@@ -30,6 +30,8 @@ pub struct Announced {
 /// What was found, and where.
 #[derive(Debug, Default)]
 pub struct Seen {
+    /// Rows that the rules looked at.
+    pub rows: u64,
     /// What the rules found.
     pub findings: Findings,
     /// Rows at which a rule panicked, by file and place in it; all others were evaluated.
@@ -92,6 +94,7 @@ impl Announced {
             let of_file = self
                 .evaluate_file(rules, &file.path, opened, now_us)
                 .await?;
+            seen.rows += of_file.rows;
             seen.findings.extend(of_file.findings);
             seen.panicked.extend(of_file.panicked);
         }
@@ -127,6 +130,7 @@ impl Announced {
             let (findings, panicked) = evaluation.file_carefully(&file)?;
             let panicked = panicked.into_iter();
             Ok(Seen {
+                rows: file.rows(),
                 findings,
                 panicked: panicked.map(|row| (origin.file.clone(), row)).collect(),
                 of_version: None,

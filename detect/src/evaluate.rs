@@ -16,7 +16,7 @@ use sigma::correlation::signal::{Evidence, Subject};
 use sigma::correlation::{Signal, matched};
 use sigma::mapping::TENANT_ID;
 use sigma::plan::chunk::of_tenant::OfTenant;
-use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
+use sigma::plan::chunk::row_group::RowGroup;
 use sigma::plan::chunk::{Batch, Chunk as _};
 use sigma::ruleset::Counted;
 use sigma::{Hits, Ruleset, fields};
@@ -68,18 +68,6 @@ impl Findings {
 }
 
 impl Evaluation<'_> {
-    /// What is found in all rows of a file.
-    ///
-    /// # Errors
-    /// [`DetectError::Evaluate`] if the file cannot be read.
-    pub fn file(&self, file: &ParquetFile) -> Result<Findings, DetectError> {
-        let mut findings = Findings::default();
-        for group in file.row_groups() {
-            findings.extend(self.row_group(group)?);
-        }
-        Ok(findings)
-    }
-
     /// What is found in a row group; reads only rows that a rule matched.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Microsoft's alerts as alerts of ours, with their severity, words and evidence.
 //!
 //! A row of `graph_alerts` is a version of an alert. All versions have the alert id of the first, so that a
-//! change of status raises nothing new (P37); one that is resolved, or that Microsoft or an analyst calls a false
+//! change of status raises nothing new; one that is resolved, or that Microsoft or an analyst calls a false
 //! positive, is withdrawn.
 
 use arrow::record_batch::RecordBatch;

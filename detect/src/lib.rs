@@ -6,7 +6,7 @@
 //!                                                                        ▲ after a restart: the lake's table
 //! ```
 //! The engine is the crate `sigma`; here its hits become alerts, on the stream and over all that the lake holds.
-//! Everything but [`stage`], `count`, [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
+//! Everything but [`stage`], `count`, [`announced`], [`missing`], [`backtest`] and [`reproduce`] is pure: a rule, a batch and a place in the lake give the same alerts always.
 
 pub mod alert;
 pub mod announced;

@@ -46,16 +46,20 @@ fn check_id(alert: &Alert) {
 
 impl Stage {
     /// Evaluates an announced file; false if it cannot be read: then it is in the ledger, and waits.
-    pub(super) async fn look_at(&mut self, announced: Announced) -> Result<bool, DetectError> {
+    pub(super) async fn look_at(
+        &mut self,
+        announced: Announced,
+    ) -> Result<Option<u64>, DetectError> {
         if self.has_evaluated_day(&announced) {
-            return Ok(true);
+            return Ok(Some(announced.file.rows));
         }
         let mut tries = 0;
         loop {
             let error = match self.evaluate(&announced).await {
                 Ok(seen) => {
+                    let rows = seen.rows;
                     self.tell_seen(&announced, seen).await?;
-                    return Ok(true);
+                    return Ok(Some(rows));
                 }
                 Err(error) if error.is_of_file() => error,
                 Err(error) => return Err(error),
@@ -63,7 +67,7 @@ impl Stage {
             tries += 1;
             if tries >= TRIES_AT_ONCE || matches!(error, DetectError::Missing { .. }) {
                 self.leave_gap(announced, &error).await?;
-                return Ok(false);
+                return Ok(None);
             }
             tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
         }
