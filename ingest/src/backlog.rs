@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus::{Bus, BusError, Position};
+use bus::{Bus, BusError, Position, behind, has_passed};
 use schemas::limits::TENANT_BACKLOG_RECORDS_MAX;
 use schemas::topics::Topic;
 use tokio::time::Instant;
@@ -51,6 +51,8 @@ struct Share {
     stretches: VecDeque<Stretch>,
     /// How far the stages behind had come when they were last found to be away.
     away_at: Option<i64>,
+    /// Held by the source that asks how far the stages behind are.
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Share {
@@ -59,16 +61,14 @@ impl Share {
         self.stretches.iter().map(|stretch| stretch.records).sum()
     }
 
+    fn is_full(&mut self) -> bool {
+        self.records() >= TENANT_BACKLOG_RECORDS_MAX
+    }
+
     /// Lets go of what the lake has finished with, given its positions on `topic`.
     fn settle(&mut self, topic: Topic, committed: &[Position]) {
-        let is_done = |end: &Position| {
-            end.next_offset == 0
-                || committed.iter().any(|done| {
-                    done.partition == end.partition && done.next_offset >= end.next_offset
-                })
-        };
         self.stretches
-            .retain(|stretch| stretch.topic != topic || !stretch.ends.iter().all(is_done));
+            .retain(|stretch| stretch.topic != topic || !has_passed(committed, &stretch.ends));
     }
 }
 
@@ -95,55 +95,59 @@ impl Backlog {
     }
 
     /// Notes that records of `tenant` stand on `topic`.
-    pub(crate) async fn note(
-        &self,
-        tenant: &str,
-        topic: Topic,
-        records: u64,
-    ) -> Result<(), BusError> {
+    pub(crate) async fn note(&self, tenant: &str, topic: Topic, records: u64) {
         let fresh = self.with(tenant, |share| {
             let fresh = share.fresh.entry(topic).or_default();
             *fresh += records;
             *fresh
         });
         if fresh < LOOK_RECORDS {
-            return Ok(());
+            return;
         }
-        let ends = self.bus.ends(topic).await?;
-        self.with(tenant, |share| {
-            share.fresh.remove(&topic);
-            share.stretches.push_back(Stretch {
-                topic,
-                records: fresh,
-                ends,
-            });
-        });
-        Ok(())
+        match self.bus.ends(topic).await {
+            Ok(ends) => self.with(tenant, |share| {
+                share.fresh.remove(&topic);
+                share.stretches.push_back(Stretch {
+                    topic,
+                    records: fresh,
+                    ends,
+                });
+            }),
+            // Asked again with the next records, which stand there too.
+            Err(error) => not_known(&error),
+        }
     }
 
-    /// Waits until `tenant` has room before the lake, or until the stages behind prove to be away.
-    pub(crate) async fn wait_for_room(&self, tenant: &str) -> Result<(), BusError> {
-        let is_full = |share: &mut Share| share.records() >= TENANT_BACKLOG_RECORDS_MAX;
-        if !self.with(tenant, is_full) {
-            return Ok(());
+    /// Waits until `tenant` has room before the lake, or until the stages behind prove to be away; where nobody can
+    /// say, nothing is waited for: it is fairness, and records come first.
+    pub(crate) async fn wait_for_room(&self, tenant: &str) {
+        if !self.with(tenant, Share::is_full) {
+            return;
+        }
+        // One of a tenant's sources asks for all of them.
+        let asking = self.with(tenant, |share| Arc::clone(&share.asking));
+        let _asking = asking.lock().await;
+        if !self.with(tenant, Share::is_full) {
+            return;
         }
         let (mut seen, mut moved) = (None, Instant::now());
         loop {
-            let (reached, behind) = self.look(tenant).await?;
-            if behind <= BATCHES_BEHIND_MAX && !self.with(tenant, is_full) {
-                return Ok(());
+            let (reached, behind) = match self.look(tenant).await {
+                Ok(found) => found,
+                Err(error) => return not_known(&error),
+            };
+            if behind <= BATCHES_BEHIND_MAX && !self.with(tenant, Share::is_full) {
+                return;
             }
             let is_away = self.with(tenant, |share| share.away_at == Some(reached));
             if is_away || (seen == Some(reached) && moved.elapsed() >= STALL) {
                 // What stands there is not looked for again: the bus holds it, however long that takes.
-                let away_at = Some(reached);
                 self.with(tenant, |share| {
-                    *share = Share {
-                        away_at,
-                        ..Share::default()
-                    };
+                    share.fresh.clear();
+                    share.stretches.clear();
+                    share.away_at = Some(reached);
                 });
-                return Ok(());
+                return;
             }
             if seen != Some(reached) {
                 (seen, moved) = (Some(reached), Instant::now());
@@ -178,8 +182,13 @@ impl Backlog {
             .committed(&self.downstream.detect_group, Topic::Batches)
             .await?;
         let ends = self.bus.ends(Topic::Batches).await?;
-        Ok((reached + total(&done), total(&ends) - total(&done)))
+        Ok((reached + total(&done), behind(&ends, &done)))
     }
+}
+
+fn not_known(error: &BusError) {
+    metrics::counter!("ingest_backlog_unknown_total").increment(1);
+    tracing::debug!(%error, "how far the stages behind are is not known; nothing waits for them");
 }
 
 fn total(positions: &[Position]) -> i64 {

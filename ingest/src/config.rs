@@ -1,9 +1,9 @@
 //! Which tenants are read, and how.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use microsoft::{HttpConfig, Tenant, Url};
+use schemas::ip::is_loopback;
 use serde::{Deserialize, Serialize};
 
 use crate::backlog::Downstream;
@@ -124,14 +124,6 @@ impl EventHubsConfig {
             _ => Err("the endpoint of an event hub is neither amqps nor amqp"),
         }
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 /// The Management Activity API.

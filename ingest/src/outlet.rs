@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bus::{Bus, BusError, Message};
+use bus::{Bus, Message};
 use prost::Message as _;
 use schemas::coverage::Published;
 use schemas::invariants::CursorMove;
@@ -14,7 +14,6 @@ use schemas::wire;
 use crate::backlog::{Backlog, Downstream};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, table_of};
-use crate::sources::files;
 
 /// Most bytes published in one call, so that a publisher holds a bounded amount.
 pub(crate) const PUBLISH_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -59,18 +58,17 @@ impl Outlet {
         Self { bus, backlog }
     }
 
-    /// Waits until a sender's records have room before the lake.
-    pub(crate) async fn room(&self, sender: &str) -> Result<(), IngestError> {
-        let Some(backlog) = &self.backlog else {
-            return Ok(());
-        };
-        let waited = backlog.wait_for_room(sender).await;
-        waited.map_err(|cause| refused(Topic::Batches, cause))
+    /// Waits until a sender's records have room before the lake: before anything is held that others wait for.
+    pub(crate) async fn room(&self, sender: &str) {
+        if let Some(backlog) = &self.backlog {
+            backlog.wait_for_room(sender).await;
+        }
     }
 
-    /// Publishes events and dead letters, and returns when all of them are durable.
+    /// Publishes events and dead letters of a sender, and returns when all of them are durable.
     pub(crate) async fn publish(
         &self,
+        sender: &str,
         source: &'static str,
         normalised: Normalised,
     ) -> Result<Taken, IngestError> {
@@ -79,12 +77,6 @@ impl Outlet {
             made: made.records + made.dead_letters,
             published: Published::default(),
         };
-        // A file may name a million tenants: an import is one sender.
-        let sender = match normalised.events.first() {
-            Some(event) if source != files::SOURCE => event.tenant_id.clone(),
-            _ => source.to_owned(),
-        };
-        self.room(&sender).await?;
         let mut by_table: BTreeMap<Table, Vec<Message>> = BTreeMap::new();
         for event in normalised.events {
             let message = Message {
@@ -97,11 +89,7 @@ impl Outlet {
             let records = messages.len() as u64;
             self.send(Topic::Events(table), messages).await?;
             if let Some(backlog) = &self.backlog {
-                let topic = Topic::Events(table);
-                backlog
-                    .note(&sender, topic, records)
-                    .await
-                    .map_err(|cause| refused(topic, cause))?;
+                backlog.note(sender, Topic::Events(table), records).await;
             }
             taken.published.records += records;
             metrics::counter!("ingest_records_total", "source" => source, "table" => table.name())
@@ -153,14 +141,10 @@ impl Outlet {
         self.bus
             .publish(topic, messages)
             .await
-            .map_err(|cause| refused(topic, cause))
-    }
-}
-
-fn refused(topic: Topic, cause: BusError) -> IngestError {
-    IngestError::Publish {
-        topic: topic.to_string(),
-        cause,
+            .map_err(|cause| IngestError::Publish {
+                topic: topic.to_string(),
+                cause,
+            })
     }
 }
 

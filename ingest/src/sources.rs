@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cursor::Cursors;
 use crate::error::IngestError;
-use crate::outlet::Outlet;
+use crate::normalise::Normalised;
+use crate::outlet::{Outlet, Taken};
 use crate::workbench::{Made, Workbench};
 
 /// What every live source has at hand.
@@ -44,6 +45,15 @@ impl Desk {
         told.unwrap_or_else(|| self.clock.now_us())
     }
 
+    /// Publishes records of the tenant, and returns when they are durable.
+    pub(crate) async fn publish(
+        &self,
+        source: &'static str,
+        records: Normalised,
+    ) -> Result<Taken, IngestError> {
+        self.outlet.publish(&self.tenant_id, source, records).await
+    }
+
     /// Makes records of `bytes` bytes of the tenant, once there is room for them before the lake.
     ///
     /// Who waits for room holds nothing that others wait for.
@@ -52,7 +62,7 @@ impl Desk {
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Made<T>, IngestError> {
-        self.outlet.room(&self.tenant_id).await?;
+        self.outlet.room(&self.tenant_id).await;
         self.workbench.make(bytes, work).await
     }
 }

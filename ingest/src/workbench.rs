@@ -12,6 +12,7 @@ use std::thread::available_parallelism;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::IngestError;
+use crate::sources::guarded;
 
 /// Most bytes of sources that are records not yet published, of all tenants together.
 ///
@@ -84,13 +85,18 @@ impl Workbench {
             _tenant: take(&self.tenant, units).await.map_err(|_| ended())?,
             _process: take(&self.process, units).await.map_err(|_| ended())?,
         };
-        let core = take(&self.cores, 1).await.map_err(|_| ended())?;
-        let work = tokio::task::spawn_blocking(move || {
-            let what = work();
-            drop(core);
-            what
+        let core = take(&self.cores, 1);
+        // A task of its own: a caller that is not polled would keep a core that was given to it, and use it for nothing.
+        let done = guarded(async move {
+            let core = core.await.ok()?;
+            let work = move || {
+                let what = work();
+                drop(core);
+                what
+            };
+            tokio::task::spawn_blocking(work).await.ok()
         });
-        let what = work.await.map_err(|_| ended())?;
+        let what = done.await.flatten().ok_or_else(ended)?;
         Ok(Made { what, held })
     }
 }

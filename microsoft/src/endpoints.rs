@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use schemas::ip::is_loopback;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::MicrosoftError;
 
@@ -202,19 +203,10 @@ fn base(text: &str) -> Result<Url, MicrosoftError> {
     let url = Url::parse(text).map_err(|_| refused())?;
     let fits = match url.scheme() {
         "https" => url.has_host(),
-        "http" => is_loopback(&url),
+        "http" => url.host_str().is_some_and(is_loopback),
         _ => false,
     };
     if fits { Ok(url) } else { Err(refused()) }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ impl Directory {
             events: changed.events,
             dead_letters,
         };
-        let taken = self.desk.outlet.publish(SOURCE, normalised).await?;
+        let taken = self.desk.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats events and loses none (P9).
         let covers = taken.covered();
         if !new_letters.is_empty() {

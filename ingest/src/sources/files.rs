@@ -283,7 +283,9 @@ impl Taken {
         for letter in letters {
             *self.reasons.entry(letter.reason.clone()).or_default() += 1;
         }
-        let done = outlet.publish(SOURCE, batch).await?.published;
+        // A file may name a million tenants: an import is one sender.
+        outlet.room(SOURCE).await;
+        let done = outlet.publish(SOURCE, SOURCE, batch).await?.published;
         self.published += done;
         summary.records += done.records;
         summary.dead_letters += done.dead_letters;

@@ -212,7 +212,7 @@ impl GraphAlerts {
             events,
             dead_letters,
         };
-        let taken = self.desk.outlet.publish(SOURCE, normalised).await?;
+        let taken = self.desk.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats versions and loses none (P9).
         let now_us = self.desk.server_now_us(Audience::Graph);
         self.desk

@@ -346,7 +346,7 @@ impl ManagementActivity {
                 done.push(blob.content.id.clone());
             }
         }
-        let taken = self.desk.outlet.publish(SOURCE, all).await?;
+        let taken = self.desk.publish(SOURCE, all).await?;
         drop(held);
         if !done.is_empty() {
             // Publish, then remember: a crash between the two repeats records and loses none (F1, F2, P9).

@@ -276,7 +276,7 @@ impl Partition {
         let messages = gathered.messages;
         let work = move || normalised(&messages, &tenant_id, &place, now_us);
         let made = self.desk.make(gathered.bytes, work).await?;
-        let taken = self.desk.outlet.publish(SOURCE, made.what).await?;
+        let taken = self.desk.publish(SOURCE, made.what).await?;
         drop(made.held);
         cursor.next += i64::try_from(count).unwrap_or(i64::MAX);
         self.store(*cursor, taken).await?;

@@ -56,7 +56,7 @@ impl Listing {
             self.began_us = answer.date_us();
         }
         let mut page = answers::contents(&answer.body)?;
-        // P14: the next page is opaque and is followed to the end.
+        // The next page is opaque and is followed to the end.
         match answers::next_page(&answer) {
             None => {}
             Some(Ok(next)) => self.next = Some(next),

@@ -38,7 +38,7 @@ pub(super) struct Plan {
 /// Plans the windows of a poll.
 ///
 /// At each poll the 24 h before the cursor, which stands at the end of what has been read whole, are listed again,
-/// because content appears late (F5). While polls follow each other that is the last day.
+/// because content appears late. While polls follow each other that is the last day.
 pub(super) fn plan(cursor_us: Option<i64>, now_us: i64, first_hours: u32) -> Plan {
     let to_us = whole_second(now_us);
     let earliest_us = to_us - BACK_US_MAX + SLACK_US;
