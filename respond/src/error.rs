@@ -69,8 +69,10 @@ impl JournalError {
     pub fn fate(&self) -> Fate {
         match self {
             // A full disk or a busy file may be mended; nothing was half-written.
-            Self::Storage { .. } => Fate::SOON,
-            Self::Version { .. } | Self::Row { .. } | Self::Closed => Fate::Stop,
+            Self::Storage { .. } | Self::Create { .. } => Fate::SOON,
+            Self::Damaged { .. } | Self::Version { .. } | Self::Row { .. } | Self::Closed => {
+                Fate::Stop
+            }
             Self::NoSuchAction { .. }
             | Self::NoSuchCase { .. }
             | Self::Conflict { .. }

@@ -193,7 +193,7 @@ impl Executor {
             Verdict::Refused(refusals) | Verdict::Expired(refusals) => {
                 let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 let why = format!("not sent again: {}", texts.join("; "));
-                self.conclude(&record, &receipt, &why).await
+                self.conclude(&record, &receipt, &why, State::Failed).await
             }
             Verdict::Wait { until_us } => self.postpone(&record, record.attempts, until_us).await,
             Verdict::Go { .. } => {
@@ -229,10 +229,14 @@ impl Executor {
                 self.hold(&record, Pause::of_error(&error)).await
             }
             Err(error @ DirectoryError::CutOff { .. }) => {
-                self.cut_off(&record, &receipt, &error.to_string()).await
+                self.conclude(&record, &receipt, &error.to_string(), State::Unknown)
+                    .await
             }
             // Refused for good: what happened, if anything, is read.
-            Err(error) => self.conclude(&record, &receipt, &error.to_string()).await,
+            Err(error) => {
+                self.conclude(&record, &receipt, &error.to_string(), State::Failed)
+                    .await
+            }
         }
     }
 

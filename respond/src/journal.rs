@@ -6,6 +6,7 @@
 
 mod admission;
 mod chain;
+pub(crate) mod file;
 mod holds;
 mod ledger;
 mod pairs;
@@ -13,6 +14,9 @@ mod pins;
 mod rows;
 pub mod sqlite;
 mod tables;
+
+use std::io;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -39,8 +43,29 @@ pub enum JournalError {
         #[source]
         cause: rusqlite::Error,
     },
+    /// The file is no database, or its pages contradict each other.
+    #[error("the journal {path:?} is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// A new file cannot be put in its place.
+    #[error("cannot make the journal {path:?}")]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// The file is a journal of another version, or no journal.
-    #[error("cannot use a journal of version {found}; this is version {expected}")]
+    #[error(
+        "the journal is of version {found}, and this program writes {expected}: the respond stage of this program \
+         brings an older one up to date when it starts, and a newer one needs the newer program"
+    )]
     Version {
         /// What the file says.
         found: i64,
@@ -170,8 +195,6 @@ pub struct Notice {
     pub state: &'static str,
     /// Who did it, or empty.
     pub by: String,
-    /// The action that it is about, or empty.
-    pub action_id: String,
     /// What was seen.
     pub detail: Value,
     /// When, in microseconds since the Unix epoch, UTC.

@@ -1,4 +1,4 @@
-//! Pure: whom the never-act list protects, as object ids that a new name does not change (P70).
+//! Pure: whom the never-act list protects, as object ids that a new name does not change.
 //!
 //! An entry is an object id, a user principal name or another address of the account; `TENANT/entry` holds in that
 //! tenant only, any other entry in every tenant. Each is resolved in the directory at the start and every hour, and
@@ -18,21 +18,30 @@ pub struct Pin {
     pub user_id: String,
 }
 
+/// An entry in lower case, and the tenant that it names where it names one.
+pub fn parts(entry: &str) -> (Option<String>, String) {
+    let entry = entry.trim().to_lowercase();
+    match entry.split_once('/') {
+        Some((tenant, rest)) if ObjectId::parse(tenant).is_ok() => {
+            (Some(tenant.to_owned()), rest.trim().to_owned())
+        }
+        _ => (None, entry),
+    }
+}
+
 /// The entries that hold in a tenant, in lower case and without its name.
 pub fn entries_of<'a>(
     list: impl IntoIterator<Item = &'a String>,
     tenant_id: &str,
 ) -> BTreeSet<String> {
     list.into_iter()
-        .filter_map(|entry| {
-            let entry = entry.trim().to_lowercase();
-            match entry.split_once('/') {
-                Some((tenant, rest)) if ObjectId::parse(tenant).is_ok() => {
-                    (tenant.eq_ignore_ascii_case(tenant_id)).then(|| rest.trim().to_owned())
-                }
-                _ => Some(entry),
-            }
+        .map(|entry| parts(entry))
+        .filter(|(tenant, _)| {
+            tenant
+                .as_ref()
+                .is_none_or(|tenant| tenant.eq_ignore_ascii_case(tenant_id))
         })
+        .map(|(_, entry)| entry)
         .filter(|entry| !entry.is_empty())
         .collect()
 }

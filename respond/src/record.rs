@@ -129,20 +129,17 @@ pub enum HoldReason {
     BudgetUsed,
     /// What was done before cannot be published: nobody outside would see what is done now.
     OutboxOld,
-    /// Another responder acts for the tenant.
-    NotResponder,
 }
 
 impl HoldReason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::KillSwitch,
         Self::DirectoryAway,
         Self::FactUnreadable,
         Self::PermissionMissing,
         Self::BudgetUsed,
         Self::OutboxOld,
-        Self::NotResponder,
     ];
 
     /// The word in audit entries and metrics.
@@ -154,7 +151,6 @@ impl HoldReason {
             Self::PermissionMissing => "permission_missing",
             Self::BudgetUsed => "budget_used",
             Self::OutboxOld => "outbox_old",
-            Self::NotResponder => "not_responder",
         }
     }
 

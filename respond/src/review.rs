@@ -50,7 +50,7 @@ impl Review {
     /// # Errors
     /// [`JournalError`] if there is none, or if it cannot be used.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        SqliteJournal::open_existing(path).map(|journal| Self { journal })
+        SqliteJournal::open_beside(path).map(|journal| Self { journal })
     }
 
     /// Cases, newest change first.

@@ -40,7 +40,6 @@ use crate::error::RespondError;
 use crate::executor::{Executor, Pace};
 use crate::graph::GraphDirectory;
 use crate::journal::Ledger;
-use crate::journal::sqlite::SqliteJournal;
 use crate::never_act::entries_of;
 use crate::playbook::{self, Playbook};
 use crate::preflight;
@@ -106,8 +105,19 @@ pub async fn run_in(
     let Some(_lock) = lock(&config.journal, &stop).await? else {
         return Ok(());
     };
-    let ledger = open(&config.journal).await?;
-    beginning::check(&ledger, &bus, told_by.as_ref(), &health, &stop).await?;
+    let Some((ledger, set_aside)) =
+        beginning::open(&config.journal, told_by.as_ref(), &stop).await?
+    else {
+        return Ok(());
+    };
+    let beginning = beginning::Beginning {
+        ledger: &ledger,
+        bus: &bus,
+        clock: told_by.as_ref(),
+        health: &health,
+        stop: &stop,
+    };
+    beginning.check(set_aside.as_deref()).await?;
     let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());
     tasks.spawn(switch::run(
@@ -160,15 +170,6 @@ pub async fn run_in(
         all_ended.clone(),
     ));
     watch(tasks, &stop, &all_ended).await
-}
-
-/// The journal, made if it is missing.
-async fn open(path: &Path) -> Result<Ledger, RespondError> {
-    let path = path.to_owned();
-    let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(&path))
-        .await
-        .map_err(|_| RespondError::Task { task: "journal" })??;
-    Ok(Ledger::new(Arc::new(journal)))
 }
 
 /// Waits for every task; the first that ends by itself or fails ends the stage.

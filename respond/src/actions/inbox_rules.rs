@@ -90,9 +90,11 @@ pub(crate) async fn apply(
             .await
         {
             Ok(()) => {}
-            Err(error @ (DirectoryError::Unreachable { .. } | DirectoryError::HeldBack { .. })) => {
-                return Err(error);
-            }
+            Err(
+                error @ (DirectoryError::Unreachable { .. }
+                | DirectoryError::HeldBack { .. }
+                | DirectoryError::CutOff { .. }),
+            ) => return Err(error),
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }

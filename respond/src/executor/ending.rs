@@ -11,56 +11,36 @@ use crate::preflight::Refusal;
 use crate::record::{ActionRecord, State};
 
 impl Executor {
-    /// Ends an action whose call was not accepted, by what can be seen now.
+    /// Ends an action whose call did not go through, by what can be seen now; where its effect is not there, in `unseen`.
+    ///
+    /// A call that was not accepted has then failed; the effect of one that was cut off may still come, and nobody knows.
     pub(super) async fn conclude(
         &self,
         record: &ActionRecord,
         receipt: &Receipt,
         why: &str,
+        unseen: State,
     ) -> Result<Progress, JournalError> {
-        match self.look_for_effect(record, receipt).await {
-            Looked::Stopped => Ok(Progress::Later {
-                at_us: self.clock.now_us(),
-            }),
-            Looked::Seen(seen) if seen.is_effective => {
-                self.end(record, State::Effective, outcome(record, &seen, why))
-                    .await
+        let (to, detail) = match self.look_for_effect(record, receipt).await {
+            Looked::Stopped => {
+                return Ok(Progress::Later {
+                    at_us: self.clock.now_us(),
+                });
             }
             Looked::Seen(seen) => {
-                self.end(record, State::Failed, outcome(record, &seen, why))
-                    .await
+                let to = if seen.is_effective {
+                    State::Effective
+                } else {
+                    unseen
+                };
+                (to, outcome(record, &seen, why))
             }
             Looked::Unreadable(error) => {
                 let detail = json!({"why": why, "read_back": error.to_string(), "before": receipt});
-                self.end(record, State::Unknown, detail).await
+                (State::Unknown, detail)
             }
-        }
-    }
-
-    /// Ends an action whose call was cut off: unless its effect is seen, it may still come, and nobody knows.
-    pub(super) async fn cut_off(
-        &self,
-        record: &ActionRecord,
-        receipt: &Receipt,
-        why: &str,
-    ) -> Result<Progress, JournalError> {
-        match self.look_for_effect(record, receipt).await {
-            Looked::Stopped => Ok(Progress::Later {
-                at_us: self.clock.now_us(),
-            }),
-            Looked::Seen(seen) if seen.is_effective => {
-                self.end(record, State::Effective, outcome(record, &seen, why))
-                    .await
-            }
-            Looked::Seen(seen) => {
-                self.end(record, State::Unknown, outcome(record, &seen, why))
-                    .await
-            }
-            Looked::Unreadable(error) => {
-                let detail = json!({"why": why, "read_back": error.to_string(), "before": receipt});
-                self.end(record, State::Unknown, detail).await
-            }
-        }
+        };
+        self.end(record, to, detail).await
     }
 
     /// Ends an action that has not begun: it must not, or it is too late for it.
@@ -138,7 +118,7 @@ impl Executor {
     }
 }
 
-/// Before, after, and what the action did not achieve (P65, P73).
+/// Before, after, and what the action did not achieve.
 pub(super) fn outcome(record: &ActionRecord, seen: &Seen, why: &str) -> Value {
     json!({
         "why": why,

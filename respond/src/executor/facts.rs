@@ -60,17 +60,19 @@ impl Executor {
     /// Reads what the preflight needs; what cannot be read stays missing.
     pub(super) async fn read_facts(&self, record: &ActionRecord) -> Result<Reading, JournalError> {
         let read_time_us = self.clock.now_us();
+        // Looked at once: set between two looks, it would pass for facts that cannot be read.
+        let is_stopped = self.gates.is_stopped();
         let mut reading = Reading {
             facts: Facts {
                 read_time_us,
-                kill_switch: Some(self.gates.is_stopped()),
+                kill_switch: Some(is_stopped),
                 ..Facts::default()
             },
             user: None,
             again: None,
             problems: Vec::new(),
         };
-        if self.gates.shut().is_some() || self.policy.dry_run {
+        if is_stopped || self.gates.dry_run || self.policy.dry_run {
             // It will be refused: Microsoft is not asked.
             return Ok(reading);
         }

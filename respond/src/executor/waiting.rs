@@ -81,10 +81,12 @@ impl Executor {
         let now_us = self.clock.now_us();
         let in_us = |wait: Duration| now_us.saturating_add(micros(wait));
         let doubled = self.doubled(record.attempts);
-        // A switch that is lifted and an outbox that is empty again are seen at once, so nothing is put off.
         let (not_before_us, at_us) = match pause.reason {
-            HoldReason::KillSwitch | HoldReason::OutboxOld | HoldReason::NotResponder => {
-                (0, in_us(LOOK_WAIT))
+            // A switch that is lifted is seen at once, so nothing is put off.
+            HoldReason::KillSwitch => (0, in_us(LOOK_WAIT)),
+            HoldReason::OutboxOld => {
+                let at_us = in_us(LOOK_WAIT);
+                (at_us, at_us)
             }
             HoldReason::DirectoryAway => {
                 let asked = pause.asked.unwrap_or_default().min(WAIT_MAX);

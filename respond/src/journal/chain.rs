@@ -49,7 +49,6 @@ pub(super) fn append_entry(
 /// Appends an entry that is no change of an action, and announces it.
 pub(super) fn note(transaction: &Transaction<'_>, notice: &Notice) -> Result<(), JournalError> {
     let entry = AuditRecord {
-        action_id: notice.action_id.clone(),
         action: notice.what.to_owned(),
         state: notice.state.to_owned(),
         requested_by: notice.by.clone(),

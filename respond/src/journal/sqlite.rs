@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
 use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
-use super::{admission, chain, holds, pairs, pins, rows, tables};
+use super::{admission, chain, file, holds, pairs, pins, rows};
 use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
 use crate::cases::{self, Case, Intake, SeenAlert};
@@ -19,43 +18,40 @@ use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, HoldReason, State};
 use crate::requests::{self, Meaning};
 
-/// How long a writer waits for another process, for example a person's approval.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
-
 /// The journal in one SQLite file.
 pub struct SqliteJournal {
     connection: Mutex<Connection>,
 }
 
 impl SqliteJournal {
-    /// Opens the file, and creates it if it is missing.
+    /// Opens the file for a stage, and makes it if it is missing.
     ///
     /// # Errors
-    /// [`JournalError::Storage`], or [`JournalError::Version`] if the file is not ours.
+    /// [`JournalError::Damaged`] if it is damaged, [`JournalError::Version`] if it is of a later version or not ours.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        Self::prepare(Connection::open(path)?)
+        file::open(path).map(Self::of)
     }
 
-    /// Opens the file of a stage, which must exist.
+    /// Opens the file of a stage beside it; it must exist and be of this version.
     ///
     /// # Errors
-    /// As [`Self::open`], and [`JournalError::Storage`] if there is no such file.
-    pub fn open_existing(path: &Path) -> Result<Self, JournalError> {
-        Self::prepare(Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE,
-        )?)
+    /// [`JournalError::Storage`] if there is no such file, [`JournalError::Version`] if it is of another version.
+    pub fn open_beside(path: &Path) -> Result<Self, JournalError> {
+        file::open_beside(path).map(Self::of)
     }
 
-    fn prepare(mut connection: Connection) -> Result<Self, JournalError> {
-        connection.busy_timeout(BUSY_WAIT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", "ON")?;
-        tables::bring_up_to_date(&mut connection)?;
-        Ok(Self {
+    /// A journal that is gone with the process.
+    ///
+    /// # Errors
+    /// [`JournalError::Storage`].
+    pub fn in_memory() -> Result<Self, JournalError> {
+        file::in_memory().map(Self::of)
+    }
+
+    fn of(connection: Connection) -> Self {
+        Self {
             connection: Mutex::new(connection),
-        })
+        }
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

@@ -83,7 +83,7 @@ CREATE INDEX alerts_waiting_by_user ON alerts (tenant_id, user, time_us) WHERE c
 CREATE INDEX alerts_waiting_by_user_id ON alerts (tenant_id, user_id, time_us) WHERE case_id IS NULL;
 ";
 
-/// Whom entries of the never-act lists meant, for ever (P70).
+/// Whom entries of the never-act lists meant, for ever.
 const PINS: &str = "
 CREATE TABLE never_act (
   tenant_id TEXT NOT NULL, entry TEXT NOT NULL, user_id TEXT NOT NULL, found_time_us INTEGER NOT NULL,
@@ -112,6 +112,20 @@ pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), Journa
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether the journal has the tables of this version.
+///
+/// # Errors
+/// [`JournalError::Version`] if not.
+pub(super) fn expect_current(connection: &Connection) -> Result<(), JournalError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let expected = i64::from(VERSION);
+    if found == expected {
+        Ok(())
+    } else {
+        Err(JournalError::Version { found, expected })
+    }
 }
 
 #[cfg(test)]

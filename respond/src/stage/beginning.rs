@@ -1,4 +1,7 @@
-//! Whether the journal is the one that was published from: an emptied one is not taken silently.
+//! Opens the journal, and looks whether it is the one that was published from: another is not taken silently.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bus::Bus;
 use schemas::environment::Clock;
@@ -9,51 +12,101 @@ use tokio_util::sync::CancellationToken;
 
 use super::obey;
 use crate::error::RespondError;
-use crate::journal::{Ledger, Notice};
+use crate::journal::sqlite::SqliteJournal;
+use crate::journal::{JournalError, Ledger, Notice, file};
 
 /// The part that is in trouble until a person has looked and started the stage anew.
 const PART: &str = "respond/journal";
 
-/// Says, in the log, in /readyz and as the first entry of the new chain, that what was before is gone.
-pub(super) async fn check(
-    ledger: &Ledger,
-    bus: &Bus,
+/// Opens the journal, and makes it if it is missing; none if the stage is stopped before it can be opened.
+///
+/// A damaged one is put aside, and its new place given: what people then lose is said, and containment goes on.
+pub(super) async fn open(
+    path: &Path,
     clock: &dyn Clock,
-    health: &Health,
     stop: &CancellationToken,
-) -> Result<(), RespondError> {
-    let entries = ledger.with(|journal| journal.audit(0, 1)).await?;
-    if !entries.is_empty() {
-        return Ok(());
-    }
-    let ends = loop {
-        match bus.ends(Topic::Audit).await {
-            Ok(ends) => break ends,
-            // A bus that is away for now ends nothing.
-            Err(error) => obey(error.into(), "journal", stop).await?,
+) -> Result<Option<(Ledger, Option<PathBuf>)>, RespondError> {
+    let mut set_aside = None;
+    loop {
+        let journal = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&journal))
+            .await
+            .map_err(|_| RespondError::Task { task: "journal" })?;
+        match opened {
+            Ok(journal) => return Ok(Some((Ledger::new(Arc::new(journal)), set_aside))),
+            Err(JournalError::Damaged { path, cause }) if set_aside.is_none() => {
+                let aside =
+                    file::set_aside(&path, clock.now_us()).map_err(|cause| RespondError::File {
+                        what: "damaged journal",
+                        path: path.clone(),
+                        cause,
+                    })?;
+                tracing::error!(journal = %path.display(), aside = %aside.display(), cause = %cause,
+                    "the journal is damaged and was put aside");
+                set_aside = Some(aside);
+            }
+            Err(error) => match obey(error.into(), "journal", stop).await {
+                Ok(()) => {}
+                Err(_) if stop.is_cancelled() => return Ok(None),
+                Err(error) => return Err(error),
+            },
         }
-    };
-    let published: i64 = ends.iter().map(|end| end.next_offset).sum();
-    if published == 0 {
-        return Ok(());
     }
-    let why = format!(
-        "the journal is empty, and {published} audit entries were published before: cases, actions and budgets of \
-         before are gone; `vedette audit verify` compares with the lake"
-    );
-    tracing::error!(
-        published,
-        "the journal began anew although entries were published before"
-    );
-    health.trouble(PART, why.clone(), clock.now_us());
-    let notice = Notice {
-        what: Notice::JOURNAL,
-        state: "began_anew",
-        by: String::new(),
-        action_id: String::new(),
-        detail: json!({"why": why, "published_before": published}),
-        time_us: clock.now_us(),
-    };
-    ledger.with(move |journal| journal.note(&notice)).await?;
-    Ok(())
+}
+
+/// What a stage that begins has at hand.
+pub(super) struct Beginning<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) bus: &'a Bus,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) health: &'a Health,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Beginning<'_> {
+    /// Says, in the log, in /readyz and as the first entry of the new chain, that what was before is gone.
+    pub(super) async fn check(&self, set_aside: Option<&Path>) -> Result<(), RespondError> {
+        let entries = self.ledger.with(|journal| journal.audit(0, 1)).await?;
+        if !entries.is_empty() {
+            return Ok(());
+        }
+        let ends = loop {
+            match self.bus.ends(Topic::Audit).await {
+                Ok(ends) => break ends,
+                // A bus that is away for now ends nothing.
+                Err(error) => obey(error.into(), "journal", self.stop).await?,
+            }
+        };
+        let published: i64 = ends.iter().map(|end| end.next_offset).sum();
+        if published == 0 && set_aside.is_none() {
+            return Ok(());
+        }
+        let aside = set_aside.map_or_else(String::new, |aside| {
+            format!("; the damaged one is {}", aside.display())
+        });
+        let why = format!(
+            "the journal is empty, and {published} audit entries were published before: cases, actions and budgets of \
+             before are gone{aside}; `vedette audit verify` compares with the lake"
+        );
+        tracing::error!(
+            published,
+            "the journal began anew although there was one before"
+        );
+        self.health.trouble(PART, why.clone(), self.clock.now_us());
+        let notice = Notice {
+            what: Notice::JOURNAL,
+            state: "began_anew",
+            by: String::new(),
+            detail: json!({
+                "why": why,
+                "published_before": published,
+                "damaged": set_aside.map(|aside| aside.display().to_string()),
+            }),
+            time_us: self.clock.now_us(),
+        };
+        self.ledger
+            .with(move |journal| journal.note(&notice))
+            .await?;
+        Ok(())
+    }
 }

@@ -84,7 +84,7 @@ pub(super) async fn run(
     }
 }
 
-/// The alerts of each tenant in their order: one tenant's transaction does not hold up or fail another's.
+/// The alerts of each tenant in their order: a transaction each, so that what fails repeats nothing of another's.
 fn by_tenant(alerts: Vec<SeenAlert>) -> Vec<Vec<SeenAlert>> {
     let mut tenants: BTreeMap<String, Vec<SeenAlert>> = BTreeMap::new();
     for alert in alerts {

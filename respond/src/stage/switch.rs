@@ -35,11 +35,24 @@ pub(super) async fn run(
     wake: Wake,
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
-    let mut was_set = false;
+    let said = loop {
+        match ledger
+            .with(|journal| journal.noted(Notice::KILL_SWITCH))
+            .await
+        {
+            Ok(said) => break said,
+            Err(error) => obey(error.into(), "kill switch", &stop).await?,
+        }
+    };
+    // Whoever set or lifted it while no responder ran waits for a word that is true now: the last one said may not be.
+    let mut told = match said {
+        Some(entry) if entry.state == "set" => None,
+        _ => Some(false),
+    };
     let mut note = Value::Null;
     while !stop.is_cancelled() {
         let is_set_now = is_set(&gates.kill_switch);
-        if is_set_now != was_set {
+        if told != Some(is_set_now) {
             if is_set_now {
                 gates.stop().await;
                 note = read(&gates.kill_switch);
@@ -59,7 +72,7 @@ pub(super) async fn run(
                 health.well(PART);
                 tracing::warn!("the kill switch is lifted");
             }
-            was_set = is_set_now;
+            told = Some(is_set_now);
             wake.send_replace(());
         }
         tokio::select! {
@@ -76,7 +89,6 @@ fn notice(is_set: bool, note: &Value, time_us: i64) -> Notice {
         what: Notice::KILL_SWITCH,
         state: if is_set { "set" } else { "lifted" },
         by: by.unwrap_or_default().to_owned(),
-        action_id: String::new(),
         detail: json!({"note": note}),
         time_us,
     }

@@ -102,18 +102,12 @@ impl Directory for Moody {
 }
 
 impl House {
-    fn cases(&self) -> Vec<Case> {
-        if !self.config.journal.exists() {
-            return Vec::new();
-        }
-        self.review().cases(1_000).unwrap()
-    }
-
     /// Waits until the cases are as asked for.
     async fn until_cases(&self, what: &str, are_so: impl Fn(&[Case]) -> bool) -> Vec<Case> {
+        self.until("its journal is there", |_| true).await;
         let started = tokio::time::Instant::now();
         loop {
-            let cases = self.cases();
+            let cases = self.review().cases(1_000).unwrap();
             if are_so(&cases) {
                 return cases;
             }

@@ -188,7 +188,7 @@ async fn of_those_that_race_for_the_intent_one_wins() {
                     warnings: Vec::new(),
                     time_us: 1,
                 };
-                SqliteJournal::open_existing(&path).unwrap().advance(&step)
+                SqliteJournal::open_beside(&path).unwrap().advance(&step)
             })
         })
         .collect();

@@ -130,7 +130,7 @@ async fn a_change_is_not_sent_again_before_it_was_read_back() {
 
 #[tokio::test]
 async fn roles_through_groups_and_roles_that_can_be_taken_are_roles() {
-    // P15, P71: nothing is sent for whoever may hold a role, however it is held.
+    // Nothing is sent for whoever may hold a role, however it is held.
     const ROLE: &str = "62e90394-69f5-4237-9190-012177145e10";
     let group = |number: u32, members: &[&str], roles: &[&str]| {
         json!({
@@ -200,7 +200,7 @@ async fn groups_or_eligibilities_that_cannot_be_read_are_a_missing_fact() {
 
 #[tokio::test]
 async fn after_the_kill_switch_is_set_nothing_more_arrives() {
-    // P16: the tenant is busy, and the change would be sent again.
+    // The tenant is busy, and the change would be sent again.
     let world = World::simulated().await;
     world
         .script(&json!({"path_contains": "/v1.0/users/", "method": "PATCH", "status": 503, "retry_after_s": 1, "times": 9}))

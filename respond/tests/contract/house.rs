@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::T0;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clock that stands a second after the alerts of these tests as the house is made, and goes on from there.
 struct Since(i64);
@@ -105,12 +105,12 @@ impl House {
         Review::open(&self.config.journal).unwrap()
     }
 
-    /// Waits until the actions are as asked for.
+    /// Waits until the stage has made its journal and the actions are as asked for.
     pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&BTreeMap<String, State>) -> bool) {
         let started = tokio::time::Instant::now();
         loop {
             let states = self.states();
-            if is_so(&states) {
+            if states.as_ref().is_some_and(&is_so) {
                 return;
             }
             assert!(started.elapsed() < PATIENCE, "{what}: {states:?}");
@@ -118,22 +118,20 @@ impl House {
         }
     }
 
-    /// States of all actions, by tenant and action.
-    pub(crate) fn states(&self) -> BTreeMap<String, State> {
-        if !self.config.journal.exists() {
-            return BTreeMap::new();
-        }
-        let records = self.review().actions(1_000).unwrap();
-        records
-            .into_iter()
-            .map(|record| {
-                let tenant = &record.tenant_id[record.tenant_id.len() - 1..];
-                (
-                    format!("{tenant} {} {}", record.action.kind(), record.round),
-                    record.state,
-                )
-            })
-            .collect()
+    /// States of all actions, by tenant and action; none before the stage has made its journal.
+    pub(crate) fn states(&self) -> Option<BTreeMap<String, State>> {
+        let records = Review::open(&self.config.journal)
+            .ok()?
+            .actions(1_000)
+            .unwrap();
+        let named = records.into_iter().map(|record| {
+            let tenant = &record.tenant_id[record.tenant_id.len() - 1..];
+            (
+                format!("{tenant} {} {}", record.action.kind(), record.round),
+                record.state,
+            )
+        });
+        Some(named.collect())
     }
 
     /// Everything on a topic, for a reader of its own.

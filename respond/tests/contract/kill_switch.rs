@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use respond::action::{Action, ActionKind, BlockSignIn, Permission};
+use respond::action::{Action, ActionKind, BlockSignIn, DisableInboxRules, Permission};
 use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
@@ -104,14 +104,24 @@ fn count(house: &House, is_so: impl Fn(&ActionRecord) -> bool) -> usize {
     blocks(house).iter().filter(|record| is_so(record)).count()
 }
 
-/// The responder's word that nothing is sent any more.
-async fn acknowledgement(house: &House) -> AuditRecord {
-    loop {
-        if let Some(entry) = house.review().kill_switch().unwrap() {
-            return entry;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+/// Longest that anything here may take on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Waits until it is so.
+async fn until(what: &str, every: Duration, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(every).await;
     }
+}
+
+/// The responder's word on the switch, once it is this one.
+async fn acknowledgement(house: &House, state: &str) -> AuditRecord {
+    let said = || house.review().kill_switch().unwrap();
+    let is_so = || said().is_some_and(|entry| entry.state == state);
+    until(state, Duration::from_millis(1), is_so).await;
+    said().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,11 +134,10 @@ async fn of_a_thousand_actions_none_is_sent_after_the_acknowledgement_and_all_go
     house.add(TENANT, crowd.clone());
     let stage = house.start();
     house.publish(&alerts()).await;
-    while crowd.done.load(Ordering::SeqCst) < 10 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let are_under_way = || crowd.done.load(Ordering::SeqCst) >= 10;
+    until("under way", Duration::from_millis(1), are_under_way).await;
     std::fs::write(&house.config.kill_switch, r#"{"by": "kim"}"#).unwrap();
-    let entry = acknowledgement(&house).await;
+    let entry = acknowledgement(&house, "set").await;
     let begun = crowd.begun.load(Ordering::SeqCst);
     assert_eq!(
         (entry.state.as_str(), entry.requested_by.as_str()),
@@ -139,23 +148,24 @@ async fn of_a_thousand_actions_none_is_sent_after_the_acknowledgement_and_all_go
         let reason = record.hold.as_ref().map(|hold| hold.reason);
         reason == Some(HoldReason::KillSwitch)
     };
-    while count(&house, is_held) < PEOPLE - begun {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    let all_are = || count(&house, is_held) >= PEOPLE - begun;
+    until("held", Duration::from_millis(500), all_are).await;
     let begun_since = crowd.begun.load(Ordering::SeqCst) - begun;
     assert_eq!(begun_since, 0, "after the acknowledgement");
     assert!(house.health.troubles().contains_key("respond/kill_switch"));
     std::fs::remove_file(&house.config.kill_switch).unwrap();
-    while count(&house, |record| record.state.is_final()) < PEOPLE {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    let all_ended = || count(&house, |record| record.state.is_final()) >= PEOPLE;
+    until("ended", Duration::from_secs(1), all_ended).await;
     stage.end().await;
     let cut_off = count(&house, |record| record.state == State::Unknown);
     assert!(cut_off <= 1, "at most the one under way: {cut_off}");
     let effective = count(&house, |record| record.state == State::Effective);
     assert_eq!(effective, PEOPLE - cut_off);
     assert!(!house.health.troubles().contains_key("respond/kill_switch"));
-    assert_eq!(acknowledgement(&house).await.state, "lifted");
+    assert_eq!(
+        house.review().kill_switch().unwrap().unwrap().state,
+        "lifted"
+    );
     house.review().verify(Vec::new()).unwrap();
 }
 
@@ -194,4 +204,39 @@ async fn what_is_stopped_stays_stopped_until_the_lifting_is_noted() {
         world.finish(&executor, &record.action_id).await,
         State::Effective
     );
+}
+
+#[tokio::test]
+async fn rules_of_which_the_switch_cut_off_the_first_are_unknown_and_not_held() {
+    let world = World::in_memory();
+    let record = world.request(&Action::DisableInboxRules(DisableInboxRules::default()));
+    // Grant, user, roles, rules, rules; the first change is under way when the switch is set.
+    let faulty = Arc::new(FaultyDirectory::new(
+        Arc::clone(&world.directory),
+        6,
+        Fault::Waits,
+    ));
+    let executor = world.executor_with(faulty.clone(), world.journal.clone());
+    let (ran, ()) = tokio::join!(executor.run(&record.action_id), async {
+        faulty.dies.notified().await;
+        std::fs::write(&world.gates.kill_switch, "").unwrap();
+        world.gates.stop().await;
+    });
+    assert_eq!(ran.unwrap(), Progress::Ended(State::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_that_was_lifted_while_nobody_ran_is_said_to_be_lifted() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(Crowd::default()));
+    std::fs::write(&house.config.kill_switch, "").unwrap();
+    let stage = house.start();
+    house.publish(&alerts()[..1]).await;
+    house.until("planned", |states| !states.is_empty()).await;
+    acknowledgement(&house, "set").await;
+    stage.end().await;
+    std::fs::remove_file(&house.config.kill_switch).unwrap();
+    let stage = house.start();
+    acknowledgement(&house, "lifted").await;
+    stage.end().await;
 }

@@ -218,7 +218,7 @@ async fn held(
     assert_eq!(state, State::Effective, "{reason}");
 }
 
-/// P15, P16.
+/// Each guardrail in turn: nothing is sent, and the state says why.
 async fn what_is_refused_or_held_sends_nothing(case: &Case) {
     let (world, action) = case.world().await;
     held(

@@ -45,7 +45,13 @@ async fn a_publisher_that_ends_ends_the_stage_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_emptied_journal_is_not_taken_silently() {
+async fn an_emptied_or_damaged_journal_is_not_taken_silently() {
+    for content in [None, Some("nothing that SQLite knows".repeat(9))] {
+        another_journal_is_told(content.as_deref()).await;
+    }
+}
+
+async fn another_journal_is_told(content: Option<&str>) {
     let mut house = House::new().await;
     house.add(TENANT, Arc::new(MemoryDirectory::new()));
     let stage = house.start();
@@ -57,6 +63,9 @@ async fn an_emptied_journal_is_not_taken_silently() {
     for end in ["", "-wal", "-shm"] {
         let path = format!("{}{end}", house.config.journal.display());
         drop(std::fs::remove_file(path));
+    }
+    if let Some(content) = content {
+        std::fs::write(&house.config.journal, content).unwrap();
     }
     let stage = house.start();
     let began = tokio::time::Instant::now();
@@ -72,4 +81,7 @@ async fn an_emptied_journal_is_not_taken_silently() {
         ("journal", "began_anew")
     );
     assert_eq!(last.sequence, 1, "it is the first entry of the new chain");
+    let detail: serde_json::Value = serde_json::from_str(&last.detail).unwrap();
+    let aside = detail["damaged"].as_str().map(std::fs::read_to_string);
+    assert_eq!(aside.map(Result::unwrap).as_deref(), content, "it is kept");
 }

@@ -454,10 +454,10 @@ async fn in_every_world_the_account_that_is_hit_is_one_that_the_evidence_is_trul
         number_of("VEDETTE_SEED", 1),
     );
     let mut count = Count::default();
-    let mut journal = Arc::new(SqliteJournal::open(":memory:".as_ref()).unwrap());
+    let mut journal = Arc::new(SqliteJournal::in_memory().unwrap());
     for seed in first..first + worlds {
         if (seed - first).is_multiple_of(500) {
-            journal = Arc::new(SqliteJournal::open(":memory:".as_ref()).unwrap());
+            journal = Arc::new(SqliteJournal::in_memory().unwrap());
         }
         play(seed, &journal, &mut count).await;
     }
