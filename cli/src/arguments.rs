@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::config::check::faults;
 use crate::data_folder::Readers;
 use crate::exit::{BadConfiguration, Verdict};
-use crate::inert::inert_lines;
 use crate::run::Stage;
 use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql, stop_actions};
 
@@ -94,12 +93,13 @@ enum ConfigCommand {
 
 /// Does what was asked.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
-    let written = || Config::load(arguments.config.as_deref());
-    let config = || {
-        let config = written()?.with_settings_read()?;
+    // As it is written: enough for what does not connect, where the secrets of the services need not be at hand.
+    let written = || {
+        let config = Config::load(arguments.config.as_deref())?;
         config.readers.restrict_new_files();
         anyhow::Ok(config)
     };
+    let config = || written()?.with_settings_read();
     match arguments.command {
         Command::Run => run::run(&config()?, &Stage::ALL),
         Command::Ingest => run::run(&config()?, &[Stage::Ingest]),
@@ -116,8 +116,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Rules(rules) => rules.run(&config()?),
         Command::Reproduce(reproduce) => reproduce.run(&config()?),
         Command::Lag => lag::run(&config()?),
-        Command::Audit(audit) => audit.run(&config()?),
-        Command::StopActions(stop) => stop.run(&config()?),
+        Command::Audit(audit) => audit.run(&written()?),
+        Command::StopActions(stop) => stop.run(&written()?),
         Command::Config { what } => show(what, &written()?),
         Command::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();
@@ -134,7 +134,7 @@ fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
         ConfigCommand::Check => {
             let findings = config.check();
             for finding in &findings {
-                writeln!(out, "{}", inert_lines(&finding.to_string()))?;
+                writeln!(out, "{finding}")?;
             }
             let faults = faults(&findings);
             if faults > 0 {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use datafusion::arrow::json::LineDelimitedWriter;
+use lake::Lake;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
 use respond::audit::Anchor;
 use respond::record::ActionRecord;
@@ -12,10 +12,11 @@ use respond::review::{Review, VerifyError};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
+use sigma::fields::text;
 
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::{open_lake, runtime};
+use crate::run::runtime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -274,24 +275,18 @@ fn of_lake(config: &Config) -> anyhow::Result<Option<Vec<Anchor>>> {
     if !location.contains("://") && !std::path::Path::new(&location).exists() {
         return Ok(None);
     }
-    let runtime = runtime()?;
-    let (lake, _) = runtime.block_on(open_lake(config))?;
-    let (_, batches) = runtime.block_on(lake.query_all("SELECT sequence, hash FROM actions"))?;
-    let mut text = Vec::new();
-    let mut writer = LineDelimitedWriter::new(&mut text);
-    writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
-    writer.finish()?;
+    let query = "SELECT chain_sequence, hash FROM actions";
+    let (_, batches) = runtime()?.block_on(async {
+        let lake = Lake::open(&config.lake()).await?;
+        lake.query_all(query).await
+    })?;
     let mut anchors = Vec::new();
-    for line in text
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
-        let row: Value = serde_json::from_slice(line)?;
-        if let (Some(sequence), Some(hash)) = (row["sequence"].as_u64(), row["hash"].as_str()) {
-            anchors.push(Anchor {
-                sequence,
-                hash: hash.to_owned(),
-            });
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let sequence = text(batch, "chain_sequence", row).and_then(|text| text.parse().ok());
+            if let (Some(sequence), Some(hash)) = (sequence, text(batch, "hash", row)) {
+                anchors.push(Anchor { sequence, hash });
+            }
         }
     }
     Ok(Some(anchors))

@@ -54,7 +54,7 @@ fn inert_within(text: &str, characters_max: usize) -> String {
 }
 
 /// Lines as they are but for what would act, which is shown as `\u001b`.
-pub(crate) fn inert_lines(text: &str) -> String {
+fn inert_lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if acts(character) && !matches!(character, '\n' | '\t') {

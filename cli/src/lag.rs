@@ -24,7 +24,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
         let mut out = crate::inert::stdout();
         for stage in Stage::ALL {
             for topic in stage.reads() {
-                if let Some(behind) = behind(&bus, stage.group(config), topic).await? {
+                if let Some((_, behind)) = stands(&bus, stage.group(config), topic).await? {
                     let mut line =
                         json!({"stage": stage.name(), "topic": topic.name(), "behind": behind});
                     if stage == Stage::Lake && is_replaced(&bus, &lake, config, topic).await? {
@@ -43,7 +43,8 @@ pub(crate) async fn total(bus: &Bus, config: &Config, stages: &[Stage]) -> anyho
     let mut total = 0;
     for stage in stages {
         for topic in stage.reads() {
-            total += behind(bus, stage.group(config), topic).await?.unwrap_or(0);
+            let stands = stands(bus, stage.group(config), topic).await?;
+            total += stands.map_or(0, |(_, behind)| behind);
         }
     }
     Ok(total)
@@ -70,34 +71,22 @@ pub(crate) async fn progress(
     config: &Config,
     stage: Stage,
 ) -> anyhow::Result<(i64, i64)> {
-    let (mut done, mut left) = (0, 0);
+    let mut sums = (0, 0);
     for topic in stage.reads() {
-        let positions = bus.committed(stage.group(config), topic).await?;
-        done += positions
-            .iter()
-            .map(|position| position.next_offset)
-            .sum::<i64>();
-        left += behind(bus, stage.group(config), topic).await?.unwrap_or(0);
+        if let Some((done, behind)) = stands(bus, stage.group(config), topic).await? {
+            sums = (sums.0 + done, sums.1 + behind);
+        }
     }
-    Ok((done, left))
+    Ok(sums)
 }
 
-/// Messages after the group's position; none where the topic is empty.
-async fn behind(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<i64>> {
+/// The sum of a group's positions on a topic, and the messages after them; none where the topic is empty.
+async fn stands(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<(i64, i64)>> {
     let ends = bus.ends(topic).await?;
     if ends.iter().all(|end| end.next_offset == 0) {
         return Ok(None);
     }
     let committed = bus.committed(group, topic).await?;
-    let behind = ends
-        .iter()
-        .map(|end| {
-            let done = committed
-                .iter()
-                .find(|position| position.partition == end.partition)
-                .map_or(0, |position| position.next_offset);
-            (end.next_offset - done).max(0)
-        })
-        .sum();
-    Ok(Some(behind))
+    let done = committed.iter().map(|position| position.next_offset).sum();
+    Ok(Some((done, bus::behind(&ends, &committed))))
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use respond::review::Review;
@@ -78,10 +78,12 @@ impl StopActions {
             )?;
             return Ok(Verdict::Done);
         }
-        let mut elapsed = Duration::ZERO;
+        let review =
+            Review::open(&respond.journal).context("could not read the responder's journal")?;
+        let started = Instant::now();
         loop {
-            let said = Review::open(&respond.journal)
-                .and_then(|review| review.kill_switch())
+            let said = review
+                .kill_switch()
                 .context("could not read the responder's answer")?;
             let state = said.as_ref().map_or("lifted", |entry| entry.state.as_str());
             if state == wanted {
@@ -98,13 +100,12 @@ impl StopActions {
                 return Ok(Verdict::Done);
             }
             anyhow::ensure!(
-                elapsed < Duration::from_secs(self.wait_s),
+                started.elapsed() < Duration::from_secs(self.wait_s),
                 "the switch is {wanted}, and the responder has not acknowledged it within {} s; every call looks at it \
                  before it is sent, so look at the responder, or end its process to be sure",
                 self.wait_s
             );
             std::thread::sleep(LOOK_EVERY);
-            elapsed += LOOK_EVERY;
         }
     }
 }
@@ -114,6 +115,10 @@ fn set(switch: &Path, note: &Value) -> anyhow::Result<()> {
     let mut written = switch.as_os_str().to_owned();
     written.push(".new");
     let cannot = || format!("could not set the switch {}", switch.display());
+    if let Some(folder) = switch.parent() {
+        // A responder that starts here later obeys it too.
+        fs::create_dir_all(folder).with_context(cannot)?;
+    }
     let mut file = File::create(&written).with_context(cannot)?;
     writeln!(file, "{note}").with_context(cannot)?;
     file.sync_all().with_context(cannot)?;

@@ -408,3 +408,65 @@ fn nothing_that_was_imported_acts_on_a_terminal() {
     let unknown = text(&house.vedette(&["sql", "SELECT shoe_size FROM m365_activity"]));
     assert_eq!(unknown.matches("shoe_size").count(), 1, "{unknown}");
 }
+
+#[test]
+fn the_switch_needs_no_secret_of_the_services() {
+    let house = House::new(
+        "[health]\naddress = \"127.0.0.1:0\"\n[bus.kafka]\nbrokers = \"kafka.example:9093\"\n\
+         [bus.kafka.settings]\n\"sasl.password\" = \"env:VEDETTE_TEST_NOT_SET\"\n",
+    );
+    let stopped = house.vedette(&["stop-actions", "--by", "kim"]);
+    assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped));
+    assert!(house.path("data/respond.stop").exists());
+    let connects = house.vedette(&["lag"]);
+    assert_eq!(connects.status.code(), Some(3), "{}", text(&connects));
+}
+
+#[test]
+fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
+    let house = House::new(CONFIGURATION);
+    let mut running = house.start(&["run"]);
+    running.line_with("health and metrics are served");
+    let started = Instant::now();
+    let stopped = loop {
+        let stopped = house.vedette(&["stop-actions", "--by", "kim"]);
+        if text(&stopped).contains("acknowledged") {
+            break stopped;
+        }
+        assert!(started.elapsed() < PATIENCE, "{}", text(&stopped));
+    };
+    assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped));
+    loop {
+        let rows = house.vedette(&["sql", "-o", "csv", "SELECT count(*) AS n FROM actions"]);
+        if text(&rows).contains("\n1") {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{}", text(&rows));
+    }
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+    let verified = house.vedette(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
+    let said = text(&verified);
+    assert!(
+        said.contains("compared with 1 entries of the lake"),
+        "{said}"
+    );
+    // Emptied, the chain is not what the lake has.
+    for end in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(
+            house.path(&format!("data/respond.sqlite{end}")),
+        ));
+    }
+    fs::remove_file(house.path("data/respond.stop")).unwrap();
+    let mut running = house.start(&["respond"]);
+    running.line_with("health and metrics are served");
+    while !house.path("data/respond.sqlite").exists() {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.signal("TERM");
+    running.code();
+    let verified = house.vedette(&["audit", "verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", text(&verified));
+}

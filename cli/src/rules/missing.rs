@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bus::{Bus, BusConfig};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use detect::missing;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
@@ -17,7 +15,7 @@ use crate::audit::Output;
 use crate::config::Config;
 use crate::data_lock::DataLock;
 use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::inert::{self, inert};
 
 /// Works off what the ledger says was not evaluated; what cannot be read now either stays there, and is told.
 pub(super) async fn fill_missing(
@@ -32,11 +30,9 @@ pub(super) async fn fill_missing(
     let bus = Bus::open(&config.bus())
         .await
         .context("could not open the bus")?;
-    let mut out = std::io::stdout().lock();
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["tenant", "file", "rows", "outcome"]);
+    let mut out = inert::stdout();
+    let mut table = inert::table();
+    table.set_header(["tenant", "file", "rows", "outcome"]);
     let (mut left, mut raised) = (0, 0);
     for announced in missing::of_lake(lake).await? {
         let now_us = SystemClock.now_us();
