@@ -105,19 +105,16 @@ pub async fn run_in(
     let Some(_lock) = lock(&config.journal, &stop).await? else {
         return Ok(());
     };
-    let Some((ledger, set_aside)) =
-        beginning::open(&config.journal, told_by.as_ref(), &stop).await?
-    else {
-        return Ok(());
-    };
     let beginning = beginning::Beginning {
-        ledger: &ledger,
+        journal: &config.journal,
         bus: &bus,
         clock: told_by.as_ref(),
         health: &health,
         stop: &stop,
     };
-    beginning.check(set_aside.as_deref()).await?;
+    let Some(ledger) = beginning.open().await? else {
+        return Ok(());
+    };
     let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());
     tasks.spawn(switch::run(

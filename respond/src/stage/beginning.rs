@@ -18,45 +18,9 @@ use crate::journal::{JournalError, Ledger, Notice, file};
 /// The part that is in trouble until a person has looked and started the stage anew.
 const PART: &str = "respond/journal";
 
-/// Opens the journal, and makes it if it is missing; none if the stage is stopped before it can be opened.
-///
-/// A damaged one is put aside, and its new place given: what people then lose is said, and containment goes on.
-pub(super) async fn open(
-    path: &Path,
-    clock: &dyn Clock,
-    stop: &CancellationToken,
-) -> Result<Option<(Ledger, Option<PathBuf>)>, RespondError> {
-    let mut set_aside = None;
-    loop {
-        let journal = path.to_owned();
-        let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&journal))
-            .await
-            .map_err(|_| RespondError::Task { task: "journal" })?;
-        match opened {
-            Ok(journal) => return Ok(Some((Ledger::new(Arc::new(journal)), set_aside))),
-            Err(JournalError::Damaged { path, cause }) if set_aside.is_none() => {
-                let aside =
-                    file::set_aside(&path, clock.now_us()).map_err(|cause| RespondError::File {
-                        what: "damaged journal",
-                        path: path.clone(),
-                        cause,
-                    })?;
-                tracing::error!(journal = %path.display(), aside = %aside.display(), cause = %cause,
-                    "the journal is damaged and was put aside");
-                set_aside = Some(aside);
-            }
-            Err(error) => match obey(error.into(), "journal", stop).await {
-                Ok(()) => {}
-                Err(_) if stop.is_cancelled() => return Ok(None),
-                Err(error) => return Err(error),
-            },
-        }
-    }
-}
-
 /// What a stage that begins has at hand.
 pub(super) struct Beginning<'a> {
-    pub(super) ledger: &'a Ledger,
+    pub(super) journal: &'a Path,
     pub(super) bus: &'a Bus,
     pub(super) clock: &'a dyn Clock,
     pub(super) health: &'a Health,
@@ -64,9 +28,49 @@ pub(super) struct Beginning<'a> {
 }
 
 impl Beginning<'_> {
+    /// Opens the journal, made if it is missing; none if the stage is stopped before it can be opened.
+    pub(super) async fn open(&self) -> Result<Option<Ledger>, RespondError> {
+        let mut set_aside = None;
+        loop {
+            let path = self.journal.to_owned();
+            let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&path))
+                .await
+                .map_err(|_| RespondError::Task { task: "journal" })?;
+            match opened {
+                Ok(journal) => {
+                    let ledger = Ledger::new(Arc::new(journal));
+                    self.check(&ledger, set_aside.as_deref()).await?;
+                    return Ok(Some(ledger));
+                }
+                // What people then lose is said, and containment goes on.
+                Err(JournalError::Damaged { cause, .. }) if set_aside.is_none() => {
+                    set_aside = Some(self.set_aside(&cause)?);
+                }
+                Err(error) => match obey(error.into(), "journal", self.stop).await {
+                    Ok(()) => {}
+                    Err(_) if self.stop.is_cancelled() => return Ok(None),
+                    Err(error) => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn set_aside(&self, cause: &rusqlite::Error) -> Result<PathBuf, RespondError> {
+        let aside = file::set_aside(self.journal, self.clock.now_us()).map_err(|cause| {
+            RespondError::File {
+                what: "damaged journal",
+                path: self.journal.to_owned(),
+                cause,
+            }
+        })?;
+        tracing::error!(journal = %self.journal.display(), aside = %aside.display(), cause = %cause,
+            "the journal is damaged and was put aside");
+        Ok(aside)
+    }
+
     /// Says, in the log, in /readyz and as the first entry of the new chain, that what was before is gone.
-    pub(super) async fn check(&self, set_aside: Option<&Path>) -> Result<(), RespondError> {
-        let entries = self.ledger.with(|journal| journal.audit(0, 1)).await?;
+    async fn check(&self, ledger: &Ledger, set_aside: Option<&Path>) -> Result<(), RespondError> {
+        let entries = ledger.with(|journal| journal.audit(0, 1)).await?;
         if !entries.is_empty() {
             return Ok(());
         }
@@ -104,9 +108,7 @@ impl Beginning<'_> {
             }),
             time_us: self.clock.now_us(),
         };
-        self.ledger
-            .with(move |journal| journal.note(&notice))
-            .await?;
+        ledger.with(move |journal| journal.note(&notice)).await?;
         Ok(())
     }
 }
