@@ -17,6 +17,8 @@
 
 #[path = "faults/broker.rs"]
 mod broker;
+#[path = "faults/checks.rs"]
+mod checks;
 #[path = "faults/inject.rs"]
 mod inject;
 #[path = "faults/outcome.rs"]
@@ -27,6 +29,8 @@ mod pipeline;
 mod profile;
 #[path = "faults/replay.rs"]
 mod replay;
+#[path = "faults/taken.rs"]
+mod taken;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -67,16 +71,24 @@ fn run(broker: Option<&Broker>, round: &Round, profile: &Profile, plan: &[Moment
     let mut pipeline = Pipeline::start(broker, round, profile);
     inject::disturb(&mut pipeline, broker, plan);
     pipeline.wait_until_settled();
+    assert_eq!(
+        pipeline.checks.failed,
+        0,
+        "checks of invariants failed\n{}",
+        pipeline.logs()
+    );
     let outcome = Outcome::of(&mut pipeline);
     println!(
-        "    {:>5} rows  {:>3} alerts  {:>2} actions  {:>2} faults  {:>2} kills  {:>2} failed calls  {:>2} ends  {:>5.1} s",
+        "    {:>5} rows  {:>3} missing  {:>3} alerts  {:>2} actions  {:>2} faults  {:>2} kills  {:>2} failed calls  {:>2} ends  {:>7} checks  {:>5.1} s",
         outcome.rows(),
+        outcome.missing(),
         outcome.alerts.len(),
         outcome.planned().len(),
         pipeline.faults,
         pipeline.kills,
         pipeline.failed_calls(),
         pipeline.ends,
+        pipeline.checks.passed,
         started.elapsed().as_secs_f64(),
     );
     outcome

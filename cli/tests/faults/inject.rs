@@ -6,11 +6,15 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
+use crate::outcome::TABLES;
 use crate::pipeline::{Pipeline, Process, must};
-use crate::profile::{Fault, Moment};
+use crate::profile::{Damaged, Fault, Moment};
 
 /// Room of the disk where a profile fills it, in MiB.
 const DISK_MIB: u32 = 200;
+
+/// Longest until a process is watched.
+const TRACE_LIMIT: Duration = Duration::from_secs(20);
 
 /// A file system of limited room, gone with its value.
 pub(crate) struct Disk(PathBuf);
@@ -66,6 +70,7 @@ impl Fault {
             Self::Kill { .. }
             | Self::KillBroker
             | Self::ReplaceLog
+            | Self::Damage { .. }
             | Self::LoseReplies { .. }
             | Self::FailCall { .. } => None,
         }
@@ -124,6 +129,7 @@ fn begin(pipeline: &mut Pipeline, broker: Option<&Broker>, moment: &Moment) {
         Fault::ShiftClock { hours, .. } => pipeline.set_clock(&format!("{hours:+}h")),
         Fault::StopActions { .. } => pipeline.set_kill_switch(true),
         Fault::ReplaceLog => pipeline.replace_log(),
+        Fault::Damage { what } => pipeline.damage(*what, moment.chance),
     }
 }
 
@@ -137,6 +143,7 @@ fn end(pipeline: &mut Pipeline, fault: &Fault) {
         Fault::Kill { .. }
         | Fault::KillBroker
         | Fault::ReplaceLog
+        | Fault::Damage { .. }
         | Fault::LoseReplies { .. }
         | Fault::FailCall { .. } => {}
     }
@@ -175,6 +182,20 @@ impl Pipeline {
             .spawn()
             .expect("strace is installed by `deploy/setup test`");
         self.traces.push(Process(trace));
+        let watched = || {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            status
+                .lines()
+                .any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+        };
+        let started = Instant::now();
+        while !watched() {
+            assert!(
+                started.elapsed() < TRACE_LIMIT,
+                "strace did not take hold of {name}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// System calls that were made to fail so far.
@@ -232,13 +253,76 @@ impl Pipeline {
         self.signal("run", "TERM");
         let ended = self.process("run").0.wait().unwrap();
         assert!(ended.success(), "a stop is {ended:?}\n{}", self.logs());
-        let aside = self.folder.path().join(format!("aside.{}", self.faults));
-        std::fs::create_dir(&aside).unwrap();
+        let aside = self.aside();
         for suffix in ["", "-wal", "-shm"] {
             let name = format!("log.sqlite{suffix}");
             // The others exist only beside an open log.
             drop(std::fs::rename(self.data().join(&name), aside.join(&name)));
         }
+        self.taken.logs.push(aside.join("log.sqlite"));
         self.start_again("run");
     }
+
+    fn aside(&self) -> PathBuf {
+        let aside = self.folder.path().join(format!("aside.{}", self.faults));
+        std::fs::create_dir(&aside).unwrap();
+        aside
+    }
+
+    /// Kills the process, damages a file, and starts it again.
+    pub(crate) fn damage(&mut self, what: Damaged, chance: u32) {
+        let process = self.process("run");
+        process.0.kill().unwrap();
+        process.0.wait().unwrap();
+        self.kills += 1;
+        let file = match what {
+            Damaged::Cursors => Some(self.data().join("ingest-cursors.sqlite")),
+            Damaged::Parquet => {
+                let files = data_files(&self.lake());
+                let at = chance as usize % files.len().max(1);
+                files.get(at).cloned()
+            }
+        };
+        // Early in the story there may be none yet.
+        if let Some(file) = file.filter(|file| file.exists()) {
+            let mut bytes = std::fs::read(&file).unwrap();
+            if what == Damaged::Parquet {
+                let whole = self.aside().join("whole.parquet");
+                std::fs::write(&whole, &bytes).unwrap();
+                self.taken.files.push(whole);
+            }
+            let middle = bytes.len() / 2;
+            let reach = (bytes.len() / 8).max(1);
+            bytes[middle..middle + reach].fill(0x5a);
+            bytes.truncate(bytes.len() - reach);
+            std::fs::write(&file, bytes).unwrap();
+        }
+        self.start_again("run");
+    }
+}
+
+/// Data files of the tables of events, in order.
+fn data_files(lake: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = TABLES.iter().map(|table| lake.join(table)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "parquet")
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.retain(|file| {
+        !file
+            .components()
+            .any(|part| part.as_os_str() == "_delta_log")
+    });
+    found.sort();
+    found
 }

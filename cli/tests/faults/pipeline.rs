@@ -9,8 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::broker::Broker;
+use crate::checks::{self, Checks};
 use crate::inject::{Disk, clock_library};
 use crate::profile::{Fault, Mode, Profile};
+use crate::taken::Taken;
 
 /// Longest that a pipeline may take to settle after the story.
 const SETTLE_LIMIT: Duration = Duration::from_secs(400);
@@ -76,12 +78,15 @@ pub(crate) struct Pipeline {
     pub(crate) kills: usize,
     pub(crate) faults: usize,
     pub(crate) ends: usize,
+    /// Checks of invariants that the processes have told of, and those that failed.
+    pub(crate) checks: Checks,
     pub(crate) base_url: String,
     pub(crate) tenant_id: String,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) has_clock: bool,
     may_end: bool,
-    pub(crate) may_lose_with_a_line: bool,
+    /// Where what was taken from the pipeline is kept: logs that were moved aside, and files as they were.
+    pub(crate) taken: Taken,
     names: &'static [&'static str],
     // In this order: whoever writes to the disk ends before it is unmounted.
     processes: Vec<Process>,
@@ -139,11 +144,12 @@ impl Pipeline {
             kills: 0,
             faults: 0,
             ends: 0,
+            checks: Checks::default(),
             base_url: text("http_url"),
             tenant_id: text("tenant_id"),
             has_clock: profile.has(|fault| matches!(fault, Fault::ShiftClock { .. })),
             may_end: profile.may_end,
-            may_lose_with_a_line: profile.may_lose_with_a_line,
+            taken: Taken::default(),
             names: profile.processes(),
             processes: Vec::new(),
             traces: Vec::new(),
@@ -218,6 +224,7 @@ impl Pipeline {
 
     /// SIGKILL, and a new process at once.
     pub(crate) fn kill_and_restart(&mut self, name: &str) {
+        self.count_checks(name);
         let process = self.process(name);
         process.0.kill().unwrap();
         process.0.wait().unwrap();
@@ -272,6 +279,9 @@ impl Pipeline {
             };
             last = Some(now);
             if unchanged >= 5 && self.lag() == 0 {
+                for name in self.names {
+                    self.count_checks(name);
+                }
                 return;
             }
         }
@@ -294,6 +304,19 @@ impl Pipeline {
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter_map(|line| line["behind"].as_i64())
             .sum()
+    }
+
+    /// Adds what a process has counted since its start; one that does not answer now has told nothing.
+    fn count_checks(&mut self, name: &str) {
+        let id = self.process(name).0.id();
+        for port in checks::listens_on(id) {
+            let url = format!("http://127.0.0.1:{port}/metrics");
+            let curl = Command::new("curl")
+                .args(["-sS", "--max-time", "2", &url])
+                .output();
+            let text = curl.map(|output| output.stdout).unwrap_or_default();
+            self.checks.add(&String::from_utf8_lossy(&text));
+        }
     }
 
     /// Asks the simulator's control plane.

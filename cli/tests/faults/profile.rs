@@ -29,9 +29,6 @@ pub(crate) struct Profile {
     /// Whether respond runs on a second host too, with a data folder of its own: `respond@2`.
     #[serde(default)]
     pub(crate) second_host: bool,
-    /// Whether messages may be lost that the ledger says are lost.
-    #[serde(default)]
-    pub(crate) may_lose_with_a_line: bool,
     /// What once failed, reduced; run each time.
     #[serde(default)]
     pub(crate) regressions: Vec<Regression>,
@@ -99,6 +96,18 @@ pub(crate) enum Fault {
     StopActions { for_ms: u64 },
     /// SIGTERM; the embedded log is moved aside, as one does with a damaged one; a new process at once.
     ReplaceLog,
+    /// SIGKILL; bytes in the middle of a file are overwritten, and its end is cut off; a new process at once.
+    Damage { what: Damaged },
+}
+
+/// A file that is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Damaged {
+    /// A data file of a table of events; the seed says which.
+    Parquet,
+    /// How far the sources have read.
+    Cursors,
 }
 
 /// A seed with those of its faults that were needed to fail.
@@ -164,8 +173,8 @@ impl Profile {
                 Fault::KillBroker if profile.log == Log::Embedded => {
                     return Err("the embedded log has no broker".to_owned());
                 }
-                Fault::ReplaceLog if profile.log == Log::Kafka => {
-                    return Err("only the embedded log is a file".to_owned());
+                Fault::ReplaceLog | Fault::Damage { .. } if profile.log == Log::Kafka => {
+                    return Err("only where one process runs, its files are known".to_owned());
                 }
                 _ => {}
             }
