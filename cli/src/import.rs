@@ -4,7 +4,8 @@
 //! services do that, and the command waits for them. Response does not run here, and what an export says is evidence that
 //! somebody handed over: respond, wherever it runs, never acts on it without a person's approval.
 
-use std::collections::BTreeMap;
+mod counts;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use schemas::tables::Table;
 use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
 
+use self::counts::Counts;
 use crate::config::Config;
 use crate::data_lock::DataLock;
 use crate::exit::Verdict;
@@ -95,7 +97,7 @@ impl Import {
         let bus = Bus::open(&config.bus())
             .await
             .context("could not open the bus")?;
-        let before = counts(config).await?;
+        let before = Counts::of(config).await?;
         let stop = CancellationToken::new();
         let stages: &[Stage] = if own_stages {
             &[Stage::Lake, Stage::Detect]
@@ -123,7 +125,7 @@ impl Import {
             running.await?;
         }
         drop(lock);
-        let after = counts(config).await?;
+        let after = Counts::of(config).await?;
         let added = tell(&summary, &before, &after, started.elapsed())?;
         if let Some(page) = page {
             self.write_report(page, config, &summary, added)
@@ -270,19 +272,6 @@ fn what_is_wrong(config: &Config, health: &Health) -> Vec<String> {
     reasons
 }
 
-type Counts = BTreeMap<Table, u64>;
-
-async fn counts(config: &Config) -> anyhow::Result<Counts> {
-    let lake = Lake::open(&config.lake())
-        .await
-        .context("could not open the lake")?;
-    let mut counts = Counts::new();
-    for table in Table::ALL {
-        counts.insert(*table, lake.count(*table).await?);
-    }
-    Ok(counts)
-}
-
 fn file_line(file: &FileRead) -> FileLine {
     FileLine {
         path: file.path.display().to_string(),
@@ -299,20 +288,22 @@ fn tell(
     after: &Counts,
     elapsed: Duration,
 ) -> anyhow::Result<Added> {
-    let grown = |table: Table| {
-        after.get(&table).copied().unwrap_or(0) - before.get(&table).copied().unwrap_or(0)
-    };
     let mut out = crate::inert::stdout();
     let mut rows_added = 0;
     for (table, records) in &summary.by_table {
-        let rows = grown(*table);
-        rows_added += rows;
+        let rows = after.added_since(before, *table);
+        rows_added += rows.unwrap_or(0);
+        let rows = rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
         writeln!(
             out,
             "{table:<18} {records:>9} records  {rows:>9} rows added"
         )?;
     }
-    let revisions = grown(Table::Revisions);
+    for line in after.what_was_amiss(before) {
+        writeln!(out, "{line}")?;
+    }
+    let added = |table| after.added_since(before, table).unwrap_or(0);
+    let revisions = added(Table::Revisions);
     let duplicates = summary.records.saturating_sub(rows_added + revisions);
     #[expect(clippy::cast_precision_loss, reason = "a rate for a person")]
     let rate = summary.records as f64 / elapsed.as_secs_f64();
@@ -323,7 +314,7 @@ fn tell(
         summary.files,
         summary.records,
         summary.dead_letters,
-        grown(Table::Alerts),
+        added(Table::Alerts),
         elapsed.as_secs_f64()
     )?;
     if summary.records > 0 {

@@ -470,3 +470,61 @@ fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
     let verified = house.vedette(&["audit", "verify"]);
     assert_eq!(verified.status.code(), Some(1), "{}", text(&verified));
 }
+
+fn files_of(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_of(&path, ending));
+        } else if path.to_str().unwrap().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn an_import_goes_on_past_a_damaged_file_and_a_damaged_entry_and_counts_rightly() {
+    let house = House::new(CONFIGURATION);
+    let write = |name: &str, numbers: std::ops::Range<usize>| {
+        let lines: Vec<String> = numbers
+            .map(|number| record(number, "ada@harbour.example"))
+            .collect();
+        fs::write(house.path(name), lines.join("\n")).unwrap();
+    };
+    write("first.ndjson", 0..40);
+    write("second.ndjson", 40..41);
+    write("third.ndjson", 41..42);
+    let first = house.vedette(&["import", "first.ndjson"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first));
+    let table = house.path("data/lake/m365_activity");
+    for file in files_of(&table, ".parquet") {
+        fs::write(file, "PAR1").unwrap();
+    }
+    let second = house.vedette(&["import", "second.ndjson"]);
+    let said = text(&second);
+    assert_eq!(second.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("1 rows added, 0 revisions, 0 duplicates"),
+        "{said}"
+    );
+    assert!(
+        said.contains("40 rows of before could not be read any more"),
+        "{said}"
+    );
+    let entries = files_of(&house.path("data/lake/alerts/_delta_log"), ".json");
+    fs::write(entries.last().unwrap(), [0; 64]).unwrap();
+    let third = house.vedette(&["import", "third.ndjson"]);
+    let said = text(&third);
+    assert_eq!(third.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("1 rows added, 0 revisions, 0 duplicates"),
+        "{said}"
+    );
+    assert!(
+        said.contains("alerts: its log could not be read before the import"),
+        "{said}"
+    );
+}

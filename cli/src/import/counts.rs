@@ -1,0 +1,138 @@
+//! How many rows the tables have, and how many are new although others were taken out meanwhile.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use lake::Lake;
+use schemas::tables::Table;
+use sigma::fields::text;
+
+use crate::config::Config;
+
+/// Rows that the ledger says were taken out of tables, because their file could not be read.
+const TAKEN_OUT: &str = "SELECT subject, range_to FROM coverage \
+                         WHERE coverage_state = 'lost' AND source = 'lake' AND coverage_kind = 'file'";
+
+/// Rows of each table at one time.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// None for a table whose log cannot be read.
+    rows: BTreeMap<Table, Option<u64>>,
+    taken_out: BTreeMap<Table, u64>,
+}
+
+impl Counts {
+    /// Counts them; a table that cannot be read is for the lake's stage to mend or to tell of.
+    pub(super) async fn of(config: &Config) -> anyhow::Result<Self> {
+        let lake = Lake::open(&config.lake())
+            .await
+            .context("could not open the lake")?;
+        let mut counts = Self::default();
+        for table in Table::ALL {
+            counts.rows.insert(*table, lake.count(*table).await.ok());
+        }
+        if let Ok((_, batches)) = lake.query_all(TAKEN_OUT).await {
+            for batch in &batches {
+                for row in 0..batch.num_rows() {
+                    counts.note(
+                        &text(batch, "subject", row).unwrap_or_default(),
+                        &text(batch, "range_to", row).unwrap_or_default(),
+                    );
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Notes a line of the ledger: `table/file` and the file's rows.
+    fn note(&mut self, subject: &str, rows: &str) {
+        let named = subject.split('/').next().unwrap_or_default();
+        let table = Table::ALL.iter().find(|table| table.name() == named);
+        if let (Some(table), Ok(rows)) = (table, rows.parse::<u64>())
+            && !subject.ends_with("/_delta_log")
+        {
+            *self.taken_out.entry(*table).or_default() += rows;
+        }
+    }
+
+    fn taken_out(&self, table: Table) -> u64 {
+        self.taken_out.get(&table).copied().unwrap_or(0)
+    }
+
+    /// Rows that are new since then; none if it is not known how many there were.
+    pub(super) fn added_since(&self, before: &Self, table: Table) -> Option<u64> {
+        let all = |counts: &Self| {
+            let rows = counts.rows.get(&table).copied().flatten()?;
+            Some(rows + counts.taken_out(table))
+        };
+        Some(all(self)?.saturating_sub(all(before)?))
+    }
+
+    /// What a person should know about the tables, a line each.
+    pub(super) fn what_was_amiss(&self, before: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for table in Table::ALL {
+            let now = self.rows.get(table).copied().flatten();
+            if before.rows.get(table).copied().flatten().is_none() {
+                let now = now.map_or_else(
+                    || "an unknown number of".to_owned(),
+                    |rows| rows.to_string(),
+                );
+                lines.push(format!(
+                    "{table}: its log could not be read before the import, so how many rows are new is not known; it has \
+                     {now} rows now"
+                ));
+            }
+            let taken_out = self
+                .taken_out(*table)
+                .saturating_sub(before.taken_out(*table));
+            if taken_out > 0 {
+                lines.push(format!(
+                    "{table}: {taken_out} rows of before could not be read any more and were taken out; vedette sql \
+                     \"SELECT subject, detail FROM coverage WHERE coverage_state = 'lost'\""
+                ));
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+    use schemas::tables::Table;
+
+    fn counts(rows: Option<u64>, lost: &[(&str, &str)]) -> Counts {
+        let mut counts = Counts::default();
+        counts
+            .rows
+            .extend(Table::ALL.iter().map(|table| (*table, Some(0))));
+        counts.rows.insert(Table::Signins, rows);
+        for (subject, rows) in lost {
+            counts.note(subject, rows);
+        }
+        counts
+    }
+
+    #[test]
+    fn rows_that_were_taken_out_are_not_taken_off_what_is_new() {
+        let before = counts(Some(1_678), &[]);
+        let after = counts(Some(1), &[("signins/tenant_id=t/a.parquet", "1678")]);
+        assert_eq!(after.added_since(&before, Table::Signins), Some(1));
+        assert_eq!(after.what_was_amiss(&before).len(), 1);
+        // The same file is not told again by the next import.
+        assert!(after.what_was_amiss(&after).is_empty());
+        let entry = counts(Some(7), &[("signins/_delta_log", "9")]);
+        assert_eq!(
+            entry.added_since(&counts(Some(7), &[]), Table::Signins),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_read_leaves_the_number_unknown() {
+        let (before, after) = (counts(None, &[]), counts(Some(7), &[]));
+        assert_eq!(after.added_since(&before, Table::Signins), None);
+        assert!(after.what_was_amiss(&before)[0].contains("it has 7 rows now"));
+    }
+}
