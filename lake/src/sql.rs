@@ -90,18 +90,18 @@ pub(crate) async fn run(
     if calls_matches {
         catalogue.register_matches().await?;
     }
-    let plan = context.state().statement_to_plan(statement).await?;
-    SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false)
-        .verify_plan(&plan)?;
-    let stream = context
-        .execute_logical_plan(plan)
-        .await?
-        .execute_stream()
-        .await?;
-    Ok((stream.schema(), stream))
+    let start = async {
+        let plan = context.state().statement_to_plan(statement).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        let frame = context.execute_logical_plan(plan).await?;
+        frame.execute_stream().await
+    };
+    let stream = bounds::without_panics(start).await??;
+    Ok((stream.schema(), bounds::stream_without_panics(stream)))
 }
 
 /// Every table and view with its columns.

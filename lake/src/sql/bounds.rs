@@ -1,11 +1,16 @@
 //! What a query may be and may answer: deep expressions overflow the planner's stack, and answers are held in memory.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
 use arrow::array::Array as _;
 use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use futures::TryStreamExt as _;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use crate::error::LakeError;
 
@@ -70,6 +75,36 @@ fn is_operator(token: &Token) -> bool {
     }
 }
 
+/// Waits for a part of a query; a kernel that panics, as over a text of more than 2 GiB, fails the query alone.
+///
+/// # Errors
+/// [`DataFusionError::Execution`] with what the panic said.
+pub(crate) async fn without_panics<T>(work: impl Future<Output = T>) -> Result<T, DataFusionError> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(told)
+}
+
+/// The same for each batch of an answer.
+pub(crate) fn stream_without_panics(
+    stream: SendableRecordBatchStream,
+) -> SendableRecordBatchStream {
+    let schema = stream.schema();
+    let batches = AssertUnwindSafe(stream)
+        .catch_unwind()
+        .map(|batch| batch.unwrap_or_else(|panic| Err(told(panic))));
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+fn told(panic: Box<dyn Any + Send>) -> DataFusionError {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic");
+    DataFusionError::Execution(format!(
+        "a function of the query went beyond what it can hold ({said}); ask for shorter texts or fewer rows"
+    ))
+}
+
 /// All batches of an answer of at most so many bytes.
 ///
 /// # Errors
@@ -99,9 +134,31 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array};
     use arrow::record_batch::RecordBatch;
     use datafusion::physical_plan::memory::MemoryStream;
+    use futures::StreamExt as _;
 
-    use super::collect;
+    use datafusion::execution::SendableRecordBatchStream;
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+    use super::{collect, stream_without_panics};
     use crate::error::LakeError;
+
+    #[tokio::test]
+    async fn a_panic_in_a_function_fails_the_query_alone() {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let schema = batch.schema();
+        let batches = futures::stream::iter(0..2).map(move |number| {
+            assert!(number == 0, "offset overflow");
+            Ok(batch.clone())
+        });
+        let stream: SendableRecordBatchStream =
+            Box::pin(RecordBatchStreamAdapter::new(schema, batches));
+        let failed = collect(stream_without_panics(stream), 800).await;
+        let Err(LakeError::Query(cause)) = failed else {
+            panic!("{failed:?}")
+        };
+        assert!(cause.to_string().contains("offset overflow"), "{cause}");
+    }
 
     #[tokio::test]
     async fn an_answer_that_is_too_large_is_refused() {
