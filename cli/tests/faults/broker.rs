@@ -46,6 +46,11 @@ impl Broker {
         &self.address
     }
 
+    /// Kafka's own topic command.
+    pub(crate) fn topics(&self, arguments: &[&str]) -> String {
+        must(self.data.path(), &[&["topics"], arguments].concat())
+    }
+
     /// Kills it without warning, and starts it on the same data.
     pub(crate) fn kill_and_restart(&self) {
         must(self.data.path(), &["kill"]);

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use schemas::tables::Table;
+use schemas::topics::Topic;
+
 use crate::broker::Broker;
 use crate::outcome::TABLES;
 use crate::pipeline::{Pipeline, Process, must};
@@ -15,6 +18,9 @@ const DISK_MIB: u32 = 200;
 
 /// Longest until a process is watched.
 const TRACE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest until everything is read or a topic is gone.
+const WAIT_LIMIT: Duration = Duration::from_mins(2);
 
 /// A file system of limited room, gone with its value.
 pub(crate) struct Disk(PathBuf);
@@ -69,6 +75,7 @@ impl Fault {
             | Self::StopActions { for_ms } => Some(*for_ms),
             Self::Kill { .. }
             | Self::KillBroker
+            | Self::ReplaceTopic { .. }
             | Self::ReplaceLog
             | Self::Damage { .. }
             | Self::LoseReplies { .. }
@@ -104,6 +111,9 @@ fn begin(pipeline: &mut Pipeline, broker: Option<&Broker>, moment: &Moment) {
     match &moment.fault {
         Fault::Kill { process } => pipeline.kill_and_restart(process),
         Fault::KillBroker => broker.expect("a profile of Kafka").kill_and_restart(),
+        Fault::ReplaceTopic { table } => {
+            pipeline.replace_topic(broker.expect("a profile of Kafka"), table);
+        }
         Fault::Pause { process, .. } => pipeline.signal(process, "STOP"),
         Fault::LoseReplies {
             method,
@@ -142,6 +152,7 @@ fn end(pipeline: &mut Pipeline, fault: &Fault) {
         Fault::StopActions { .. } => pipeline.set_kill_switch(false),
         Fault::Kill { .. }
         | Fault::KillBroker
+        | Fault::ReplaceTopic { .. }
         | Fault::ReplaceLog
         | Fault::Damage { .. }
         | Fault::LoseReplies { .. }
@@ -261,6 +272,38 @@ impl Pipeline {
         }
         self.taken.logs.push(aside.join("log.sqlite"));
         self.start_again("run");
+    }
+
+    /// Deletes a topic of events that nobody has anything to read from any more, and makes it anew.
+    pub(crate) fn replace_topic(&mut self, broker: &Broker, table: &str) {
+        let table = Table::ALL.iter().find(|known| known.name() == table);
+        let topic = Topic::Events(*table.expect("a table of events"));
+        let name = format!("{}{topic}", self.prefix);
+        self.signal("ingest", "STOP");
+        self.wait_until("all is read", |pipeline| pipeline.lag() == 0);
+        broker.topics(&["--delete", "--topic", &name]);
+        self.wait_until("the topic is gone", |_| {
+            !broker
+                .topics(&["--list"])
+                .lines()
+                .any(|known| known == name)
+        });
+        let partitions = topic.partitions().to_string();
+        broker.topics(&["--create", "--topic", &name, "--partitions", &partitions]);
+        self.signal("ingest", "CONT");
+    }
+
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !is_so(self) {
+            assert!(
+                started.elapsed() < WAIT_LIMIT,
+                "not so: {what}\n{}",
+                self.logs()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+            self.revive();
+        }
     }
 
     fn aside(&self) -> PathBuf {

@@ -83,6 +83,8 @@ pub(crate) struct Pipeline {
     pub(crate) base_url: String,
     pub(crate) tenant_id: String,
     pub(crate) folder: tempfile::TempDir,
+    /// What the names of this run's topics begin with.
+    pub(crate) prefix: String,
     pub(crate) has_clock: bool,
     may_end: bool,
     /// Where what was taken from the pipeline is kept: logs that were moved aside, and files as they were.
@@ -146,6 +148,7 @@ impl Pipeline {
             ends: 0,
             checks: Checks::default(),
             base_url: text("http_url"),
+            prefix: prefix(round),
             tenant_id: text("tenant_id"),
             has_clock: profile.has(|fault| matches!(fault, Fault::ShiftClock { .. })),
             may_end: profile.may_end,
@@ -288,7 +291,7 @@ impl Pipeline {
     }
 
     /// Messages that a stage has not finished with.
-    fn lag(&self) -> i64 {
+    pub(crate) fn lag(&self) -> i64 {
         let output = vedette()
             .args(["lag", "--config"])
             .arg(self.config())
@@ -415,18 +418,25 @@ fn simulate(round: &Round) -> (Process, Value) {
     (Process(child), ready)
 }
 
-/// Where the stages meet, with topics of this run's own.
-fn bus(broker: Option<&Broker>, round: &Round) -> String {
-    let Some(broker) = broker else {
-        return String::new();
-    };
+fn prefix(round: &Round) -> String {
     format!(
-        "[bus.kafka]\ndevelopment = true\nbrokers = \"{}\"\nprefix = \"{}.seed{}.{:?}.{}.\"",
-        broker.address(),
+        "{}.seed{}.{:?}.{}.",
         std::process::id(),
         round.seed,
         round.mode,
         round.turn
+    )
+}
+
+/// Where the stages meet, with topics of this run's own.
+fn bus(pipeline: &Pipeline, broker: Option<&Broker>) -> String {
+    let Some(broker) = broker else {
+        return String::new();
+    };
+    format!(
+        "[bus.kafka]\ndevelopment = true\nbrokers = \"{}\"\nprefix = \"{}\"",
+        broker.address(),
+        pipeline.prefix
     )
 }
 
@@ -483,7 +493,7 @@ namespace = "{namespace}"
 hub = "{hub}"
 endpoint = "{amqp}"
 "#,
-        bus = bus(broker, round),
+        bus = bus(pipeline, broker),
         dry_run = round.mode == Mode::DryRun,
         never_act = ready["break_glass_ids"],
         tenant = pipeline.tenant_id,

@@ -70,6 +70,8 @@ pub(crate) enum Fault {
     Kill { process: String },
     /// The same with the broker.
     KillBroker,
+    /// A topic of events is deleted and made anew, once everything on it is read.
+    ReplaceTopic { table: String },
     /// SIGSTOP, and SIGCONT later.
     Pause { process: String, for_ms: u64 },
     /// Microsoft does what it is asked, and its answer is lost.
@@ -170,7 +172,7 @@ impl Profile {
                 {
                     return Err(format!("no process {process}; there are {processes:?}"));
                 }
-                Fault::KillBroker if profile.log == Log::Embedded => {
+                Fault::KillBroker | Fault::ReplaceTopic { .. } if profile.log == Log::Embedded => {
                     return Err("the embedded log has no broker".to_owned());
                 }
                 Fault::ReplaceLog | Fault::Damage { .. } if profile.log == Log::Kafka => {

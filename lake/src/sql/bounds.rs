@@ -80,7 +80,10 @@ fn is_operator(token: &Token) -> bool {
 /// # Errors
 /// [`DataFusionError::Execution`] with what the panic said.
 pub(crate) async fn without_panics<T>(work: impl Future<Output = T>) -> Result<T, DataFusionError> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(told)
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|panic| told(panic.as_ref()))
 }
 
 /// The same for each batch of an answer.
@@ -90,11 +93,11 @@ pub(crate) fn stream_without_panics(
     let schema = stream.schema();
     let batches = AssertUnwindSafe(stream)
         .catch_unwind()
-        .map(|batch| batch.unwrap_or_else(|panic| Err(told(panic))));
+        .map(|batch| batch.unwrap_or_else(|panic| Err(told(panic.as_ref()))));
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
-fn told(panic: Box<dyn Any + Send>) -> DataFusionError {
+fn told(panic: &(dyn Any + Send)) -> DataFusionError {
     let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)
