@@ -32,6 +32,9 @@ const SWEEP_EVERY: usize = 100_000;
 /// Signals in memory up to which an import of old records keeps what it has brought along: some 500 bytes each.
 const SIGNALS_MAX: usize = 2_000_000;
 
+/// Signals by their arrival that are read from the lake at once after a start.
+const PART_ARRIVALS: i64 = 500_000;
+
 /// How long we wait for the lake to have what was handled before.
 const LAKE_WAIT: Duration = Duration::from_millis(300);
 
@@ -99,9 +102,9 @@ impl Count {
             return Ok(None);
         }
         let now_us = clock.now_us();
-        let signals = count.remembered(lake, done, now_us).await?;
-        tracing::info!(signals = signals.len(), "signals were read from the lake");
-        let changes = count.correlator.add(signals);
+        // On a log that is gone we had a position that is gone too: what was told of these signals is told again.
+        let is_told_again = committed.is_none() && base > 0;
+        let again = count.remember(lake, done, now_us, is_told_again).await?;
         // An absence may have become certain while nobody looked.
         let certain = count.advance(now_us);
         let told = count.told(lake).await?;
@@ -109,10 +112,7 @@ impl Count {
             .into_iter()
             .filter(|alert| !told.contains(&alert.alert_id))
             .collect();
-        if committed.is_none() && base > 0 {
-            // On a log that is gone we had a position that is gone too: what was told of these signals is told again.
-            fresh.extend(count.alerts(&changes, now_us));
-        }
+        fresh.extend(count.alerts(&again, now_us));
         Ok(Some((count, fresh)))
     }
 
@@ -222,15 +222,19 @@ impl Count {
         );
     }
 
-    /// Signals that were handled before and that later ones may join.
-    async fn remembered(
+    /// Takes in the signals that were handled before and that later ones may join; gives what they change if it `is_told`.
+    ///
+    /// In parts, for values first seen reach back to the beginning: what a part has that can not matter any more is
+    /// let go before the next is read.
+    async fn remember(
         &mut self,
         lake: &Lake,
         done: i64,
         now_us: i64,
-    ) -> Result<Vec<Signal>, DetectError> {
-        let mut clauses = Vec::new();
+        is_told: bool,
+    ) -> Result<Vec<Change>, DetectError> {
         let remembered_us = micros(self.lateness.remembered());
+        let mut clauses = Vec::new();
         for definition in self.rules.over_time().definitions() {
             let ids: Vec<&str> = definition
                 .members
@@ -244,11 +248,35 @@ impl Count {
             }
             clauses.push(format!("(rule_id IN ({}){since})", literals(&ids)));
         }
-        self.read(
-            lake,
-            &format!("arrival < {done} AND ({})", clauses.join(" OR ")),
-        )
-        .await
+        let (mut changes, mut read, mut from) = (Vec::new(), 0, 0);
+        while from < done {
+            let to = from.saturating_add(PART_ARRIVALS).min(done);
+            let signals = self
+                .read(
+                    lake,
+                    &format!(
+                        "arrival >= {from} AND arrival < {to} AND ({})",
+                        clauses.join(" OR ")
+                    ),
+                )
+                .await?;
+            read += signals.len();
+            let changed = self.correlator.add(signals);
+            if is_told {
+                changes.extend(changed);
+            }
+            if to < done {
+                self.correlator.forget(now_us, remembered_us);
+                tracing::info!(arrival = to, of = done, "reading signals from the lake");
+            }
+            from = to;
+        }
+        tracing::info!(
+            read,
+            kept = self.correlator.len(),
+            "signals were read from the lake"
+        );
+        Ok(changes)
     }
 
     /// The rules and times of signals that decide about some which are older than what is remembered, and that memory
