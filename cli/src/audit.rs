@@ -1,5 +1,7 @@
 //! `vedette audit`: cases and actions as a responder sees them, and the check of the audit chain.
 
+mod since;
+
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
@@ -164,6 +166,10 @@ impl Audit {
                 now_us,
             )?),
             Self::Undo(decision) => {
+                if let Some(record) = review.action(&decision.action_id)? {
+                    let note = since::refuse_if_others_changed(config, &record)?;
+                    note.map_or(Ok(()), |note| writeln!(std::io::stderr(), "note: {note}"))?;
+                }
                 let undo = review.undo(
                     &decision.action_id,
                     &decision.by,

@@ -84,6 +84,14 @@ impl Review {
         self.journal.actions(None, count_max)
     }
 
+    /// An action, or none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    pub fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
+        self.journal.action(action_id)
+    }
+
     /// Object ids of whom a tenant's never-act list ever meant, with the entries.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Pure: what an action left behind, and whether it is still so: an undo must not undo what somebody did since.
 //!
 //! Whether sign-in is allowed is one bit: that it was changed and changed back cannot be seen in it. So a block is
-//! undone for a day only; after that a person asks for `allow_sign_in` itself, having looked.
+//! undone for a day only; after that a person asks for `allow_sign_in` itself, having looked. Whoever takes a person's
+//! undo looks into the tenant's audit log first, where there is a lake.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,91 @@
+//! Who changed since whether an account may sign in, as far as the lake has the tenant's audit log.
+//!
+//! Whether sign-in is allowed is one bit: that somebody changed it and changed it back cannot be seen in it, and an undo
+//! would allow an account that somebody else has blocked for a reason of his own.
+
+use anyhow::Context as _;
+use lake::{Lake, literals};
+use respond::record::ActionRecord;
+use schemas::time::iso_ms;
+use sigma::fields::text;
+
+use crate::config::Config;
+use crate::run::runtime;
+
+/// Refuses if the lake has a change of the account's sign-in since the action took effect, and shows all of them; gives
+/// what a person should know of a look that could not tell.
+///
+/// Source: <https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities> (activities
+/// `Disable account`, `Enable account`, `Update user`).
+///
+/// # Errors
+/// The changes, a line each; or that the lake cannot be read.
+pub(super) fn refuse_if_others_changed(
+    config: &Config,
+    record: &ActionRecord,
+) -> anyhow::Result<Option<String>> {
+    let location = config.lake().location;
+    if !location.contains("://") && !std::path::Path::new(&location).exists() {
+        return Ok(Some(
+            "there is no lake here: whether others changed the account since was not looked at"
+                .to_owned(),
+        ));
+    }
+    let (tenant_id, since_us) = (&record.tenant_id, record.changed_time_us);
+    let (batches, later) = runtime()?
+        .block_on(async {
+            let lake = Lake::open(&config.lake()).await?;
+            let query = query(tenant_id, record.account(), since_us);
+            let (_, changes) = lake.query_all(&query).await?;
+            let (_, later) = lake.query_all(&later(tenant_id, since_us)).await?;
+            Ok::<_, lake::LakeError>((changes, later))
+        })
+        .context("could not ask the lake who changed the account since")?;
+    let mut changes = Vec::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cell = |name| text(batch, name, row).unwrap_or_default();
+            let by = [cell("user_principal_name"), cell("app_display_name")].concat();
+            let by = if by.is_empty() { "somebody" } else { &by };
+            changes.push(format!(
+                "  {} {} by {by}",
+                cell("event_time"),
+                cell("operation_name")
+            ));
+        }
+    }
+    anyhow::ensure!(
+        changes.is_empty(),
+        "others changed since whether {} may sign in, so this undo could take back what they decided:\n{}\nlook at the \
+         account, then ask for the action itself: vedette audit request {} allow-sign-in --by NAME",
+        record.account(),
+        changes.join("\n"),
+        record.case_id
+    );
+    let is_silent = later.iter().all(|batch| batch.num_rows() == 0);
+    Ok(is_silent.then(|| {
+        format!(
+            "the lake has nothing of the tenant's audit log after {}: what others changed since is not known to it",
+            iso_ms(since_us)
+        )
+    }))
+}
+
+fn later(tenant_id: &str, since_us: i64) -> String {
+    format!(
+        "SELECT event_time FROM directory_audits WHERE tenant_id = {} AND event_time > to_timestamp_micros({since_us}) \
+         LIMIT 1",
+        literals([tenant_id])
+    )
+}
+
+fn query(tenant_id: &str, account: &str, since_us: i64) -> String {
+    let (tenant, target) = (literals([tenant_id]), literals([account]));
+    format!(
+        "SELECT event_time, operation_name, user_principal_name, app_display_name FROM directory_audits \
+         WHERE tenant_id = {tenant} AND event_time > to_timestamp_micros({since_us}) AND target_id = {target} \
+         AND (operation_name IN ('Disable account', 'Enable account') \
+         OR (operation_name = 'Update user' AND modified_properties LIKE '%AccountEnabled%')) \
+         ORDER BY event_time LIMIT 20"
+    )
+}
