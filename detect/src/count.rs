@@ -261,9 +261,9 @@ impl Count {
                 )
                 .await?;
             read += signals.len();
-            let changed = self.correlator.add(signals);
+            let of_part = self.correlator.add(signals);
             if is_told {
-                changes.extend(changed);
+                changes.extend(of_part);
             }
             if to < done {
                 self.correlator.forget(now_us, remembered_us);
