@@ -19,6 +19,8 @@
 mod broker;
 #[path = "faults/checks.rs"]
 mod checks;
+#[path = "faults/configuration.rs"]
+mod configuration;
 #[path = "faults/inject.rs"]
 mod inject;
 #[path = "faults/outcome.rs"]

@@ -28,6 +28,7 @@ pub mod reproduce;
 pub mod rules;
 pub mod signal;
 pub mod stage;
+mod stretches;
 pub mod subject;
 mod watch;
 

@@ -117,14 +117,6 @@ pub async fn run_in(
     };
     let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
     let gates = Gates::new(config.dry_run, config.kill_switch.clone());
-    tasks.spawn(switch::run(
-        gates.clone(),
-        ledger.clone(),
-        Arc::clone(&clock),
-        health.clone(),
-        wake.clone(),
-        stop.clone(),
-    ));
     let acting = Acting {
         ledger: ledger.clone(),
         clock: Arc::clone(&clock),
@@ -133,6 +125,7 @@ pub async fn run_in(
         wake: wake.clone(),
         stop: stop.clone(),
     };
+    acting.watch_switch(&mut tasks);
     for (tenant_id, directory) in &directories {
         acting.spawn(&mut tasks, &config, tenant_id, directory);
     }
@@ -220,6 +213,18 @@ struct Acting {
 }
 
 impl Acting {
+    /// Obeys the kill switch, and acknowledges it.
+    fn watch_switch(&self, tasks: &mut Tasks) {
+        tasks.spawn(switch::run(
+            self.gates.clone(),
+            self.ledger.clone(),
+            Arc::clone(&self.clock),
+            self.health.clone(),
+            self.wake.clone(),
+            self.stop.clone(),
+        ));
+    }
+
     /// Lets a tenant's actions run, and whom its never-act list means be found.
     fn spawn(
         &self,

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::checks::{self, Checks};
+use crate::configuration::{configuration, prefix};
 use crate::inject::{Disk, clock_library};
 use crate::profile::{Fault, Mode, Profile};
 use crate::taken::Taken;
@@ -31,7 +32,7 @@ pub(crate) struct Round {
     /// The same in all runs of a seed, so that their days are the same.
     start_us: u128,
     /// Sets the topics of runs apart.
-    turn: u32,
+    pub(crate) turn: u32,
 }
 
 impl Round {
@@ -416,92 +417,4 @@ fn simulate(round: &Round) -> (Process, Value) {
     let ready =
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("the simulator says {line:?}"));
     (Process(child), ready)
-}
-
-fn prefix(round: &Round) -> String {
-    format!(
-        "{}.seed{}.{:?}.{}.",
-        std::process::id(),
-        round.seed,
-        round.mode,
-        round.turn
-    )
-}
-
-/// Where the stages meet, with topics of this run's own.
-fn bus(pipeline: &Pipeline, broker: Option<&Broker>) -> String {
-    let Some(broker) = broker else {
-        return String::new();
-    };
-    format!(
-        "[bus.kafka]\ndevelopment = true\nbrokers = \"{}\"\nprefix = \"{}\"",
-        broker.address(),
-        pipeline.prefix
-    )
-}
-
-fn configuration(
-    pipeline: &Pipeline,
-    broker: Option<&Broker>,
-    round: &Round,
-    ready: &Value,
-) -> String {
-    let folder = pipeline.folder.path().display();
-    let text = |key: &str| ready[key].as_str().unwrap().to_owned();
-    format!(
-        r#"
-data = "{folder}/data"
-
-[health]
-address = "127.0.0.1:0"
-
-{bus}
-
-[lake]
-batch_wait_ms = 200
-
-[http]
-requests_per_minute = 60000
-
-[respond]
-cool_down_s = 1
-read_back_wait_ms = 200
-dry_run = {dry_run}
-automatic = ["block_sign_in", "revoke_sessions", "disable_inbox_rules"]
-never_act = {never_act}
-
-[[tenants]]
-id = "{tenant}"
-base_url = "{base}"
-
-[tenants.read]
-client_id = "{read_id}"
-client_secret = "file:{folder}/read.secret"
-
-[tenants.act]
-client_id = "{act_id}"
-client_secret = "file:{folder}/act.secret"
-
-[tenants.management_activity]
-poll_ms = 500
-
-[tenants.graph_alerts]
-poll_ms = 500
-
-[[tenants.event_hubs]]
-namespace = "{namespace}"
-hub = "{hub}"
-endpoint = "{amqp}"
-"#,
-        bus = bus(pipeline, broker),
-        dry_run = round.mode == Mode::DryRun,
-        never_act = ready["break_glass_ids"],
-        tenant = pipeline.tenant_id,
-        base = pipeline.base_url,
-        read_id = ready["reading"]["client_id"].as_str().unwrap(),
-        act_id = ready["acting"]["client_id"].as_str().unwrap(),
-        namespace = text("hub_namespace"),
-        hub = text("hub_name"),
-        amqp = text("amqp_url"),
-    )
 }
