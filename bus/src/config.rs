@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::BusError;
+
 /// Which bus, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +53,16 @@ pub struct KafkaConfig {
     pub insecure: bool,
     /// Further settings of librdkafka, for example `security.protocol`.
     pub settings: BTreeMap<String, String>,
+}
+
+impl KafkaConfig {
+    /// Checks what can be checked without a broker.
+    ///
+    /// # Errors
+    /// [`BusError::Setting`] with the key that cannot be used and why; what opens the bus refuses it too.
+    pub fn check(&self) -> Result<(), BusError> {
+        crate::kafka::check(self)
+    }
 }
 
 impl Default for KafkaConfig {

@@ -27,6 +27,7 @@ use tokio::task;
 pub(crate) use self::consumer::KafkaConsumer;
 use self::context::Logging;
 use self::producer::{Publisher, dispose};
+pub(crate) use self::settings::check;
 use crate::config::KafkaConfig;
 use crate::error::BusError;
 use crate::message::{BusState, Concern, Message, Position, Recognised, check_sizes};

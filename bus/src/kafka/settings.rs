@@ -61,6 +61,12 @@ const CLIENT_CERTIFICATES: &[&str] = &[
     "ssl.keystore.location",
 ];
 
+/// Checks what our clients will be told, without making one.
+pub(crate) fn check(config: &KafkaConfig) -> Result<(), BusError> {
+    check_security(config)?;
+    with_users(ClientConfig::new(), config).map(drop)
+}
+
 /// Checks that nobody who is on the way, or merely reaches a broker, can write to our topics; what is allowed in spite
 /// of that is a concern.
 pub(super) fn check_security(config: &KafkaConfig) -> Result<Option<Concern>, BusError> {

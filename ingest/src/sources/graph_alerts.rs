@@ -51,7 +51,8 @@ impl GraphAlerts {
     pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         let now_us = self.desk.server_now_us(Audience::Graph);
         let mut lines = Vec::new();
-        let cursor_us = self.believable_cursor(now_us, &mut lines).await?;
+        let stood_at_us = self.cursor().await?;
+        let cursor_us = self.believable(stood_at_us, now_us, &mut lines);
         let from_us = page::from_us(
             cursor_us,
             now_us,
@@ -73,8 +74,10 @@ impl GraphAlerts {
                 lines.push(self.line(from_us, now_us, CoverageState::Gap, published, &detail));
             }
             Ok(()) => {
-                if newest_us != cursor_us
-                    && let Some(newest_us) = newest_us
+                // One that was not believed is replaced also where there is no alert: it is told once.
+                let goes_back_us = (cursor_us != stood_at_us).then_some(from_us);
+                if newest_us != stood_at_us
+                    && let Some(newest_us) = newest_us.or(goes_back_us)
                 {
                     let covers = taken.covered();
                     let (label, newest) = (self.label(), newest_us.to_string());
@@ -91,26 +94,29 @@ impl GraphAlerts {
         Ok(Duration::from_millis(self.config.poll_ms))
     }
 
+    async fn cursor(&self) -> Result<Option<i64>, IngestError> {
+        let text = self.desk.cursors.get(self.label()).await?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+
     /// The time of the newest change that is known; none where it lies ahead of Microsoft's time.
     ///
     /// Then a clock was wrong, or an alert's own time: what came meanwhile is unknown, and the poll begins as the first.
-    async fn believable_cursor(
+    fn believable(
         &self,
+        cursor_us: Option<i64>,
         now_us: i64,
         lines: &mut Vec<wire::Coverage>,
-    ) -> Result<Option<i64>, IngestError> {
-        let text = self.desk.cursors.get(self.label()).await?;
-        let Some(cursor_us) = text.and_then(|text| text.parse::<i64>().ok()) else {
-            return Ok(None);
+    ) -> Option<i64> {
+        let ahead_us = cursor_us.filter(|cursor_us| page::is_ahead(*cursor_us, now_us));
+        let Some(ahead_us) = ahead_us else {
+            return cursor_us;
         };
-        if !page::is_ahead(cursor_us, now_us) {
-            return Ok(Some(cursor_us));
-        }
         let detail = "the cursor stood ahead of Microsoft's time, as after a clock that jumped: what changed before \
                       the first poll's look back may be missing";
         let (state, none) = (CoverageState::Gap, Published::default());
-        lines.push(self.line(now_us, cursor_us, state, none, detail));
-        Ok(None)
+        lines.push(self.line(now_us, ahead_us, state, none, detail));
+        None
     }
 
     async fn read_from(

@@ -216,6 +216,35 @@ async fn an_alert_of_the_future_moves_no_cursor() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_is_not_believed_is_told_once_also_where_there_is_no_alert() {
+    let fake = Fake::start(|_| Reply::ok(r#"{"value":[]}"#.to_owned())).await;
+    let mut lab = Lab::new().await;
+    let mut tenant = fake.tenant();
+    tenant.graph_alerts = Some(GraphAlertsConfig {
+        poll_ms: 20,
+        ..GraphAlertsConfig::default()
+    });
+    let run = lab.start(tenant.clone());
+    lab.wait_for("a poll", |_| !fake.asked().is_empty()).await;
+    run.stop().await;
+    let ahead = (SystemClock.now_us() + 48 * HOUR_US).to_string();
+    Connection::open(lab.cursors())
+        .unwrap()
+        .execute(
+            "INSERT INTO cursors (subject, value) VALUES (?1, ?2)",
+            [&format!("graph_alerts/{TENANT}"), &ahead],
+        )
+        .unwrap();
+    let before = fake.asked().len();
+    let run = lab.start(tenant);
+    lab.wait_for("more polls", |_| fake.asked().len() > before + 5)
+        .await;
+    run.stop().await;
+    lab.look().await;
+    assert_eq!(lab.arrived.lines("page", "gap").len(), 1);
+}
+
+#[tokio::test]
 async fn a_log_that_is_gone_ends_the_stage() {
     let fake = one_blob().await;
     let mut lab = Lab::new().await;

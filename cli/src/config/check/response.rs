@@ -32,6 +32,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         );
     }
     limits(config, findings);
+    files(config, findings);
 }
 
 fn automatic(action: ActionKind, findings: &mut Findings) {
@@ -83,44 +84,71 @@ fn never_act(entry: &str, findings: &mut Findings) {
 fn limits(config: &Config, findings: &mut Findings) {
     let respond = &config.respond;
     let never = "nothing could ever be done";
-    let busy = "the directory would be asked without a pause";
-    for (key, value, why) in [
+    let busy = "the directory would be asked without a pause, or hardly ever";
+    for (key, value, most, why) in [
         (
             "case_window_hours",
             respond.case_window_hours,
-            "every alert would be a case of its own",
+            HOURS_MAX,
+            "every alert would be a case of its own, or cases would never end",
         ),
         (
             "targets_per_hour_max",
             u64::from(respond.targets_per_hour_max),
+            u64::MAX,
             never,
         ),
         (
             "read_backs_max",
             u64::from(respond.read_backs_max),
+            1_000,
             "no effect could ever be seen",
         ),
-        ("attempts_max", u64::from(respond.attempts_max), never),
+        (
+            "attempts_max",
+            u64::from(respond.attempts_max),
+            u64::MAX,
+            never,
+        ),
         (
             "automatic_age_hours_max",
             respond.automatic_age_hours_max,
-            "nothing could ever be automatic",
+            HOURS_MAX,
+            "nothing could ever be automatic, or what is long over would be acted on",
         ),
         (
             "approval_age_hours_max",
             respond.approval_age_hours_max,
-            "every approval would expire at once",
+            HOURS_MAX,
+            "every approval would expire at once, or never",
         ),
         (
             "outbox_age_minutes_max",
             respond.outbox_age_minutes_max,
-            "nothing could ever be sent",
+            HOURS_MAX * 60,
+            "nothing could ever be sent, or everything without anybody seeing it",
         ),
-        ("read_back_wait_ms", respond.read_back_wait_ms, busy),
-        ("retry_wait_ms", respond.retry_wait_ms, busy),
+        (
+            "read_back_wait_ms",
+            respond.read_back_wait_ms,
+            HOUR_MS,
+            busy,
+        ),
+        ("retry_wait_ms", respond.retry_wait_ms, HOUR_MS, busy),
     ] {
-        findings.bounds(format!("respond.{key}"), value, 1, u64::MAX, why);
+        findings.bounds(format!("respond.{key}"), value, 1, most, why);
     }
+    findings.bounds(
+        "respond.cool_down_s",
+        respond.cool_down_s,
+        0,
+        HOURS_MAX * 3_600,
+        "an account could hardly ever be acted on again",
+    );
+}
+
+fn files(config: &Config, findings: &mut Findings) {
+    let respond = &config.respond;
     for (key, path) in [
         ("journal", &respond.journal),
         ("kill_switch", &respond.kill_switch),
@@ -135,6 +163,10 @@ fn limits(config: &Config, findings: &mut Findings) {
         }
     }
 }
+
+/// Hours of a year: what is set longer waits for ever, or acts on what nobody remembers.
+const HOURS_MAX: u64 = 8_784;
+const HOUR_MS: u64 = 3_600_000;
 
 /// True for something like `ada@contoso.example`.
 fn is_user_name(text: &str) -> bool {

@@ -11,6 +11,9 @@ use crate::telemetry;
 /// Hours for which the tables promise other readers that replaced files stay.
 const REPLACED_HOURS_PROMISED: u64 = 168;
 
+/// Ten years: what is set longer fills the disk for ever.
+const REPLACED_HOURS_MAX: u64 = 87_600;
+
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     process(config, findings);
     match &config.bus {
@@ -76,6 +79,14 @@ fn on_kafka(kafka: &KafkaConfig, findings: &mut Findings) {
             "name host:port of a broker",
         );
     }
+    if let Err(error) = kafka.check() {
+        findings.fault(
+            "bus.kafka",
+            error.to_string(),
+            "the bus could not be opened",
+            "change or leave out that setting",
+        );
+    }
     findings.bounds(
         "bus.kafka.replication_factor",
         u64::try_from(kafka.replication_factor).unwrap_or(0),
@@ -116,8 +127,8 @@ fn lake(config: &Config, findings: &mut Findings) {
         "lake.replaced_files_hours",
         hours,
         1,
-        u64::MAX,
-        "files would be removed while they are read, and even before the commit that names them",
+        REPLACED_HOURS_MAX,
+        "files would be removed while they are read, and even before the commit that names them, or never",
     );
     if (1..REPLACED_HOURS_PROMISED).contains(&hours) {
         findings.note(
