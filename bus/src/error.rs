@@ -158,6 +158,21 @@ pub enum BusError {
         /// How long we waited.
         waited: Duration,
     },
+    /// Another holds the lease, or may hold it: nothing may be done as its holder any more.
+    #[error("the lease is lost: {why}")]
+    LeaseLost {
+        /// How it was noticed, for a person.
+        why: String,
+    },
+    /// The file by which processes of one machine know who holds a lease cannot be used.
+    #[error("could not use lease file {path:?}")]
+    LeaseFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
     /// A thread of the bus ended before its time: the runtime is going down, or it panicked.
     #[error("bus thread ended before it could {doing}")]
     ThreadEnded {
@@ -171,7 +186,11 @@ impl BusError {
     pub fn fate(&self) -> Fate {
         match self {
             Self::MessageTooLarge { .. } | Self::Decode { .. } => Fate::DeadLetter,
-            Self::LogFull { .. } | Self::LogBusy { .. } | Self::KafkaSlow { .. } => Fate::SOON,
+            Self::LogFull { .. }
+            | Self::LogBusy { .. }
+            | Self::KafkaSlow { .. }
+            // It can be had again.
+            | Self::LeaseLost { .. } => Fate::SOON,
             Self::Kafka { cause, .. } => fate_of_kafka(cause),
             Self::TopicMissing { code, .. } => fate_of_code(*code),
             Self::GroupTaken { .. }
@@ -180,6 +199,7 @@ impl BusError {
             | Self::LogForeign { .. }
             | Self::LogNewer { .. }
             | Self::LogCreate { .. }
+            | Self::LeaseFile { .. }
             | Self::Log { .. }
             | Self::LogEnded { .. }
             | Self::Setting { .. }
@@ -205,6 +225,7 @@ fn fate_of_code(code: RDKafkaErrorCode) -> Fate {
         RDKafkaErrorCode::TopicAuthorizationFailed
         | RDKafkaErrorCode::GroupAuthorizationFailed
         | RDKafkaErrorCode::ClusterAuthorizationFailed
+        | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
         | RDKafkaErrorCode::SaslAuthenticationFailed
         | RDKafkaErrorCode::UnsupportedSASLMechanism
         | RDKafkaErrorCode::PolicyViolation

@@ -5,6 +5,7 @@
 
 mod consumer;
 mod context;
+mod lease;
 mod producer;
 mod recognise;
 mod settings;
@@ -26,10 +27,12 @@ use tokio::task;
 
 pub(crate) use self::consumer::KafkaConsumer;
 use self::context::Logging;
+pub(crate) use self::lease::KafkaLease;
 use self::producer::{Publisher, dispose};
 pub(crate) use self::settings::check;
 use crate::config::KafkaConfig;
 use crate::error::BusError;
+use crate::lease::{Terms, Told};
 use crate::message::{BusState, Concern, Message, Position, Recognised, check_sizes};
 
 /// Longest wait for an answer about positions.
@@ -73,9 +76,14 @@ impl Cluster {
 
     /// Closes `client` on a thread of its own.
     fn close<T: Send + 'static>(&self, client: T) {
+        self.close_by(dispose(client));
+    }
+
+    /// Waits at the end for a thread that closes a client.
+    fn close_by(&self, thread: Option<JoinHandle<()>>) {
         let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
         closing.retain(|thread| !thread.is_finished());
-        closing.extend(dispose(client));
+        closing.extend(thread);
     }
 }
 
@@ -147,6 +155,15 @@ impl KafkaBus {
             .map(|topic| (self.cluster.name(*topic), *topic))
             .collect();
         KafkaConsumer::join(Arc::clone(&self.cluster), self.cluster.group(group), names)
+    }
+
+    pub(crate) async fn lease(
+        &self,
+        name: &str,
+        terms: &Terms,
+        told: Told<'_>,
+    ) -> Result<KafkaLease, BusError> {
+        KafkaLease::take(Arc::clone(&self.cluster), name, terms, told).await
     }
 
     pub(crate) async fn ends(&self, topic: Topic) -> Result<Vec<Position>, BusError> {

@@ -12,6 +12,7 @@
 pub mod config;
 pub mod error;
 mod kafka;
+mod lease;
 mod log;
 mod message;
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 pub use crate::config::BusConfig;
 pub use crate::error::BusError;
+pub use crate::lease::{Confirmed, Lease, Terms, Told, Waiting};
 pub use crate::message::{
     BusState, Concern, Delivery, Fingerprint, Message, Polled, Position, Recognised, behind,
     has_passed,
@@ -95,6 +97,25 @@ impl Bus {
         match self {
             Self::Kafka(bus) => bus.subscribe(group, topics).await.map(Consumer::Kafka),
             Self::Log(bus) => bus.subscribe(group, topics).await.map(Consumer::Log),
+        }
+    }
+
+    /// Waits until the lease `name` is this process's, and until nothing can be under way any more of whoever held it
+    /// before. While it waits, `told` hears who holds it; safe to cancel.
+    ///
+    /// At most one process holds it, whatever stands still or is cut off: see [`Lease::confirm`].
+    ///
+    /// # Errors
+    /// [`BusError`] if it can neither be had nor waited for.
+    pub async fn lease(
+        &self,
+        name: &str,
+        terms: &Terms,
+        told: Told<'_>,
+    ) -> Result<Lease, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.lease(name, terms, told).await.map(Lease::Kafka),
+            Self::Log(bus) => bus.lease(name, told).await.map(Lease::Log),
         }
     }
 

@@ -10,6 +10,7 @@
 
 mod consumer;
 mod file;
+mod lease;
 mod reader;
 mod retention;
 #[cfg(test)]
@@ -30,10 +31,12 @@ use tokio::task;
 
 pub(crate) use self::consumer::LogConsumer;
 use self::consumer::{Members, Seats};
+pub(crate) use self::lease::LogLease;
 use self::reader::Reader;
 use self::writer::{JOBS_MAX, Job, MakeDurable, Write, Writer, make_durable};
 use crate::config::LogConfig;
 use crate::error::BusError;
+use crate::lease::Told;
 use crate::message::{BusState, Message, Position, Recognised, check_sizes};
 
 /// A handle of the embedded log.
@@ -148,6 +151,10 @@ impl LogBus {
                 doing: "open the log",
             })??;
         Ok(LogConsumer::new(self.clone(), reader, positions, seats))
+    }
+
+    pub(crate) async fn lease(&self, name: &str, told: Told<'_>) -> Result<LogLease, BusError> {
+        LogLease::take(&self.path, name, told).await
     }
 
     pub(crate) async fn ends(&self, topic: Topic) -> Result<Vec<Position>, BusError> {

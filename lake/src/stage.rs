@@ -80,7 +80,7 @@ pub(crate) fn home(topic: Topic) -> Option<Table> {
         Topic::Signals => Some(Table::Signals),
         Topic::Alerts => Some(Table::Alerts),
         Topic::Audit => Some(Table::Actions),
-        Topic::Batches | Topic::Cases => None,
+        Topic::Batches | Topic::Cases | Topic::Responder => None,
     }
 }
 

@@ -59,6 +59,18 @@ pub const EVENT_PARTITIONS: i32 = 4;
 /// Longest that a stage may take to drain after SIGTERM.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(30);
 
+/// Longest that one request may take that changes something at Microsoft: the answer is a few bytes, and whoever takes
+/// over from a responder that is gone waits for as long.
+pub const CHANGE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a responder relies on its lease after it was confirmed: a burst of calls asks once, and a call goes out
+/// within milliseconds of its turn.
+pub const LEASE_CONFIRMED_FOR: Duration = Duration::from_secs(1);
+
+/// What whoever takes a lease over waits beyond the longest call of the holder before: a request that is written, and
+/// clocks that do not run alike.
+pub const TAKE_OVER_MARGIN: Duration = Duration::from_secs(2);
+
 // A record of the largest size fits in one message with its envelope.
 const _: () = assert!(RECORD_BYTES_MAX + 1024 * 1024 <= MESSAGE_BYTES_MAX);
 // A part of a dead letter too.

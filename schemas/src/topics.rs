@@ -25,6 +25,8 @@ pub enum Topic {
     Cases,
     /// [`crate::wire::AuditRecord`], keyed by action id; written by respond.
     Audit,
+    /// [`crate::wire::LeaseEntry`], keyed by the lease's name; written by the responder that acts, on Kafka only.
+    Responder,
 }
 
 impl Topic {
@@ -39,6 +41,7 @@ impl Topic {
             Self::Alerts,
             Self::Cases,
             Self::Audit,
+            Self::Responder,
         ]);
         all
     }
@@ -54,6 +57,7 @@ impl Topic {
             Self::Alerts => "alerts".to_owned(),
             Self::Cases => "cases".to_owned(),
             Self::Audit => "audit".to_owned(),
+            Self::Responder => "responder".to_owned(),
         }
     }
 
@@ -62,7 +66,7 @@ impl Topic {
         Self::all().into_iter().find(|topic| topic.name() == name)
     }
 
-    /// Partitions when it is created on Kafka. The audit chain has one order, so one partition.
+    /// Partitions when it is created on Kafka. The audit chain has one order, so one partition; so has a lease.
     pub const fn partitions(self) -> i32 {
         match self {
             Self::Events(_) => EVENT_PARTITIONS,
@@ -72,7 +76,8 @@ impl Topic {
             | Self::Signals
             | Self::Alerts
             | Self::Cases
-            | Self::Audit => 1,
+            | Self::Audit
+            | Self::Responder => 1,
         }
     }
 }

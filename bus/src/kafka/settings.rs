@@ -30,6 +30,9 @@ const FETCHED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// After this silence a member's partitions go to the others: a killed one is replaced as quickly.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest that a lease may take to be confirmed: brokers that are away for longer have given its place to another.
+const TRANSACTION_WAIT: Duration = SESSION_TIMEOUT;
+
 // A message of the largest size fits in either queue.
 const _: () = assert!(BATCH_BYTES_MAX < QUEUE_BYTES_MAX && BATCH_BYTES_MAX < FETCHED_BYTES_MAX);
 
@@ -47,10 +50,13 @@ const OURS: &[&str] = &[
     "enable.idempotence",
     "enable.partition.eof",
     "group.id",
+    "group.instance.id",
+    "isolation.level",
     "message.send.max.retries",
     "retries",
     "partition.assignment.strategy",
     "partitioner",
+    "transaction.timeout.ms",
     "transactional.id",
 ];
 
@@ -201,6 +207,50 @@ pub(super) fn consumer(config: &KafkaConfig, group: &str) -> Result<ClientConfig
             (FETCHED_BYTES_MAX / 1024).to_string(),
         );
     with_users(settings, config)
+}
+
+/// For a candidate for a lease, `group` with its prefix, known to the group as `holder`.
+///
+/// The group says who is to hold it and notices who is gone; it does not keep two from acting, the transactions of
+/// [`lease`] do. A candidate that starts anew within the session keeps its place.
+pub(super) fn candidate(
+    config: &KafkaConfig,
+    group: &str,
+    holder: &str,
+) -> Result<ClientConfig, BusError> {
+    let mut settings = consumer(config, group)?;
+    settings
+        .set("group.instance.id", holder)
+        .set("enable.partition.eof", "false")
+        .set("isolation.level", "read_committed")
+        // It reads nothing but the last few entries, by another client.
+        .set("auto.offset.reset", "latest");
+    Ok(settings)
+}
+
+/// For the entries of a lease, read without a group.
+pub(super) fn entries(config: &KafkaConfig, group: &str) -> Result<ClientConfig, BusError> {
+    let mut settings = consumer(config, group)?;
+    settings
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed");
+    Ok(settings)
+}
+
+/// For the holder of a lease: whoever initialises the same transactional id later shuts this producer out for good.
+pub(super) fn lease(
+    config: &KafkaConfig,
+    transactional_id: &str,
+) -> Result<ClientConfig, BusError> {
+    let mut settings = producer(config)?;
+    let wait = TRANSACTION_WAIT.as_millis().to_string();
+    settings
+        .set("transactional.id", transactional_id)
+        .set("transaction.timeout.ms", &wait)
+        // Not longer than the transaction, as librdkafka asks.
+        .set("message.timeout.ms", &wait)
+        .set("linger.ms", "0");
+    Ok(settings)
 }
 
 /// Says which setting was refused without its value, which may be a secret.

@@ -6,6 +6,7 @@
 
 mod broker;
 mod injected;
+mod lease;
 mod on_kafka;
 mod place;
 mod questions;

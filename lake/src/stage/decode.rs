@@ -84,7 +84,7 @@ fn rows(delivery: &Delivery, arrival: i64, now_us: i64) -> Vec<(Table, Row)> {
         }),
         Topic::Alerts => derived(delivery, Table::Alerts, now_us, Alert::row),
         Topic::Audit => derived(delivery, Table::Actions, now_us, AuditRecord::row),
-        Topic::Batches | Topic::Cases => Vec::new(),
+        Topic::Batches | Topic::Cases | Topic::Responder => Vec::new(),
     }
 }
 
