@@ -105,6 +105,9 @@ impl Readiness {
                 lasted.as_secs()
             ));
         }
+        for (part, note) in self.health.notes() {
+            lines.push(format!("{part}: {note}"));
+        }
         let code = if ready {
             StatusCode::OK
         } else {
@@ -149,6 +152,17 @@ mod tests {
         let (code, text) = readiness.answer();
         assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(text, "detect: draining\nlake: running\n");
+    }
+
+    #[test]
+    fn what_stands_by_is_ready_and_says_so() {
+        let readiness = Readiness::new(Arc::new(Set::default()));
+        readiness.set("respond", Standing::Running);
+        let note = "stands by: north (process 7) acts";
+        readiness.health.note("respond/lease", note);
+        let (code, text) = readiness.answer();
+        assert_eq!(code, StatusCode::OK);
+        assert_eq!(text, format!("respond: running\nrespond/lease: {note}\n"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use respond::review::Review;
-use respond::stage::is_running;
+use respond::stage::{is_running, stands_by};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
@@ -77,6 +77,13 @@ impl StopActions {
                 respond.journal.display()
             )?;
             return Ok(Verdict::Done);
+        }
+        if let Some(why) = stands_by(&respond.journal) {
+            anyhow::bail!(
+                "the switch is {wanted} here: {}; but the responder here stands by ({why}), and the one that acts has \
+                 a switch of its own: give the command on its host, too",
+                switch.display()
+            );
         }
         let review =
             Review::open(&respond.journal).context("could not read the responder's journal")?;

@@ -19,6 +19,8 @@ pub struct Client {
     pub(crate) http: Http,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) retry_wait: Duration,
+    /// Longest that a request may take that is sent once.
+    pub(crate) single_wait: Duration,
     pub(crate) requests_per_minute: u32,
 }
 
@@ -32,6 +34,7 @@ impl Client {
             http: Http::new(config)?,
             clock,
             retry_wait: Duration::from_millis(config.retry_wait_ms),
+            single_wait: config.change_wait(),
             requests_per_minute: config.requests_per_minute,
         })
     }
@@ -100,7 +103,7 @@ impl Request {
 
     /// Sent once: whether it is sent again is for the caller, who looks first what became of it.
     ///
-    /// A token that was refused is still renewed: what it came with was not carried out.
+    /// It takes at most [`HttpConfig::change_wait`]. A token that was refused is still renewed: what it came with was not carried out.
     #[must_use]
     pub fn once(mut self) -> Self {
         self.is_single = true;

@@ -1,7 +1,9 @@
 //! How Microsoft is reached.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use schemas::limits::CHANGE_WAIT_MAX;
 use serde::{Deserialize, Serialize};
 
 /// One HTTP client for every call (P18).
@@ -20,6 +22,13 @@ pub struct HttpConfig {
     pub retry_wait_ms: u64,
     /// Most requests a minute for each tenant and audience.
     pub requests_per_minute: u32,
+}
+
+impl HttpConfig {
+    /// Longest that one try of a request may take that changes something and is sent once.
+    pub fn change_wait(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms).min(CHANGE_WAIT_MAX)
+    }
 }
 
 impl Default for HttpConfig {

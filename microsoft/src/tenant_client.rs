@@ -269,6 +269,9 @@ impl TenantClient {
             .header("client-request-id", &request.client_request_id)
             .header("return-client-request-id", "true");
         let mut builder = with_headers(builder, &request.headers)?;
+        if request.is_single {
+            builder = builder.timeout(self.inner.client.single_wait);
+        }
         match &request.body {
             Some(body) => builder = builder.json(body),
             // A POST without a length is refused by some of Microsoft's front ends.

@@ -1,31 +1,80 @@
 //! The one way to a call that changes something: every call passes the gates again (P16).
 //!
-//! The gates are also watched while a call is under way, because the client may wait before it tries again. A
-//! call that is cut off may have happened: the executor reads back.
+//! The gates are also watched while a call is under way, because the client may wait before it tries again; and it goes
+//! on only while the lease was confirmed a moment ago, because the process may have stood still since. A call that is
+//! cut off may have happened: the executor reads back.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use schemas::invariants::{EffectBegins, EffectRepeats, SentWhileStopped, check};
+use async_trait::async_trait;
+use bus::{BusError, Confirmed, Lease};
+use schemas::invariants::{EffectBegins, EffectRepeats, SentByHolder, SentWhileStopped, check};
+use schemas::limits::LEASE_CONFIRMED_FOR;
 use tokio::sync::RwLock;
 
 use crate::directory::{Directory, DirectoryError, ObjectId, Reply};
 
+/// Why a call is not sent, or cut off, where another responder may act.
+pub const LEASE_LOST: &str = "lease_lost";
+
 /// How often the gates are looked at while a call is under way.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Who may act: one responder.
+#[async_trait]
+pub trait Tenure: Send + Sync {
+    /// What tells this holder from those before and after.
+    fn epoch(&self) -> u64;
+    /// Makes sure that the lease is still held.
+    async fn confirm(&self) -> Result<Confirmed, BusError>;
+    /// Waits until it is lost.
+    async fn lost(&self) -> String;
+}
+
+#[async_trait]
+impl Tenure for Lease {
+    fn epoch(&self) -> u64 {
+        Lease::epoch(self)
+    }
+    async fn confirm(&self) -> Result<Confirmed, BusError> {
+        Lease::confirm(self).await
+    }
+    async fn lost(&self) -> String {
+        Lease::lost(self).await
+    }
+}
+
 /// What can stop a call at the last moment. Cheap to clone; clones share the passage.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gates {
     /// Nothing is sent.
     pub dry_run: bool,
     /// A file that stops every action while it exists.
     pub kill_switch: PathBuf,
     passage: Arc<Passage>,
+    /// None only where nobody else can act: on a journal of its own without a bus.
+    tenure: Option<Arc<dyn Tenure>>,
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Gates")
+            .field("dry_run", &self.dry_run)
+            .field("kill_switch", &self.kill_switch)
+            .field("passage", &self.passage)
+            .field("epoch", &self.tenure.as_ref().map(|tenure| tenure.epoch()))
+            .finish()
+    }
 }
 
 /// Where every call that changes something passes, so that whoever stops them knows when the last one is over.
@@ -42,7 +91,15 @@ impl Gates {
             dry_run,
             kill_switch,
             passage: Arc::default(),
+            tenure: None,
         }
+    }
+
+    /// The same, for the holder of a lease only.
+    #[must_use]
+    pub fn held_by(mut self, tenure: Arc<dyn Tenure>) -> Self {
+        self.tenure = Some(tenure);
+        self
     }
 
     /// Why nothing may be sent now, or none.
@@ -187,18 +244,15 @@ impl<'a> Effects<'a> {
         };
         // Whoever sets the switch waits until this is given back.
         let _passed = self.gates.passage.calls.read().await;
-        let mut has_begun = false;
-        let call = async {
-            has_begun = true;
-            self.note(change);
-            call.await
-        };
+        let has_begun = AtomicBool::new(false);
+        let call = self.while_holder(&change, &has_begun, call);
         let answer = tokio::select! {
             // The gates first: with one of them shut, the call is never begun.
             biased;
             why = shut => Err(why),
-            answer = call => Ok(answer),
+            answer = call => answer,
         };
+        let has_begun = has_begun.into_inner();
         match answer {
             Ok(answer) => answer,
             Err(why) if has_begun => Err(DirectoryError::CutOff { why }),
@@ -206,10 +260,55 @@ impl<'a> Effects<'a> {
         }
     }
 
+    /// Makes a call, and lets it go on only while the lease was confirmed a moment ago: between any two steps of it the
+    /// process may have stood still, and another may act now.
+    async fn while_holder<T>(
+        &self,
+        change: &str,
+        has_begun: &AtomicBool,
+        call: impl Future<Output = T>,
+    ) -> Result<T, &'static str> {
+        let Some(tenure) = &self.gates.tenure else {
+            has_begun.store(true, Ordering::SeqCst);
+            self.note(change);
+            return Ok(call.await);
+        };
+        let lost = tenure.lost();
+        let (mut call, mut lost) = (pin!(call), pin!(lost));
+        loop {
+            let confirmed = tenure.confirm().await.map_err(|error| {
+                tracing::error!(error = %error, change, "a call is not sent, or not followed: another may act");
+                LEASE_LOST
+            })?;
+            // None: it was confirmed too long ago.
+            let step = poll_fn(|context| {
+                if lost.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Some(Err(LEASE_LOST)));
+                }
+                let age = confirmed.age();
+                if age > LEASE_CONFIRMED_FOR {
+                    return Poll::Ready(None);
+                }
+                if !has_begun.swap(true, Ordering::SeqCst) {
+                    self.note(change);
+                }
+                check(&SentByHolder {
+                    own_epoch: tenure.epoch(),
+                    epoch_in_force: confirmed.epoch,
+                    confirmed_us_ago: u64::try_from(age.as_micros()).unwrap_or(u64::MAX),
+                });
+                call.as_mut().poll(context).map(|answer| Some(Ok(answer)))
+            });
+            if let Some(answer) = step.await {
+                return answer;
+            }
+        }
+    }
+
     /// Checks what must hold at the moment of sending.
-    fn note(&self, change: String) {
+    fn note(&self, change: &str) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let unread = begun.entry(change).or_default();
+        let unread = begun.entry(change.to_owned()).or_default();
         check(&EffectBegins {
             intent_durable: self.is_intent_durable,
         });

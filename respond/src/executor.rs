@@ -18,7 +18,7 @@ use self::ending::outcome;
 use self::waiting::Pause;
 use crate::action::{Receipt, Seen};
 use crate::directory::{Directory, DirectoryError};
-use crate::effects::{Effects, Gates};
+use crate::effects::{Effects, Gates, LEASE_LOST};
 use crate::journal::{JournalError, Ledger, Step};
 use crate::preflight::{self, Refusal, Verdict};
 use crate::record::{ActionRecord, State};
@@ -224,10 +224,12 @@ impl Executor {
             Err(error) if error.retry_after().is_some() => {
                 self.try_again(&record, &receipt, error).await
             }
-            // Nothing was sent by this call; what an earlier one did is read before the next.
-            Err(error @ DirectoryError::HeldBack { .. }) => {
-                self.hold(&record, Pause::of_error(&error)).await
-            }
+            // Nothing was sent by this call, or it was cut off because another may act: what was done is read before the
+            // next one, by this responder once it may act again.
+            Err(
+                error @ (DirectoryError::HeldBack { .. }
+                | DirectoryError::CutOff { why: LEASE_LOST }),
+            ) => self.hold(&record, Pause::of_error(&error)).await,
             Err(error @ DirectoryError::CutOff { .. }) => {
                 self.conclude(&record, &receipt, &error.to_string(), State::Unknown)
                     .await

@@ -129,17 +129,20 @@ pub enum HoldReason {
     BudgetUsed,
     /// What was done before cannot be published: nobody outside would see what is done now.
     OutboxOld,
+    /// Another responder may act: this one sends nothing until the lease is its own again, and then looks first.
+    LeaseLost,
 }
 
 impl HoldReason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::KillSwitch,
         Self::DirectoryAway,
         Self::FactUnreadable,
         Self::PermissionMissing,
         Self::BudgetUsed,
         Self::OutboxOld,
+        Self::LeaseLost,
     ];
 
     /// The word in audit entries and metrics.
@@ -151,6 +154,7 @@ impl HoldReason {
             Self::PermissionMissing => "permission_missing",
             Self::BudgetUsed => "budget_used",
             Self::OutboxOld => "outbox_old",
+            Self::LeaseLost => "lease_lost",
         }
     }
 

@@ -8,6 +8,8 @@
 //!
 //! Delivery: at least once in and out, each action once in effect. A tenant whose Graph does not answer stalls
 //! its own worker only. Nothing is dropped: what does not fit in memory waits in the journal.
+//!
+//! All of this is done by the one responder that holds the lease; the others stand by and read nothing.
 
 mod beginning;
 mod intake;
@@ -15,6 +17,7 @@ mod lookup;
 mod protection;
 mod publisher;
 mod switch;
+mod tenure;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +27,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Bus;
+use bus::{Bus, Lease};
 use microsoft::Client;
 use schemas::environment::Clock;
+use schemas::fate::Fate;
 use schemas::health::Health;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -35,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cases::{self, Intake};
 use crate::config::RespondConfig;
 use crate::directory::Directory;
-use crate::effects::Gates;
+use crate::effects::{Gates, Tenure};
 use crate::error::RespondError;
 use crate::executor::{Executor, Pace};
 use crate::graph::GraphDirectory;
@@ -46,6 +50,9 @@ use crate::preflight;
 
 use self::lookup::Lookup;
 use self::protection::Protection;
+use self::tenure::Candidate;
+
+pub use self::tenure::stands_by;
 
 /// The consumer group.
 pub const GROUP: &str = "respond";
@@ -99,89 +106,174 @@ pub async fn run_in(
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     config.check()?;
-    let told_by = Arc::clone(&clock);
-    let playbooks = load_playbooks(&config.playbooks)?;
     // One process acts on a journal; a second one waits until the first has ended.
     let Some(_lock) = lock(&config.journal, &stop).await? else {
         return Ok(());
     };
-    let beginning = beginning::Beginning {
-        journal: &config.journal,
-        bus: &bus,
-        clock: told_by.as_ref(),
-        health: &health,
-        stop: &stop,
-    };
-    let Some(ledger) = beginning.open().await? else {
-        return Ok(());
-    };
-    let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
-    let gates = Gates::new(config.dry_run, config.kill_switch.clone());
-    let acting = Acting {
-        ledger: ledger.clone(),
-        clock: Arc::clone(&clock),
-        gates,
-        health: health.clone(),
-        wake: wake.clone(),
-        stop: stop.clone(),
-    };
-    acting.watch_switch(&mut tasks);
-    for (tenant_id, directory) in &directories {
-        acting.spawn(&mut tasks, &config, tenant_id, directory);
+    let candidate = Candidate::new(&config, &bus, &clock, &health, &stop)?;
+    loop {
+        let playbooks = load_playbooks(&config.playbooks)?;
+        let Some(lease) = candidate.take().await? else {
+            return Ok(());
+        };
+        let term = Term {
+            config: &config,
+            directories: &directories,
+            bus: &bus,
+            clock: Arc::clone(&clock),
+            health: &health,
+            lease: Arc::new(lease),
+            stop: stop.child_token(),
+        };
+        match term.act(playbooks).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::LeaseLost => {}
+        }
     }
-    let intake = intake(&config, playbooks, directories.keys().cloned().collect());
-    let lookup = Lookup::new(if config.dry_run {
-        // Nothing is sent to Microsoft, not even a question.
-        Directories::new()
-    } else {
-        directories
-    });
-    tasks.spawn(intake::run(
-        intake,
-        lookup,
-        ledger.clone(),
-        bus.clone(),
-        publisher::Watch {
-            clock,
-            health: health.clone(),
-        },
-        wake.clone(),
-        stop.clone(),
-    ));
-    let all_ended = CancellationToken::new();
-    tasks.spawn(publisher::run(
-        ledger,
-        bus,
-        wake,
-        publisher::Watch {
-            clock: told_by,
-            health,
-        },
-        all_ended.clone(),
-    ));
-    watch(tasks, &stop, &all_ended).await
 }
 
-/// Waits for every task; the first that ends by itself or fails ends the stage.
+/// How a term ended.
+enum Ended {
+    Stopped,
+    LeaseLost,
+}
+
+/// What a responder has while it holds the lease.
+struct Term<'a> {
+    config: &'a RespondConfig,
+    directories: &'a Directories,
+    bus: &'a Bus,
+    clock: Arc<dyn Clock>,
+    health: &'a Health,
+    lease: Arc<Lease>,
+    /// Ends the term; stopping the stage does.
+    stop: CancellationToken,
+}
+
+impl Term<'_> {
+    /// Acts until the stage is stopped or the lease is lost.
+    async fn act(&self, playbooks: Vec<Playbook>) -> Result<Ended, RespondError> {
+        let (config, stop) = (self.config, &self.stop);
+        let beginning = beginning::Beginning {
+            journal: &config.journal,
+            bus: self.bus,
+            clock: self.clock.as_ref(),
+            health: self.health,
+            stop,
+        };
+        let Some(ledger) = beginning.open().await? else {
+            self.lease.release().await;
+            return Ok(Ended::Stopped);
+        };
+        let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
+        let tenure: Arc<dyn Tenure> = self.lease.clone();
+        let gates = Gates::new(config.dry_run, config.kill_switch.clone()).held_by(tenure);
+        let acting = Acting {
+            ledger: ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            gates,
+            health: self.health.clone(),
+            wake: wake.clone(),
+            stop: stop.clone(),
+        };
+        acting.watch_switch(&mut tasks);
+        for (tenant_id, directory) in self.directories {
+            acting.spawn(&mut tasks, config, tenant_id, directory);
+        }
+        self.take_alerts(&mut tasks, playbooks, &ledger, &wake);
+        let all_ended = CancellationToken::new();
+        tasks.spawn(publisher::run(
+            ledger,
+            self.bus.clone(),
+            wake,
+            self.watch(),
+            all_ended.clone(),
+        ));
+        let ended = watch(tasks, &self.lease, self.health, stop, &all_ended).await?;
+        if matches!(ended, Ended::Stopped) {
+            self.lease.release().await;
+        }
+        Ok(ended)
+    }
+
+    fn watch(&self) -> publisher::Watch {
+        publisher::Watch {
+            clock: Arc::clone(&self.clock),
+            health: self.health.clone(),
+        }
+    }
+
+    fn take_alerts(
+        &self,
+        tasks: &mut Tasks,
+        playbooks: Vec<Playbook>,
+        ledger: &Ledger,
+        wake: &Wake,
+    ) {
+        let tenants = self.directories.keys().cloned().collect();
+        let lookup = Lookup::new(if self.config.dry_run {
+            // Nothing is sent to Microsoft, not even a question.
+            Directories::new()
+        } else {
+            self.directories.clone()
+        });
+        tasks.spawn(intake::run(
+            intake(self.config, playbooks, tenants),
+            lookup,
+            ledger.clone(),
+            self.bus.clone(),
+            self.watch(),
+            wake.clone(),
+            self.stop.clone(),
+        ));
+    }
+}
+
+/// Waits for every task; the first that ends by itself or fails ends the stage, and the lease's loss ends the term.
 async fn watch(
     mut tasks: Tasks,
+    lease: &Lease,
+    health: &Health,
     stop: &CancellationToken,
     all_ended: &CancellationToken,
-) -> Result<(), RespondError> {
-    let mut ended = Ok(());
-    while let Some(task) = tasks.join_next().await {
+) -> Result<Ended, RespondError> {
+    let lost = tenure::lost(lease);
+    tokio::pin!(lost);
+    let mut was_lost = false;
+    let mut failed = Ok(());
+    loop {
+        let task = tokio::select! {
+            why = &mut lost, if !was_lost => {
+                was_lost = true;
+                stop.cancel();
+                // Not later: what is left to publish may wait for a bus that is away.
+                tenure::tell_lost(health, &why);
+                continue;
+            }
+            task = tasks.join_next() => task,
+        };
+        let Some(task) = task else { break };
         let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
         if !stop.is_cancelled() || task.is_err() {
             // A task that ends by itself ends the stage, the publisher's too: better none than half of one.
             stop.cancel();
-            ended = ended.and(task);
+            failed = failed.and(task);
         }
         if tasks.len() == 1 {
             // The publisher is last: what the others wrote before they ended is published too.
             all_ended.cancel();
         }
     }
-    ended
+    match (failed, was_lost) {
+        // Cut short by the loss: it is begun again when the lease is.
+        (Err(error), true) if matches!(error.fate(), Fate::Retry { .. }) => {
+            tracing::warn!(error = %error, "a task was cut short");
+            Ok(Ended::LeaseLost)
+        }
+        (Err(error), _) => Err(error),
+        (Ok(()), true) => Ok(Ended::LeaseLost),
+        (Ok(()), false) => Ok(Ended::Stopped),
+    }
 }
 
 fn intake(
@@ -370,7 +462,7 @@ async fn obey(
     task: &'static str,
     stop: &CancellationToken,
 ) -> Result<(), RespondError> {
-    let schemas::fate::Fate::Retry { after } = error.fate() else {
+    let Fate::Retry { after } = error.fate() else {
         return Err(error);
     };
     tracing::warn!(task, error = %error, cause = ?std::error::Error::source(&error), "trying again");

@@ -1,4 +1,5 @@
-//! What is wrong at the moment: told by whoever meets it, asked by `/readyz` and by the product's own alerts.
+//! What is wrong at the moment: told by whoever meets it, asked by `/readyz` and by the product's own alerts. Beside it,
+//! what is as it should be and yet not what one expects, such as a responder that stands by.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,23 +17,39 @@ pub struct Trouble {
 ///
 /// A part is named like a path, its stage first: `ingest/event_hubs/TENANT/HUB`, `lake/disk`, `respond/publisher`.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<String, Trouble>>>);
+pub struct Health(Arc<Mutex<Told>>);
+
+/// What was told, by part.
+#[derive(Debug, Default)]
+struct Told {
+    troubles: BTreeMap<String, Trouble>,
+    notes: BTreeMap<String, String>,
+}
 
 impl Health {
     /// Notes that `part` is in trouble; how long it has been so is kept while it goes on.
     pub fn trouble(&self, part: &str, why: impl Into<String>, now_us: i64) {
         let why = why.into();
-        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since_us = troubles.get(part).map_or(now_us, |known| known.since_us);
-        troubles.insert(part.to_owned(), Trouble { why, since_us });
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = told.troubles.get(part);
+        let since_us = known.map_or(now_us, |known| known.since_us);
+        told.notes.remove(part);
+        told.troubles
+            .insert(part.to_owned(), Trouble { why, since_us });
+    }
+
+    /// Notes how `part` stands although nothing is wrong with it; it is not in trouble.
+    pub fn note(&self, part: &str, what: impl Into<String>) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.troubles.remove(part);
+        told.notes.insert(part.to_owned(), what.into());
     }
 
     /// Notes that `part` works.
     pub fn well(&self, part: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(part);
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.troubles.remove(part);
+        told.notes.remove(part);
     }
 
     /// Everything that is wrong now, by part.
@@ -40,6 +57,16 @@ impl Health {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .troubles
+            .clone()
+    }
+
+    /// How parts stand with which nothing is wrong, by part.
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .notes
             .clone()
     }
 }
@@ -47,6 +74,20 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::Health;
+
+    #[test]
+    fn a_note_is_no_trouble_and_ends_with_it() {
+        let health = Health::default();
+        health.trouble("respond/lease", "lost", 1);
+        health.note("respond/lease", "stands by");
+        assert!(health.troubles().is_empty());
+        assert_eq!(health.notes()["respond/lease"], "stands by");
+        health.trouble("respond/lease", "lost", 2);
+        assert!(health.notes().is_empty());
+        health.note("respond/lease", "stands by");
+        health.well("respond/lease");
+        assert!(health.notes().is_empty());
+    }
 
     #[test]
     fn a_trouble_lasts_from_its_beginning_until_the_part_is_well() {

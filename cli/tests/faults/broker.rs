@@ -51,9 +51,13 @@ impl Broker {
         must(self.data.path(), &[&["topics"], arguments].concat())
     }
 
-    /// Kills it without warning, and starts it on the same data.
-    pub(crate) fn kill_and_restart(&self) {
+    /// Kills it without warning.
+    pub(crate) fn kill(&self) {
         must(self.data.path(), &["kill"]);
+    }
+
+    /// Starts it again, on the same data.
+    pub(crate) fn restart(&self) {
         assert_eq!(must(self.data.path(), &["start"]), self.address);
     }
 }

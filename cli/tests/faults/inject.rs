@@ -110,7 +110,11 @@ fn begin(pipeline: &mut Pipeline, broker: Option<&Broker>, moment: &Moment) {
     pipeline.faults += 1;
     match &moment.fault {
         Fault::Kill { process } => pipeline.kill_and_restart(process),
-        Fault::KillBroker => broker.expect("a profile of Kafka").kill_and_restart(),
+        Fault::KillBroker => {
+            let broker = broker.expect("a profile of Kafka");
+            broker.kill();
+            broker.restart();
+        }
         Fault::ReplaceTopic { table } => {
             pipeline.replace_topic(broker.expect("a profile of Kafka"), table);
         }

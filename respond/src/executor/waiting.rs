@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Executor, Progress};
 use crate::action::Receipt;
 use crate::directory::DirectoryError;
+use crate::effects::LEASE_LOST;
 use crate::executor::facts::Reading;
 use crate::journal::{Holding, JournalError};
 use crate::preflight::{Meaning, Refusal};
@@ -61,6 +62,11 @@ impl Pause {
             reason: match error {
                 DirectoryError::Unreachable { .. } => HoldReason::DirectoryAway,
                 DirectoryError::Denied { .. } => HoldReason::PermissionMissing,
+                DirectoryError::HeldBack { why } | DirectoryError::CutOff { why }
+                    if *why == LEASE_LOST =>
+                {
+                    HoldReason::LeaseLost
+                }
                 DirectoryError::HeldBack { .. } => HoldReason::KillSwitch,
                 _ => HoldReason::FactUnreadable,
             },
@@ -82,8 +88,8 @@ impl Executor {
         let in_us = |wait: Duration| now_us.saturating_add(micros(wait));
         let doubled = self.doubled(record.attempts);
         let (not_before_us, at_us) = match pause.reason {
-            // A switch that is lifted is seen at once, so nothing is put off.
-            HoldReason::KillSwitch => (0, in_us(LOOK_WAIT)),
+            // A switch that is lifted is seen at once, so nothing is put off; nor is it when the lease is ours again.
+            HoldReason::KillSwitch | HoldReason::LeaseLost => (0, in_us(LOOK_WAIT)),
             HoldReason::OutboxOld => {
                 let at_us = in_us(LOOK_WAIT);
                 (at_us, at_us)

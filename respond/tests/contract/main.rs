@@ -16,6 +16,7 @@ mod held;
 mod house;
 mod kill_switch;
 mod kit;
+mod lease;
 mod memory;
 mod merges;
 mod never_act;

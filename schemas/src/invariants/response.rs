@@ -1,6 +1,7 @@
 //! What holds from the alert to the directory.
 
 use super::{Invariant, Predicate};
+use crate::limits::LEASE_CONFIRMED_FOR;
 use crate::provenance::Provenance;
 
 super::area! {
@@ -14,8 +15,8 @@ super::area! {
         EffectiveByReadBack = "effective_by_read_back", kept by ["respond/src/executor/ending.rs"];
         /// Nothing is sent after the kill switch was acknowledged.
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
-        /// Only the responder that holds the lease of a tenant sends.
-        OneResponder = "one_responder", kept by ["respond/src/stage.rs"];
+        /// Only the responder sends that holds the lease and has confirmed it a moment ago.
+        OneResponder = "one_responder", kept by ["respond/src/effects.rs"];
         /// Nothing is sent to an account that the never-act list protects.
         NobodyOfNeverAct = "nobody_of_never_act", kept by ["respond/src/never_act.rs", "respond/src/preflight.rs", "respond/src/executor/facts.rs"];
         /// An action that no person approved is sent for evidence that is live throughout.
@@ -90,15 +91,18 @@ impl Predicate for SentWhileStopped {
 pub struct SentByHolder {
     /// Epoch of the lease that this responder was given.
     pub own_epoch: u64,
-    /// Epoch of the lease that is in force.
+    /// Epoch of the lease that was found in force when it was last confirmed.
     pub epoch_in_force: u64,
+    /// How long ago that was, time in which the process or machine stood still included, in microseconds.
+    pub confirmed_us_ago: u64,
 }
 
 impl Predicate for SentByHolder {
     const INVARIANT: Invariant = Invariant::Response(Response::OneResponder);
 
     fn holds(&self) -> bool {
-        self.own_epoch == self.epoch_in_force
+        let is_fresh = u128::from(self.confirmed_us_ago) <= LEASE_CONFIRMED_FOR.as_micros();
+        self.own_epoch == self.epoch_in_force && is_fresh
     }
 }
 
@@ -227,11 +231,14 @@ mod tests {
 
     #[test]
     fn who_lost_the_lease_sends_nothing() {
-        let sent = |own_epoch| SentByHolder {
+        let sent = |own_epoch, confirmed_us_ago| SentByHolder {
             own_epoch,
             epoch_in_force: 2,
+            confirmed_us_ago,
         };
-        assert!(sent(2).holds());
-        assert!(!sent(1).holds());
+        assert!(sent(2, 0).holds());
+        assert!(sent(2, 1_000_000).holds());
+        assert!(!sent(1, 0).holds());
+        assert!(!sent(2, 1_000_001).holds());
     }
 }

@@ -1,10 +1,12 @@
 //! Intent, call, read back, journal: one action, two responders, a directory that may be away.
 //!
 //! The directory takes a call now, later, or not at all, and its answer may be lost. The journal and the lease are
-//! durable and change in one step. Faults: a responder ends at any step, the lease goes to the other one, an answer is
-//! lost, a call arrives late, is refused or has no effect, the directory is away, a person sets the kill switch.
-//! Assumed: a lease is given to another only when no call of its holder can still be on its way out; what happens
-//! without that is one of the flaws.
+//! durable and change in one step; the journal stands for that of whoever acts. Faults: a responder ends or stands still
+//! at any step, the lease goes to the other one, an answer is lost, a call arrives late, is refused or has no effect, the
+//! directory is away, a person sets the kill switch.
+//!
+//! A lease goes over in two steps: the former holder is shut out, so that it passes no gate any more, and its successor
+//! acts once no call can be on its way out that passed before. What happens without the second is one of the flaws.
 
 #[path = "action/world.rs"]
 mod world;
@@ -35,7 +37,7 @@ enum Flaw {
     AcknowledgeTooEarly,
     /// The gate does not ask for the lease.
     NoLease,
-    /// The lease may go to the other while a call has passed the gate.
+    /// The other one acts as soon as it has the lease, while a call has passed the gate.
     LeaseShorterThanCall,
     /// A refused call ends as failed although an earlier one may still arrive.
     FailedThoughUnsure,
@@ -88,8 +90,9 @@ impl Protocol {
     }
 
     fn pass_gate(&self, state: &mut State, at: usize) {
-        let is_holder = state.responders[at].epoch == state.epoch || self.is(Flaw::NoLease);
-        let may = is_holder && state.switch == Switch::Open;
+        let epoch = state.responders[at].epoch;
+        let is_confirmed = epoch == state.epoch && epoch == state.given;
+        let may = (is_confirmed || self.is(Flaw::NoLease)) && state.switch == Switch::Open;
         // What may not be sent stays as it is in the journal, and is resumed.
         state.responders[at].phase = if may { Phase::Gated } else { Phase::Idle };
     }
@@ -119,6 +122,8 @@ impl Protocol {
             &SentByHolder {
                 own_epoch: u64::from(state.responders[at].epoch),
                 epoch_in_force: u64::from(state.epoch),
+                // One that stood still since is not there any more: it asks again.
+                confirmed_us_ago: 0,
             },
         );
         state.calls += 1;
@@ -174,7 +179,7 @@ impl Protocol {
         if may_end && phase != Phase::Down {
             steps.push(Step::End(at));
         }
-        let is_holder = epoch == state.epoch && state.holder == at;
+        let is_holder = epoch == state.epoch && epoch == state.given && state.holder == at;
         let is_shut = state.is_shut();
         match phase {
             Phase::Down => steps.push(Step::Start(at)),
@@ -192,6 +197,7 @@ impl Protocol {
             Phase::Gated => {
                 steps.push(Step::Send(at, Answer::Accepted));
                 if state.faults_left > 0 {
+                    steps.push(Step::StandStill(at));
                     let others = [Answer::Lost, Answer::Late, Answer::Refused, Answer::Ignored];
                     steps.extend(others.map(|answer| Step::Send(at, answer)));
                 }
@@ -205,11 +211,14 @@ impl Protocol {
 
     fn lease_steps(&self, state: &State, at: usize, steps: &mut Vec<Step>) {
         let holder = state.responders[state.holder];
-        if state.holder == at || holder.phase == Phase::Down {
+        if state.holder == at && state.responders[at].epoch == state.given {
+            let other = state.responders[1 - at].phase;
+            if other != Phase::Gated || self.is(Flaw::LeaseShorterThanCall) {
+                steps.push(Step::BeginTerm(at));
+            }
+        } else if state.holder == at || holder.phase == Phase::Down {
             steps.push(Step::TakeLease(at));
-        } else if state.faults_left > 0
-            && (holder.phase != Phase::Gated || self.is(Flaw::LeaseShorterThanCall))
-        {
+        } else if state.faults_left > 0 {
             steps.push(Step::SeizeLease(at));
         }
     }
@@ -240,6 +249,7 @@ impl Model for Protocol {
             is_unsure: false,
             unread: 0,
             epoch: 0,
+            given: 0,
             holder: 0,
             switch: Switch::Open,
             responders: [Responder {
@@ -295,10 +305,12 @@ impl Model for Protocol {
                 }
             }
             Step::TakeLease(at) | Step::SeizeLease(at) => {
-                state.epoch += 1;
+                state.given += 1;
                 state.holder = at;
-                state.responders[at].epoch = state.epoch;
+                state.responders[at].epoch = state.given;
             }
+            Step::BeginTerm(_) => state.epoch = state.given,
+            Step::StandStill(at) => state.responders[at].phase = Phase::Ready,
             Step::Begin(at) => self.begin(&mut state, at),
             Step::Resume(at) => self.resume(&mut state, at),
             Step::PassGate(at) => self.pass_gate(&mut state, at),
@@ -363,7 +375,11 @@ impl Model for Protocol {
 impl Faulty for Protocol {
     fn is_fault(step: &Step) -> bool {
         match step {
-            Step::End(_) | Step::SeizeLease(_) | Step::SetSwitch | Step::GoAway => true,
+            Step::End(_)
+            | Step::SeizeLease(_)
+            | Step::StandStill(_)
+            | Step::SetSwitch
+            | Step::GoAway => true,
             Step::Send(_, answer) => *answer != Answer::Accepted,
             _ => false,
         }

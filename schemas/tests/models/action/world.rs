@@ -79,7 +79,11 @@ pub(crate) struct State {
     pub(crate) is_unsure: bool,
     /// Calls since the directory was last read, as nobody in the system knows.
     pub(crate) unread: u8,
+    /// The epoch of whoever may act.
     pub(crate) epoch: u8,
+    /// The epoch that was given last: whoever has an older one is shut out.
+    pub(crate) given: u8,
+    /// Whom it was given to.
     pub(crate) holder: usize,
     pub(crate) switch: Switch,
     pub(crate) responders: [Responder; 2],
@@ -120,6 +124,10 @@ pub(crate) enum Step {
     TakeLease(usize),
     /// The holder is not gone; it may not know.
     SeizeLease(usize),
+    /// Whoever was given the lease acts from now on.
+    BeginTerm(usize),
+    /// It has passed the gate, and stands still for so long that it asks again.
+    StandStill(usize),
     Begin(usize),
     Resume(usize),
     PassGate(usize),
