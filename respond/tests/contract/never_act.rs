@@ -5,6 +5,7 @@ use std::sync::Arc;
 use respond::RespondError;
 use respond::record::{HoldReason, State};
 
+use crate::faulty::{Fault, FaultyDirectory};
 use crate::house::{House, all};
 use crate::memory::{ACCOUNT, MemoryDirectory, NAME};
 use crate::town::{Resident, Town};
@@ -86,6 +87,35 @@ async fn an_entry_that_was_never_found_holds_everything_in_the_tenant_and_readin
     let stage = house.start();
     house.until("contained", all(State::Effective, 3)).await;
     stage.end().await;
+}
+
+#[tokio::test]
+async fn what_was_held_while_the_list_could_not_be_asked_for_goes_on_once_it_can() {
+    let mut house = House::new().await;
+    house.config.never_act = vec!["break-glass@contoso.test".to_owned()];
+    // By its own next look an action would be held for five minutes more.
+    house.config.retry_wait_ms = 600_000;
+    let made_us = T0 - 9_000 * HOUR_US;
+    let people = vec![
+        Resident::new(ACCOUNT, made_us, NAME),
+        Resident::new(OTHER, made_us, "break-glass@contoso.test"),
+    ];
+    let town = Arc::new(Town::new(Arc::clone(&house.clock), people));
+    let away = FaultyDirectory::new(town.clone(), 1, Fault::Lost);
+    house.add(TENANT, Arc::new(away));
+    let stage = house.start();
+    let part = format!("respond/never_act/{TENANT}");
+    house
+        .until("the list is not known", |_| {
+            house.health.troubles().contains_key(&part)
+        })
+        .await;
+    let why = house.health.troubles()[&part].why.clone();
+    assert!(why.contains("not known yet"), "{why}");
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+    assert!(house.health.troubles().is_empty());
 }
 
 #[tokio::test]
