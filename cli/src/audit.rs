@@ -6,19 +6,17 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use lake::Lake;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
-use respond::audit::Anchor;
 use respond::record::ActionRecord;
-use respond::review::{Review, VerifyError};
+use respond::review::Review;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
-use sigma::fields::text;
 
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::runtime;
+
+pub(crate) mod verify;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,7 +26,9 @@ Examples:
   vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
   vedette audit request CASE_ID block-sign-in --by kim
   vedette audit verify --expect 1042:6f0c…        an entry that you have kept elsewhere
-  vedette audit verify                exit code 1 names the first entry that is not what it was";
+  vedette audit verify                exit code 1 names the first entry that is not what it was
+  vedette audit key --new /etc/vedette/audit.pem   a key that signs the chain, for respond.audit_key
+  vedette audit verify --public-key d75a98…        also that nobody without that key wrote it anew";
 
 /// Looks at cases and actions.
 #[derive(Debug, Subcommand)]
@@ -63,11 +63,9 @@ pub(crate) enum Audit {
     /// Ask for what restores the state before an action.
     Undo(Decision),
     /// Check every entry of the audit chain, and compare it with the lake's copy.
-    Verify {
-        /// An entry that is known from elsewhere, as this command has told it.
-        #[arg(long, value_name = "SEQUENCE:HASH", value_parser = anchor)]
-        expect: Vec<Anchor>,
-    },
+    Verify(verify::Verify),
+    /// Make the key that signs the audit chain, or tell its public one.
+    Key(verify::Key),
 }
 
 /// Form of a list.
@@ -129,6 +127,9 @@ impl Asked {
 impl Audit {
     /// Does it.
     pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
+        if let Self::Key(key) = self {
+            return key.run(config);
+        }
         let journal = config.journal();
         anyhow::ensure!(
             journal.exists(),
@@ -178,7 +179,8 @@ impl Audit {
                 )?;
                 told(&undo)
             }
-            Self::Verify { expect } => verify(&review, config, expect),
+            Self::Verify(asked) => verify::run(&review, config, asked),
+            Self::Key(key) => key.run(config),
         }
     }
 }
@@ -262,71 +264,4 @@ fn told(action: &ActionRecord) -> anyhow::Result<Verdict> {
         action.action_id,
         action.standing()
     ))
-}
-
-/// Reads `SEQUENCE:HASH`.
-fn anchor(text: &str) -> Result<Anchor, String> {
-    let wrong =
-        || "an entry is given as SEQUENCE:HASH, as `vedette audit verify` tells it".to_owned();
-    let (sequence, hash) = text.split_once(':').ok_or_else(wrong)?;
-    Ok(Anchor {
-        sequence: sequence.trim().parse().map_err(|_| wrong())?,
-        hash: hash.trim().to_ascii_lowercase(),
-    })
-}
-
-/// The entries that the lake has; none where there is no lake on this machine.
-fn of_lake(config: &Config) -> anyhow::Result<Option<Vec<Anchor>>> {
-    let location = config.lake().location;
-    if !location.contains("://") && !std::path::Path::new(&location).exists() {
-        return Ok(None);
-    }
-    let query = "SELECT chain_sequence, hash FROM actions";
-    let (_, batches) = runtime()?.block_on(async {
-        let lake = Lake::open(&config.lake()).await?;
-        lake.query_all(query).await
-    })?;
-    let mut anchors = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let sequence = text(batch, "chain_sequence", row).and_then(|text| text.parse().ok());
-            if let (Some(sequence), Some(hash)) = (sequence, text(batch, "hash", row)) {
-                anchors.push(Anchor { sequence, hash });
-            }
-        }
-    }
-    Ok(Some(anchors))
-}
-
-fn verify(review: &Review, config: &Config, expect: Vec<Anchor>) -> anyhow::Result<Verdict> {
-    let lake = of_lake(config).context("could not read the lake's copy of the chain")?;
-    let compared = match &lake {
-        Some(anchors) => format!("compared with {} entries of the lake", anchors.len()),
-        None => "there is no lake here to compare it with".to_owned(),
-    };
-    let anchors = lake.into_iter().flatten().chain(expect).collect();
-    match review.verify_in_time(anchors) {
-        Ok((head, back)) => {
-            match head {
-                None => say(&format!("the audit chain is empty; {compared}"))?,
-                Some(head) => say(&format!(
-                    "the audit chain verifies: {} entries; {compared}; keep the last one elsewhere, for --expect: {}:{}",
-                    head.sequence, head.sequence, head.hash
-                ))?,
-            };
-            if let Some(back) = back {
-                say(&format!(
-                    "time goes back by {} s at entry {}: a clock was put back, or entries were written later than they say",
-                    back.by_us / 1_000_000,
-                    back.sequence
-                ))?;
-            }
-            Ok(Verdict::Done)
-        }
-        Err(VerifyError::Broken(broken)) => {
-            say(&format!("the audit chain is broken: {broken}; {compared}"))?;
-            Ok(Verdict::Findings)
-        }
-        Err(error) => Err(error).context("could not read the audit chain"),
-    }
 }

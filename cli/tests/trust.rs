@@ -423,6 +423,40 @@ fn the_switch_needs_no_secret_of_the_services() {
 }
 
 #[test]
+fn the_audit_chain_is_signed_with_a_key_that_is_elsewhere() {
+    let configuration = format!("{CONFIGURATION}[respond]\naudit_key = \"audit.pem\"\n");
+    let house = House::new(&configuration);
+    let inside = house.vedette(&["audit", "key", "--new", "data/audit.pem"]);
+    assert!(text(&inside).contains("in the data folder"), "{}", text(&inside));
+    let started = house.vedette(&["respond"]);
+    assert_eq!(started.status.code(), Some(4), "{}", text(&started));
+    assert!(text(&started).contains("audit.pem"), "{}", text(&started));
+    let made = house.vedette(&["audit", "key", "--new", "audit.pem"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made));
+    let said = text(&made);
+    let public = said.lines().find_map(|line| line.strip_prefix("public key: "));
+    let public = public.unwrap();
+    let mut running = house.start(&["respond"]);
+    running.line_with("health and metrics are served");
+    let started = Instant::now();
+    while !text(&house.vedette(&["stop-actions", "--by", "kim"])).contains("acknowledged") {
+        assert!(started.elapsed() < PATIENCE);
+    }
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+    let verified = house.vedette(&["audit", "verify", "--public-key", public]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
+    for words in ["signed up to entry", "0 entries are beyond"] {
+        assert!(text(&verified).contains(words), "{}", text(&verified));
+    }
+    let unchecked = text(&house.vedette(&["audit", "verify"]));
+    assert!(unchecked.contains("signatures were not checked"), "{unchecked}");
+    let other = "00".repeat(32);
+    let foreign = house.vedette(&["audit", "verify", "--public-key", &other]);
+    assert_eq!(foreign.status.code(), Some(1), "{}", text(&foreign));
+}
+
+#[test]
 fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
     let house = House::new(CONFIGURATION);
     let mut running = house.start(&["run"]);

@@ -1,11 +1,19 @@
 //! Pure: the audit chain, in which every entry carries the hash of the one before (S134, P19).
 //!
 //! Deleting, editing or reordering an entry breaks the chain at that entry; cutting its end or replacing all of
-//! it shows against an anchor, for example the newest entry that the lake or another reader of the topic has.
+//! it shows against an anchor, for example the newest entry that the lake or another reader of the topic has. Who can
+//! write the journal can also hash it anew: that shows against the entries that are signed ([`signature`]).
+
+pub mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::wire::AuditRecord;
+
+use self::signature::{PublicKey, Signed};
+
+/// What an entry is about that signs those before it.
+pub const HEAD: &str = "head";
 
 /// A place in the chain that is known from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +57,15 @@ pub enum Broken {
     #[error("entry {sequence} is not the one that was published")]
     Replaced {
         /// Sequence of the known entry.
+        sequence: u64,
+    },
+    /// A signature is not of the entry that it stands behind: that one, or one before it, was written anew.
+    #[error(
+        "the signature in entry {sequence} is not of the entries before it: one of them was changed and the chain \
+         hashed anew"
+    )]
+    Forged {
+        /// Sequence of the entry with the signature.
         sequence: u64,
     },
 }
@@ -96,6 +113,21 @@ pub struct Verifier {
     last: Option<Anchor>,
     last_time_us: i64,
     back: Option<Back>,
+    keys: Vec<PublicKey>,
+    heads: Heads,
+}
+
+/// What is known of the signatures in a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heads {
+    /// How many entries have a signature that was checked.
+    pub checked: u64,
+    /// How many have one of a key that was not given.
+    pub unchecked: u64,
+    /// Sequence of the last entry whose signature was checked, or 0.
+    pub last: u64,
+    /// The most entries that one signature was the first to cover, and the sequence of its entry.
+    pub latest: Option<(u64, u64)>,
 }
 
 /// The greatest step back in time between an entry and the one before it.
@@ -121,6 +153,18 @@ impl Verifier {
             anchors: known,
             ..Self::default()
         }
+    }
+
+    /// A verifier that also checks the signatures of these keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Vec<PublicKey>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// What is known of the signatures so far.
+    pub fn heads(&self) -> Heads {
+        self.heads
     }
 
     /// The greatest step back in time so far: a clock that was put back, or entries that were written later.
@@ -157,6 +201,7 @@ impl Verifier {
                 sequence: entry.sequence,
             });
         }
+        self.take_signature(entry)?;
         let by_us = self.last_time_us.saturating_sub(entry.time_us);
         if self.last.is_some() && by_us > self.back.map_or(0, |back| back.by_us) {
             self.back = Some(Back {
@@ -169,6 +214,37 @@ impl Verifier {
             sequence: entry.sequence,
             hash: entry.hash.clone(),
         });
+        Ok(())
+    }
+
+    /// Checks the signature over the entry before, where this one has one of a known key.
+    fn take_signature(&mut self, entry: &AuditRecord) -> Result<(), Broken> {
+        if entry.action != HEAD || !entry.case_id.is_empty() {
+            return Ok(());
+        }
+        let forged = Broken::Forged {
+            sequence: entry.sequence,
+        };
+        let Ok(signed) = serde_json::from_str::<Signed>(&entry.detail) else {
+            return Err(forged);
+        };
+        let Some(key) = self.keys.iter().find(|key| key.id() == signed.key_id) else {
+            self.heads.unchecked += 1;
+            return Ok(());
+        };
+        let is_of_last = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.sequence == signed.sequence && last.hash == signed.hash);
+        if !is_of_last || !key.has_signed(&signed) {
+            return Err(forged);
+        }
+        let covered = signed.sequence - self.heads.last;
+        if covered > self.heads.latest.map_or(0, |(most, _)| most) {
+            self.heads.latest = Some((covered, entry.sequence));
+        }
+        self.heads.checked += 1;
+        self.heads.last = entry.sequence;
         Ok(())
     }
 

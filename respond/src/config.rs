@@ -47,6 +47,10 @@ pub struct RespondConfig {
     pub kill_switch: PathBuf,
     /// The SQLite file of cases, actions and the audit chain; relative to the data folder.
     pub journal: PathBuf,
+    /// The file of the key that signs the audit chain, made by `vedette audit key --new PATH`; empty for none: then who can
+    /// write the journal can write the chain anew. As it is written, and not in the data folder: who can change what is
+    /// there must not be able to read it.
+    pub audit_key: PathBuf,
     /// A folder of further playbooks, `*.toml`; empty for none.
     pub playbooks: PathBuf,
     /// Most times that an effect is looked for before it counts as absent.
@@ -97,6 +101,7 @@ impl Default for RespondConfig {
             cool_down_s: 60,
             kill_switch: PathBuf::from("respond.stop"),
             journal: PathBuf::from("respond.sqlite"),
+            audit_key: PathBuf::new(),
             playbooks: PathBuf::new(),
             read_backs_max: 10,
             read_back_wait_ms: 1_000,

@@ -7,6 +7,7 @@ use bus::BusError;
 use microsoft::MicrosoftError;
 use schemas::fate::Fate;
 
+use crate::audit::signature::KeyError;
 use crate::journal::JournalError;
 use crate::playbook::PlaybookError;
 
@@ -22,6 +23,9 @@ pub enum RespondError {
     /// A playbook cannot be used.
     #[error("cannot use the playbooks")]
     Playbook(#[from] PlaybookError),
+    /// The key of the audit chain cannot be used.
+    #[error("cannot sign the audit chain")]
+    AuditKey(#[from] KeyError),
     /// The client for Microsoft cannot be built.
     #[error("cannot build the client for microsoft")]
     Client(#[from] MicrosoftError),
@@ -57,9 +61,11 @@ impl RespondError {
             Self::Journal(error) => error.fate(),
             Self::Bus(error) => error.fate(),
             Self::Client(error) => error.fate(),
-            Self::Playbook(_) | Self::File { .. } | Self::NobodyProtected | Self::Task { .. } => {
-                Fate::Stop
-            }
+            Self::Playbook(_)
+            | Self::AuditKey(_)
+            | Self::File { .. }
+            | Self::NobodyProtected
+            | Self::Task { .. } => Fate::Stop,
         }
     }
 }

@@ -7,6 +7,7 @@
 mod admission;
 mod chain;
 pub(crate) mod file;
+mod heads;
 mod holds;
 mod ledger;
 mod pairs;
@@ -334,6 +335,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`]; nothing is kept then.
     fn note(&self, notice: &Notice) -> Result<(), JournalError>;
+
+    /// Signs what is in the audit chain, if this journal has a key and something has no signature yet; true if it did.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn sign(&self) -> Result<bool, JournalError>;
 
     /// The newest entry of this kind that is no change of an action, or none.
     ///

@@ -8,7 +8,8 @@ use schemas::wire::AuditRecord;
 use serde_json::json;
 
 use crate::action::Action;
-use crate::audit::{Anchor, Back, Broken, Verifier};
+use crate::audit::signature::PublicKey;
+use crate::audit::{Anchor, Back, Broken, Heads, Verifier};
 use crate::cases::Case;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{Journal, JournalError, Notice, Request, Step};
@@ -28,6 +29,17 @@ pub enum VerifyError {
     /// The journal cannot be read.
     #[error("could not read the audit chain")]
     Journal(#[from] JournalError),
+}
+
+/// What a chain that verifies has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Its newest entry, or none if it has none.
+    pub head: Option<Anchor>,
+    /// The greatest step back in time.
+    pub back: Option<Back>,
+    /// What is known of the signatures.
+    pub heads: Heads,
 }
 
 /// A case with everything that was done about it (S133).
@@ -287,25 +299,27 @@ impl Review {
     /// # Errors
     /// [`VerifyError::Broken`] names the first bad entry (P19).
     pub fn verify(&self, anchors: Vec<Anchor>) -> Result<Option<Anchor>, VerifyError> {
-        self.verify_in_time(anchors).map(|(head, _)| head)
+        let verified = self.verify_with(anchors, Vec::new())?;
+        Ok(verified.head)
     }
 
-    /// As [`Self::verify`], with the greatest step back in time.
+    /// As [`Self::verify`], also by the signatures of these keys.
     ///
     /// # Errors
     /// As [`Self::verify`].
-    pub fn verify_in_time(
+    pub fn verify_with(
         &self,
         anchors: Vec<Anchor>,
-    ) -> Result<(Option<Anchor>, Option<Back>), VerifyError> {
-        let mut verifier = Verifier::new(anchors);
+        keys: Vec<PublicKey>,
+    ) -> Result<Verified, VerifyError> {
+        let mut verifier = Verifier::new(anchors).with_keys(keys);
         let mut after = 0;
         loop {
             let entries = self.journal.audit(after, AUDIT_PAGE)?;
             let Some(last) = entries.last() else {
-                let back = verifier.back();
+                let (back, heads) = (verifier.back(), verifier.heads());
                 let head = verifier.finish().map_err(VerifyError::Broken)?;
-                return Ok((head, back));
+                return Ok(Verified { head, back, heads });
             };
             after = last.sequence;
             for entry in &entries {

@@ -16,6 +16,7 @@ mod intake;
 mod lookup;
 mod protection;
 mod publisher;
+mod signer;
 mod switch;
 mod tenure;
 mod worker;
@@ -156,8 +157,9 @@ impl Term<'_> {
         let (config, stop) = (self.config, &self.stop);
         let beginning = beginning::Beginning {
             journal: &config.journal,
+            audit_key: &config.audit_key,
             bus: self.bus,
-            clock: self.clock.as_ref(),
+            clock: &self.clock,
             health: self.health,
             stop,
         };
@@ -177,19 +179,20 @@ impl Term<'_> {
             stop: stop.clone(),
         };
         acting.watch_switch(&mut tasks);
+        tasks.spawn(signer::run(ledger.clone(), stop.clone()));
         for (tenant_id, directory) in self.directories {
             acting.spawn(&mut tasks, config, tenant_id, directory);
         }
         self.take_alerts(&mut tasks, playbooks, &ledger, &wake);
         let all_ended = CancellationToken::new();
         tasks.spawn(publisher::run(
-            ledger,
+            ledger.clone(),
             self.bus.clone(),
             wake,
             self.watch(),
             all_ended.clone(),
         ));
-        let ended = watch(tasks, &self.lease, self.health, stop, &all_ended).await?;
+        let ended = watch(tasks, &ledger, &self.lease, self.health, stop, &all_ended).await?;
         if matches!(ended, Ended::Stopped) {
             self.lease.release().await;
         }
@@ -232,6 +235,7 @@ impl Term<'_> {
 /// Waits for every task; the first that ends by itself or fails ends the stage, and the lease's loss ends the term.
 async fn watch(
     mut tasks: Tasks,
+    ledger: &Ledger,
     lease: &Lease,
     health: &Health,
     stop: &CancellationToken,
@@ -260,7 +264,8 @@ async fn watch(
             failed = failed.and(task);
         }
         if tasks.len() == 1 {
-            // The publisher is last: what the others wrote before they ended is published too.
+            // The publisher is last: what the others wrote before they ended is signed, and published too.
+            signer::sign(ledger).await;
             all_ended.cancel();
         }
     }

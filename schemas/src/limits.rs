@@ -56,6 +56,13 @@ pub const FUTURE_TOLERANCE_US: i64 = 24 * 3600 * 1_000_000;
 /// Partitions of each events topic on Kafka.
 pub const EVENT_PARTITIONS: i32 = 4;
 
+/// Most entries of the audit chain that a responder with a key leaves without a signature: what who can write the journal
+/// could change unseen, and one signature for a few actions.
+pub const AUDIT_UNSIGNED_MAX: u64 = 64;
+
+/// Longest that a responder with a key leaves an entry of the audit chain without a signature.
+pub const AUDIT_UNSIGNED_WAIT: Duration = Duration::from_mins(1);
+
 /// Longest that a stage may take to drain after SIGTERM.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(30);
 

@@ -74,9 +74,9 @@ pub(super) fn latest(
     Ok(found)
 }
 
-/// Gives the entry its place in the chain, keeps and announces it.
-fn push(transaction: &Transaction<'_>, entry: AuditRecord) -> Result<(), JournalError> {
-    let previous = transaction
+/// The newest entry, or none.
+pub(super) fn last(connection: &Connection) -> Result<Option<Anchor>, JournalError> {
+    let last = connection
         .prepare_cached("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")?
         .query_row([], |row| {
             Ok(Anchor {
@@ -85,6 +85,12 @@ fn push(transaction: &Transaction<'_>, entry: AuditRecord) -> Result<(), Journal
             })
         })
         .optional()?;
+    Ok(last)
+}
+
+/// Gives the entry its place in the chain, keeps and announces it.
+fn push(transaction: &Transaction<'_>, entry: AuditRecord) -> Result<(), JournalError> {
+    let previous = last(transaction)?;
     let sequence = previous.as_ref().map_or(1, |last| last.sequence + 1);
     // An action can be in one state more than once: it is held, goes on, and is held again.
     let id = ids::hex(&[

@@ -1,17 +1,19 @@
 //! The journal in one SQLite file, in WAL mode with `synchronous=FULL`: what is committed survives a power cut.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use schemas::environment::{Clock, SystemClock};
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
 use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
-use super::{admission, chain, file, holds, pairs, pins, rows};
+use super::{admission, chain, file, heads, holds, pairs, pins, rows};
 use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
+use crate::audit::signature::AuditKey;
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::never_act::Pin;
 use crate::preflight::Intent;
@@ -21,6 +23,8 @@ use crate::requests::{self, Meaning};
 /// The journal in one SQLite file.
 pub struct SqliteJournal {
     connection: Mutex<Connection>,
+    clock: Arc<dyn Clock>,
+    key: Option<AuditKey>,
 }
 
 impl SqliteJournal {
@@ -51,7 +55,23 @@ impl SqliteJournal {
     fn of(connection: Connection) -> Self {
         Self {
             connection: Mutex::new(connection),
+            clock: Arc::new(SystemClock),
+            key: None,
         }
+    }
+
+    /// The journal by this clock, for what it writes by itself.
+    #[must_use]
+    pub fn by_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The journal that signs its audit chain with this key, if there is one.
+    #[must_use]
+    pub fn signed_with(mut self, key: Option<AuditKey>) -> Self {
+        self.key = key;
+        self
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -68,6 +88,9 @@ impl SqliteJournal {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&transaction)?;
+        if let Some(key) = &self.key {
+            heads::sign_if_due(&transaction, key, self.clock.now_us())?;
+        }
         transaction.commit()?;
         Ok(done)
     }
@@ -173,6 +196,13 @@ impl Journal for SqliteJournal {
 
     fn note(&self, notice: &Notice) -> Result<(), JournalError> {
         self.transact(|transaction| chain::note(transaction, notice))
+    }
+
+    fn sign(&self) -> Result<bool, JournalError> {
+        let Some(key) = &self.key else {
+            return Ok(false);
+        };
+        self.transact(|transaction| heads::sign(transaction, key, self.clock.now_us()))
     }
 
     fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError> {

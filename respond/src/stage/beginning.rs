@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::obey;
+use crate::audit::signature::AuditKey;
 use crate::error::RespondError;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{JournalError, Ledger, Notice, file};
@@ -22,7 +23,8 @@ const PART: &str = "respond/journal";
 pub(super) struct Beginning<'a> {
     pub(super) journal: &'a Path,
     pub(super) bus: &'a Bus,
-    pub(super) clock: &'a dyn Clock,
+    pub(super) audit_key: &'a Path,
+    pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) health: &'a Health,
     pub(super) stop: &'a CancellationToken,
 }
@@ -30,6 +32,10 @@ pub(super) struct Beginning<'a> {
 impl Beginning<'_> {
     /// Opens the journal, made if it is missing; none if the stage is stopped before it can be opened.
     pub(super) async fn open(&self) -> Result<Option<Ledger>, RespondError> {
+        let mut key = match self.audit_key {
+            none if none.as_os_str().is_empty() => None,
+            path => Some(AuditKey::read(path)?),
+        };
         let mut set_aside = None;
         loop {
             let path = self.journal.to_owned();
@@ -38,6 +44,9 @@ impl Beginning<'_> {
                 .map_err(|_| RespondError::Task { task: "journal" })?;
             match opened {
                 Ok(journal) => {
+                    let journal = journal
+                        .by_clock(Arc::clone(self.clock))
+                        .signed_with(key.take());
                     let ledger = Ledger::new(Arc::new(journal));
                     self.check(&ledger, set_aside.as_deref()).await?;
                     return Ok(Some(ledger));

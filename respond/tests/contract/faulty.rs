@@ -226,6 +226,10 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.note(notice))
     }
 
+    fn sign(&self) -> Result<bool, JournalError> {
+        self.write(|journal| journal.sign())
+    }
+
     fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError> {
         self.inner.noted(what)
     }

@@ -22,6 +22,7 @@ mod merges;
 mod never_act;
 mod noise;
 mod publisher;
+mod signed;
 mod stage;
 mod town;
 mod world;

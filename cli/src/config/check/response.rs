@@ -5,6 +5,7 @@ use respond::directory::ObjectId;
 use respond::never_act::parts;
 
 use super::Findings;
+use crate::audit::verify::is_within;
 use crate::config::Config;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -31,8 +32,23 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             "register an application that acts and name it, or leave dry_run on",
         );
     }
+    audit_key(config, findings);
     limits(config, findings);
     files(config, findings);
+}
+
+/// Who can write the journal must not be able to write its audit chain anew.
+fn audit_key(config: &Config, findings: &mut Findings) {
+    let (at, path) = ("respond.audit_key", &config.respond.audit_key);
+    let anew = "who can write the journal can write the audit chain anew, and it verifies";
+    let make = "make one with `vedette audit key --new PATH`, outside the data folder";
+    if path.as_os_str().is_empty() {
+        if config.tenants.iter().any(|tenant| tenant.act.is_some()) {
+            findings.note(at, "is not set: the audit chain is not signed", anew, make);
+        }
+    } else if is_within(path, &config.data) {
+        findings.note(at, "is in the data folder", anew, make);
+    }
 }
 
 fn automatic(action: ActionKind, findings: &mut Findings) {

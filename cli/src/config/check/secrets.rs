@@ -1,6 +1,7 @@
 //! Secrets: each is a reference that leads somewhere, to a file that nobody else reads.
 
 use bus::BusConfig;
+use respond::audit::signature::AuditKey;
 
 use super::Findings;
 use crate::config::Config;
@@ -19,6 +20,17 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         if let Some(act) = &tenant.act {
             application("act", act);
         }
+    }
+    let key = &config.respond.audit_key;
+    if !key.as_os_str().is_empty()
+        && let Err(error) = AuditKey::read(key)
+    {
+        findings.fault(
+            "respond.audit_key",
+            crate::exit::chain(&anyhow::Error::from(error)),
+            "respond would not start: it was told to sign the audit chain, and cannot",
+            "name the file that `vedette audit key --new PATH` made; a relative path begins where vedette is started",
+        );
     }
     if let Some(BusConfig::Kafka(kafka)) = &config.bus {
         for (name, value) in &kafka.settings {
