@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::operator::os_user;
 
 pub(crate) mod verify;
 
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   vedette audit cases
   vedette audit actions --output json | jq 'select(.state == \"planned\")'
+  vedette audit show ACTION_ID                    what was decided about it, by whom, and what came of it
   vedette audit approve ACTION_ID --by kim
   vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
   vedette audit request CASE_ID block-sign-in --by kim
@@ -45,6 +47,17 @@ pub(crate) enum Audit {
     },
     /// List the actions, each with its state and what was seen.
     Actions {
+        /// Form of the list.
+        #[arg(long, short, value_enum, default_value_t = Output::Table)]
+        output: Output,
+        /// How many, the newest.
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
+    },
+    /// List the entries of the audit chain about an action or a case: what was decided, by whom, and what came of it.
+    Show {
+        /// The action's or the case's id.
+        id: String,
         /// Form of the list.
         #[arg(long, short, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -136,11 +149,14 @@ impl Audit {
             "there is no journal at {}: respond has not run on this data folder (see `data` in the configuration)",
             journal.display()
         );
-        let review = Review::open(&journal).context("could not open the journal")?;
+        let review = Review::open(&journal)
+            .context("could not open the journal")?
+            .as_user(os_user());
         let now_us = SystemClock.now_us();
         match self {
             Self::Cases { output, limit } => list(&cases(&review, limit)?, output),
             Self::Actions { output, limit } => list(&actions(&review, limit)?, output),
+            Self::Show { id, output, limit } => list(&entries(&review, &id, limit)?, output),
             Self::Approve(decision) => say(&format!(
                 "approved: {}",
                 review
@@ -220,6 +236,26 @@ fn actions(review: &Review, limit: usize) -> anyhow::Result<Vec<Value>> {
                 "requested_by": action.requested_by,
                 "changed": iso_ms(action.changed_time_us),
                 "detail": action.detail,
+            })
+        })
+        .collect())
+}
+
+fn entries(review: &Review, about: &str, limit: usize) -> anyhow::Result<Vec<Value>> {
+    Ok(review
+        .entries(about, limit)?
+        .iter()
+        .map(|entry| {
+            json!({
+                "entry": entry.sequence,
+                "time": iso_ms(entry.time_us),
+                "action": entry.action,
+                "state": entry.state,
+                "requested_by": entry.requested_by,
+                "target": entry.target,
+                // Written by us as JSON; what is not is shown as it is.
+                "detail": serde_json::from_str(&entry.detail)
+                    .unwrap_or_else(|_| Value::String(entry.detail.clone())),
             })
         })
         .collect())

@@ -472,7 +472,8 @@ fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
     assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped));
     loop {
         let rows = house.vedette(&["sql", "-o", "csv", "SELECT count(*) AS n FROM actions"]);
-        if text(&rows).contains("\n1") {
+        // What the responder may do, and the switch.
+        if text(&rows).contains("\n2") {
             break;
         }
         assert!(started.elapsed() < PATIENCE, "{}", text(&rows));
@@ -483,7 +484,7 @@ fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified));
     let said = text(&verified);
     assert!(
-        said.contains("compared with 1 entries of the lake"),
+        said.contains("compared with 2 entries of the lake"),
         "{said}"
     );
     // Emptied, the chain is not what the lake has.

@@ -71,6 +71,11 @@ impl RespondError {
 }
 
 impl JournalError {
+    /// Whether it refuses what a person decided, and the journal itself is well.
+    pub fn is_refusal(&self) -> bool {
+        self.fate() == Fate::DeadLetter
+    }
+
     /// What happens next.
     pub fn fate(&self) -> Fate {
         match self {

@@ -207,6 +207,10 @@ impl Notice {
     pub const KILL_SWITCH: &'static str = "kill_switch";
     /// The journal began anew although entries were published before.
     pub const JOURNAL: &'static str = "journal";
+    /// A responder started with another configuration than before.
+    pub const CONFIGURATION: &'static str = "configuration";
+    /// What a person decided changed no action: it was refused, or something was only tried again at once.
+    pub const DECISION: &'static str = "decision";
 }
 
 /// What is still to be published.
@@ -227,6 +231,8 @@ pub struct Request {
     pub action: Action,
     /// Who asks; this is also the approval.
     pub by: String,
+    /// Whom the system knows as the one who asks, or null.
+    pub os_user: Value,
     /// Plan only.
     pub dry_run: bool,
     /// What it takes back, if it is an undo; it is then about the account that was changed.

@@ -2,10 +2,11 @@
 //!
 //! Works on the journal's file beside a running stage, which takes up a decision within half a second.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use schemas::wire::AuditRecord;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::action::Action;
 use crate::audit::signature::PublicKey;
@@ -19,6 +20,9 @@ use crate::undo::{self, Left, Undoes};
 
 /// Entries of the audit chain that are read at a time.
 const AUDIT_PAGE: usize = 1_000;
+
+/// Most characters of a name, an id or a reason that go into an entry about a decision that was refused: it may be anything.
+const TOLD_CHARACTERS_MAX: usize = 512;
 
 /// Why a chain is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +56,12 @@ pub struct Dossier {
 }
 
 /// The journal for people.
+///
+/// What one of them decides goes into the audit chain with the name that is given and with whom the system knows, also
+/// where it is refused.
 pub struct Review {
     journal: SqliteJournal,
+    os_user: Value,
 }
 
 impl Review {
@@ -62,7 +70,17 @@ impl Review {
     /// # Errors
     /// [`JournalError`] if there is none, or if it cannot be used.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        SqliteJournal::open_beside(path).map(|journal| Self { journal })
+        SqliteJournal::open_beside(path).map(|journal| Self {
+            journal,
+            os_user: Value::Null,
+        })
+    }
+
+    /// For a person whom the system knows as `os_user`: whoever decides can give any name, and this one not.
+    #[must_use]
+    pub fn as_user(mut self, os_user: Value) -> Self {
+        self.os_user = os_user;
+        self
     }
 
     /// Cases, newest change first.
@@ -123,16 +141,17 @@ impl Review {
         now_us: i64,
     ) -> Result<ActionRecord, JournalError> {
         let approval = Approval::Person(by.to_owned());
-        self.journal.advance(&Step {
+        let approved = self.journal.advance(&Step {
             action_id: action_id.to_owned(),
             from: &[State::Planned],
             to: State::Approved,
-            detail: json!({"approved_by": approval}),
+            detail: self.detail(json!({"approved_by": approval})),
             receipt: None,
             approval: Some(approval),
             warnings: Vec::new(),
             time_us: now_us,
-        })
+        });
+        self.decided("approve", action_id, by, now_us, approved)
     }
 
     /// Refuses an action that was not sent yet.
@@ -145,16 +164,17 @@ impl Review {
         by: &str,
         now_us: i64,
     ) -> Result<ActionRecord, JournalError> {
-        self.journal.advance(&Step {
+        let denied = self.journal.advance(&Step {
             action_id: action_id.to_owned(),
             from: &[State::Planned, State::Approved],
             to: State::Refused,
-            detail: json!({"why": "denied", "denied_by": by}),
+            detail: self.detail(json!({"why": "denied", "denied_by": by})),
             receipt: None,
             approval: None,
             warnings: Vec::new(),
             time_us: now_us,
-        })
+        });
+        self.decided("deny", action_id, by, now_us, denied)
     }
 
     /// Asks for an action on a case's account; asking twice is one action (S158).
@@ -169,10 +189,24 @@ impl Review {
         dry_run: bool,
         now_us: i64,
     ) -> Result<ActionRecord, JournalError> {
+        let what = format!("request {}", action.kind());
+        let asked = self.ask(case_id, action, by, dry_run, now_us);
+        self.decided(&what, case_id, by, now_us, asked)
+    }
+
+    fn ask(
+        &self,
+        case_id: &str,
+        action: Action,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
         self.journal.request(&Request {
             case_id: case_id.to_owned(),
             action,
             by: by.to_owned(),
+            os_user: self.os_user.clone(),
             dry_run,
             undoes: None,
             time_us: now_us,
@@ -193,6 +227,17 @@ impl Review {
         dry_run: bool,
         now_us: i64,
     ) -> Result<ActionRecord, JournalError> {
+        let tried = self.try_again(action_id, by, dry_run, now_us);
+        self.decided("retry", action_id, by, now_us, tried)
+    }
+
+    fn try_again(
+        &self,
+        action_id: &str,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
         let record = self
             .journal
             .action(action_id)?
@@ -206,7 +251,7 @@ impl Review {
                     action_id: action_id.to_owned(),
                     from: &[State::Approved],
                     to: State::Approved,
-                    detail: json!({"approved_by": approval, "was_held": record.hold}),
+                    detail: self.detail(json!({"approved_by": approval, "was_held": record.hold})),
                     receipt: None,
                     approval: Some(approval),
                     warnings: Vec::new(),
@@ -215,6 +260,7 @@ impl Review {
             }
             State::Intended | State::Applied if record.hold.is_some() => {
                 self.journal.postpone(action_id, 0, 0)?;
+                self.note("retry", action_id, by, "taken", None, now_us)?;
                 Ok(record)
             }
             State::Planned | State::Intended | State::Applied | State::Effective => {
@@ -228,7 +274,7 @@ impl Review {
             | State::Withdrawn
             | State::NotEffective
             | State::Failed
-            | State::Unknown => self.request(&record.case_id, record.action, by, dry_run, now_us),
+            | State::Unknown => self.ask(&record.case_id, record.action, by, dry_run, now_us),
         }
     }
 
@@ -238,6 +284,17 @@ impl Review {
     /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored; [`JournalError::CannotUndo`]
     /// if nobody can tell whether what was left is still so.
     pub fn undo(
+        &self,
+        action_id: &str,
+        by: &str,
+        dry_run: bool,
+        now_us: i64,
+    ) -> Result<ActionRecord, JournalError> {
+        let undone = self.take_back(action_id, by, dry_run, now_us);
+        self.decided("undo", action_id, by, now_us, undone)
+    }
+
+    fn take_back(
         &self,
         action_id: &str,
         by: &str,
@@ -276,6 +333,7 @@ impl Review {
             case_id: record.case_id.clone(),
             action,
             by: by.to_owned(),
+            os_user: self.os_user.clone(),
             dry_run,
             undoes: Some(Undoes {
                 action_id: action_id.to_owned(),
@@ -284,6 +342,79 @@ impl Review {
             }),
             time_us: now_us,
         })
+    }
+
+    /// What a decision says, with whom the system knows as the one who decides.
+    fn detail(&self, mut said: Value) -> Value {
+        if !self.os_user.is_null() {
+            said["os_user"] = self.os_user.clone();
+        }
+        said
+    }
+
+    /// Gives back what a decision came to, which stands in the audit chain also where it is refused.
+    fn decided<T>(
+        &self,
+        what: &str,
+        about: &str,
+        by: &str,
+        now_us: i64,
+        done: Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if let Err(error) = &done
+            && error.is_refusal()
+        {
+            self.note(what, about, by, "refused", Some(&error.to_string()), now_us)?;
+        }
+        done
+    }
+
+    fn note(
+        &self,
+        what: &str,
+        about: &str,
+        by: &str,
+        state: &'static str,
+        why: Option<&str>,
+        now_us: i64,
+    ) -> Result<(), JournalError> {
+        let bounded = |text: &str| text.chars().take(TOLD_CHARACTERS_MAX).collect::<String>();
+        self.journal.note(&Notice {
+            what: Notice::DECISION,
+            state,
+            by: bounded(by),
+            detail: self.detail(
+                json!({"decision": what, "about": bounded(about), "why": why.map(bounded)}),
+            ),
+            time_us: now_us,
+        })
+    }
+
+    /// Entries of the audit chain about an action or a case, in order; the newest where there are more.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    pub fn entries(&self, about: &str, count_max: usize) -> Result<Vec<AuditRecord>, JournalError> {
+        let is_about = |entry: &AuditRecord| {
+            entry.action_id == about
+                || entry.case_id == about
+                || (entry.action == Notice::DECISION && is_decided(entry, about))
+        };
+        let mut found = VecDeque::new();
+        let mut after = 0;
+        loop {
+            let entries = self.journal.audit(after, AUDIT_PAGE)?;
+            let Some(last) = entries.last() else {
+                return Ok(found.into());
+            };
+            after = last.sequence;
+            for entry in entries.into_iter().filter(is_about) {
+                if found.len() == count_max {
+                    found.pop_front();
+                }
+                found.push_back(entry);
+            }
+        }
     }
 
     /// What the responder last said about the kill switch: "set" or "lifted", with what the file says.
@@ -327,4 +458,9 @@ impl Review {
             }
         }
     }
+}
+
+/// Whether a decision that changed nothing was about this action or case.
+fn is_decided(entry: &AuditRecord, about: &str) -> bool {
+    serde_json::from_str::<Value>(&entry.detail).is_ok_and(|detail| detail["about"] == about)
 }

@@ -155,9 +155,11 @@ impl Term<'_> {
     /// Acts until the stage is stopped or the lease is lost.
     async fn act(&self, playbooks: Vec<Playbook>) -> Result<Ended, RespondError> {
         let (config, stop) = (self.config, &self.stop);
+        let tenants: Vec<&String> = self.directories.keys().collect();
         let beginning = beginning::Beginning {
             journal: &config.journal,
             audit_key: &config.audit_key,
+            configuration: &beginning::configuration(config, &playbooks, &tenants),
             bus: self.bus,
             clock: &self.clock,
             health: self.health,

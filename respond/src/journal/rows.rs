@@ -209,7 +209,11 @@ pub(super) fn add_action(
     chain::append(transaction, &record)?;
     if let Some(approval) = record.approval.clone() {
         record.state = State::Approved;
-        record.detail = serde_json::json!({"approved_by": approval});
+        let mut detail = serde_json::json!({"approved_by": approval});
+        if let Some(os_user) = record.detail.get("os_user") {
+            detail["os_user"] = os_user.clone();
+        }
+        record.detail = detail;
         update_action(transaction, &record)?;
         chain::append(transaction, &record)?;
     }

@@ -252,6 +252,9 @@ impl Journal for SqliteJournal {
                 }];
                 record.undoes = Some(undoes.clone());
             }
+            if !request.os_user.is_null() {
+                record.detail["os_user"] = request.os_user.clone();
+            }
             record.dry_run = request.dry_run;
             record.approval = (!request.dry_run).then_some(Approval::Person(by));
             rows::add_action(transaction, &record)?;

@@ -7,14 +7,16 @@ use bus::Bus;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::topics::Topic;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::obey;
 use crate::audit::signature::AuditKey;
+use crate::config::RespondConfig;
 use crate::error::RespondError;
 use crate::journal::sqlite::SqliteJournal;
 use crate::journal::{JournalError, Ledger, Notice, file};
+use crate::playbook::Playbook;
 
 /// The part that is in trouble until a person has looked and started the stage anew.
 const PART: &str = "respond/journal";
@@ -24,6 +26,8 @@ pub(super) struct Beginning<'a> {
     pub(super) journal: &'a Path,
     pub(super) bus: &'a Bus,
     pub(super) audit_key: &'a Path,
+    /// What the responder may do now, as the audit chain tells it.
+    pub(super) configuration: &'a Value,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) health: &'a Health,
     pub(super) stop: &'a CancellationToken,
@@ -49,6 +53,7 @@ impl Beginning<'_> {
                         .signed_with(key.take());
                     let ledger = Ledger::new(Arc::new(journal));
                     self.check(&ledger, set_aside.as_deref()).await?;
+                    self.tell_configuration(&ledger).await?;
                     return Ok(Some(ledger));
                 }
                 // What people then lose is said, and containment goes on.
@@ -75,6 +80,29 @@ impl Beginning<'_> {
         tracing::error!(journal = %self.journal.display(), aside = %aside.display(), cause = %cause,
             "the journal is damaged and was put aside");
         Ok(aside)
+    }
+
+    /// Says what the responder may do now, if the last one to say so might do something else.
+    async fn tell_configuration(&self, ledger: &Ledger) -> Result<(), RespondError> {
+        let detail = self.configuration.clone();
+        let notice = Notice {
+            what: Notice::CONFIGURATION,
+            state: "began",
+            by: String::new(),
+            detail,
+            time_us: self.clock.now_us(),
+        };
+        let told = ledger.with(move |journal| {
+            let (now, before) = (
+                notice.detail.to_string(),
+                journal.noted(Notice::CONFIGURATION)?,
+            );
+            if before.is_some_and(|entry| entry.detail == now) {
+                return Ok(());
+            }
+            journal.note(&notice)
+        });
+        Ok(told.await?)
     }
 
     /// Says, in the log, in /readyz and as the first entry of the new chain, that what was before is gone.
@@ -120,4 +148,23 @@ impl Beginning<'_> {
         ledger.with(move |journal| journal.note(&notice)).await?;
         Ok(())
     }
+}
+
+/// What a responder may do, for the audit chain: the decisions themselves, and a hash of everything that they follow from.
+pub(super) fn configuration(
+    config: &RespondConfig,
+    playbooks: &[Playbook],
+    tenants: &[&String],
+) -> Value {
+    // A configuration that cannot be written as JSON has a path that is no text; the rest is hashed all the same.
+    let written = serde_json::to_vec(config).unwrap_or_default();
+    let rules = format!("{playbooks:?} {tenants:?}");
+    json!({
+        "hash": schemas::ids::hex(&[b"configuration", &written, rules.as_bytes()]),
+        "dry_run": config.dry_run,
+        "automatic": config.automatic,
+        "never_act_count": config.never_act.len(),
+        "tenants": tenants,
+        "version": env!("CARGO_PKG_VERSION"),
+    })
 }

@@ -10,6 +10,7 @@
 mod accounts;
 mod actions;
 mod crashes;
+mod decisions;
 mod faulty;
 mod graph;
 mod held;

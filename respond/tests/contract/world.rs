@@ -246,6 +246,7 @@ impl World {
         self.pass(2_000_000);
         self.journal
             .request(&Request {
+                os_user: Value::Null,
                 case_id: self.case_id.clone(),
                 action: action.clone(),
                 by: "kim".to_owned(),
