@@ -427,14 +427,20 @@ fn the_audit_chain_is_signed_with_a_key_that_is_elsewhere() {
     let configuration = format!("{CONFIGURATION}[respond]\naudit_key = \"audit.pem\"\n");
     let house = House::new(&configuration);
     let inside = house.vedette(&["audit", "key", "--new", "data/audit.pem"]);
-    assert!(text(&inside).contains("in the data folder"), "{}", text(&inside));
+    assert!(
+        text(&inside).contains("in the data folder"),
+        "{}",
+        text(&inside)
+    );
     let started = house.vedette(&["respond"]);
     assert_eq!(started.status.code(), Some(4), "{}", text(&started));
     assert!(text(&started).contains("audit.pem"), "{}", text(&started));
     let made = house.vedette(&["audit", "key", "--new", "audit.pem"]);
     assert_eq!(made.status.code(), Some(0), "{}", text(&made));
     let said = text(&made);
-    let public = said.lines().find_map(|line| line.strip_prefix("public key: "));
+    let public = said
+        .lines()
+        .find_map(|line| line.strip_prefix("public key: "));
     let public = public.unwrap();
     let mut running = house.start(&["respond"]);
     running.line_with("health and metrics are served");
@@ -450,7 +456,10 @@ fn the_audit_chain_is_signed_with_a_key_that_is_elsewhere() {
         assert!(text(&verified).contains(words), "{}", text(&verified));
     }
     let unchecked = text(&house.vedette(&["audit", "verify"]));
-    assert!(unchecked.contains("signatures were not checked"), "{unchecked}");
+    assert!(
+        unchecked.contains("signatures were not checked"),
+        "{unchecked}"
+    );
     let other = "00".repeat(32);
     let foreign = house.vedette(&["audit", "verify", "--public-key", &other]);
     assert_eq!(foreign.status.code(), Some(1), "{}", text(&foreign));

@@ -77,6 +77,7 @@ fn blocked(journal: &Path, time_us: i64) -> String {
         to: State::Effective,
         detail: json!({"after": {"accountEnabled": false}}),
         receipt: Some(receipt),
+        tried: None,
         approval: None,
         warnings: Vec::new(),
         time_us,

@@ -37,10 +37,23 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Microsoft's own id of the answer, by which its support finds it; empty where it gave none.
+    pub fn reply_id(&self) -> &str {
+        reply_id(&self.headers)
+    }
+
     /// The server's time when it answered, in microseconds since the Unix epoch, as its `Date` header says; whole seconds.
     pub fn date_us(&self) -> Option<i64> {
         parse_date_us(self.header("Date")?)
     }
+}
+
+/// Microsoft's id of an answer: Graph writes `request-id`, other services `x-ms-request-id`.
+pub(crate) fn reply_id(headers: &HeaderMap) -> &str {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let found = text("request-id").or_else(|| text("x-ms-request-id"));
+    // It goes into records that are kept: a GUID has 36 characters.
+    found.filter(|id| id.len() <= 100).unwrap_or_default()
 }
 
 /// Code and message of an error body.

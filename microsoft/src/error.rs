@@ -64,7 +64,7 @@ pub enum MicrosoftError {
     )]
     Refused {
         /// Method of the request.
-        method: String,
+        method: Box<str>,
         /// HTTP status.
         status: u16,
         /// Microsoft's error code, or empty.
@@ -72,7 +72,9 @@ pub enum MicrosoftError {
         /// Microsoft's message: at most [`crate::MESSAGE_BYTES_MAX`] bytes, secrets removed.
         message: String,
         /// Our `client-request-id`.
-        request_id: String,
+        request_id: Box<str>,
+        /// Microsoft's `request-id` of the answer, or empty.
+        reply_id: Box<str>,
         /// How long Microsoft asks us to wait.
         retry_after: Option<Duration>,
     },

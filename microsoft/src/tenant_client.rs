@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::answer::{Answer, error_of};
+use crate::answer::{Answer, error_of, reply_id};
 use crate::budget::Budget;
 use crate::client::{Client, Request};
 use crate::credential::Credential;
@@ -307,6 +307,7 @@ struct Failed {
     status: Option<u16>,
     code: String,
     message: String,
+    reply_id: String,
     retry_after: Option<Duration>,
     was_not_sent: bool,
     error: Option<MicrosoftError>,
@@ -325,6 +326,7 @@ impl Failed {
             code,
             message,
             retry_after,
+            reply_id: reply_id(&response.headers).to_owned(),
             ..Self::default()
         }
     }
@@ -339,11 +341,12 @@ impl Failed {
             return error;
         }
         MicrosoftError::Refused {
-            method: request.method.to_string(),
+            method: request.method.as_str().into(),
             status: self.status.unwrap_or_default(),
             code: self.code,
             message: self.message,
-            request_id: request.client_request_id.clone(),
+            request_id: request.client_request_id.as_str().into(),
+            reply_id: self.reply_id.into(),
             retry_after: wait,
         }
     }

@@ -135,18 +135,22 @@ pub struct InboxRule {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The `client-request-id` by which Microsoft can find it.
+    /// The `request-id` by which Microsoft can find it; empty where it gave none.
     pub request_id: String,
 }
 
 /// Why the directory did not answer as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
-    /// No answer that can be used; a change may or may not have happened.
+    /// No answer that can be used.
     #[error("could not reach the directory: {why}")]
     Unreachable {
         /// The cause, without secrets.
         why: String,
+        /// The answer, where there was one.
+        reply: Option<Reply>,
+        /// Whether a change may have happened all the same, or may happen yet.
+        may_have_happened: bool,
         /// How long to wait at least.
         after: Duration,
     },
@@ -157,7 +161,7 @@ pub enum DirectoryError {
         status: u16,
         /// Microsoft's code.
         code: String,
-        /// Our `client-request-id`.
+        /// Microsoft's `request-id`.
         request_id: String,
     },
     /// The object does not exist.
@@ -165,6 +169,8 @@ pub enum DirectoryError {
     Missing {
         /// Microsoft's code.
         code: String,
+        /// Microsoft's `request-id`; empty where it was not asked.
+        request_id: String,
     },
     /// The directory cannot do what was asked. Trying again cannot help.
     #[error("the directory cannot do this (status {status}, code \"{code}\"): {message}")]
@@ -175,6 +181,8 @@ pub enum DirectoryError {
         code: String,
         /// Microsoft's message.
         message: String,
+        /// Microsoft's `request-id`.
+        request_id: String,
     },
     /// The answer is not of the documented shape.
     #[error("cannot read the directory's answer: {what}")]
@@ -197,6 +205,42 @@ pub enum DirectoryError {
 }
 
 impl DirectoryError {
+    /// What Microsoft answered, where it did.
+    pub fn reply(&self) -> Option<Reply> {
+        let of = |status: u16, request_id: &String| {
+            Some(Reply {
+                status,
+                request_id: request_id.clone(),
+            })
+        };
+        match self {
+            Self::Unreachable { reply, .. } => reply.clone(),
+            Self::Denied {
+                status, request_id, ..
+            }
+            | Self::Rejected {
+                status, request_id, ..
+            } => of(*status, request_id),
+            Self::Missing { request_id, .. } => of(404, request_id),
+            Self::Malformed { .. } | Self::HeldBack { .. } | Self::CutOff { .. } => None,
+        }
+    }
+
+    /// Whether the change that it is about may have happened, or may happen yet.
+    pub const fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Unreachable {
+                may_have_happened, ..
+            } => *may_have_happened,
+            // There was an answer, and nobody knows what it said.
+            Self::Malformed { .. } | Self::CutOff { .. } => true,
+            Self::Denied { .. }
+            | Self::Missing { .. }
+            | Self::Rejected { .. }
+            | Self::HeldBack { .. } => false,
+        }
+    }
+
     /// How long to wait before trying again, or none where that cannot help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -225,6 +269,8 @@ pub trait DirectoryReads: Send + Sync {
 }
 
 /// What can be changed; called by [`crate::effects::Effects`] only.
+///
+/// Every call is sent with `request_id` as its `client-request-id`, which was made durable before.
 #[async_trait]
 pub trait Directory: DirectoryReads {
     /// Allows or blocks sign-in.
@@ -232,15 +278,21 @@ pub trait Directory: DirectoryReads {
         &self,
         id: &ObjectId,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError>;
     /// Voids every session that began before now.
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError>;
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError>;
     /// Turns an inbox rule on or off.
     async fn set_rule_enabled(
         &self,
         id: &ObjectId,
         rule_id: &str,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError>;
 }
 

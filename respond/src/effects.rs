@@ -22,6 +22,7 @@ use schemas::limits::LEASE_CONFIRMED_FOR;
 use tokio::sync::RwLock;
 
 use crate::directory::{Directory, DirectoryError, ObjectId, Reply};
+use crate::record::Try;
 
 /// Why a call is not sent, or cut off, where another responder may act.
 pub const LEASE_LOST: &str = "lease_lost";
@@ -148,29 +149,41 @@ pub struct Effects<'a> {
     directory: &'a dyn Directory,
     gates: &'a Gates,
     is_intent_durable: bool,
+    request_id: String,
     replies: Mutex<Vec<Reply>>,
+    /// Whether nobody knows what became of one of the calls.
+    is_unknown: AtomicBool,
     /// How often each change was begun in this run, which began with a look.
     begun: Mutex<BTreeMap<String, u32>>,
 }
 
 impl<'a> Effects<'a> {
-    /// Changes through `directory` while `gates` are open.
-    pub fn new(directory: &'a dyn Directory, gates: &'a Gates, is_intent_durable: bool) -> Self {
+    /// Changes through `directory` while `gates` are open, each sent with `request_id`.
+    pub fn new(
+        directory: &'a dyn Directory,
+        gates: &'a Gates,
+        is_intent_durable: bool,
+        request_id: &str,
+    ) -> Self {
         Self {
             directory,
             gates,
             is_intent_durable,
+            request_id: request_id.to_owned(),
             replies: Mutex::new(Vec::new()),
+            is_unknown: AtomicBool::new(false),
             begun: Mutex::new(BTreeMap::new()),
         }
     }
 
-    /// The replies so far.
-    pub fn replies(&self) -> Vec<Reply> {
-        self.replies
-            .lock()
-            .map(|replies| replies.clone())
-            .unwrap_or_default()
+    /// What is known of these calls, once they are over.
+    pub fn tried(&self) -> Try {
+        let replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        Try {
+            client_request_id: self.request_id.clone(),
+            replies: replies.clone(),
+            is_answered: !self.is_unknown.load(Ordering::SeqCst),
+        }
     }
 
     /// Allows or blocks sign-in.
@@ -182,14 +195,10 @@ impl<'a> Effects<'a> {
         id: &ObjectId,
         enabled: bool,
     ) -> Result<(), DirectoryError> {
-        let reply = self
-            .pass(
-                format!("enabled={enabled}"),
-                self.directory.set_account_enabled(id, enabled),
-            )
-            .await?;
-        self.keep(reply);
-        Ok(())
+        let call = self
+            .directory
+            .set_account_enabled(id, enabled, &self.request_id);
+        self.pass(format!("enabled={enabled}"), call).await
     }
 
     /// Voids every session that began before now.
@@ -197,11 +206,8 @@ impl<'a> Effects<'a> {
     /// # Errors
     /// [`DirectoryError::HeldBack`] if a gate is shut; else what the directory said.
     pub async fn revoke_sessions(&self, id: &ObjectId) -> Result<(), DirectoryError> {
-        let reply = self
-            .pass("revoke".to_owned(), self.directory.revoke_sessions(id))
-            .await?;
-        self.keep(reply);
-        Ok(())
+        let call = self.directory.revoke_sessions(id, &self.request_id);
+        self.pass("revoke".to_owned(), call).await
     }
 
     /// Turns an inbox rule on or off; a rule that is gone counts as done.
@@ -214,26 +220,39 @@ impl<'a> Effects<'a> {
         rule_id: &str,
         enabled: bool,
     ) -> Result<(), DirectoryError> {
-        match self
-            .pass(
-                format!("{rule_id}={enabled}"),
-                self.directory.set_rule_enabled(id, rule_id, enabled),
-            )
-            .await
-        {
-            Ok(reply) => self.keep(reply),
-            Err(DirectoryError::Missing { .. }) => {}
-            Err(error) => return Err(error),
+        let call = self
+            .directory
+            .set_rule_enabled(id, rule_id, enabled, &self.request_id);
+        match self.pass(format!("{rule_id}={enabled}"), call).await {
+            Err(DirectoryError::Missing { .. }) => Ok(()),
+            passed => passed,
         }
-        Ok(())
     }
 
     /// Makes a call unless a gate is shut, and cuts it off if one is shut meanwhile.
-    async fn pass<T>(
+    async fn pass(
         &self,
         change: String,
-        call: impl Future<Output = Result<T, DirectoryError>>,
-    ) -> Result<T, DirectoryError> {
+        call: impl Future<Output = Result<Reply, DirectoryError>>,
+    ) -> Result<(), DirectoryError> {
+        let passed = self.pass_gates(change, call).await;
+        let (reply, is_unknown) = match &passed {
+            Ok(reply) => (Some(reply.clone()), false),
+            Err(error) => (error.reply(), error.may_have_happened()),
+        };
+        if is_unknown {
+            self.is_unknown.store(true, Ordering::SeqCst);
+        }
+        let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        replies.extend(reply);
+        passed.map(|_| ())
+    }
+
+    async fn pass_gates(
+        &self,
+        change: String,
+        call: impl Future<Output = Result<Reply, DirectoryError>>,
+    ) -> Result<Reply, DirectoryError> {
         let shut = async {
             loop {
                 if let Some(why) = self.gates.shut() {
@@ -317,12 +336,6 @@ impl<'a> Effects<'a> {
             acknowledged: self.gates.passage.is_stopped.load(Ordering::SeqCst),
         });
         *unread += 1;
-    }
-
-    fn keep(&self, reply: Reply) {
-        if let Ok(mut replies) = self.replies.lock() {
-            replies.push(reply);
-        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::directory::{Directory, DirectoryError};
 use crate::effects::{Effects, Gates, LEASE_LOST};
 use crate::journal::{JournalError, Ledger, Step};
 use crate::preflight::{self, Refusal, Verdict};
-use crate::record::{ActionRecord, State};
+use crate::record::{ActionRecord, State, Try};
 
 /// How often and how long an action is tried and looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,8 +134,10 @@ impl Executor {
             Ok(receipt) => receipt,
             Err(error) => return self.unreadable(record, reading, error).await,
         };
+        let tried = Try::begun();
         let step = Step {
             receipt: Some(receipt.clone()),
+            tried: Some(tried.clone()),
             warnings: warnings.clone(),
             ..self.step(
                 &record,
@@ -147,12 +149,13 @@ impl Executor {
                     "before": receipt,
                     "approved_by": record.approval,
                     "warnings": warnings,
+                    "client_request_id": tried.client_request_id,
                 }),
             )
         };
         // From here on the intent is durable, and nothing was sent before.
         let record = self.advance(step).await?;
-        self.apply(record, receipt).await
+        self.apply(record, receipt, tried).await
     }
 
     /// Goes on after a crash or a failed try: first reads back, then sends only what is still needed.
@@ -193,12 +196,14 @@ impl Executor {
             Verdict::Refused(refusals) | Verdict::Expired(refusals) => {
                 let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 let why = format!("not sent again: {}", texts.join("; "));
-                self.conclude(&record, &receipt, &why, State::Failed).await
+                self.conclude(&record, &receipt, &why).await
             }
             Verdict::Wait { until_us } => self.postpone(&record, record.attempts, until_us).await,
             Verdict::Go { .. } => {
                 reading.promise(&record);
-                self.apply(record, receipt).await
+                let tried = Try::begun();
+                let record = self.keep_try(&record, tried.clone()).await?;
+                self.apply(record, receipt, tried).await
             }
         }
     }
@@ -207,39 +212,58 @@ impl Executor {
         &self,
         record: ActionRecord,
         receipt: Receipt,
+        tried: Try,
     ) -> Result<Progress, JournalError> {
         let is_intent_durable = record.state == State::Intended;
-        let effects = Effects::new(self.directory.as_ref(), &self.gates, is_intent_durable);
+        let effects = Effects::new(
+            self.directory.as_ref(),
+            &self.gates,
+            is_intent_durable,
+            &tried.client_request_id,
+        );
         let applied = record
             .action
             .apply(self.directory.as_ref(), &effects, &receipt)
             .await;
-        match applied {
+        let tried = effects.tried();
+        let error = match applied {
             Ok(()) => {
-                let detail = json!({"replies": effects.replies()});
-                let step = self.step(&record, &[State::Intended], State::Applied, detail);
+                let detail = json!({"tries": [&tried]});
+                let step = Step {
+                    tried: Some(tried),
+                    ..self.step(&record, &[State::Intended], State::Applied, detail)
+                };
                 let record = self.advance(step).await?;
-                self.confirm(record).await
+                return self.confirm(record).await;
             }
-            Err(error) if error.retry_after().is_some() => {
+            Err(error) => error,
+        };
+        // Also of a call that is tried again: how the action ends depends on it.
+        let record = self.keep_try(&record, tried).await?;
+        match error {
+            error if error.retry_after().is_some() => {
                 self.try_again(&record, &receipt, error).await
             }
             // Nothing was sent by this call, or it was cut off because another may act: what was done is read before the
             // next one, by this responder once it may act again.
-            Err(
-                error @ (DirectoryError::HeldBack { .. }
-                | DirectoryError::CutOff { why: LEASE_LOST }),
-            ) => self.hold(&record, Pause::of_error(&error)).await,
-            Err(error @ DirectoryError::CutOff { .. }) => {
-                self.conclude(&record, &receipt, &error.to_string(), State::Unknown)
-                    .await
+            error @ (DirectoryError::HeldBack { .. }
+            | DirectoryError::CutOff { why: LEASE_LOST }) => {
+                self.hold(&record, Pause::of_error(&error)).await
             }
-            // Refused for good: what happened, if anything, is read.
-            Err(error) => {
-                self.conclude(&record, &receipt, &error.to_string(), State::Failed)
-                    .await
-            }
+            // Refused for good, or cut off: what happened, if anything, is read.
+            error => self.conclude(&record, &receipt, &error.to_string()).await,
         }
+    }
+
+    async fn keep_try(
+        &self,
+        record: &ActionRecord,
+        tried: Try,
+    ) -> Result<ActionRecord, JournalError> {
+        let id = record.action_id.clone();
+        self.ledger
+            .with(move |journal| journal.keep_try(&id, &tried))
+            .await
     }
 
     /// Reads back what was accepted; on HTTP 2xx alone nothing is claimed (F10).
@@ -319,6 +343,7 @@ impl Executor {
             to,
             detail,
             receipt: None,
+            tried: None,
             approval: None,
             warnings: Vec::new(),
             time_us: self.clock.now_us(),

@@ -81,15 +81,16 @@ impl GraphDirectory {
         Err(malformed("a listing without end"))
     }
 
-    async fn change(&self, request: Request) -> Result<Reply, DirectoryError> {
+    async fn change(&self, request: Request, id: &str) -> Result<Reply, DirectoryError> {
+        let request = request.with_request_id(id).once();
         let answer = self
             .client
-            .send(Audience::Graph, request.once())
+            .send(Audience::Graph, request)
             .await
             .map_err(directory_error)?;
         Ok(Reply {
             status: answer.status,
-            request_id: answer.request_id,
+            request_id: answer.reply_id().to_owned(),
         })
     }
 }
@@ -158,15 +159,22 @@ impl Directory for GraphDirectory {
         &self,
         id: &ObjectId,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         let url = self.url(&["users", id.as_str()])?;
-        self.change(Request::new(Method::PATCH, url).with_body(json!({"accountEnabled": enabled})))
+        let body = json!({"accountEnabled": enabled});
+        self.change(Request::new(Method::PATCH, url).with_body(body), request_id)
             .await
     }
 
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         let url = self.url(&["users", id.as_str(), "revokeSignInSessions"])?;
-        self.change(Request::new(Method::POST, url)).await
+        self.change(Request::new(Method::POST, url), request_id)
+            .await
     }
 
     async fn set_rule_enabled(
@@ -174,10 +182,12 @@ impl Directory for GraphDirectory {
         id: &ObjectId,
         rule_id: &str,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         if rule_id.is_empty() || rule_id == "." || rule_id == ".." {
             return Err(DirectoryError::Missing {
                 code: "no_such_rule".to_owned(),
+                request_id: String::new(),
             });
         }
         let url = self.url(&[
@@ -188,7 +198,8 @@ impl Directory for GraphDirectory {
             "messageRules",
             rule_id,
         ])?;
-        self.change(Request::new(Method::PATCH, url).with_body(json!({"isEnabled": enabled})))
+        let body = json!({"isEnabled": enabled});
+        self.change(Request::new(Method::PATCH, url).with_body(body), request_id)
             .await
     }
 }
@@ -208,32 +219,54 @@ fn malformed(what: &str) -> DirectoryError {
 /// What an error of the client means for an action.
 fn directory_error(error: MicrosoftError) -> DirectoryError {
     let why = error.to_string();
+    let may_have_happened = error.is_outcome_unknown();
     match error {
         MicrosoftError::Refused {
-            status: 404, code, ..
-        } => DirectoryError::Missing { code },
+            status: 404,
+            code,
+            reply_id,
+            ..
+        } => DirectoryError::Missing {
+            code,
+            request_id: reply_id.into(),
+        },
         MicrosoftError::Refused {
             status: status @ (401 | 403),
             code,
-            request_id,
+            reply_id,
             ..
         } => DirectoryError::Denied {
             status,
             code,
-            request_id,
+            request_id: reply_id.into(),
         },
         MicrosoftError::Refused {
             status,
             code,
             message,
+            reply_id,
             ..
         } if !matches!(status, 408 | 429 | 500..=599) => DirectoryError::Rejected {
             status,
             code,
             message,
+            request_id: reply_id.into(),
         },
         other => match other.fate() {
-            Fate::Retry { after } => DirectoryError::Unreachable { why, after },
+            Fate::Retry { after } => DirectoryError::Unreachable {
+                why,
+                reply: match other {
+                    MicrosoftError::Refused {
+                        status, reply_id, ..
+                    } => Some(Reply {
+                        status,
+                        request_id: reply_id.into(),
+                    }),
+                    _ => None,
+                },
+                may_have_happened,
+                after,
+            },
             Fate::DeadLetter | Fate::Stop => malformed(&why),
         },
     }

@@ -29,7 +29,7 @@ use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
 use crate::never_act::Pin;
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, HoldReason, State};
+use crate::record::{ActionRecord, Approval, HoldReason, State, Try};
 use crate::undo::Undoes;
 
 pub use self::ledger::Ledger;
@@ -162,6 +162,8 @@ pub struct Step {
     pub detail: Value,
     /// What was there before, with the intent.
     pub receipt: Option<Receipt>,
+    /// The try that begins or ends with it.
+    pub tried: Option<Try>,
     /// Who approved it, with the approval.
     pub approval: Option<Approval>,
     /// What the action does not achieve on this account, with the intent.
@@ -304,6 +306,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError::Conflict`] if the action is in no state that the change starts from.
     fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError>;
+
+    /// Keeps that a try begins, before its first call, or what is known of it now; gives the action with it.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is kept then.
+    fn keep_try(&self, action_id: &str, tried: &Try) -> Result<ActionRecord, JournalError>;
 
     /// Counts a failed try, and says when the next one is due.
     ///

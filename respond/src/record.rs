@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::accounts::named::Named;
 use crate::action::{Action, ActionKind, Receipt};
+use crate::directory::Reply;
 use crate::undo::Undoes;
 
 /// The state of an action.
@@ -193,6 +194,31 @@ pub enum Approval {
     Person(String),
 }
 
+/// Most tries of an action that are kept: more than there are within the age of an approval.
+const TRIES_MAX: usize = 1_000;
+
+/// One try to make an action's changes: kept before the first of its calls, and again when they are over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// What its calls are sent with as `client-request-id`: a GUID.
+    pub client_request_id: String,
+    /// The answers, in order, also those that refuse.
+    pub replies: Vec<Reply>,
+    /// False while, and where, nobody knows whether one of its calls was carried out or will be.
+    pub is_answered: bool,
+}
+
+impl Try {
+    /// A try that is about to begin: of one that is never heard of again, nobody knows.
+    pub fn begun() -> Self {
+        Self {
+            client_request_id: uuid::Uuid::new_v4().to_string(),
+            replies: Vec::new(),
+            is_answered: false,
+        }
+    }
+}
+
 /// One action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionRecord {
@@ -241,6 +267,9 @@ pub struct ActionRecord {
     pub state: State,
     /// What was there before; written with the intent.
     pub receipt: Option<Receipt>,
+    /// The tries to make its changes, in order.
+    #[serde(default)]
+    pub tries: Vec<Try>,
     /// What the action does not achieve on this account; written with the intent (P65).
     pub warnings: Vec<String>,
     /// Failed tries since the last change of state.
@@ -276,6 +305,31 @@ impl ActionRecord {
         } else {
             self.planned_time_us
         }
+    }
+
+    /// Keeps a try, or what is known of it now.
+    pub fn keep_try(&mut self, tried: Try) {
+        let known = self
+            .tries
+            .iter_mut()
+            .find(|one| one.client_request_id == tried.client_request_id);
+        if let Some(known) = known {
+            *known = tried;
+            return;
+        }
+        if self.tries.len() >= TRIES_MAX {
+            // Those that nobody knows the end of decide how the action ends: they are forgotten last.
+            let oldest = self.tries.iter().position(|one| one.is_answered);
+            self.tries.remove(oldest.unwrap_or_default());
+        }
+        self.tries.push(tried);
+    }
+
+    /// Whether one of its calls may have been carried out, or may be yet, without an answer that says so.
+    ///
+    /// Of an action that was intended by an earlier version nobody knows.
+    pub fn may_have_happened(&self) -> bool {
+        self.tries.is_empty() || self.tries.iter().any(|one| !one.is_answered)
     }
 
     /// Whether a playbook asked for it.

@@ -105,6 +105,7 @@ mod tests {
             dry_run: false,
             state,
             receipt: None,
+            tries: Vec::new(),
             warnings: Vec::new(),
             attempts: 0,
             not_before_us: 0,

@@ -201,6 +201,8 @@ mod tests {
     fn silence() -> Answer {
         Answer::of(Err(DirectoryError::Unreachable {
             why: "on purpose".to_owned(),
+            reply: None,
+            may_have_happened: false,
             after: Duration::ZERO,
         }))
     }
@@ -277,6 +279,7 @@ mod tests {
             status: 400,
             code: "Request_BadRequest".to_owned(),
             message: String::new(),
+            request_id: String::new(),
         }));
         assert_eq!(refused, Answer::Nobody);
         let denied = Answer::of(Err(DirectoryError::Denied {

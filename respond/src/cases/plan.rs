@@ -241,6 +241,7 @@ pub fn new_record(
         dry_run: false,
         state: State::Planned,
         receipt: None,
+        tries: Vec::new(),
         warnings: Vec::new(),
         attempts: 0,
         not_before_us: 0,

@@ -11,15 +11,15 @@ use crate::preflight::Refusal;
 use crate::record::{ActionRecord, State};
 
 impl Executor {
-    /// Ends an action whose call did not go through, by what can be seen now; where its effect is not there, in `unseen`.
+    /// Ends an action whose call did not go through, by what can be seen now.
     ///
-    /// A call that was not accepted has then failed; the effect of one that was cut off may still come, and nobody knows.
+    /// Where its effect is not there, it has failed if every call of every try was refused; that of one without an answer
+    /// may still come, and nobody knows.
     pub(super) async fn conclude(
         &self,
         record: &ActionRecord,
         receipt: &Receipt,
         why: &str,
-        unseen: State,
     ) -> Result<Progress, JournalError> {
         let (to, detail) = match self.look_for_effect(record, receipt).await {
             Looked::Stopped => {
@@ -30,8 +30,10 @@ impl Executor {
             Looked::Seen(seen) => {
                 let to = if seen.is_effective {
                     State::Effective
+                } else if record.may_have_happened() {
+                    State::Unknown
                 } else {
-                    unseen
+                    State::Failed
                 };
                 (to, outcome(record, &seen, why))
             }
@@ -67,8 +69,10 @@ impl Executor {
         &self,
         record: &ActionRecord,
         to: State,
-        detail: Value,
+        mut detail: Value,
     ) -> Result<Progress, JournalError> {
+        // However it ends: Microsoft finds each call by these ids.
+        detail["tries"] = json!(record.tries);
         let step = self.step(record, &[State::Intended, State::Applied], to, detail);
         self.finish(record, step).await
     }
@@ -126,6 +130,5 @@ pub(super) fn outcome(record: &ActionRecord, seen: &Seen, why: &str) -> Value {
         "after": seen.after,
         "missing": seen.missing,
         "warnings": record.warnings,
-        "replies": record.detail.get("replies"),
     })
 }

@@ -17,7 +17,7 @@ use crate::audit::signature::AuditKey;
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::never_act::Pin;
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, HoldReason, State};
+use crate::record::{ActionRecord, Approval, HoldReason, State, Try};
 use crate::requests::{self, Meaning};
 
 /// The journal in one SQLite file.
@@ -153,6 +153,9 @@ impl Journal for SqliteJournal {
             if let Some(receipt) = &step.receipt {
                 record.receipt = Some(receipt.clone());
             }
+            if let Some(tried) = &step.tried {
+                record.keep_try(tried.clone());
+            }
             if let Some(approval) = &step.approval {
                 record.approval = Some(approval.clone());
                 record.approved_time_us = Some(step.time_us);
@@ -164,6 +167,19 @@ impl Journal for SqliteJournal {
             }
             rows::update_action(transaction, &record)?;
             chain::append(transaction, &record)?;
+            Ok(record)
+        })
+    }
+
+    fn keep_try(&self, action_id: &str, tried: &Try) -> Result<ActionRecord, JournalError> {
+        self.transact(|transaction| {
+            let mut record = rows::action(transaction, action_id)?.ok_or_else(|| {
+                JournalError::NoSuchAction {
+                    action_id: action_id.to_owned(),
+                }
+            })?;
+            record.keep_try(tried.clone());
+            rows::update_action(transaction, &record)?;
             Ok(record)
         })
     }

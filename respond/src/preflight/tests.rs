@@ -41,6 +41,7 @@ fn record(action: Action) -> ActionRecord {
         dry_run: false,
         state: State::Approved,
         receipt: None,
+        tries: Vec::new(),
         warnings: Vec::new(),
         attempts: 0,
         not_before_us: 0,

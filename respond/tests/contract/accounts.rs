@@ -57,6 +57,8 @@ impl Moody {
             Mood::Answers => Ok(()),
             Mood::Unreachable => Err(DirectoryError::Unreachable {
                 why: "on purpose".to_owned(),
+                reply: None,
+                may_have_happened: true,
                 after: Duration::from_millis(1),
             }),
             Mood::Hangs => std::future::pending().await,
@@ -85,19 +87,29 @@ impl DirectoryReads for Moody {
 
 #[async_trait]
 impl Directory for Moody {
-    async fn set_account_enabled(&self, id: &ObjectId, on: bool) -> Result<Reply, DirectoryError> {
-        self.inner.set_account_enabled(id, on).await
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        on: bool,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
+        self.inner.set_account_enabled(id, on, request_id).await
     }
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
-        self.inner.revoke_sessions(id).await
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
+        self.inner.revoke_sessions(id, request_id).await
     }
     async fn set_rule_enabled(
         &self,
         id: &ObjectId,
         rule: &str,
         on: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
-        self.inner.set_rule_enabled(id, rule, on).await
+        self.inner.set_rule_enabled(id, rule, on, request_id).await
     }
 }
 

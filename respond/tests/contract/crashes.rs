@@ -184,6 +184,7 @@ async fn of_those_that_race_for_the_intent_one_wins() {
                     to: State::Intended,
                     detail: serde_json::Value::Null,
                     receipt: None,
+                    tried: None,
                     approval: None,
                     warnings: Vec::new(),
                     time_us: 1,

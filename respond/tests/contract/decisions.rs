@@ -78,7 +78,7 @@ async fn a_decision_that_was_refused_stands_in_the_chain_with_whom_the_system_kn
     // Whatever somebody passes as an id, an entry is short.
     let long = "x".repeat(1_000_000);
     assert!(review.approve(&long, &long, now_us).is_err());
-    let newest = review.entries(&"x".repeat(256), 1).unwrap();
+    let newest = review.entries(&"x".repeat(512), 1).unwrap();
     assert!(newest[0].detail.len() < 2_000, "{}", newest[0].detail.len());
     // The newest of many.
     assert_eq!(review.entries(id, 2).unwrap().len(), 2);
@@ -93,7 +93,10 @@ async fn what_a_responder_may_do_is_told_when_it_is_not_what_it_was() {
         let journal = SqliteJournal::open_beside(&house.config.journal).unwrap();
         let entries = journal.audit(0, 1_000).unwrap().into_iter();
         let is_told = |entry: &AuditRecord| entry.action == Notice::CONFIGURATION;
-        entries.filter(is_told).map(|entry| detail(&entry)).collect()
+        entries
+            .filter(is_told)
+            .map(|entry| detail(&entry))
+            .collect()
     };
     for (automatic, count) in [
         (ActionKind::ALL.to_vec(), 1),
@@ -102,7 +105,9 @@ async fn what_a_responder_may_do_is_told_when_it_is_not_what_it_was() {
     ] {
         house.config.automatic = automatic;
         let stage = house.start();
-        house.until("it has begun", |_| told(&house).len() == count).await;
+        house
+            .until("it has begun", |_| told(&house).len() == count)
+            .await;
         stage.end().await;
         assert_eq!(told(&house).len(), count);
     }

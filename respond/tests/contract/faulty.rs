@@ -16,7 +16,7 @@ use respond::journal::{
 };
 use respond::never_act::Pin;
 use respond::preflight::Intent;
-use respond::record::{ActionRecord, HoldReason};
+use respond::record::{ActionRecord, HoldReason, Try};
 use schemas::wire::AuditRecord;
 use tokio::sync::Notify;
 
@@ -75,6 +75,8 @@ impl FaultyDirectory {
         }
         let lost = DirectoryError::Unreachable {
             why: "on purpose".to_owned(),
+            reply: None,
+            may_have_happened: true,
             after: Duration::from_millis(1),
         };
         match self.fault {
@@ -129,13 +131,19 @@ impl Directory for FaultyDirectory {
         &self,
         id: &ObjectId,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
-        self.through(self.inner.set_account_enabled(id, enabled))
+        self.through(self.inner.set_account_enabled(id, enabled, request_id))
             .await
     }
 
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
-        self.through(self.inner.revoke_sessions(id)).await
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
+        self.through(self.inner.revoke_sessions(id, request_id))
+            .await
     }
 
     async fn set_rule_enabled(
@@ -143,9 +151,13 @@ impl Directory for FaultyDirectory {
         id: &ObjectId,
         rule_id: &str,
         enabled: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
-        self.through(self.inner.set_rule_enabled(id, rule_id, enabled))
-            .await
+        self.through(
+            self.inner
+                .set_rule_enabled(id, rule_id, enabled, request_id),
+        )
+        .await
     }
 }
 
@@ -208,6 +220,10 @@ impl Journal for FaultyJournal {
 
     fn advance(&self, step: &Step) -> Result<ActionRecord, JournalError> {
         self.write(|journal| journal.advance(step))
+    }
+
+    fn keep_try(&self, action_id: &str, tried: &Try) -> Result<ActionRecord, JournalError> {
+        self.write(|journal| journal.keep_try(action_id, tried))
     }
 
     fn postpone(&self, action_id: &str, attempts: u32, at_us: i64) -> Result<(), JournalError> {

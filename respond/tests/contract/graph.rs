@@ -44,7 +44,10 @@ async fn a_rule_id_cannot_lead_elsewhere() {
     let world = World::simulated().await;
     let id = ObjectId::parse(&world.account).unwrap();
     for rule in ["..", ".", "", "../../..", "a/b", "#"] {
-        let refused = world.directory.set_rule_enabled(&id, rule, false).await;
+        let refused = world
+            .directory
+            .set_rule_enabled(&id, rule, false, "r")
+            .await;
         assert!(refused.is_err(), "{rule}");
     }
     assert!(

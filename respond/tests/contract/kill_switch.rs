@@ -57,7 +57,12 @@ impl DirectoryReads for Crowd {
 
 #[async_trait]
 impl Directory for Crowd {
-    async fn set_account_enabled(&self, id: &ObjectId, on: bool) -> Result<Reply, DirectoryError> {
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        on: bool,
+        _request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         assert!(!on);
         self.begun.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(3)).await;
@@ -68,7 +73,11 @@ impl Directory for Crowd {
             request_id: "r".to_owned(),
         })
     }
-    async fn revoke_sessions(&self, _id: &ObjectId) -> Result<Reply, DirectoryError> {
+    async fn revoke_sessions(
+        &self,
+        _id: &ObjectId,
+        _request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         panic!("not asked for")
     }
     async fn set_rule_enabled(
@@ -76,6 +85,7 @@ impl Directory for Crowd {
         _id: &ObjectId,
         _rule: &str,
         _on: bool,
+        _request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         panic!("not asked for")
     }

@@ -133,22 +133,32 @@ impl DirectoryReads for Witness {
 
 #[async_trait]
 impl Directory for Witness {
-    async fn set_account_enabled(&self, id: &ObjectId, on: bool) -> Result<Reply, DirectoryError> {
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        on: bool,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         self.look();
-        self.inner.set_account_enabled(id, on).await
+        self.inner.set_account_enabled(id, on, request_id).await
     }
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         self.look();
-        self.inner.revoke_sessions(id).await
+        self.inner.revoke_sessions(id, request_id).await
     }
     async fn set_rule_enabled(
         &self,
         id: &ObjectId,
         rule: &str,
         on: bool,
+        request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         self.look();
-        self.inner.set_rule_enabled(id, rule, on).await
+        self.inner.set_rule_enabled(id, rule, on, request_id).await
     }
 }
 

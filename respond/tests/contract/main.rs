@@ -26,5 +26,6 @@ mod publisher;
 mod signed;
 mod stage;
 mod town;
+mod tries;
 mod world;
 mod wrong_person;

@@ -99,6 +99,8 @@ impl MemoryDirectory {
         if self.inner().now.is_away {
             return Err(DirectoryError::Unreachable {
                 why: "it is away".to_owned(),
+                reply: None,
+                may_have_happened: true,
                 after: std::time::Duration::from_millis(1),
             });
         }
@@ -150,6 +152,7 @@ impl MemoryDirectory {
 fn missing() -> DirectoryError {
     DirectoryError::Missing {
         code: "Request_ResourceNotFound".to_owned(),
+        request_id: String::new(),
     }
 }
 
@@ -183,6 +186,7 @@ impl Directory for MemoryDirectory {
         &self,
         _id: &ObjectId,
         enabled: bool,
+        _request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         self.answers()?;
         if self.state().user.is_none() {
@@ -195,7 +199,11 @@ impl Directory for MemoryDirectory {
         }))
     }
 
-    async fn revoke_sessions(&self, _id: &ObjectId) -> Result<Reply, DirectoryError> {
+    async fn revoke_sessions(
+        &self,
+        _id: &ObjectId,
+        _request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         self.answers()?;
         Ok(self.change("revoke".to_owned(), |state| {
             if let Some(user) = &mut state.user {
@@ -209,6 +217,7 @@ impl Directory for MemoryDirectory {
         _id: &ObjectId,
         rule_id: &str,
         enabled: bool,
+        _request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         self.answers()?;
         if !self.state().rules.iter().any(|rule| rule.id == rule_id) {

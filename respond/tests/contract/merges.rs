@@ -138,6 +138,7 @@ fn what_a_merged_case_has_done_is_neither_planned_nor_asked_for_again() {
         to: State::Intended,
         detail: serde_json::Value::Null,
         receipt: None,
+        tried: None,
         approval: None,
         warnings: Vec::new(),
         time_us: T0 + 6,

@@ -123,7 +123,10 @@ async fn a_chain_that_was_hashed_anew_does_not_verify() {
     // Without the signatures there is nothing that the key says of it.
     let bare = whole.into_iter().filter(|entry| entry.action != HEAD);
     write_anew(path, bare.collect());
-    let verified = house.review().verify_with(Vec::new(), vec![public]).unwrap();
+    let verified = house
+        .review()
+        .verify_with(Vec::new(), vec![public])
+        .unwrap();
     assert_eq!(verified.heads, Heads::default());
 }
 

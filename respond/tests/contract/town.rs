@@ -207,12 +207,21 @@ impl DirectoryReads for Town {
 
 #[async_trait]
 impl Directory for Town {
-    async fn set_account_enabled(&self, id: &ObjectId, on: bool) -> Result<Reply, DirectoryError> {
+    async fn set_account_enabled(
+        &self,
+        id: &ObjectId,
+        on: bool,
+        _request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         self.inner().enabled.insert(id.to_string(), on);
         Ok(self.change(id, &format!("enabled={on}")))
     }
 
-    async fn revoke_sessions(&self, id: &ObjectId) -> Result<Reply, DirectoryError> {
+    async fn revoke_sessions(
+        &self,
+        id: &ObjectId,
+        _request_id: &str,
+    ) -> Result<Reply, DirectoryError> {
         Ok(self.change(id, "revoke"))
     }
 
@@ -221,6 +230,7 @@ impl Directory for Town {
         id: &ObjectId,
         rule: &str,
         on: bool,
+        _request_id: &str,
     ) -> Result<Reply, DirectoryError> {
         Ok(self.change(id, &format!("{rule}={on}")))
     }

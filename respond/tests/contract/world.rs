@@ -329,6 +329,15 @@ impl World {
         }
     }
 
+    /// The changes that arrived at the simulated tenant, with all that it knows of them.
+    pub(crate) async fn calls(&self) -> Vec<Value> {
+        let Place::Simulated { http_url, .. } = &self.place else {
+            return Vec::new();
+        };
+        let calls = ask(http_url, "calls").await;
+        calls["calls"].as_array().unwrap().clone()
+    }
+
     /// Lets changes be answered with success without happening.
     pub(crate) async fn make_ineffective(&self) {
         match &self.place {

@@ -159,11 +159,12 @@ mod tests {
 
     fn refused(status: u16) -> IngestError {
         IngestError::Microsoft(MicrosoftError::Refused {
-            method: "GET".to_owned(),
+            method: "GET".into(),
             status,
             code: "syncStateNotFound".to_owned(),
             message: String::new(),
-            request_id: String::new(),
+            request_id: "".into(),
+            reply_id: "".into(),
             retry_after: None,
         })
     }
