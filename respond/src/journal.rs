@@ -6,6 +6,7 @@
 
 mod admission;
 mod chain;
+mod damage;
 pub(crate) mod file;
 mod heads;
 mod holds;
@@ -132,7 +133,16 @@ pub enum JournalError {
 
 impl From<rusqlite::Error> for JournalError {
     fn from(cause: rusqlite::Error) -> Self {
-        Self::Storage { cause }
+        match cause {
+            // Of one row; the others can be read.
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..) => Self::Row {
+                what: cause.to_string(),
+            },
+            cause => Self::Storage { cause },
+        }
     }
 }
 
@@ -211,6 +221,8 @@ impl Notice {
     pub const JOURNAL: &'static str = "journal";
     /// A responder started with another configuration than before.
     pub const CONFIGURATION: &'static str = "configuration";
+    /// A row of the journal cannot be read and was set aside.
+    pub const DAMAGED_ROW: &'static str = "damaged_row";
     /// What a person decided changed no action: it was refused, or something was only tried again at once.
     pub const DECISION: &'static str = "decision";
 }
@@ -349,6 +361,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`]; nothing is kept then.
     fn note(&self, notice: &Notice) -> Result<(), JournalError>;
+
+    /// How many rows were set aside because they cannot be read.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be counted.
+    fn damaged(&self) -> Result<u64, JournalError>;
 
     /// Signs what is in the audit chain, if this journal has a key and something has no signature yet; true if it did.
     ///

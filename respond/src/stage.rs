@@ -12,6 +12,7 @@
 //! All of this is done by the one responder that holds the lease; the others stand by and read nothing.
 
 mod beginning;
+mod damage;
 mod intake;
 mod lookup;
 mod protection;
@@ -169,6 +170,8 @@ impl Term<'_> {
             self.lease.release().await;
             return Ok(Ended::Stopped);
         };
+        // Before any task reads, and so sets aside what it cannot.
+        let damaged_before = ledger.with(|journal| journal.damaged()).await?;
         let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
         let tenure: Arc<dyn Tenure> = self.lease.clone();
         let gates = Gates::new(config.dry_run, config.kill_switch.clone()).held_by(tenure);
@@ -180,20 +183,12 @@ impl Term<'_> {
             wake: wake.clone(),
             stop: stop.clone(),
         };
-        acting.watch_switch(&mut tasks);
-        tasks.spawn(signer::run(ledger.clone(), stop.clone()));
+        acting.look_after(&mut tasks, damaged_before);
         for (tenant_id, directory) in self.directories {
             acting.spawn(&mut tasks, config, tenant_id, directory);
         }
         self.take_alerts(&mut tasks, playbooks, &ledger, &wake);
-        let all_ended = CancellationToken::new();
-        tasks.spawn(publisher::run(
-            ledger.clone(),
-            self.bus.clone(),
-            wake,
-            self.watch(),
-            all_ended.clone(),
-        ));
+        let all_ended = acting.publish(&mut tasks, self.bus.clone());
         let ended = watch(tasks, &ledger, &self.lease, self.health, stop, &all_ended).await?;
         if matches!(ended, Ended::Stopped) {
             self.lease.release().await;
@@ -312,8 +307,8 @@ struct Acting {
 }
 
 impl Acting {
-    /// Obeys the kill switch, and acknowledges it.
-    fn watch_switch(&self, tasks: &mut Tasks) {
+    /// Watches the kill switch and the journal: its chain is signed, and what is damaged in it is told.
+    fn look_after(&self, tasks: &mut Tasks, damaged_before: u64) {
         tasks.spawn(switch::run(
             self.gates.clone(),
             self.ledger.clone(),
@@ -322,6 +317,27 @@ impl Acting {
             self.wake.clone(),
             self.stop.clone(),
         ));
+        tasks.spawn(signer::run(self.ledger.clone(), self.stop.clone()));
+        tasks.spawn(damage::run(
+            damaged_before,
+            self.ledger.clone(),
+            Arc::clone(&self.clock),
+            self.health.clone(),
+            self.stop.clone(),
+        ));
+    }
+
+    /// Publishes what the others write, until told that they have ended.
+    fn publish(&self, tasks: &mut Tasks, bus: Bus) -> CancellationToken {
+        let all_ended = CancellationToken::new();
+        let watch = publisher::Watch {
+            clock: Arc::clone(&self.clock),
+            health: self.health.clone(),
+        };
+        let (ledger, wake) = (self.ledger.clone(), self.wake.clone());
+        let publisher = publisher::run(ledger, bus, wake, watch, all_ended.clone());
+        tasks.spawn(publisher);
+        all_ended
     }
 
     /// Lets a tenant's actions run, and whom its never-act list means be found.

@@ -1,9 +1,10 @@
 //! What waits and why, and what is still to be published.
 
 use rusqlite::{Connection, Transaction, params};
+use schemas::topics::Topic;
 use serde_json::json;
 
-use super::{Holding, JournalError, Outbox, chain, rows};
+use super::{Holding, JournalError, Outbox, Outgoing, chain, rows};
 use crate::record::{Hold, HoldReason};
 
 /// Holds actions where they stand; gives those whose reason is new.
@@ -85,6 +86,37 @@ pub(super) fn held(
         found.extend(HoldReason::of_str(&word).map(|reason| (reason, count.unsigned_abs())));
     }
     Ok(found)
+}
+
+/// Messages that are still to be published, in order.
+pub(super) fn outgoing(
+    connection: &Connection,
+    count_max: usize,
+) -> Result<Vec<Outgoing>, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, topic, key, payload FROM outgoing ORDER BY number LIMIT ?1",
+    )?;
+    let rows = statement.query_map(params![rows::bound(count_max)], |row| {
+        Ok((
+            row.get(0)?,
+            row.get::<_, String>(1)?,
+            row.get(2)?,
+            row.get(3)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (number, name, key, payload) = row?;
+        let topic = Topic::of_name(&name).ok_or_else(|| JournalError::Row {
+            what: format!("topic \"{name}\""),
+        })?;
+        Ok(Outgoing {
+            number,
+            topic,
+            key,
+            payload,
+        })
+    })
+    .collect()
 }
 
 /// How much is still to be published, and since when.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use schemas::severity::Severity;
 use schemas::topics::Topic;
 
-use super::{JournalError, chain};
+use super::{JournalError, chain, damage};
 use crate::cases::{Case, SeenAlert};
 use crate::record::{ActionRecord, State};
 
@@ -183,11 +183,15 @@ pub(super) fn actions_of(
 
 /// Adds an action as planned, and as approved if it carries an approval.
 ///
-/// An action that is known already is left as it is.
+/// An action that is known already is left as it is, and so is one that cannot be read any more.
 pub(super) fn add_action(
     transaction: &Transaction<'_>,
     record: &ActionRecord,
 ) -> Result<bool, JournalError> {
+    if damage::has(transaction, damage::ACTIONS, &record.action_id)? {
+        // It may have been done: what became of it cannot be read.
+        return Ok(false);
+    }
     let mut record = record.clone();
     record.state = State::Planned;
     record.approved_time_us = record.approval.as_ref().map(|_| record.planned_time_us);

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use schemas::environment::{Clock, SystemClock};
-use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
 use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
-use super::{admission, chain, file, heads, holds, pairs, pins, rows};
+use super::{admission, chain, damage, file, heads, holds, pairs, pins, rows};
 use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
 use crate::audit::signature::AuditKey;
@@ -81,9 +80,48 @@ impl SqliteJournal {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does `work` in one transaction; rows that it cannot read are set aside, and it is done without them.
     fn transact<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>,
+        work: impl Fn(&Transaction<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        match self.transact_once(&work) {
+            Err(error) => self.without_damage(error, || self.transact_once(&work)),
+            done => done,
+        }
+    }
+
+    /// Reads; rows that cannot be read are set aside, and it is read without them.
+    fn read<T>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let read = work(&self.connection());
+        match read {
+            Err(error) => self.without_damage(error, || work(&self.connection())),
+            read => read,
+        }
+    }
+
+    /// Tries again where a row was the cause and is out of the way now.
+    fn without_damage<T>(
+        &self,
+        error: JournalError,
+        again: impl Fn() -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        if !matches!(error, JournalError::Row { .. }) {
+            return Err(error);
+        }
+        let now_us = self.clock.now_us();
+        if self.transact_once(|transaction| damage::set_aside(transaction, now_us))? == 0 {
+            return Err(error);
+        }
+        again()
+    }
+
+    fn transact_once<T>(
+        &self,
+        work: impl Fn(&Transaction<'_>) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -107,11 +145,11 @@ impl Journal for SqliteJournal {
     }
 
     fn halves(&self, alerts: &[SeenAlert], now_us: i64) -> Result<Vec<Half>, JournalError> {
-        pairs::halves(&self.connection(), alerts, now_us)
+        self.read(|connection| pairs::halves(connection, alerts, now_us))
     }
 
     fn pairs_of(&self, tenant_id: &str, names: &[String]) -> Result<Vec<Pair>, JournalError> {
-        pairs::of_names(&self.connection(), tenant_id, names)
+        self.read(|connection| pairs::of_names(connection, tenant_id, names))
     }
 
     fn pin(&self, tenant_id: &str, pins: &[Pin], now_us: i64) -> Result<(), JournalError> {
@@ -119,7 +157,7 @@ impl Journal for SqliteJournal {
     }
 
     fn pins(&self, tenant_id: &str) -> Result<Vec<Pin>, JournalError> {
-        pins::of_tenant(&self.connection(), tenant_id)
+        self.read(|connection| pins::of_tenant(connection, tenant_id))
     }
 
     fn learn(&self, pairs: &[Pair]) -> Result<(), JournalError> {
@@ -214,6 +252,10 @@ impl Journal for SqliteJournal {
         self.transact(|transaction| chain::note(transaction, notice))
     }
 
+    fn damaged(&self) -> Result<u64, JournalError> {
+        damage::count(&self.connection())
+    }
+
     fn sign(&self) -> Result<bool, JournalError> {
         let Some(key) = &self.key else {
             return Ok(false);
@@ -222,15 +264,15 @@ impl Journal for SqliteJournal {
     }
 
     fn noted(&self, what: &str) -> Result<Option<AuditRecord>, JournalError> {
-        chain::latest(&self.connection(), what)
+        self.read(|connection| chain::latest(connection, what))
     }
 
     fn held(&self, tenant_id: &str) -> Result<Vec<(HoldReason, u64)>, JournalError> {
-        holds::held(&self.connection(), tenant_id)
+        self.read(|connection| holds::held(connection, tenant_id))
     }
 
     fn outbox(&self) -> Result<Outbox, JournalError> {
-        holds::outbox(&self.connection())
+        self.read(holds::outbox)
     }
 
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
@@ -256,9 +298,16 @@ impl Journal for SqliteJournal {
                 Meaning::New { round } => round,
             };
             let position = u32::try_from(known.len()).unwrap_or(u32::MAX);
-            let (action, by) = (request.action.clone(), request.by.clone());
-            let mut record =
-                cases::new_record(&case, action, round, position, by.clone(), request.time_us);
+            let by = request.by.clone();
+            let (action, time_us) = (&request.action, request.time_us);
+            let of_round = |round| {
+                cases::new_record(&case, action.clone(), round, position, by.clone(), time_us)
+            };
+            let mut record = of_round(round);
+            // One that cannot be read any more may have been done: asked for again, it is another one.
+            while damage::has(transaction, damage::ACTIONS, &record.action_id)? {
+                record = of_round(record.round.saturating_add(1));
+            }
             if let Some(undoes) = &request.undoes {
                 record.target = undoes.account.to_string();
                 record.evidence = vec![Named {
@@ -280,7 +329,7 @@ impl Journal for SqliteJournal {
     }
 
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
-        rows::action(&self.connection(), action_id)
+        self.read(|connection| rows::action(connection, action_id))
     }
 
     fn runnable(
@@ -290,22 +339,24 @@ impl Journal for SqliteJournal {
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
         // What waits for its time is not looked at, so that it cannot keep what came later from its turn.
-        rows::bodies(
-            &self.connection(),
+        self.read(|connection| rows::bodies(
+            connection,
             "SELECT body FROM actions WHERE tenant_id = ?1 AND state IN ('approved', 'intended', 'applied') \
              AND not_before_us <= ?2 ORDER BY number LIMIT ?3",
             params![tenant_id, now_us, rows::bound(count_max)],
             "an action",
-        )
+        ))
     }
 
     fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {
-        let records: Vec<ActionRecord> = rows::bodies(
-            &self.connection(),
-            "SELECT body FROM actions WHERE tenant_id = ?1 AND intended_time_us >= ?2",
-            params![tenant_id, since_us],
-            "an action",
-        )?;
+        let records: Vec<ActionRecord> = self.read(|connection| {
+            rows::bodies(
+                connection,
+                "SELECT body FROM actions WHERE tenant_id = ?1 AND intended_time_us >= ?2",
+                params![tenant_id, since_us],
+                "an action",
+            )
+        })?;
         Ok(records
             .into_iter()
             .filter_map(|record| {
@@ -321,31 +372,7 @@ impl Journal for SqliteJournal {
     }
 
     fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(
-            "SELECT number, topic, key, payload FROM outgoing ORDER BY number LIMIT ?1",
-        )?;
-        let rows = statement.query_map(params![rows::bound(count_max)], |row| {
-            Ok((
-                row.get(0)?,
-                row.get::<_, String>(1)?,
-                row.get(2)?,
-                row.get(3)?,
-            ))
-        })?;
-        rows.map(|row| {
-            let (number, name, key, payload) = row?;
-            let topic = Topic::of_name(&name).ok_or_else(|| JournalError::Row {
-                what: format!("topic \"{name}\""),
-            })?;
-            Ok(Outgoing {
-                number,
-                topic,
-                key,
-                payload,
-            })
-        })
-        .collect()
+        self.read(|connection| holds::outgoing(connection, count_max))
     }
 
     fn published(&self, number: i64) -> Result<(), JournalError> {
@@ -357,16 +384,13 @@ impl Journal for SqliteJournal {
 
     fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
         let sql = "SELECT body FROM cases ORDER BY changed_time_us DESC, case_id LIMIT ?1";
-        rows::bodies(
-            &self.connection(),
-            sql,
-            params![rows::bound(count_max)],
-            "a case",
-        )
+        self.read(|connection| {
+            rows::bodies(connection, sql, params![rows::bound(count_max)], "a case")
+        })
     }
 
     fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError> {
-        rows::case(&self.connection(), case_id)
+        self.read(|connection| rows::case(connection, case_id))
     }
 
     fn actions(
@@ -375,17 +399,17 @@ impl Journal for SqliteJournal {
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
         if let Some(case_id) = case_id {
-            return rows::actions_of(&self.connection(), case_id, count_max);
+            return self.read(|connection| rows::actions_of(connection, case_id, count_max));
         }
-        rows::bodies(
-            &self.connection(),
+        self.read(|connection| rows::bodies(
+            connection,
             "SELECT body FROM (SELECT number, body FROM actions ORDER BY number DESC LIMIT ?1) ORDER BY number",
             params![rows::bound(count_max)],
             "an action",
-        )
+        ))
     }
 
     fn audit(&self, after: u64, count_max: usize) -> Result<Vec<AuditRecord>, JournalError> {
-        chain::after(&self.connection(), after, count_max)
+        self.read(|connection| chain::after(connection, after, count_max))
     }
 }

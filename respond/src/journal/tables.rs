@@ -7,10 +7,10 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS];
+const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS, DAMAGE];
 
 /// Version of the tables below.
-const VERSION: u8 = 6;
+const VERSION: u8 = 7;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -88,6 +88,14 @@ const PINS: &str = "
 CREATE TABLE never_act (
   tenant_id TEXT NOT NULL, entry TEXT NOT NULL, user_id TEXT NOT NULL, found_time_us INTEGER NOT NULL,
   PRIMARY KEY (tenant_id, entry, user_id)) WITHOUT ROWID;
+";
+
+/// What cannot be read, out of the way of the rest.
+const DAMAGE: &str = "
+CREATE TABLE damaged (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, row_key TEXT NOT NULL, body BLOB,
+  why TEXT NOT NULL, time_us INTEGER NOT NULL);
+CREATE INDEX damaged_by_key ON damaged (table_name, row_key);
 ";
 
 /// Gives the journal the tables of this version, all or none.

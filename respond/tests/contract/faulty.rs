@@ -242,6 +242,10 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.note(notice))
     }
 
+    fn damaged(&self) -> Result<u64, JournalError> {
+        self.inner.damaged()
+    }
+
     fn sign(&self) -> Result<bool, JournalError> {
         self.write(|journal| journal.sign())
     }

@@ -10,6 +10,7 @@
 mod accounts;
 mod actions;
 mod crashes;
+mod damaged;
 mod decisions;
 mod faulty;
 mod graph;
