@@ -372,50 +372,56 @@ pub enum Change {
 
 /// Decides what an alert changes.
 pub fn place(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Change {
-    if known
-        .alert
-        .as_ref()
-        .is_some_and(|(seen, _)| says_the_same(seen, alert))
-    {
-        return Change::Nothing;
+    match home(alert, known, policy) {
+        Home::Known => Change::Nothing,
+        Home::None => Change::Wait,
+        Home::New => Change::Case(Box::new(open(alert, known, policy, now_us))),
+        Home::Case(case) => {
+            let has_own = matches!(&known.alert, Some((_, Some(_))));
+            let mut case = case.clone();
+            case.add_waiting(alert, &known.waiting, policy);
+            case.add(alert.clone(), has_own);
+            case.revision += 1;
+            case.changed_time_us = now_us;
+            Change::Case(Box::new(case))
+        }
     }
-    let own = known
-        .alert
-        .as_ref()
-        .and_then(|(_, case_id)| case_id.as_deref());
+}
+
+/// Whether [`place`] puts an alert into a case, and so has to know which alerts wait for one.
+pub fn takes_waiting(alert: &SeenAlert, known: &Known, policy: &Policy) -> bool {
+    matches!(home(alert, known, policy), Home::Case(_) | Home::New)
+}
+
+/// Where an alert belongs.
+enum Home<'a> {
+    /// It says nothing new.
+    Known,
+    /// Into this case.
+    Case(&'a Case),
+    /// Into one of its own.
+    New,
+    /// Into none, until one takes it in.
+    None,
+}
+
+fn home<'a>(alert: &SeenAlert, known: &'a Known, policy: &Policy) -> Home<'a> {
+    let seen = known.alert.as_ref();
+    if seen.is_some_and(|(seen, _)| says_the_same(seen, alert)) {
+        return Home::Known;
+    }
+    let own = seen.and_then(|(_, case_id)| case_id.as_deref());
     let case = known.cases.iter().find(|case| {
         own.map_or_else(
             || case.takes(alert, policy.window_us),
             |own| case.case_id == own,
         )
     });
-    if let Some(case) = case {
-        let mut case = case.clone();
-        case.add_waiting(alert, &known.waiting, policy);
-        case.add(alert.clone(), own.is_some());
-        case.revision += 1;
-        case.changed_time_us = now_us;
-        return Change::Case(Box::new(case));
+    match case {
+        Some(case) => Home::Case(case),
+        None if alert.severity >= policy.case_severity_min && alert.stands() => Home::New,
+        None => Home::None,
     }
-    if alert.severity < policy.case_severity_min || !alert.stands() {
-        return Change::Wait;
-    }
-    Change::Case(Box::new(open(alert, known, policy, now_us)))
-}
-
-/// Whether [`place`] puts an alert into a case, and so has to know which alerts wait for one.
-pub fn takes_waiting(alert: &SeenAlert, known: &Known, policy: &Policy) -> bool {
-    let is_known = known
-        .alert
-        .as_ref()
-        .is_some_and(|(seen, _)| says_the_same(seen, alert));
-    let has_case = known
-        .cases
-        .iter()
-        .any(|case| case.takes(alert, policy.window_us));
-    let has_own = matches!(&known.alert, Some((_, Some(_))));
-    let opens = alert.severity >= policy.case_severity_min && alert.stands();
-    !is_known && (has_case || has_own || opens)
 }
 
 /// An alert says something new if its state or its severity differs.

@@ -33,6 +33,10 @@ pub fn plan(
         .iter()
         .filter(|playbook| playbook.when.holds(case.severity, labels.iter().copied()))
     {
+        let requested_by = requester(playbook);
+        let evidence = evidence_for(case, playbook);
+        let provenance = weakest(&evidence);
+        let named = named::words(evidence.into_iter());
         for step in &playbook.steps {
             let kind = step.action().kind();
             if planned.iter().any(|record| record.action.kind() == kind) {
@@ -47,11 +51,9 @@ pub fn plan(
                 continue;
             };
             let position = u32::try_from(known.len() + planned.len()).unwrap_or(u32::MAX);
-            let requested_by = format!("playbook:{}", playbook.name);
-            let mut record = record(case, step, round, position, requested_by, now_us);
-            let evidence = evidence_for(case, playbook);
-            let provenance = weakest(&evidence);
-            record.evidence = named::words(evidence.into_iter());
+            let by = requested_by.clone();
+            let mut record = new_record(case, step.action(), round, position, by, now_us);
+            record.evidence.clone_from(&named);
             record.provenance = provenance.to_string();
             record.dry_run = policy.dry_run;
             record.evidence_time_us = trigger.time_us;
@@ -65,6 +67,18 @@ pub fn plan(
         }
     }
     planned
+}
+
+/// Who asks for what a playbook plans.
+fn requester(playbook: &Playbook) -> String {
+    format!("playbook:{}", playbook.name)
+}
+
+/// The playbook that asked for an action, if it is still there.
+fn own<'a>(record: &ActionRecord, playbooks: &'a [Playbook]) -> Option<&'a Playbook> {
+    playbooks
+        .iter()
+        .find(|playbook| requester(playbook) == record.requested_by)
 }
 
 /// Whether the configuration approves an action because of this alert.
@@ -102,10 +116,7 @@ pub fn approvals(
         })
         .filter_map(|record| {
             // Only live evidence that suffices by itself, and whom that names.
-            let own = playbooks
-                .iter()
-                .find(|playbook| format!("playbook:{}", playbook.name) == record.requested_by)?;
-            let evidence = evidence_for(case, own);
+            let evidence = evidence_for(case, own(record, playbooks)?);
             let provenance = weakest(&evidence);
             (provenance == Provenance::Live).then(|| ActionRecord {
                 evidence: named::words(evidence.into_iter()),
@@ -129,10 +140,7 @@ pub fn withdrawn(
     let still_wanted = |record: &ActionRecord| {
         severity.is_some_and(|severity| {
             let labels = || standing.iter().map(|(label, _)| label.as_str());
-            let own = playbooks
-                .iter()
-                .find(|playbook| format!("playbook:{}", playbook.name) == record.requested_by);
-            own.is_none_or(|playbook| playbook.when.holds(severity, labels()))
+            own(record, playbooks).is_none_or(|playbook| playbook.when.holds(severity, labels()))
         })
     };
     known
@@ -186,17 +194,6 @@ fn round(
 /// The round after all of these, so that no two actions of a case have one id.
 pub fn next_round<'a>(of_kind: impl Iterator<Item = &'a ActionRecord>) -> u32 {
     of_kind.map(|record| record.round + 1).max().unwrap_or(0)
-}
-
-fn record(
-    case: &Case,
-    step: &Step,
-    round: u32,
-    position: u32,
-    requested_by: String,
-    now_us: i64,
-) -> ActionRecord {
-    new_record(case, step.action(), round, position, requested_by, now_us)
 }
 
 /// A planned action of a case that nobody has approved.
