@@ -242,6 +242,14 @@ pub fn check(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64)
     Verdict::Go { warnings }
 }
 
+/// Whether it is decided before anything is asked for: a gate is shut, or its approval counts no more.
+pub fn is_decided(record: &ActionRecord, facts: &Facts, policy: &Policy, now_us: i64) -> bool {
+    let mut refusals = Vec::new();
+    check_gates(record, facts, policy, &mut refusals);
+    holds::check_approval_age(record, policy, now_us, &mut refusals);
+    !refusals.is_empty()
+}
+
 fn check_gates(record: &ActionRecord, facts: &Facts, policy: &Policy, refusals: &mut Vec<Refusal>) {
     if policy.dry_run || record.dry_run {
         refusals.push(Refusal::DryRun);

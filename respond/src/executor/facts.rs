@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use schemas::invariants::{AutomaticFrom, TargetNamed, TargetSpared, check};
 
 use super::Executor;
-use crate::accounts::named::{NAMED_MAX, Resolved};
+use crate::accounts::named::{NAMED_MAX, Named, Resolved};
 use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
 use crate::journal::JournalError;
 use crate::never_act::Protected;
-use crate::preflight::{Facts, TARGETS_WINDOW_US};
+use crate::preflight::{self, Facts, TARGETS_WINDOW_US};
 use crate::record::{ActionRecord, Approval};
 use crate::undo::Left;
 
@@ -72,8 +72,9 @@ impl Executor {
             again: None,
             problems: Vec::new(),
         };
-        if is_stopped || self.gates.dry_run || self.policy.dry_run {
-            // It will be refused: Microsoft is not asked.
+        let is_decided = preflight::is_decided(record, &reading.facts, &self.policy, read_time_us);
+        if is_decided || self.gates.dry_run {
+            // Microsoft is not asked for what decides nothing.
             return Ok(reading);
         }
         let (tenant_id, since_us) = (record.tenant_id.clone(), read_time_us - TARGETS_WINDOW_US);
@@ -96,6 +97,10 @@ impl Executor {
         reading.facts.grant = keep(directory.grant(&needed).await, &mut reading);
         reading.facts.user = keep(directory.user(record.account()).await, &mut reading);
         reading.user = reading.facts.user.clone().flatten();
+        if reading.user.is_none() {
+            // Without it nothing happens, whatever else is so.
+            return Ok(reading);
+        }
         self.read_evidence(record, &mut reading).await?;
         if let Some(undoes) = &record.undoes {
             self.read_present(&undoes.left, &mut reading).await;
@@ -126,14 +131,22 @@ impl Executor {
         record: &ActionRecord,
         reading: &mut Reading,
     ) -> Result<(), JournalError> {
-        // One more than is decided by is not asked for: it is refused for their number.
-        let evidence = record.evidence.iter().take(NAMED_MAX + 1);
+        if record.evidence.len() > NAMED_MAX {
+            // It is refused for their number, whoever they are.
+            let unread = |named: &Named| Resolved {
+                named: named.clone(),
+                account: None,
+            };
+            reading.facts.named = Some(record.evidence.iter().map(unread).collect());
+            reading.facts.pairs = Some(Vec::new());
+            return Ok(());
+        }
         let mut answers = BTreeMap::new();
         if let Some(user) = &reading.facts.user {
             answers.insert(record.account().to_owned(), user.clone());
         }
         let mut resolved = Vec::new();
-        for named in evidence {
+        for named in &record.evidence {
             let question = named.question();
             let account = match answers.get(question) {
                 Some(known) => known.clone(),

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use respond::action::Permission;
+use respond::action::{Action, BlockSignIn, Permission};
 use respond::cases::Case;
 use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
+use respond::executor::Progress;
 use respond::record::{ActionRecord, State};
 use schemas::topics::Topic;
 use schemas::wire::{self, Alert};
@@ -432,4 +433,26 @@ async fn in_dry_run_the_directory_is_not_asked() {
         .filter(|one| one.state == State::Planned)
         .collect();
     assert_eq!(left.len(), 3, "one plan");
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_what_decides_nothing() {
+    let block = Action::BlockSignIn(BlockSignIn {});
+    // Without the account nothing happens, whomever the evidence names.
+    let world = World::in_memory();
+    let moody = Moody::new(Arc::clone(&world.directory), Mood::Unreachable);
+    let record = world.request(&block);
+    let executor = world.executor_with(moody.clone(), world.journal.clone());
+    let ran = executor.run(&record.action_id).await.unwrap();
+    assert!(matches!(ran, Progress::Later { .. }), "{ran:?}");
+    assert_eq!(moody.asked().len(), 1);
+    // Too late is too late, however the account is now.
+    let world = World::in_memory();
+    let moody = Moody::new(Arc::clone(&world.directory), Mood::Answers);
+    let record = world.request(&block);
+    world.pass(25 * 3_600_000_000);
+    let executor = world.executor_with(moody.clone(), world.journal.clone());
+    let ran = executor.run(&record.action_id).await.unwrap();
+    assert_eq!(ran, Progress::Ended(State::Expired));
+    assert!(moody.asked().is_empty(), "{:?}", moody.asked());
 }
