@@ -1,5 +1,6 @@
 //! Lines of the completeness ledger: what was read, and what was not. Pure.
 
+use crate::topics::Topic;
 use crate::{ids, wire};
 
 /// How far a range was read.
@@ -39,6 +40,26 @@ pub struct CoverageRange<'a> {
     pub from: i64,
     /// End of the range, exclusive.
     pub to: i64,
+}
+
+/// The line for a log of the bus that another one took the place of, or whose end was cut, which `source` had read up to
+/// `stood_at`; `detail` says what of it is lost, and what is not.
+pub fn replaced_log(
+    source: &str,
+    (topic, partition): (Topic, i32),
+    stood_at: i64,
+    detail: &str,
+    now_us: i64,
+) -> wire::Coverage {
+    CoverageRange {
+        tenant_id: "",
+        source,
+        kind: "range",
+        subject: &format!("{topic}/{partition}"),
+        from: stood_at,
+        to: stood_at,
+    }
+    .line(CoverageState::Lost, Published::default(), detail, now_us)
 }
 
 /// What came out of a range.

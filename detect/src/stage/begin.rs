@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bus::{Consumer, Message, Polled, Position};
-use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::coverage::replaced_log;
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
@@ -80,17 +80,10 @@ impl Stage {
             tracing::error!(topic = %at.topic, partition = at.partition, stood_at = at.next_offset,
                 "the bus has another log than the one that was read; it is read from its beginning");
             metrics::counter!("detect_replaced_logs_total").increment(1);
-            let line = CoverageRange {
-                tenant_id: "",
-                source: "detect",
-                kind: "range",
-                subject: &format!("{}/{}", at.topic, at.partition),
-                from: at.next_offset,
-                to: at.next_offset,
-            }
-            .line(
-                CoverageState::Lost,
-                Published::default(),
+            let line = replaced_log(
+                "detect",
+                (at.topic, at.partition),
+                at.next_offset,
                 "the log was replaced or cut: what it had from this offset on and was not read is lost; recent files \
                  of the lake that no announcement names are evaluated",
                 now_us,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use prost::Message as _;
-use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::coverage::replaced_log;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::topics::Topic;
@@ -226,17 +226,10 @@ async fn note_gone<'a>(
         metrics::counter!("respond_replaced_logs_total").increment(1);
         tracing::error!(topic = %at.topic, partition = at.partition, stood_at = at.next_offset,
             "the bus has another log than the one that was read; it is read from its beginning");
-        let line = CoverageRange {
-            tenant_id: "",
-            source: "respond",
-            kind: "range",
-            subject: &format!("{}/{}", at.topic, at.partition),
-            from: at.next_offset,
-            to: at.next_offset,
-        }
-        .line(
-            CoverageState::Lost,
-            Published::default(),
+        let line = replaced_log(
+            "respond",
+            (at.topic, at.partition),
+            at.next_offset,
             "the log was replaced or cut: alerts that it had from this offset on and that were not read are lost to \
              respond, unless detect tells them again; the table of alerts has those that the lake had read",
             clock.now_us(),
