@@ -21,7 +21,7 @@
 //! | [`directory`] | the calls to Microsoft that actions need; [`graph`] makes them |
 //! | [`effects`] | the one way to a call that changes something |
 //! | [`executor`] | one action from approval to read-back |
-//! | [`audit`] | pure: the hash chain |
+//! | [`audit`] | pure: the hash chain; and the key that signs it |
 //! | [`journal`] | what is durable |
 //! | [`undo`] | pure: what an action left behind, and whether it is still so |
 //! | [`stage`] | the loop |

@@ -1,6 +1,6 @@
 //! How an action ends, and what is told of it.
 
-use schemas::invariants::{CalledEffective, check};
+use schemas::invariants::{CalledEffective, CalledFailed, check};
 use serde_json::{Value, json};
 
 use super::{Executor, Looked, Progress};
@@ -82,6 +82,11 @@ impl Executor {
             // What was seen stands in the entry: nothing else ends here.
             check(&CalledEffective {
                 read_back: step.detail.get("after").is_some(),
+            });
+        }
+        if step.to == State::Failed {
+            check(&CalledFailed {
+                may_have_happened: record.may_have_happened(),
             });
         }
         let (to, why) = (

@@ -13,6 +13,8 @@ super::area! {
         ReadBackBeforeRepeat = "read_back_before_repeat", kept by ["respond/src/effects.rs"];
         /// An action is called effective only by what was read back.
         EffectiveByReadBack = "effective_by_read_back", kept by ["respond/src/executor/ending.rs"];
+        /// An action is called failed only where each of its calls was surely not carried out.
+        FailedByRefusal = "failed_by_refusal", kept by ["respond/src/effects.rs", "respond/src/executor/ending.rs"];
         /// Nothing is sent after the kill switch was acknowledged.
         NothingAfterSwitch = "nothing_after_switch", kept by ["respond/src/effects.rs"];
         /// Only the responder sends that holds the lease and has confirmed it a moment ago.
@@ -68,6 +70,21 @@ impl Predicate for CalledEffective {
 
     fn holds(&self) -> bool {
         self.read_back
+    }
+}
+
+/// An action is about to be called failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalledFailed {
+    /// Whether one of its calls had no answer that says that it was not carried out.
+    pub may_have_happened: bool,
+}
+
+impl Predicate for CalledFailed {
+    const INVARIANT: Invariant = Invariant::Response(Response::FailedByRefusal);
+
+    fn holds(&self) -> bool {
+        !self.may_have_happened
     }
 }
 
@@ -160,8 +177,8 @@ impl Predicate for TargetNamed {
 #[cfg(test)]
 mod tests {
     use super::{
-        AutomaticFrom, CalledEffective, EffectBegins, EffectRepeats, Predicate, SentByHolder,
-        SentWhileStopped, TargetNamed, TargetSpared,
+        AutomaticFrom, CalledEffective, CalledFailed, EffectBegins, EffectRepeats, Predicate,
+        SentByHolder, SentWhileStopped, TargetNamed, TargetSpared,
     };
     use crate::provenance::Provenance;
 
@@ -208,6 +225,13 @@ mod tests {
         let begins = |intent_durable| EffectBegins { intent_durable };
         assert!(begins(true).holds());
         assert!(!begins(false).holds());
+    }
+
+    #[test]
+    fn what_may_have_happened_has_not_failed() {
+        let fails = |may_have_happened| CalledFailed { may_have_happened };
+        assert!(fails(false).holds());
+        assert!(!fails(true).holds());
     }
 
     #[test]
