@@ -1,6 +1,7 @@
 //! `vedette audit`: cases and actions as a responder sees them, and the check of the audit chain.
 
 mod since;
+pub(crate) mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -16,8 +17,6 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::operator::os_user;
-
-pub(crate) mod verify;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +55,7 @@ pub(crate) enum Audit {
     },
     /// List the entries of the audit chain about an action or a case: what was decided, by whom, and what came of it.
     Show {
-        /// The action's or the case's id.
+        /// The action's or the case's id; or a kind that is about neither: `kill_switch`, `configuration`, `damaged_row`, `decision`.
         id: String,
         /// Form of the list.
         #[arg(long, short, value_enum, default_value_t = Output::Table)]
@@ -182,23 +181,32 @@ impl Audit {
                 config.respond.dry_run,
                 now_us,
             )?),
-            Self::Undo(decision) => {
-                if let Some(record) = review.action(&decision.action_id)? {
-                    let note = since::refuse_if_others_changed(config, &record)?;
-                    note.map_or(Ok(()), |note| writeln!(std::io::stderr(), "note: {note}"))?;
-                }
-                let undo = review.undo(
-                    &decision.action_id,
-                    &decision.by,
-                    config.respond.dry_run,
-                    now_us,
-                )?;
-                told(&undo)
-            }
+            Self::Undo(decision) => undo(&review, config, &decision, now_us),
             Self::Verify(asked) => verify::run(&review, config, asked),
             Self::Key(key) => key.run(config),
         }
     }
+}
+
+/// Asks for an undo, unless others have changed since what it would take back.
+fn undo(
+    review: &Review,
+    config: &Config,
+    decision: &Decision,
+    now_us: i64,
+) -> anyhow::Result<Verdict> {
+    let (id, by) = (&decision.action_id, &decision.by);
+    if let Some(record) = review.action(id)? {
+        match since::refuse_if_others_changed(config, &record) {
+            Ok(None) => {}
+            Ok(Some(note)) => writeln!(std::io::stderr(), "note: {note}")?,
+            Err(error) => {
+                review.tell_refused("undo", id, by, &crate::exit::chain(&error), now_us)?;
+                return Err(error);
+            }
+        }
+    }
+    told(&review.undo(id, by, config.respond.dry_run, now_us)?)
 }
 
 fn cases(review: &Review, limit: usize) -> anyhow::Result<Vec<Value>> {

@@ -367,9 +367,24 @@ impl Review {
         if let Err(error) = &done
             && error.is_refusal()
         {
-            self.note(what, about, by, "refused", Some(&error.to_string()), now_us)?;
+            self.tell_refused(what, about, by, &error.to_string(), now_us)?;
         }
         done
+    }
+
+    /// Tells in the audit chain that what a person decided was refused, for example by what the lake knows.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be told.
+    pub fn tell_refused(
+        &self,
+        what: &str,
+        about: &str,
+        by: &str,
+        why: &str,
+        now_us: i64,
+    ) -> Result<(), JournalError> {
+        self.note(what, about, by, "refused", Some(why), now_us)
     }
 
     fn note(
@@ -393,7 +408,8 @@ impl Review {
         })
     }
 
-    /// Entries of the audit chain about an action or a case, in order; the newest where there are more.
+    /// Entries of the audit chain about an action or a case, or of a kind that is about neither, such as
+    /// [`Notice::KILL_SWITCH`], in order; the newest where there are more.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.
@@ -401,6 +417,7 @@ impl Review {
         let is_about = |entry: &AuditRecord| {
             entry.action_id == about
                 || entry.case_id == about
+                || (entry.case_id.is_empty() && entry.action == about)
                 || (entry.action == Notice::DECISION && is_decided(entry, about))
         };
         let mut found = VecDeque::new();

@@ -80,6 +80,7 @@ async fn a_decision_that_was_refused_stands_in_the_chain_with_whom_the_system_kn
     assert!(review.approve(&long, &long, now_us).is_err());
     let newest = review.entries(&"x".repeat(512), 1).unwrap();
     assert!(newest[0].detail.len() < 2_000, "{}", newest[0].detail.len());
+    assert_eq!(review.entries(Notice::DECISION, 100).unwrap().len(), 6);
     // The newest of many.
     assert_eq!(review.entries(id, 2).unwrap().len(), 2);
     review.verify(Vec::new()).unwrap();
