@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Cursor, Read};
 
+use schemas::dead_letter::Reason;
+
 use super::csv_rows;
 use super::open::CHUNK_BYTES;
 use crate::normalise::shape::{SHAPE_BYTES_MAX, Shape, shape_of};
@@ -14,6 +16,22 @@ const BATCH_RECORDS: usize = 5_000;
 /// Bytes of records that are handed over at once, as a rule.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
+/// Pieces in a row that are no records and become dead letters one by one; those that follow them go together.
+///
+/// A letter costs some 300 bytes beside its own, so a file of junk would fill the disk many times over.
+const BAD_ALONE_MAX: u64 = 1_000;
+
+/// Most bytes of pieces that go together.
+const TOGETHER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Pieces in a row that are no records.
+struct Junk {
+    reason: Reason,
+    first_row: u64,
+    pieces: u64,
+    bytes: Vec<u8>,
+}
+
 /// Gathers records and hands them over in batches.
 pub(super) struct Batches<'a> {
     name: &'a str,
@@ -22,6 +40,8 @@ pub(super) struct Batches<'a> {
     batch: Normalised,
     bytes: usize,
     row: u64,
+    bad_in_a_row: u64,
+    junk: Option<Junk>,
 }
 
 impl Batches<'_> {
@@ -34,6 +54,9 @@ impl Batches<'_> {
         self.bytes += match &piece {
             Piece::Object(raw) | Piece::Bad(_, raw) => raw.len(),
         };
+        let Some(piece) = self.put_together(piece) else {
+            return Ok(());
+        };
         self.batch
             .add(piece, format!("{}#{}", self.name, self.row), self.origin);
         let records = self.batch.events.len() + self.batch.dead_letters.len();
@@ -43,7 +66,54 @@ impl Batches<'_> {
         Ok(())
     }
 
+    /// Takes a piece that is one of very many in a row that are no records; gives back any other.
+    fn put_together(&mut self, piece: Piece) -> Option<Piece> {
+        let (reason, bytes) = match piece {
+            Piece::Bad(reason, bytes) if bytes.len() < TOGETHER_BYTES_MAX / 2 => (reason, bytes),
+            other => {
+                self.bad_in_a_row = 0;
+                self.end_junk();
+                return Some(other);
+            }
+        };
+        self.bad_in_a_row += 1;
+        if self.bad_in_a_row <= BAD_ALONE_MAX {
+            return Some(Piece::Bad(reason, bytes));
+        }
+        let goes_on = self.junk.as_ref().is_some_and(|junk| {
+            junk.reason == reason && junk.bytes.len() + bytes.len() < TOGETHER_BYTES_MAX
+        });
+        if !goes_on {
+            self.end_junk();
+        }
+        let junk = self.junk.get_or_insert_with(|| Junk {
+            reason,
+            first_row: self.row,
+            pieces: 0,
+            bytes: Vec::new(),
+        });
+        if junk.pieces > 0 {
+            junk.bytes.push(b'\n');
+        }
+        junk.bytes.extend(bytes);
+        junk.pieces += 1;
+        None
+    }
+
+    fn end_junk(&mut self) {
+        if let Some(junk) = self.junk.take() {
+            let detail = format!(
+                "{} pieces that are no records, one a line, after {BAD_ALONE_MAX} others in a row",
+                junk.pieces
+            );
+            let position = format!("{}#{}", self.name, junk.first_row);
+            self.batch
+                .add_bad(junk.reason, &detail, &junk.bytes, &position, self.origin);
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
+        self.end_junk();
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         if batch.events.is_empty() && batch.dead_letters.is_empty() {
@@ -71,6 +141,8 @@ pub(super) fn read(
         batch: Normalised::default(),
         bytes: 0,
         row: 0,
+        bad_in_a_row: 0,
+        junk: None,
     };
     let mut start = Vec::new();
     let peeked = reader
@@ -123,5 +195,55 @@ struct Failing(Option<io::Error>);
 impl Read for Failing {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use schemas::provenance::Provenance;
+
+    use super::{BAD_ALONE_MAX, read};
+    use crate::normalise::{Normalised, Origin};
+
+    fn letters(text: String) -> Vec<(String, usize)> {
+        let origin = Origin {
+            tenant_id: Some("t"),
+            provenance: Provenance::Imported,
+            source: "files",
+            category: None,
+            ingest_time_us: 1,
+        };
+        let mut found = Vec::new();
+        let mut hand_over = |batch: Normalised| {
+            let letters = batch.dead_letters.into_iter();
+            found.extend(letters.map(|letter| (letter.position, letter.raw.len())));
+            true
+        };
+        read(
+            Box::new(Cursor::new(text.into_bytes())),
+            "f",
+            &origin,
+            &mut hand_over,
+        )
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn very_many_pieces_in_a_row_that_are_no_records_go_together_and_keep_their_bytes() {
+        let alone = usize::try_from(BAD_ALONE_MAX).unwrap();
+        let header = "CreationDate,AuditData\n";
+        let junk = "x,y,z\n".repeat(alone + 400_000);
+        let found = letters(format!("{header}{junk}"));
+        assert!(found.len() < alone + 10, "{}", found.len());
+        let bytes: usize = found.iter().map(|(_, bytes)| bytes).sum();
+        assert!(bytes >= 5 * (alone + 400_000), "{bytes}");
+        // What is a record between them is one, and what follows is told one by one again.
+        let record = r#"{"Id":"1","CreationTime":"2026-03-01T10:00:00","Operation":"A","Workload":"B","RecordType":6}"#;
+        let junk = "junk\n".repeat(alone + 2);
+        let found = letters(format!("{junk}{record}\n{junk}"));
+        assert_eq!(found.len(), 2 * (alone + 1));
     }
 }
