@@ -106,7 +106,7 @@ fn coverage_writes_a_layer_for_navigator() {
     assert_eq!(layer["techniques"][0]["score"], 1);
 }
 
-/// What `explain` says is what `backtest` finds, for the same events (F13, P43).
+/// What `explain` says is what `backtest` finds, for the same events.
 #[test]
 fn explain_and_backtest_agree_on_what_the_lake_holds() {
     let bench = Bench::new();
@@ -199,7 +199,7 @@ fn explain_reads_files_and_standard_input() {
     assert!(text.contains("belongs to table m365_activity"), "{text}");
 }
 
-/// P45: of two tenants that forward to the same place, one calls its domain its own.
+/// Of two tenants that forward to the same place, one calls its domain its own.
 #[test]
 fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
     let bench = Bench::new();
@@ -243,7 +243,7 @@ fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
     assert!(tree.contains("does not match"), "{tree}");
 }
 
-/// P47: an office is proposed; one traveller, a spray, last week's proxy and what is known are not.
+/// An office is proposed; one traveller, a spray, last week's proxy and what is known are not.
 #[test]
 fn egress_proposes_what_many_accounts_have_shared_for_long() {
     let bench = Bench::new();

@@ -36,7 +36,7 @@ fn alert_id(bench: &Bench, condition: &str) -> String {
     found[0]["alert_id"].as_str().unwrap().to_owned()
 }
 
-/// P55: a proposal, saved where the configuration looks, silences the alert and no other; when it has ended, it is told.
+/// A proposal, saved where the configuration looks, silences the alert and no other; when it has ended, it is told.
 #[test]
 fn a_tuned_alert_is_silent_and_the_others_stay_until_the_filter_ends() {
     let bench = Bench::new();

@@ -2,7 +2,7 @@
 //!
 //! The state is what the lake has: after a restart the signals that were handled before are read from there, and those
 //! that come again are handled again, with the same alerts. What is late by more than memory reaches back brings the
-//! signals of its time along from the lake, so that lateness never changes an outcome (P16, P53).
+//! signals of its time along from the lake, so that lateness never changes an outcome.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

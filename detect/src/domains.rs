@@ -1,4 +1,4 @@
-//! The domains that each tenant's directory calls verified: what is sent there stays inside (P45).
+//! The domains that each tenant's directory calls verified: what is sent there stays inside.
 //!
 //! Only what the tenant's own directory said to the connector counts: a file could make an attacker's domain ours.
 

@@ -1,4 +1,4 @@
-//! IP databases that a user has: MaxMind DB files of GeoLite2, DB-IP, IPinfo and others of that form (P46, P47).
+//! IP databases that a user has: MaxMind DB files of GeoLite2, DB-IP, IPinfo and others of that form.
 //!
 //! None comes with vedette, because none that is right may be passed on. Of several files the first that knows a thing
 //! says it, so that one of cities and one of autonomous systems go together.

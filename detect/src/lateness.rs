@@ -1,4 +1,4 @@
-//! How late records come, measured: what is remembered and when an absence is certain follow from it (P53).
+//! How late records come, measured: what is remembered and when an absence is certain follow from it.
 //!
 //! Pure. Nothing is lost by a wrong guess: what comes later than was thought brings its past along from the lake.
 
@@ -13,7 +13,7 @@ const HALF_LIFE: u64 = 100_000;
 /// Records below which nothing is measured yet.
 const RECORDS_MIN: u64 = 1_000;
 
-/// What is assumed until then: the Management Activity API has been three days late (P16).
+/// What is assumed until then: the Management Activity API has been three days late.
 const ASSUMED: Duration = Duration::from_hours(72);
 
 /// Shortest and longest lateness that is remembered for.

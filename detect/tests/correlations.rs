@@ -1,6 +1,6 @@
 //! Correlations on the stream, beside a real log and lake: late records, duplicates, stops and kills in the middle.
 //!
-//! What is told in the end is what one evaluation of the whole lake finds (P16, P52, I2).
+//! What is told in the end is what one evaluation of the whole lake finds.
 
 #![expect(
     clippy::unwrap_used,

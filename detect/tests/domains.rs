@@ -1,4 +1,4 @@
-//! Domains that a tenant's directory tells become its own for the rules, while events stream through (P45).
+//! Domains that a tenant's directory tells become its own for the rules, while events stream through.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 

@@ -62,7 +62,7 @@ fn of_batch(table: Table, batch: &RecordBatch, now_us: i64) -> Vec<Alert> {
     evaluation.batch(batch).unwrap().alerts
 }
 
-/// S72, P61: an alert says who, where from, and which row of which file proves it.
+/// An alert says who, where from, and which row of which file proves it.
 #[test]
 fn an_alert_names_its_causes_and_its_evidence() {
     let rows = [
@@ -168,7 +168,7 @@ fn graph_alert(status: &str) -> Value {
                 {"userPrincipalName": "Ada@contoso.test", "azureAdUserId": "1f"}}]})
 }
 
-/// S63, P37: Microsoft's words are kept, and a change of status is the same alert.
+/// Microsoft's words are kept, and a change of status is the same alert.
 #[test]
 fn versions_of_microsofts_alert_are_one_alert() {
     let rows = [

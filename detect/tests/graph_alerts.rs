@@ -1,4 +1,4 @@
-//! Microsoft's alerts: a label for each provider, and one alert however often its status changes (S63, P37).
+//! Microsoft's alerts: a label for each provider, and one alert however often its status changes.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 

@@ -1,4 +1,4 @@
-//! IP databases of the forms that there are, and broken ones; and rules that look places up in them (P46, P47).
+//! IP databases of the forms that there are, and broken ones; and rules that look places up in them.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 

@@ -171,7 +171,7 @@ pub struct GraphAlertsConfig {
     pub poll_ms: u64,
     /// How far back the first poll looks, in days.
     pub first_days: u32,
-    /// How far before the newest known change each poll looks again, in seconds (P34).
+    /// How far before the newest known change each poll looks again, in seconds.
     pub overlap_s: u32,
     /// Alerts on one page; Microsoft gives at most 1,000.
     pub page_alerts: u32,

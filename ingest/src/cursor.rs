@@ -1,6 +1,6 @@
 //! Where each source stands, and what it has read already: one SQLite file, durable before a call returns.
 //!
-//! It is written only after the bus has taken the records, so it is never ahead of them (invariant 1).
+//! It is written only after the bus has taken the records, so it is never ahead of them.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -342,7 +342,7 @@ mod tests {
 
     #[tokio::test]
     async fn remembers_across_a_restart() {
-        // P3: the memory of contents spans restarts and at least 7 days.
+        // The memory of contents spans restarts and at least 7 days.
         let folder = tempfile::tempdir().unwrap();
         {
             let cursors = Cursors::open(folder.path()).unwrap();

@@ -1,6 +1,6 @@
 //! Bytes to events: pure, never failing; what cannot become an event becomes a dead letter with its bytes.
 //!
-//! A record's table follows from its content, never from the hub, file or feed it came in (P32).
+//! A record's table follows from its content, never from the hub, file or feed it came in.
 //! `raw` is the record's bytes as received; columns are read from it by the lake.
 
 mod describe;

@@ -1,4 +1,4 @@
-//! The lake's contract, on real Delta tables in a temporary folder and the embedded log (P1, P2, P5, P9, P13).
+//! The lake's contract, on real Delta tables in a temporary folder and the embedded log.
 
 #![expect(
     clippy::unwrap_used,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::retry::parse_date_us;
 
-/// Most bytes of a message of Microsoft's that an error carries (P10).
+/// Most bytes of a message of Microsoft's that an error carries.
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
 /// An answer with a status of success.

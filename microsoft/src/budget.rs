@@ -1,6 +1,6 @@
 //! How many requests a tenant may send: a token bucket that throttling closes for a while.
 //!
-//! Each tenant and audience has its own, so one tenant's throttling slows no other (P39).
+//! Each tenant and audience has its own, so one tenant's throttling slows no other.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemas::limits::CHANGE_WAIT_MAX;
 use serde::{Deserialize, Serialize};
 
-/// One HTTP client for every call (P18).
+/// One HTTP client for every call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {

@@ -147,7 +147,7 @@ impl Endpoints {
         }
     }
 
-    /// The URL under `audience`'s base with these path segments, each encoded by itself (P69).
+    /// The URL under `audience`'s base with these path segments, each encoded by itself.
     ///
     /// # Errors
     /// [`MicrosoftError::NoEndpoint`] for Event Hubs, which is not reached over HTTP, and where a cloud has none.
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn path_segments_cannot_break_out() {
-        // P69: guests, quotes, slashes and Unicode in an id.
+        // Guests, quotes, slashes and Unicode in an id.
         let url = worldwide()
             .url(Audience::Graph, &["v1.0", "users", "a#EXT#@b/../c?d é"])
             .unwrap();

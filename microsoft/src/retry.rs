@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn reads_every_form_of_retry_after() {
-        // P9 of the promises: seconds, HTTP date, absent, 0, absurd.
+        // Seconds, HTTP date, absent, 0, absurd.
         for (text, expected) in [
             ("7", Some(7)),
             ("0", Some(0)),

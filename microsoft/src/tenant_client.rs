@@ -89,7 +89,7 @@ impl TenantClient {
         &self.inner.tenant.tenant_id
     }
 
-    /// The URL under `audience`'s base with these path segments, each encoded by itself (P69).
+    /// The URL under `audience`'s base with these path segments, each encoded by itself.
     ///
     /// # Errors
     /// [`MicrosoftError::NoEndpoint`] where the cloud has none.

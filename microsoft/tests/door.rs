@@ -145,7 +145,6 @@ async fn many_callers_share_one_token_and_every_call_has_an_id() {
 
 #[tokio::test]
 async fn retries_are_bounded_and_what_may_have_happened_is_not_repeated() {
-    // P9 of the promises.
     let server = Server::start(|_, _| (503, vec![], String::new())).await;
     let door = server.door();
     let error = door
@@ -225,7 +224,7 @@ async fn throttling_is_obeyed_also_for_posts_and_a_long_pause_is_handed_back_wit
         "{error:?}"
     );
     assert_eq!(server.count("/pause"), 1);
-    // P39: neither another audience nor another tenant waits.
+    // Neither another audience nor another tenant waits.
     door.get(Audience::Management, server.url("/other"))
         .await
         .unwrap();
@@ -296,7 +295,7 @@ async fn no_redirect_and_no_foreign_link_gets_the_token() {
 
 #[tokio::test]
 async fn a_refusal_says_what_to_mend_and_shows_no_secret() {
-    // P8: the body of a refusal can hold the secret that was sent.
+    // The body of a refusal can hold the secret that was sent.
     let server = Server::start(|_, _| {
         let body = json!({"error": "invalid_client", "error_codes": [7_000_222],
             "error_description": format!("AADSTS7000222: {SECRET} is expired")});

@@ -1,4 +1,4 @@
-//! Pure: an account has an object id and a name, and what is known of one gives the other (P56, S99).
+//! Pure: an account has an object id and a name, and what is known of one gives the other.
 //!
 //! A pair is a fact with a time: this object id had this user principal name then. Pairs come from alerts that
 //! know both, at the alert's own time, and from the directory, at the time of its answer. Every pair is kept, and
@@ -148,7 +148,7 @@ fn is_id(text: &str) -> bool {
     text != NOBODY && ObjectId::parse(text).is_ok()
 }
 
-/// Whether a text can be a user principal name; it is external, and becomes a segment of a path (P69).
+/// Whether a text can be a user principal name; it is external, and becomes a segment of a path.
 fn is_name(text: &str) -> bool {
     text.len() <= NAME_BYTES_MAX
         && text
@@ -249,7 +249,7 @@ mod tests {
         );
         assert_eq!(Half::of(&alert("a@b", ID)), None);
         assert_eq!(Half::of(&alert("", "")), None);
-        // P69, and what records call the system.
+        // What has been passed as a user elsewhere, and what records call the system.
         let long = format!("a@{}", "b".repeat(NAME_BYTES_MAX));
         for name in [
             "../",

@@ -2,11 +2,11 @@
 //!
 //! | action | undone by | least permission |
 //! |---|---|---|
-//! | `block_sign_in` (S79) | `allow_sign_in` | `User.EnableDisableAccount.All` |
-//! | `allow_sign_in` (S79, S135) | `block_sign_in` | `User.EnableDisableAccount.All` |
-//! | `revoke_sessions` (S80) | nothing: the user signs in again | `User.RevokeSessions.All` |
-//! | `disable_inbox_rules` (S81) | `enable_inbox_rules` | `MailboxSettings.ReadWrite` |
-//! | `enable_inbox_rules` (S136) | `disable_inbox_rules` | `MailboxSettings.ReadWrite` |
+//! | `block_sign_in` | `allow_sign_in` | `User.EnableDisableAccount.All` |
+//! | `allow_sign_in` | `block_sign_in` | `User.EnableDisableAccount.All` |
+//! | `revoke_sessions` | nothing: the user signs in again | `User.RevokeSessions.All` |
+//! | `disable_inbox_rules` | `enable_inbox_rules` | `MailboxSettings.ReadWrite` |
+//! | `enable_inbox_rules` | `disable_inbox_rules` | `MailboxSettings.ReadWrite` |
 //!
 //! Each has a file in `actions/` with five parts: parameters, plan, apply, undo, tests. An undo is itself an
 //! action, so that it passes the same gates and is audited and read back like any other.
@@ -60,7 +60,7 @@ pub enum ActionKind {
     EnableInboxRules,
 }
 
-/// A permission that an action needs: the least one, and broader ones that contain it (P64).
+/// A permission that an action needs: the least one, and broader ones that contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// What an administrator should grant.
@@ -179,7 +179,7 @@ impl Action {
         }
     }
 
-    /// The permissions that it needs, reads included (P64).
+    /// The permissions that it needs, reads included.
     pub const fn permissions(&self) -> &'static [Permission] {
         match self {
             Self::BlockSignIn(_) | Self::AllowSignIn(_) => sign_in::PERMISSIONS,

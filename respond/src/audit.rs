@@ -1,4 +1,4 @@
-//! Pure: the audit chain, in which every entry carries the hash of the one before (S134, P19).
+//! Pure: the audit chain, in which every entry carries the hash of the one before.
 //!
 //! Deleting, editing or reordering an entry breaks the chain at that entry; cutting its end or replacing all of
 //! it shows against an anchor, for example the newest entry that the lake or another reader of the topic has. Who can
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_first_bad_entry_is_named() {
-        // P19: edited, deleted, reordered, re-hashed, rolled back, replaced.
+        // Edited, deleted, reordered, re-hashed, rolled back, replaced.
         let whole = written(4);
         let head = Anchor {
             sequence: 4,

@@ -1,4 +1,4 @@
-//! Pure: which case an alert belongs to, and which actions follow from the case (S75, S76, S132, S133).
+//! Pure: which case an alert belongs to, and which actions follow from the case.
 //!
 //! An alert is made whole before it is placed ([`crate::accounts`]); what could not be, opens a case of its own,
 //! and the cases are merged once somebody says that they are about one account ([`joins`]).
@@ -71,7 +71,7 @@ pub struct Intake {
     pub policy: Policy,
     /// The playbooks, in order.
     pub playbooks: Vec<Playbook>,
-    /// Tenants in which something can be done; in all others plans stay plans (S89).
+    /// Tenants in which something can be done; in all others plans stay plans.
     pub acting_tenants: BTreeSet<String>,
 }
 
@@ -257,7 +257,7 @@ impl Case {
             .collect()
     }
 
-    /// Whether an alert is about this case's account, within its window (P56).
+    /// Whether an alert is about this case's account, within its window.
     ///
     /// A case that was merged takes nothing: the other one does.
     pub fn takes(&self, alert: &SeenAlert, window_us: i64) -> bool {

@@ -23,7 +23,7 @@ pub struct RespondConfig {
     pub dry_run: bool,
     /// Actions that need no person's approval, for example `["block_sign_in", "revoke_sessions"]`.
     pub automatic: Vec<ActionKind>,
-    /// Age of an alert's events beyond which no action is automatic, in hours; records can be days late (P16).
+    /// Age of an alert's events beyond which no action is automatic, in hours; records can be days late.
     /// An action that is held for so long expires, and a person decides.
     pub automatic_age_hours_max: u64,
     /// Age of a person's approval beyond which it is none, in hours: an action that could not be sent until then

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::action::Permission;
 
-/// The object id of a directory object: a GUID in lower case, checked (P69).
+/// The object id of a directory object: a GUID in lower case, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectId(String);
@@ -94,7 +94,7 @@ pub struct User {
     pub account_enabled: bool,
     /// True for a guest, whose home is another tenant.
     pub is_guest: bool,
-    /// True if the account is synchronised from an on-premises Active Directory (P65).
+    /// True if the account is synchronised from an on-premises Active Directory.
     pub is_synced: bool,
     /// When the account was made, in microseconds since the Unix epoch, UTC; none where the directory does not say.
     #[serde(default)]
@@ -121,7 +121,7 @@ pub struct InboxRule {
     pub name: String,
     /// Whether it runs.
     pub is_enabled: bool,
-    /// True if it cannot be changed through Graph (P67).
+    /// True if it cannot be changed through Graph.
     pub is_read_only: bool,
     /// What it does: Graph's `messageRuleActions`.
     pub actions: Value,
@@ -304,7 +304,7 @@ mod tests {
     fn only_a_guid_is_an_object_id() {
         let id = ObjectId::parse("1F00AAAA-0000-4000-8000-00000000000A").unwrap();
         assert_eq!(id.as_str(), "1f00aaaa-0000-4000-8000-00000000000a");
-        // P69: what has been passed as a user elsewhere.
+        // What has been passed as a user elsewhere.
         for text in [
             "",
             "a@b",

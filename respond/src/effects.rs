@@ -1,4 +1,4 @@
-//! The one way to a call that changes something: every call passes the gates again (P16).
+//! The one way to a call that changes something: every call passes the gates again.
 //!
 //! The gates are also watched while a call is under way, because the client may wait before it tries again; and it goes
 //! on only while the lease was confirmed a moment ago, because the process may have stood still since. A call that is

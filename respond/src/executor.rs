@@ -1,7 +1,7 @@
-//! One action, from approval to read-back: intent before effect, effect before claim (invariant 6).
+//! One action, from approval to read-back: intent before effect, effect before claim.
 //!
 //! Delivery: at least once towards Microsoft, and once in effect. After a crash the state is read back before
-//! anything is sent again; what cannot be read is `unknown`, and never a guess (P14).
+//! anything is sent again; what cannot be read is `unknown`, and never a guess.
 
 mod ending;
 mod facts;
@@ -266,7 +266,7 @@ impl Executor {
             .await
     }
 
-    /// Reads back what was accepted; on HTTP 2xx alone nothing is claimed (F10).
+    /// Reads back what was accepted; on HTTP 2xx alone nothing is claimed.
     async fn confirm(&self, record: ActionRecord) -> Result<Progress, JournalError> {
         let Some(receipt) = record.receipt.clone() else {
             return self

@@ -3,7 +3,7 @@
 //! Delivery: a call that changes something may have happened although no answer came; the executor reads back.
 //! Protocol: Microsoft Graph v1.0: `users`, `revokeSignInSessions`, `mailFolders/inbox/messageRules`,
 //! and what `roles` asks for.
-//! Acts on checked object ids only; a name is used for one look-up, as one encoded path segment (P69).
+//! Acts on checked object ids only; a name is used for one look-up, as one encoded path segment.
 
 mod addresses;
 mod roles;

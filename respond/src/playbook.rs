@@ -1,4 +1,4 @@
-//! Playbooks: readable files that say when which actions are planned (S87).
+//! Playbooks: readable files that say when which actions are planned.
 //!
 //! A playbook plans; whether a plan is carried out is decided by approval and [`crate::preflight`].
 
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_embedded_playbook_contains_an_account_in_order() {
-        // F10: sign-in first, sessions next, rules last.
+        // Sign-in first, sessions next, rules last.
         let playbooks = load(&[]).unwrap();
         let kinds: Vec<ActionKind> = playbooks[0]
             .steps

@@ -1,4 +1,4 @@
-//! Pure: may this action happen now, by facts that were just read (promises §4.3, P15).
+//! Pure: may this action happen now, by facts that were just read.
 //!
 //! Every refusal is named. A fact that is missing refuses: nothing is assumed. What can pass by itself or by somebody
 //! else's doing holds the action instead of ending it, for as long as what speaks for it is young enough.
@@ -33,7 +33,7 @@ pub struct Policy {
     pub dry_run: bool,
     /// Actions that need no person's approval.
     pub automatic: Vec<ActionKind>,
-    /// Object ids and user principal names that are never acted on, in lower case (P70).
+    /// Object ids and user principal names that are never acted on, in lower case.
     pub never_act: BTreeSet<String>,
     /// Age of what speaks for an action beyond which the configuration's approval is none, in microseconds.
     pub automatic_age_us_max: i64,
@@ -158,7 +158,7 @@ pub enum Refusal {
         /// What is on the list.
         entry: String,
     },
-    /// The account holds directory roles: a human must act (P71).
+    /// The account holds directory roles: a human must act.
     #[error("the account holds {roles}; it needs a human with the role {needed}")]
     Privileged {
         /// Names of the roles that the account holds.
@@ -443,7 +443,7 @@ fn account<'a>(record: &'a ActionRecord, facts: &'a Facts) -> &'a str {
         .map_or(record.account(), |user| user.id.as_str())
 }
 
-/// What the action does not achieve on this account (P65, P68).
+/// What the action does not achieve on this account.
 fn warnings(kind: ActionKind, user: &User) -> Vec<String> {
     let mut warnings = Vec::new();
     let signs_in = matches!(kind, ActionKind::BlockSignIn | ActionKind::AllowSignIn);

@@ -43,7 +43,7 @@ pub enum State {
     NotEffective,
     /// Was not accepted; what was seen since shows no effect.
     Failed,
-    /// Nobody knows: a human must look (P14).
+    /// Nobody knows: a human must look.
     Unknown,
 }
 
@@ -270,7 +270,7 @@ pub struct ActionRecord {
     /// The tries to make its changes, in order.
     #[serde(default)]
     pub tries: Vec<Try>,
-    /// What the action does not achieve on this account; written with the intent (P65).
+    /// What the action does not achieve on this account; written with the intent.
     pub warnings: Vec<String>,
     /// Failed tries since the last change of state.
     pub attempts: u32,
@@ -286,7 +286,7 @@ pub struct ActionRecord {
     pub detail: Value,
 }
 
-/// The idempotency key: the same action on the same target in the same case is one action (P72).
+/// The idempotency key: the same action on the same target in the same case is one action.
 pub fn action_id(case_id: &str, kind: ActionKind, target: &str, round: u32) -> String {
     schemas::ids::hex(&[
         b"action",

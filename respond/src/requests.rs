@@ -1,4 +1,4 @@
-//! Pure: what a person's request for an action means where the same action is known already (S158, P72).
+//! Pure: what a person's request for an action means where the same action is known already.
 
 use crate::action::{Action, ActionKind};
 use crate::cases;
@@ -118,7 +118,6 @@ mod tests {
 
     #[test]
     fn a_double_click_is_one_action() {
-        // P72
         assert_eq!(meaning(&[], &BLOCK, 0), Meaning::New { round: 0 });
         for state in [
             State::Planned,

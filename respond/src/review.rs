@@ -46,7 +46,7 @@ pub struct Verified {
     pub heads: Heads,
 }
 
-/// A case with everything that was done about it (S133).
+/// A case with everything that was done about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dossier {
     /// The case, with its alerts.
@@ -179,7 +179,7 @@ impl Review {
         self.decided("deny", action_id, by, now_us, denied)
     }
 
-    /// Asks for an action on a case's account; asking twice is one action (S158).
+    /// Asks for an action on a case's account; asking twice is one action.
     ///
     /// # Errors
     /// [`JournalError::NoSuchCase`], [`JournalError::NoAccount`].
@@ -281,7 +281,7 @@ impl Review {
         }
     }
 
-    /// Asks for what restores the state before an action (S135, S136).
+    /// Asks for what restores the state before an action.
     ///
     /// # Errors
     /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored; [`JournalError::CannotUndo`]
@@ -448,7 +448,7 @@ impl Review {
     /// Checks every entry of the audit chain, and that it has the entries that are known from elsewhere.
     ///
     /// # Errors
-    /// [`VerifyError::Broken`] names the first bad entry (P19).
+    /// [`VerifyError::Broken`] names the first bad entry.
     pub fn verify(&self, anchors: Vec<Anchor>) -> Result<Option<Anchor>, VerifyError> {
         let verified = self.verify_with(anchors, Vec::new())?;
         Ok(verified.head)

@@ -54,7 +54,7 @@ mod tests {
                     field.name()
                 );
                 assert!(!PARTITION_COLUMNS.contains(&field.name().as_str()));
-                // P22: the same name means the same type everywhere.
+                // The same name means the same type everywhere.
                 let first = types
                     .entry(field.name().clone())
                     .or_insert_with(|| field.data_type().clone());

@@ -21,7 +21,7 @@ pub fn hex(parts: &[&[u8]]) -> String {
     format!("{:032x}", hash(parts))
 }
 
-/// Identity of an alert: its tenant, rule, group key and window (invariant 5 of the design).
+/// Identity of an alert: its tenant, rule, group key and window.
 pub fn alert(tenant_id: &str, rule_id: &str, group_key: &str, window_start_us: i64) -> String {
     hex(&[
         b"alert",
@@ -48,7 +48,7 @@ pub fn alert_version(alert: &Alert) -> String {
     ])
 }
 
-/// Identity of a record that has none: "sha:" and the hash of its canonical JSON (P2).
+/// Identity of a record that has none: "sha:" and the hash of its canonical JSON.
 ///
 /// Canonical: keys sorted, no white space, so that the order in which Microsoft writes fields does not count.
 pub fn of_content(record: &Value) -> String {

@@ -1,4 +1,4 @@
-//! The forms in which Microsoft writes client addresses (P21).
+//! The forms in which Microsoft writes client addresses.
 
 use std::net::IpAddr;
 

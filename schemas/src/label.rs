@@ -1,4 +1,4 @@
-//! The names under which detections are known: `SAAS-M365-00001`, `MS-SEC-GRAPH-00001` (S72, S74, S130).
+//! The names under which detections are known: `SAAS-M365-00001`, `MS-SEC-GRAPH-00001`.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub const MS_SEC_GRAPH_UNKNOWN: u32 = 99;
 
 /// Providers of `alerts_v2`, with the numbers of their labels; numbers are never reused.
 ///
-/// Source: Microsoft Graph, `microsoft.graph.security.serviceSource`; requirement S63.
+/// Source: Microsoft Graph, `microsoft.graph.security.serviceSource`.
 const PROVIDERS: &[(&str, u32)] = &[
     ("azureadidentityprotection", 1),
     ("microsoft365defender", 2),

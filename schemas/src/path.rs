@@ -3,9 +3,9 @@
 //! A path is written as in `properties.status.errorCode`; a number selects an item of a list
 //! (`targetResources.0.displayName`), and brackets select from a list of name and value pairs
 //! (`Parameters[ForwardTo]`, `ModifiedProperties[Role.DisplayName].NewValue`).
-//! `Parameters[]` is the whole list folded to an object by name (P20).
+//! `Parameters[]` is the whole list folded to an object by name.
 //! Keys match in any letter case, because Microsoft's casing varies between feeds, and JSON that
-//! stands inside a string is opened on the way (P19).
+//! stands inside a string is opened on the way.
 
 use std::borrow::Cow;
 

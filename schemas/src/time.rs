@@ -1,4 +1,4 @@
-//! The forms in which Microsoft writes times; a time without a zone is UTC (P23).
+//! The forms in which Microsoft writes times; a time without a zone is UTC.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

@@ -3,6 +3,9 @@
 //! It stands in the lightest crate, so that it runs in seconds.
 #![expect(clippy::expect_used, reason = "a test: it fails loudly")]
 
+#[path = "tidy/words.rs"]
+mod words;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -422,7 +422,7 @@ mod tests {
         );
     }
 
-    /// Text of tenants must not act on a terminal (F13).
+    /// Text of tenants must not act on a terminal.
     #[test]
     fn shows_what_an_event_contains_without_obeying_it() {
         let rule = rule("detection:\n  s:\n    UserId: x\n  condition: s\n");

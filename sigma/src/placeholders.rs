@@ -2,7 +2,7 @@
 //!
 //! A name without values is refused by its name: a rule that looks for the word "%admins%" would never match. The names
 //! in [`OF_TENANTS`] differ from tenant to tenant: such an item holds for events of a tenant with that tenant's values,
-//! and for nothing where nobody said any (P45, P47).
+//! and for nothing where nobody said any.
 
 use std::collections::BTreeMap;
 
@@ -357,7 +357,7 @@ mod tests {
         rows.map(|row| events[row].event_id.clone()).collect()
     }
 
-    /// P45: what is a tenant's own domain is a foreign one in the tenant beside it.
+    /// What is a tenant's own domain is a foreign one in the tenant beside it.
     #[test]
     fn each_tenant_has_its_own_values() {
         let placeholders = Placeholders {

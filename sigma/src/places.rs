@@ -1,4 +1,4 @@
-//! Where addresses are, as far as somebody knows: for records that do not say it themselves (P46, P47).
+//! Where addresses are, as far as somebody knows: for records that do not say it themselves.
 //!
 //! Asked when a match becomes a signal, so that what correlations compare is kept with it. Where nobody knows, a
 //! signal has no place: it is neither far from another nor new.

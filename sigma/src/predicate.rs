@@ -91,7 +91,7 @@ pub enum Fold {
     /// In lower case: Sigma's default.
     Lower,
     /// In lower case, and without what Microsoft varies in names of operations:
-    /// dashes of any kind, repeated blanks, a trailing period (P20).
+    /// dashes of any kind, repeated blanks, a trailing period.
     Operation,
 }
 

@@ -1,4 +1,4 @@
-//! Filters that would leave out an event that a rule matched, and as little else as possible (P55).
+//! Filters that would leave out an event that a rule matched, and as little else as possible.
 //!
 //! ```text
 //! event ─▶ fields that say who, with what, where and to what ─▶ without what the rule itself asks for

@@ -1,4 +1,4 @@
-//! Outcomes are a function of the set of signals: shuffled by up to 72 hours, twice, across restarts (P16, P52, I2).
+//! Outcomes are a function of the set of signals: shuffled by up to 72 hours, twice, across restarts.
 
 #![expect(
     clippy::unwrap_used,

@@ -122,7 +122,7 @@ fn every_field_name_in_use_reaches_its_value() {
     assert_eq!(names.len(), 55);
 }
 
-/// P20: a number is a number however it is written, in the rule and in the record.
+/// A number is a number however it is written, in the rule and in the record.
 #[test]
 fn numbers_and_texts_of_numbers_are_equal() {
     for record in [
@@ -155,7 +155,7 @@ fn numbers_and_texts_of_numbers_are_equal() {
     }
 }
 
-/// P20: lists of name and value pairs are folded by name, and still searchable as text.
+/// Lists of name and value pairs are folded by name, and still searchable as text.
 #[test]
 fn lists_of_pairs_are_folded_and_searchable() {
     let event = json!({"Operation": "Set-Mailbox", "Workload": "Exchange",
@@ -193,7 +193,7 @@ fn lists_of_pairs_are_folded_and_searchable() {
     }
 }
 
-/// P19: JSON that stands inside a string is opened on the way.
+/// JSON that stands inside a string is opened on the way.
 #[test]
 fn json_inside_strings_is_opened() {
     let event = json!({"category": "NonInteractiveUserSignInLogs", "resultType": "0", "properties": {
@@ -226,7 +226,7 @@ fn json_inside_strings_is_opened() {
     );
 }
 
-/// P20: names of operations compare without trailing periods, kinds of dashes, and blanks.
+/// Names of operations compare without trailing periods, kinds of dashes, and blanks.
 #[test]
 fn names_of_operations_compare_as_people_read_them() {
     for operation in [

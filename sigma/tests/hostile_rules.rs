@@ -1,4 +1,4 @@
-//! Hostile and broken rule files are refused with file, line and reason, in bounded time (P43).
+//! Hostile and broken rule files are refused with file, line and reason, in bounded time.
 
 use std::time::{Duration, Instant};
 

@@ -196,7 +196,7 @@ async fn a_position_of_another_file_starts_anew() {
     assert_eq!(read(&mut reader).await.len(), 10);
 }
 
-/// P6: a damaged file is named, with the fix, and never met by a panic.
+/// A damaged file is named, with the fix, and never met by a panic.
 #[tokio::test]
 async fn a_damaged_file_is_named() {
     type Damage = fn(&mut Vec<u8>);
@@ -315,7 +315,7 @@ async fn fill(bus: &LogBus, make_room: impl FnOnce()) {
     assert_eq!(offsets, (0..durable + 10).collect::<Vec<_>>());
 }
 
-/// P5, with the limit in SQLite: room comes from what another connection removes.
+/// A full disk is waited for. With the limit in SQLite: room comes from what another connection removes.
 #[tokio::test]
 async fn a_full_file_refuses_and_goes_on() {
     let folder = TempDir::new().unwrap();
@@ -333,7 +333,7 @@ async fn a_full_file_refuses_and_goes_on() {
     fill(&bus, make_room).await;
 }
 
-/// P5, on a disk of 2 MB that is really full; where we may not mount one, on the disk that is there, which
+/// A full disk is waited for, on one of 2 MB that is really full; where we may not mount one, on the disk that is there, which
 /// then is as small as SQLite can be told.
 #[tokio::test]
 async fn a_full_disk_refuses_and_goes_on() {

@@ -121,7 +121,7 @@ fn errors_of_produce_are_ridden_out() {
     }));
 }
 
-/// P7: the brokers may all be away; publishing waits for them.
+/// The brokers may all be away; publishing waits for them.
 #[test]
 fn an_outage_of_all_brokers_is_waited_for() {
     let cluster = Cluster::new();

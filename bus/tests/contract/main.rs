@@ -2,7 +2,6 @@
 //! Apache Kafka; what only one kind can be asked follows in a file of its own.
 //!
 //! Kafka is `VEDETTE_TEST_KAFKA` (brokers) if that is set, else `deploy/kafka/kafka` starts one here.
-//! Requirements: P1, P5, P6, P7, P8 of the promises; F-numbers do not apply.
 
 mod broker;
 mod injected;

@@ -75,7 +75,7 @@ impl Member {
     }
 }
 
-/// P8: members share the partitions, take over those of one that leaves, and nothing is left out.
+/// Members share the partitions, take over those of one that leaves, and nothing is left out.
 #[test]
 fn two_members_share_and_take_over() {
     let place = Place::kafka();
@@ -143,7 +143,7 @@ fn two_members_share_and_take_over() {
     });
 }
 
-/// P1, P7: a broker that dies while we publish loses nothing that it acknowledged, and every publish ends well.
+/// A broker that dies while we publish loses nothing that it acknowledged, and every publish ends well.
 #[test]
 fn a_killed_broker_loses_nothing_acknowledged() {
     let seed = rand::rng().random();

@@ -396,7 +396,7 @@ pub(crate) async fn takes_many_publishers_at_once(place: &Place) {
     silent(&mut consumer).await;
 }
 
-/// P1: what was acknowledged is there after a SIGKILL of the publisher at any moment.
+/// What was acknowledged is there after a SIGKILL of the publisher at any moment.
 pub(crate) async fn keeps_what_a_killed_publisher_was_told(place: &Place) {
     let seed = rand::rng().random();
     println!("seed {seed}");

@@ -25,11 +25,11 @@ pub(crate) struct Tenant {
     /// Base URL instead of Microsoft's, for a simulated tenant; plain http on loopback only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base_url: Option<String>,
-    /// Domains of its mail, beside those that its directory tells: forwarding to them stays inside (P45).
+    /// Domains of its mail, beside those that its directory tells: forwarding to them stays inside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) accepted_domains: Vec<Domain>,
     /// Networks through which its people reach the internet, as `address/bits`: offices, private networks, security
-    /// services. Rules about places leave them out, because people behind them are elsewhere (P47).
+    /// services. Rules about places leave them out, because people behind them are elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) egress: Vec<Egress>,
     /// The application that reads.

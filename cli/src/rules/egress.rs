@@ -1,4 +1,4 @@
-//! `vedette rules egress`: addresses that many accounts share, as proposals for the tenant's `egress` (P47).
+//! `vedette rules egress`: addresses that many accounts share, as proposals for the tenant's `egress`.
 //!
 //! Proposed and not applied: an address that a thief uses against many accounts looks the same for its first days, and
 //! nothing is to be hidden before somebody has looked.

@@ -43,7 +43,7 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
     Ok(table)
 }
 
-/// The batch with an apostrophe before text that a spreadsheet would run as a formula (F13).
+/// The batch with an apostrophe before text that a spreadsheet would run as a formula.
 pub(super) fn without_formulas(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());

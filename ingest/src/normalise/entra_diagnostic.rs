@@ -33,7 +33,7 @@ impl Shape {
 
 const ID: &[&[&str]] = &[&["properties.id"]];
 
-/// P30: every sign-in category. `time` is when the record was sent, minutes later.
+/// Every sign-in category. `time` is when the record was sent, minutes later.
 const SIGN_IN: Shape = Shape::new(Table::Signins, ID, &["properties.createdDateTime", "time"]);
 
 const AUDIT: Shape = Shape::new(
@@ -82,7 +82,7 @@ const AZURE: Shape = Shape::new(
     &["properties.eventTimestamp", "time"],
 );
 
-/// P17: kept, not known.
+/// Kept, not known.
 const OTHER: Shape = Shape {
     table: Table::OtherEvents,
     id: ID,

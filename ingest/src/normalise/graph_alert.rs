@@ -1,4 +1,4 @@
-//! Microsoft Graph's security alerts: one event for each (id, lastUpdateDateTime) (P37). Pure.
+//! Microsoft Graph's security alerts: one event for each (id, lastUpdateDateTime). Pure.
 //!
 //! Source: Microsoft Graph v1.0, `microsoft.graph.security.alert`.
 

@@ -46,7 +46,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
     })
 }
 
-/// The category that Event Hubs would name for a sign-in of Graph's (P40).
+/// The category that Event Hubs would name for a sign-in of Graph's.
 fn sign_in_category(record: &Value) -> &'static str {
     let kinds = word(record, &["signInEventTypes"]).unwrap_or_default();
     if kinds.contains("nonInteractiveUser") {

@@ -9,7 +9,7 @@ use super::describe::{Reading, has, word};
 
 /// The reading of a record of the unified audit log; none if it is something else.
 ///
-/// Unknown operations and record types are taken like known ones (P17).
+/// Unknown operations and record types are taken like known ones.
 pub(super) fn read(record: &Value) -> Option<Reading> {
     let is_audit = has(record, &["Operation"])
         && has(

@@ -1,4 +1,4 @@
-//! Records of formats that no table takes: kept as they are (P17). Pure.
+//! Records of formats that no table takes: kept as they are. Pure.
 
 use schemas::tables::Table;
 use serde_json::Value;

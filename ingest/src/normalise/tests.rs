@@ -45,7 +45,7 @@ fn check(text: &str, expected: &str) {
 
 #[test]
 fn a_record_says_itself_where_it_belongs() {
-    // P17, P23, P30, P32: by category and content, never by hub; zone-less times are UTC.
+    // By category and content, never by hub; zone-less times are UTC.
     for (text, expected) in [
         (
             r#"{"records":[{"time":"2026-09-14T08:07:12Z","resourceId":"/tenants/T-1/providers/Microsoft.aadiam","operationName":"Sign-in activity","category":"NonInteractiveUserSignInLogs","tenantId":"T-1","properties":{"id":"s1","createdDateTime":"2026-09-14T08:02:11.1839042+00:00"}}]}"#,
@@ -108,7 +108,7 @@ fn raw_is_the_record_as_received() {
 
 #[test]
 fn a_record_without_id_or_time_is_kept_and_says_so() {
-    // P2: the hash of the canonical content stands for the id.
+    // The hash of the canonical content stands for the id.
     let one = read(r#"{"Operation":"x","Workload":"Exchange","a":{"b":1,"c":2}}"#);
     let other = read(r#"{"a":{"c":2,"b":1},"Workload":"Exchange","Operation":"x"}"#);
     assert!(one.events[0].event_id.starts_with("sha:"));
@@ -190,7 +190,6 @@ fn a_hundred_thousand_keys_and_keys_in_other_cases_are_one_record() {
 
 #[test]
 fn records_inside_exports_are_taken_out() {
-    // P4, P19.
     let inner = r#"{"CreationTime":"2026-09-14T08:02:41","Id":"m1","Operation":"FileAccessed","OrganizationId":"T","RecordType":6,"Workload":"OneDrive"}"#;
     let expected = "m365_activity t m1 2026-09-14T08:02:41.000Z Audit.SharePoint";
     let text = serde_json::Value::String(inner.to_owned());
@@ -214,7 +213,7 @@ fn records_inside_exports_are_taken_out() {
 
 #[test]
 fn an_export_of_the_directory_is_read_as_what_it_holds() {
-    // S58: a page loses its context, a single object has it.
+    // A page loses its context, a single object has it.
     let user = r#"{"id":"u1","userPrincipalName":"ada@harbour.example","displayName":"Ada","accountEnabled":true}"#;
     let page = read(&format!(
         r#"{{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#users","value":[{user},{{"id":"harbour.example","isVerified":true,"authenticationType":"Managed"}}]}}"#

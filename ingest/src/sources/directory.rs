@@ -1,4 +1,4 @@
-//! `directory` source: the tenant's users, groups and domains, by Microsoft Graph's delta queries (S58, P45, P56).
+//! `directory` source: the tenant's users, groups and domains, by Microsoft Graph's delta queries.
 //!
 //! Delivery: at least once. States of objects are remembered, and the cursor moves, only after the bus has taken them.
 //! Protocol: Microsoft Graph v1.0, `GET /users/delta` and `/groups/delta` with `$select`, `nextLink` followed to the
@@ -283,7 +283,7 @@ impl Directory {
             dead_letters,
         };
         let taken = self.desk.publish(SOURCE, normalised).await?;
-        // Publish, then remember: a crash between the two repeats events and loses none (P9).
+        // Publish, then remember: a crash between the two repeats events and loses none.
         let covers = taken.covered();
         if !new_letters.is_empty() {
             let now_us = self.desk.server_now_us(Audience::Graph);

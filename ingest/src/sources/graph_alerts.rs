@@ -2,8 +2,8 @@
 //!
 //! Delivery: at least once. Versions are remembered, and the cursor moves, only after the bus has taken them.
 //! Protocol: Microsoft Graph v1.0, `GET /security/alerts_v2` with `lastUpdateDateTime ge`, ordered, `nextLink`
-//! followed to the end; `ge` and an overlap, because alerts appear late and share times (P34, P36); order and filter
-//! are checked again here, because the service is known to ignore them (P38).
+//! followed to the end; `ge` and an overlap, because alerts appear late and share times; order and filter
+//! are checked again here, because the service is known to ignore them.
 
 mod page;
 
@@ -219,7 +219,7 @@ impl GraphAlerts {
             dead_letters,
         };
         let taken = self.desk.publish(SOURCE, normalised).await?;
-        // Publish, then remember: a crash between the two repeats versions and loses none (P9).
+        // Publish, then remember: a crash between the two repeats versions and loses none.
         let now_us = self.desk.server_now_us(Audience::Graph);
         self.desk
             .cursors

@@ -1,9 +1,9 @@
 //! `management_activity` source: the unified audit log by polling the Office 365 Management Activity API.
 //!
 //! Delivery: at least once. A content id is remembered, and the window's cursor moves, only after the bus has taken
-//! every record; what could not be fetched holds the cursor back and is listed again (F1, F2, F5).
+//! every record; what could not be fetched holds the cursor back and is listed again.
 //! Protocol: Office 365 Management Activity API, `api/v1.0/{tenant}/activity/feed`; `PublisherIdentifier` on every
-//! call (F6); subscriptions are listed before one is started (P5, F3); the last 24 h are listed at each poll,
+//! call; subscriptions are listed before one is started; the last 24 h are listed at each poll,
 //! because content appears late and out of order.
 //!
 //! ```text
@@ -349,7 +349,7 @@ impl ManagementActivity {
         let taken = self.desk.publish(SOURCE, all).await?;
         drop(held);
         if !done.is_empty() {
-            // Publish, then remember: a crash between the two repeats records and loses none (F1, F2, P9).
+            // Publish, then remember: a crash between the two repeats records and loses none.
             let (covers, now_us) = (taken.covered(), self.now_us());
             self.desk
                 .cursors
@@ -386,7 +386,7 @@ impl ManagementActivity {
         self.desk.microsoft.url(Audience::Management, &segments)
     }
 
-    /// Reads a URL, with the publisher's id on it (F6); the door checks the host (P14).
+    /// Reads a URL, with the publisher's id on it; the door checks the host.
     async fn get(&self, url: Url) -> Result<Answer, MicrosoftError> {
         self.desk
             .microsoft

@@ -226,7 +226,7 @@ async fn a_forgotten_link_begins_anew_says_so_and_publishes_nothing_twice() {
 
 #[tokio::test]
 async fn throttling_between_pages_loses_nothing() {
-    // P9: some within the patience of a call, some beyond it.
+    // Some within the patience of a call, some beyond it.
     for times in [2, 9] {
         let simulated = Simulated::start().await;
         simulated

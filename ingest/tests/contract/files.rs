@@ -108,7 +108,7 @@ async fn every_format_is_told_from_its_content() {
 
 #[tokio::test]
 async fn an_export_of_the_directory_goes_to_its_tables() {
-    // S58: pages of Graph Explorer, and objects one on a line.
+    // Pages of Graph Explorer, and objects one on a line.
     let mut lab = Lab::new().await;
     let folder = lab.folder().join("export");
     std::fs::create_dir_all(&folder).unwrap();

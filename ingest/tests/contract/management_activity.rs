@@ -129,7 +129,7 @@ async fn f2_f5_a_failed_blob_holds_the_cursor_and_is_fetched_later_also_after_a_
     assert_eq!(
         lab.arrived.times("good"),
         1,
-        "P1: what was read is not read again"
+        "what was read is not read again"
     );
 }
 

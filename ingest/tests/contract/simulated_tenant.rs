@@ -197,7 +197,7 @@ async fn every_record_arrives_on_an_ordinary_day() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_record_arrives_across_kills_restarts_and_faults() {
-    // P1, P9, P24; F2, F5: killed between publish and cursor, blobs that fail or are HTML, throttling, lost links.
+    // Killed between publish and cursor, blobs that fail or are HTML, throttling, lost links.
     let faults = json!([
         {"path_contains": "/activity/feed/audit/", "status": 503, "times": 5},
         {"path_contains": "/activity/feed/audit/", "html": true, "times": 3},

@@ -1,4 +1,4 @@
-//! Identity: rows are the distinct records, whatever comes twice, late, odd or broken (P2, P5).
+//! Identity: rows are the distinct records, whatever comes twice, late, odd or broken.
 
 use std::collections::BTreeSet;
 

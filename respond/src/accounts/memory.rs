@@ -226,7 +226,7 @@ mod tests {
         let (one, other) = (half("t", "a@b"), half("u", "a@b"));
         assert_eq!(memory.note(&one, &silence(), T0), Noted::FellSilent);
         assert_eq!(memory.note(&one, &silence(), T0), Noted::Nothing);
-        // Another tenant's is asked (invariant 7), and so is this one after a while.
+        // Another tenant's is asked, and so is this one after a while.
         assert_eq!(
             memory.due(vec![one.clone(), other.clone()], T0 + 1),
             [other]

@@ -1,4 +1,4 @@
-//! `allow_sign_in`: the account can sign in again; undoes `block_sign_in` (S79, S135).
+//! `allow_sign_in`: the account can sign in again; undoes `block_sign_in`.
 //!
 //! Delivery: at least once, without harm; an account that may sign in already is left alone.
 //! Protocol: Microsoft Graph, update user, `accountEnabled: true`. Needs `User.EnableDisableAccount.All`.
@@ -43,7 +43,7 @@ impl AllowSignIn {
     }
 }
 
-// Tests: the questions that every action answers are in tests/conformance.rs.
+// Tests: the questions that every action answers are in tests/contract/kit.rs.
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
-//! `block_sign_in`: the account can no longer sign in (S79).
+//! `block_sign_in`: the account can no longer sign in.
 //!
 //! Delivery: at least once, without harm; an account that is blocked already is left alone.
 //! Protocol: Microsoft Graph, update user, `accountEnabled: false`. Needs `User.EnableDisableAccount.All`; for
-//! holders of a directory role our own principal would need a higher role, so they are left to a human (P71).
+//! holders of a directory role our own principal would need a higher role, so they are left to a human.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ impl BlockSignIn {
     }
 }
 
-// Tests: the questions that every action answers are in tests/conformance.rs.
+// Tests: the questions that every action answers are in tests/contract/kit.rs.
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! `disable_inbox_rules`: inbox rules that take or hide mail are turned off, and remembered (S81, S136).
+//! `disable_inbox_rules`: inbox rules that take or hide mail are turned off, and remembered.
 //!
 //! Delivery: at least once, without harm; only rules that are still on are sent.
 //! Protocol: Microsoft Graph, update messageRule, `isEnabled: false`. Needs `MailboxSettings.ReadWrite`.
@@ -150,7 +150,7 @@ impl DisableInboxRules {
     }
 }
 
-// Tests: the questions that every action answers are in tests/conformance.rs.
+// Tests: the questions that every action answers are in tests/contract/kit.rs.
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +173,6 @@ mod tests {
 
     #[test]
     fn finds_rules_that_take_or_hide_mail_and_leaves_ordinary_ones() {
-        // S81
         check(
             json!({"forwardTo": [{"emailAddress": {"address": "x@evil.test"}}]}),
             Some("forwards"),

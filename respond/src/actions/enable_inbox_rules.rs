@@ -1,4 +1,4 @@
-//! `enable_inbox_rules`: inbox rules that were turned off are turned on again (S136).
+//! `enable_inbox_rules`: inbox rules that were turned off are turned on again.
 //!
 //! Delivery: at least once, without harm; only rules that are still off are sent.
 //! Protocol: Microsoft Graph, update messageRule, `isEnabled: true`. Needs `MailboxSettings.ReadWrite`.
@@ -84,7 +84,7 @@ impl EnableInboxRules {
     }
 }
 
-// Tests: the questions that every action answers are in tests/conformance.rs.
+// Tests: the questions that every action answers are in tests/contract/kit.rs.
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! What turning inbox rules off and on share: the permission, the receipt, the change and the read-back.
 //!
 //! Protocol: Microsoft Graph, `messageRules` of the inbox, `isEnabled`. Not seen by Graph, and therefore not
-//! touched: rules hidden in MAPI, forwarding of the whole mailbox, transport rules (P67).
+//! touched: rules hidden in MAPI, forwarding of the whole mailbox, transport rules.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::action::{Permission, READ_ROLES, READ_USER, Seen};
 use crate::directory::{DirectoryError, DirectoryReads, InboxRule, ObjectId};
 use crate::effects::Effects;
 
-/// What both need (P64).
+/// What both need.
 pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         least: "MailboxSettings.ReadWrite",
@@ -20,11 +20,11 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     READ_ROLES,
 ];
 
-/// What every outcome says, because Graph does not show it (P67).
+/// What every outcome says, because Graph does not show it.
 pub(crate) const NOT_SEEN: &str =
     "not visible through Graph: hidden rules, forwarding of the whole mailbox, transport rules";
 
-/// The rules that an action is about, as they were before (S136).
+/// The rules that an action is about, as they were before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RulesReceipt {
     /// The account.

@@ -1,9 +1,9 @@
-//! `revoke_sessions`: every refresh token and browser session of the account is void (S80).
+//! `revoke_sessions`: every refresh token and browser session of the account is void.
 //!
 //! Delivery: at least once; after a crash the read-back decides, so that a revocation that happened is not
 //! repeated. Protocol: Microsoft Graph, `revokeSignInSessions`. Needs `User.RevokeSessions.All`.
 //! Not done by it: access tokens live on for about an hour where continuous access evaluation is not in use;
-//! sessions of guests belong to their home tenant; device-bound tokens survive (P68).
+//! sessions of guests belong to their home tenant; device-bound tokens survive.
 
 use schemas::time::iso_ms;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct SessionsReceipt {
 }
 
 impl RevokeSessions {
-    /// What it needs (P64).
+    /// What it needs.
     pub(crate) const PERMISSIONS: &'static [Permission] = &[
         Permission {
             least: "User.RevokeSessions.All",
@@ -97,7 +97,7 @@ impl RevokeSessions {
     // Undo: none. Sessions cannot be given back; the user signs in again.
 }
 
-// Tests: the questions that every action answers are in tests/conformance.rs.
+// Tests: the questions that every action answers are in tests/contract/kit.rs.
 
 #[cfg(test)]
 mod tests {

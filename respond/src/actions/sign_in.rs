@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::action::{Permission, READ_ROLES, READ_USER, Seen};
 use crate::directory::{DirectoryError, DirectoryReads, ObjectId, User};
 
-/// What both need (P64).
+/// What both need.
 pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission {
         least: "User.EnableDisableAccount.All",

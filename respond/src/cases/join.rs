@@ -1,4 +1,4 @@
-//! Pure: which cases turn out to be about one account, and what becomes of them (P56, S99).
+//! Pure: which cases turn out to be about one account, and what becomes of them.
 //!
 //! The case that was opened first goes on with the alerts of all; the others are closed, name it, and keep their
 //! alerts and their actions as they are. An action stays in the case that planned it, and is looked at with those

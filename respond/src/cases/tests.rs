@@ -67,7 +67,6 @@ fn knowing(case: &Case) -> Known {
 
 #[test]
 fn severity_decides_whether_a_case_is_opened() {
-    // S75, S132
     for (severity, opens) in [
         (Severity::Medium, false),
         (Severity::High, true),
@@ -96,7 +95,7 @@ fn the_same_alerts_open_the_same_case() {
 
 #[test]
 fn alerts_of_one_account_within_the_window_share_a_case_and_keep_their_labels() {
-    // P56: Microsoft's alert and ours.
+    // Microsoft's alert and ours.
     let mut theirs = alert("g1", Severity::Medium, T0 + 23 * HOUR);
     theirs.label = "MS-SEC-GRAPH-00001".to_owned();
     theirs.user_id = "1f".to_owned();
@@ -259,7 +258,7 @@ fn what_happened_long_ago_is_left_to_a_person() {
         let trigger = alert("a1", Severity::High, happened_us);
         plans(&[], &trigger, &policy())[0].approval.clone()
     };
-    // P16: a record that is two days late is acted on; an imported export of last week is not.
+    // A record that is two days late is acted on; an imported export of last week is not.
     assert_eq!(blocks(T0 - 53 * HOUR), Some(Approval::Policy));
     assert_eq!(blocks(T0 - 24 * 7 * HOUR), None);
 }
@@ -288,7 +287,6 @@ fn activity_after_the_rules_were_looked_at_makes_us_look_again() {
 
 #[test]
 fn in_a_tenant_where_nothing_can_be_done_plans_stay_plans() {
-    // S89
     let intake = Intake {
         policy: policy(),
         playbooks: Vec::new(),
@@ -298,7 +296,7 @@ fn in_a_tenant_where_nothing_can_be_done_plans_stay_plans() {
     assert!(intake.policy("u").dry_run);
 }
 
-/// P56, the other way round: Microsoft's alert opens the case, and one of ours that knows name and object id
+/// The other way round: Microsoft's alert opens the case, and one of ours that knows name and object id
 /// brings together what names the account by one of them only.
 #[test]
 fn alerts_that_know_only_a_name_or_only_an_id_share_a_case_once_one_knows_both() {

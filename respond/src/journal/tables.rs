@@ -39,7 +39,7 @@ CREATE TABLE outgoing (
   number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL);
 ";
 
-/// Object ids and names that belong together, and cases that turned out to be one (P56).
+/// Object ids and names that belong together, and cases that turned out to be one.
 ///
 /// Alerts of before are not read for pairs: those that come tell them again.
 const ACCOUNTS: &str = "

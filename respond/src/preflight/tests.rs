@@ -1,4 +1,4 @@
-//! Guardrails as a table, and as properties over random facts (P15).
+//! Guardrails as a table, and as properties over random facts.
 
 mod identity;
 
@@ -148,7 +148,7 @@ fn with_every_fact_in_order_it_goes() {
 
 #[test]
 fn a_missing_fact_refuses() {
-    // P15: fails closed.
+    // Fails closed.
     let cuts: [fn(&mut Facts); 11] = [
         |facts| facts.outbox_oldest_us = None,
         |facts| facts.kill_switch = None,
@@ -175,7 +175,6 @@ fn a_missing_fact_refuses() {
 
 #[test]
 fn the_gates_refuse() {
-    // P16
     let mut dry = policy();
     dry.dry_run = true;
     assert_eq!(refusals(&block(), &facts(), &dry), [Refusal::DryRun]);
@@ -219,7 +218,7 @@ fn without_a_valid_approval_it_is_refused() {
 
 #[test]
 fn never_act_holds_for_id_name_and_ourselves() {
-    // P70; a renamed account is still known by its id.
+    // A renamed account is still known by its id.
     for entry in [ACCOUNT, "ada@contoso.test", "ADA@CONTOSO.TEST"] {
         let mut policy = policy();
         policy.never_act.insert(entry.to_owned());
@@ -243,7 +242,6 @@ fn never_act_holds_for_id_name_and_ourselves() {
 
 #[test]
 fn a_privileged_account_needs_a_human_with_a_named_role() {
-    // P71
     let holding = |id: &str, name: &str| {
         let mut facts = facts();
         facts.roles = Some(vec![Role {
@@ -274,7 +272,7 @@ fn a_privileged_account_needs_a_human_with_a_named_role() {
 
 #[test]
 fn a_missing_permission_is_named() {
-    // P64: the least one, not User.ReadWrite.All.
+    // The least one, not User.ReadWrite.All.
     let mut facts = facts();
     facts
         .grant
@@ -420,7 +418,6 @@ fn the_same_action_on_the_same_account_cools_down() {
 
 #[test]
 fn what_an_action_does_not_achieve_goes_with_it() {
-    // P65, P68
     let mut facts = facts();
     facts.user = Some(Some(User {
         is_synced: true,

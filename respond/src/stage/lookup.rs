@@ -1,8 +1,8 @@
-//! Asks a tenant's directory for the half of an account that neither an alert nor the journal knows (P56).
+//! Asks a tenant's directory for the half of an account that neither an alert nor the journal knows.
 //!
 //! Delivery: at most once, and never waited for longer than [`QUESTIONS_WAIT_MAX`] and one [`ANSWER_WAIT_MAX`]: an
 //! alert whose account stays half known is placed by what is known. Tenants are asked side by side, and what one of
-//! them can hold up the intake in a minute is bounded by [`crate::accounts::memory`] (invariant 7).
+//! them can hold up the intake in a minute is bounded by [`crate::accounts::memory`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Whose alerts are: Microsoft's knows the object id, ours the name, and the case is one (P56, S99).
+//! Whose alerts are: Microsoft's knows the object id, ours the name, and the case is one.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};

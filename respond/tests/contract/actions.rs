@@ -72,7 +72,6 @@ async fn enable_inbox_rules() {
 
 #[tokio::test]
 async fn only_rules_that_take_or_hide_mail_are_turned_off_and_only_those_come_back() {
-    // S81, S136
     let world = World::in_memory();
     let record = world.perform(&disable()).await;
     assert_eq!(world.memory().changes(), ["hides=false", "forwards=false"]);
@@ -162,7 +161,6 @@ async fn a_rule_that_is_gone_counts_as_off_and_cannot_come_back() {
 
 #[tokio::test]
 async fn a_read_only_rule_is_reported_rather_than_passed_over() {
-    // P67
     let world = World::in_memory();
     world
         .memory()
@@ -212,7 +210,6 @@ async fn an_effect_that_shows_late_is_waited_for() {
 
 #[tokio::test]
 async fn a_synchronised_account_is_blocked_with_a_warning() {
-    // P65
     let world = World::in_memory();
     world
         .memory()

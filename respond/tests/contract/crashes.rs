@@ -1,4 +1,4 @@
-//! The process dies at every step, and starts again (P14).
+//! The process dies at every step, and starts again.
 
 use std::sync::Arc;
 
@@ -119,7 +119,7 @@ async fn what_cannot_be_read_back_is_unknown_and_never_a_guess() {
 
 #[tokio::test]
 async fn the_kill_switch_holds_between_a_crash_and_the_next_call() {
-    // P16: the intent is durable, the call was not made, the switch is set meanwhile.
+    // The intent is durable, the call was not made, the switch is set meanwhile.
     let world = World::in_memory();
     let record = world.request(&Action::BlockSignIn(BlockSignIn {}));
     let faulty = Arc::new(FaultyDirectory::new(
@@ -171,7 +171,7 @@ async fn a_change_that_was_sent_is_read_back_after_any_outage() {
 
 #[tokio::test]
 async fn of_those_that_race_for_the_intent_one_wins() {
-    // P14: as processes would, each through its own connection; only the winner goes on to send.
+    // As processes would, each through its own connection; only the winner goes on to send.
     let world = World::in_memory();
     let record = world.request(&Action::RevokeSessions(RevokeSessions {}));
     let racers: Vec<_> = (0..8)

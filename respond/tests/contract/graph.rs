@@ -13,7 +13,7 @@ const BLOCK: Action = Action::BlockSignIn(BlockSignIn {});
 
 #[tokio::test]
 async fn names_are_one_encoded_segment() {
-    // P69: none of these may reach another path, and the list of all users is not a user.
+    // None of these may reach another path, and the list of all users is not a user.
     let world = World::simulated().await;
     for name in [
         "o'brien@harbour.example",
@@ -61,7 +61,6 @@ async fn a_rule_id_cannot_lead_elsewhere() {
 
 #[tokio::test]
 async fn a_lost_answer_to_a_revocation_is_read_back_rather_than_sent_again() {
-    // P14
     let world = World::simulated().await;
     world
         .script(
@@ -77,7 +76,7 @@ async fn a_lost_answer_to_a_revocation_is_read_back_rather_than_sent_again() {
 
 #[tokio::test]
 async fn a_refusal_for_good_needs_a_human_and_is_not_repeated() {
-    // P71: §5.4, never retry a 403.
+    // Never retry a 403.
     let world = World::simulated().await;
     world
         .script(

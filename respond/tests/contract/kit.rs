@@ -287,7 +287,7 @@ async fn what_is_refused_or_held_sends_nothing(case: &Case) {
     }
 }
 
-/// F10: HTTP 2xx alone is no outcome.
+/// HTTP 2xx alone is no outcome.
 async fn success_without_effect_is_not_effective(case: &Case) {
     let (world, action) = case.world().await;
     world.make_ineffective().await;

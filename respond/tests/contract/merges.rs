@@ -1,4 +1,4 @@
-//! Cases that turn out to be about one account, in the journal: nothing vanishes and nothing runs twice (P56, S99).
+//! Cases that turn out to be about one account, in the journal: nothing vanishes and nothing runs twice.
 
 use std::collections::BTreeSet;
 

@@ -28,7 +28,7 @@ async fn an_alert_contains_the_account_and_everything_is_published_in_one_chain(
     let stage = house.start();
     house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
     house.until("contained", all(State::Effective, 3)).await;
-    // S76: the same alert again, and another one, open no other case and act no second time.
+    // The same alert again, and another one, open no other case and act no second time.
     house
         .publish(&[alert(TENANT, ACCOUNT, "a1"), alert(TENANT, ACCOUNT, "a2")])
         .await;
@@ -121,7 +121,7 @@ async fn dry_run_is_the_default_and_sends_nothing() {
             .iter()
             .all(|entry| entry.dry_run && entry.state == "planned")
     );
-    // P16: what was planned in dry-run is not sent when dry-run is turned off.
+    // What was planned in dry-run is not sent when dry-run is turned off.
     house.config.dry_run = false;
     let record = &house.review().actions(9).unwrap()[0];
     assert!(house.review().approve(&record.action_id, "kim", 0).is_err());
@@ -189,7 +189,7 @@ async fn a_tenant_whose_directory_hangs_does_not_stall_another() {
 
 #[tokio::test]
 async fn killed_at_every_call_and_started_again_it_ends_as_if_undisturbed() {
-    // P14, must-show 3: each change arrives once, whatever the moment.
+    // Each change arrives once, whatever the moment.
     for fault in [Fault::DiesBefore, Fault::DiesAfter] {
         for nth in [1, 3, 4, 5, 6, 9, 10, 14, 15, 16, 17] {
             let mut house = House::new().await;
@@ -238,7 +238,6 @@ async fn a_second_process_waits_for_the_first() {
 
 #[tokio::test]
 async fn tampering_with_the_file_is_found_and_named() {
-    // P19
     let mut house = House::new().await;
     house.add(TENANT, Arc::new(MemoryDirectory::new()));
     let stage = house.start();
@@ -327,7 +326,7 @@ async fn what_is_not_an_alert_does_not_stop_the_stage() {
 
 #[tokio::test]
 async fn the_simulated_victim_is_contained_over_http_by_the_configuration_alone() {
-    // S79, S80, S81 on the protocols that a real tenant speaks.
+    // On the protocols that a real tenant speaks.
     let world = World::simulated().await;
     let Place::Simulated { registration, .. } = &world.place else {
         panic!("simulated")

@@ -193,7 +193,7 @@ pub(super) fn text_predicate(
         }
         [first, StringPart::Plain(text), last] if is_plain && *first == many && *last == many => {
             let inside = fold.apply_inside(text);
-            // An operation's trailing period is Microsoft's whim (P20): a part of the name may miss it.
+            // An operation's trailing period is Microsoft's whim: a part of the name may miss it.
             let inside = if fold == Fold::Operation {
                 inside.trim_end_matches('.')
             } else {

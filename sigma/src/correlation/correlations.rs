@@ -84,7 +84,7 @@ impl Correlations {
         self.referring.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Identity of an outcome: its tenant, correlation, group and window (invariant 5 of the design).
+    /// Identity of an outcome: its tenant, correlation, group and window.
     pub(super) fn outcome_id(&self, key: &GroupKey, outcome: &Outcome) -> String {
         let definition = &self.definitions[key.definition];
         let group = key_text(&group(definition, key, outcome));

@@ -1,12 +1,12 @@
 //! Our own keys of a detection rule that look at more than one record: `first_seen`, `travel` and `suppress`.
 //!
 //! ```yaml
-//! first_seen: {field: Country, by: [UserId], within: 30d, learn: 3d}   # null is never new (P46)
+//! first_seen: {field: Country, by: [UserId], within: 30d, learn: 3d}   # null is never new
 //! #            country_of: IPAddress: the country of this address, where the record does not say it
 //! travel: {by: [UserId], latitude: PATH, longitude: PATH, kmh: 900, km: 500, within: 24h}
-//! #        ip: IPAddress: the place of this address, where the record does not say it or has no such fields (P47)
+//! #        ip: IPAddress: the place of this address, where the record does not say it or has no such fields
 //! #        not_through: [8075]: autonomous systems through which people leave who are elsewhere
-//! suppress: {by: [UserId], for: 1h}      # matches of an hour are one alert with their number (P50)
+//! suppress: {by: [UserId], for: 1h}      # matches of an hour are one alert with their number
 //! ```
 //! To other engines such a rule is an ordinary one.
 

@@ -1,6 +1,6 @@
 //! Reads rules from files, with a bound on everything that a file can ask for.
 //!
-//! A rule that cannot be honoured is rejected with its file, line and reason; the others are loaded (P43).
+//! A rule that cannot be honoured is rejected with its file, line and reason; the others are loaded.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

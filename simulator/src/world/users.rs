@@ -129,7 +129,7 @@ impl User {
         })
     }
 
-    /// The address; the emergency account has none, because nobody reads its mail (S98).
+    /// The address; the emergency account has none, because nobody reads its mail.
     fn mail(&self) -> Option<&str> {
         (self.kind != Kind::BreakGlass).then_some(self.principal_name.as_str())
     }

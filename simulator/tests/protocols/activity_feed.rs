@@ -110,7 +110,7 @@ async fn every_record_of_the_ledger_is_in_some_blob_and_some_are_in_two() {
         }
     }
     assert!(total > ids.len(), "no duplicates among {total}");
-    // The same record is written in two orders of its fields (P2).
+    // The same record is written in two orders of its fields.
     assert!(texts.len() > ids.len());
     assert!(out_of_order > 0, "all blobs are listed in order");
     assert_eq!(

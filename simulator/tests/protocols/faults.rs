@@ -12,7 +12,7 @@ async fn victim(lab: &Lab) -> String {
         .to_owned()
 }
 
-/// P9: a throttled client is told how long to wait.
+/// A throttled client is told how long to wait.
 #[tokio::test]
 async fn throttling_ends_after_its_times() {
     let lab = Lab::start(small()).await;
@@ -33,7 +33,7 @@ async fn throttling_ends_after_its_times() {
     lab.stop().await;
 }
 
-/// P14: success that did not happen, and a change whose answer is lost.
+/// Success that did not happen, and a change whose answer is lost.
 #[tokio::test]
 async fn a_change_may_be_ineffective_or_its_answer_lost() {
     let lab = Lab::start(small()).await;

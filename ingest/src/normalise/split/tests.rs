@@ -45,7 +45,6 @@ fn check(text: &str, expected: &str) {
 
 #[test]
 fn reads_every_way_to_hold_records() {
-    // P27 and 4.2.1.
     for (text, expected) in [
         (r#"{"a":1}"#, r#"{"a":1}"#),
         (r#"[{"a":1},{"b":2}]"#, r#"{"a":1} | {"b":2}"#),

@@ -174,7 +174,7 @@ impl Partition {
                     let facts = connection.facts(&self.id).await?;
                     let restart = start(Some(cursor), facts);
                     if restart.missing.is_some() || facts.last >= cursor.next {
-                        // It has messages that do not come: a receiver that was cut off in silence (P26).
+                        // It has messages that do not come: a receiver that was cut off in silence.
                         return Err(self.ended("messages that did not come"));
                     }
                     self.is_well();
@@ -267,7 +267,7 @@ impl Partition {
         }
     }
 
-    /// Publishes, then moves the cursor, then writes the line: in this order nothing is lost (P9).
+    /// Publishes, then moves the cursor, then writes the line: in this order nothing is lost.
     async fn keep(&self, gathered: Gathered, cursor: &mut Cursor) -> Result<(), IngestError> {
         let now_us = self.desk.clock.now_us();
         let from = cursor.next;

@@ -56,7 +56,7 @@ pub(super) fn start(cursor: Option<Cursor>, facts: Facts) -> Start {
     let is_other =
         cursor.created_us != 0 && facts.created_us != 0 && cursor.created_us != facts.created_us;
     if is_other || cursor.next > end {
-        // P25: sequence numbers begin anew in a hub that was made again.
+        // Sequence numbers begin anew in a hub that was made again.
         return Start {
             next: first,
             missing: Some(Missing {
@@ -182,7 +182,6 @@ mod tests {
 
     #[test]
     fn a_hub_that_was_made_again_is_read_from_its_beginning() {
-        // P25.
         let beyond = start(Some(cursor(100)), facts(0, 9));
         assert_eq!(beyond.next, 0);
         assert!(beyond.missing.is_some());

@@ -52,7 +52,7 @@ pub(super) enum Then {
     Stuck(&'static str),
 }
 
-/// Where a poll begins: before the newest known change, because alerts appear late (P34).
+/// Where a poll begins: before the newest known change, because alerts appear late.
 pub(super) fn from_us(cursor_us: Option<i64>, now_us: i64, first_days: u32, overlap_s: u32) -> i64 {
     match cursor_us {
         Some(cursor_us) => cursor_us
@@ -127,7 +127,6 @@ mod tests {
 
     #[test]
     fn a_page_says_what_follows() {
-        // P14, P35, P36, P38.
         for (page, expected) in [
             (page(&[], None), Then::Done),
             (page(&[1_000], None), Then::Done),

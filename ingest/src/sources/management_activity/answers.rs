@@ -83,7 +83,7 @@ pub(super) fn subscriptions(body: &[u8]) -> Result<Vec<Subscription>, IngestErro
     Ok(items.iter().filter_map(read).collect())
 }
 
-/// The next page, by either name that the documentation gives the header, in any letter case (P14).
+/// The next page, by either name that the documentation gives the header, in any letter case.
 pub(super) fn next_page(answer: &Answer) -> Option<Result<Url, IngestError>> {
     let text = answer
         .header("NextPageUri")

@@ -11,7 +11,7 @@ pub(super) enum Meaning {
     NotSubscribed,
     /// The content is gone for good.
     Lost,
-    /// The window or page is refused: it is listed again with fresh bounds, and counted as a gap until then (F4).
+    /// The window or page is refused: it is listed again with fresh bounds, and counted as a gap until then.
     Window,
     /// Wait, then try again.
     Later,

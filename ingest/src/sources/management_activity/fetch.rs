@@ -134,7 +134,7 @@ fn failed(error: &MicrosoftError) -> Fetched {
     match codes::meaning(error.code().unwrap_or_default()) {
         Meaning::Lost => Fetched::Lost(reason),
         _ if error.status() == Some(410) => Fetched::Lost(reason),
-        // F1: a body over the bound is no success; it would be over it the next time too.
+        // A body over the bound is no success; it would be over it the next time too.
         _ if matches!(error, MicrosoftError::BodyTooLarge { .. }) => Fetched::Lost(reason),
         _ => Fetched::Later(reason),
     }

@@ -1,4 +1,4 @@
-//! Keeps the subscriptions on: lists them first, starts only what is missing (P5, P6, F3).
+//! Keeps the subscriptions on: lists them first, starts only what is missing.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -104,7 +104,7 @@ impl ManagementActivity {
         }
     }
 
-    /// Content made while a subscription was off is lost, so the ledger says since when it was (P6).
+    /// Content made while a subscription was off is lost, so the ledger says since when it was.
     async fn note_restart(&self, content_type: &str) -> Result<(), IngestError> {
         let now_us = self.now_us();
         tracing::info!(
@@ -178,7 +178,6 @@ mod tests {
 
     #[test]
     fn reads_the_wait_out_of_the_message() {
-        // P5.
         for (text, expected) in [
             (
                 "Too many frequent subscription start requests. Please retry again after 14m 56s",

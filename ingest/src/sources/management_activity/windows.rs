@@ -9,7 +9,7 @@ const WINDOW_US_MAX: i64 = 24 * HOUR_US;
 /// Furthest that a window may begin in the past.
 const BACK_US_MAX: i64 = 7 * 24 * HOUR_US;
 
-/// How much later than the limit a window begins, for clocks that differ (P7).
+/// How much later than the limit a window begins, for clocks that differ.
 const SLACK_US: i64 = 5 * 60 * 1_000_000;
 
 /// Polls that are no further apart list the last day only: content appears within hours, as a rule within minutes.
@@ -126,7 +126,6 @@ mod tests {
 
     #[test]
     fn catches_up_in_windows_of_a_day_without_holes() {
-        // P7.
         let cursor = NOW_S_US - 3 * DAY_US - HOUR_US;
         let plan = plan(Some(cursor), NOW_US, 168);
         assert_eq!(plan.windows.len(), 5);
@@ -161,7 +160,6 @@ mod tests {
 
     #[test]
     fn what_is_older_than_seven_days_is_lost_and_said_so() {
-        // P7, F4.
         let cursor = NOW_S_US - 9 * DAY_US;
         let plan = plan(Some(cursor), NOW_US, 168);
         let earliest = NOW_S_US - 7 * DAY_US + SLACK_US;
