@@ -43,6 +43,8 @@ pub struct Policy {
     pub targets_per_hour_max: u32,
     /// Age of the oldest message that is still to be published beyond which nothing is sent, in microseconds.
     pub outbox_age_us_max: i64,
+    /// When the responder started: what an earlier one left to be published must be out before anything is sent.
+    pub started_us: i64,
     /// Shortest time between two runs of one action on one account, in microseconds.
     pub cool_down_us: i64,
 }
@@ -120,6 +122,9 @@ pub enum Refusal {
         /// The limit.
         minutes: i64,
     },
+    /// What was done before the start is not published yet.
+    #[error("what was done before the start is not published yet: nobody outside has seen it")]
+    OutboxLeft,
     /// What an undo takes back is not as it was left: somebody has changed it since.
     #[error("it is not as it was left: it was left {left}, and is {now}")]
     ChangedSince {

@@ -392,6 +392,7 @@ fn executor(
             outbox_age_us_max: i64::try_from(config.outbox_age_minutes_max)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(60_000_000),
+            started_us: acting.clock.now_us(),
             cool_down_us: i64::try_from(config.cool_down_s)
                 .unwrap_or(i64::MAX)
                 .saturating_mul(1_000_000),

@@ -36,7 +36,7 @@ impl Refusal {
             Self::FactMissing { .. } => Meaning::Held(HoldReason::FactUnreadable),
             Self::PermissionMissing { .. } => Meaning::Held(HoldReason::PermissionMissing),
             Self::TooManyTargets { .. } => Meaning::Held(HoldReason::BudgetUsed),
-            Self::OutboxOld { .. } => Meaning::Held(HoldReason::OutboxOld),
+            Self::OutboxOld { .. } | Self::OutboxLeft => Meaning::Held(HoldReason::OutboxOld),
         }
     }
 }
@@ -111,6 +111,9 @@ pub(super) fn check_outbox(
             refusals.push(Refusal::OutboxOld {
                 minutes: policy.outbox_age_us_max / MINUTE_US,
             });
+        }
+        Some(Some(oldest_us)) if oldest_us < policy.started_us => {
+            refusals.push(Refusal::OutboxLeft);
         }
         Some(_) => {}
     }

@@ -69,6 +69,7 @@ fn policy() -> Policy {
         approval_age_us_max: 24 * HOUR_US,
         targets_per_hour_max: 5,
         outbox_age_us_max: 900_000_000,
+        started_us: 0,
         cool_down_us: 60_000_000,
     }
 }

@@ -10,6 +10,9 @@ use crate::executor::{Executor, Progress};
 use crate::journal::{Holding, JournalError};
 use crate::record::{ActionRecord, HoldReason, State};
 
+/// Longest wait for what an earlier process left to be published, before the actions say that they are held by it.
+const OUTBOX_WAIT: Duration = Duration::from_secs(5);
+
 /// Most actions looked at in one round.
 const ACTIONS_MAX: usize = 1_000;
 
@@ -21,6 +24,7 @@ pub(super) async fn run(
 ) -> Result<(), RespondError> {
     let mut woken = wake.subscribe();
     let stop = executor.stop.clone();
+    wait_for_the_outbox(&executor).await;
     let mut is_released = false;
     while !stop.is_cancelled() {
         woken.mark_unchanged();
@@ -55,6 +59,25 @@ pub(super) async fn run(
         }
     }
     Ok(())
+}
+
+/// Gives the publisher time for what an earlier process left; what it cannot publish holds every action.
+async fn wait_for_the_outbox(executor: &Executor) {
+    let is_out = async {
+        loop {
+            let outbox = executor.ledger.with(|journal| journal.outbox()).await;
+            let is_left = |oldest_us: i64| oldest_us < executor.policy.started_us;
+            if outbox.is_ok_and(|outbox| !outbox.oldest_us.is_some_and(is_left)) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY / 10).await;
+        }
+    };
+    tokio::select! {
+        () = executor.stop.cancelled() => {}
+        () = is_out => {}
+        () = tokio::time::sleep(OUTBOX_WAIT) => {}
+    }
 }
 
 /// Takes every action that is due one run further; true if one of them ended.

@@ -117,9 +117,17 @@ async fn what_the_budget_holds_goes_on_by_a_person() {
 
 #[tokio::test]
 async fn while_nothing_can_be_published_nothing_is_sent() {
+    // For too long, or since before the start.
+    for (outbox_age_us_max, started_us) in [(900_000_000, 0), (i64::MAX, i64::MAX)] {
+        nothing_is_sent_while_the_outbox_is_held(outbox_age_us_max, started_us).await;
+    }
+}
+
+async fn nothing_is_sent_while_the_outbox_is_held(outbox_age_us_max: i64, started_us: i64) {
     let world = World::in_memory();
     let policy = respond::preflight::Policy {
-        outbox_age_us_max: 900_000_000,
+        outbox_age_us_max,
+        started_us,
         ..world.policy.clone()
     };
     let mut executor = world.executor();

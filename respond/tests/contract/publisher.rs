@@ -45,6 +45,24 @@ async fn a_publisher_that_ends_ends_the_stage_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_stage_that_is_started_again_and_again_sends_nothing_before_the_outbox_is_out() {
+    let mut house = House::new().await;
+    let directory = Arc::new(MemoryDirectory::new());
+    house.add(TENANT, directory.clone());
+    let stage = house.start();
+    house.until("its journal is there", |_| true).await;
+    stage.end().await;
+    spoil_the_outbox(&house);
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    for _ in 0..5 {
+        let ended = tokio::time::timeout(PATIENCE, house.start().running).await;
+        let ended = ended.expect("the stage ends by itself").unwrap();
+        assert!(matches!(ended, Err(RespondError::Bus(_))), "{ended:?}");
+    }
+    assert!(directory.changes().is_empty());
+}
+
+#[tokio::test]
 async fn an_emptied_or_damaged_journal_is_not_taken_silently() {
     for content in [None, Some("nothing that SQLite knows".repeat(9))] {
         another_journal_is_told(content.as_deref()).await;

@@ -190,6 +190,7 @@ impl World {
                 approval_age_us_max: Policy::age_of_hours(24),
                 targets_per_hour_max: 5,
                 outbox_age_us_max: i64::MAX,
+                started_us: 0,
                 cool_down_us: 1_000_000,
             },
             case_id: admitted[0].case_id.clone().unwrap(),

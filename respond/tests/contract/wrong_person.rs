@@ -361,6 +361,7 @@ fn executor(
             automatic_age_us_max: Policy::age_of_hours(72),
             approval_age_us_max: Policy::age_of_hours(24),
             outbox_age_us_max: i64::MAX,
+            started_us: 0,
             targets_per_hour_max: 100,
             cool_down_us: 0,
         },
