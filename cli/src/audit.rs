@@ -3,7 +3,7 @@
 mod since;
 pub(crate) mod verify;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
@@ -156,12 +156,12 @@ impl Audit {
             Self::Cases { output, limit } => list(&cases(&review, limit)?, output),
             Self::Actions { output, limit } => list(&actions(&review, limit)?, output),
             Self::Show { id, output, limit } => list(&entries(&review, &id, limit)?, output),
-            Self::Approve(decision) => say(&format!(
-                "approved: {}",
-                review
-                    .approve(&decision.action_id, &decision.by, now_us)?
-                    .state
-            )),
+            Self::Approve(decision) => {
+                let approved = review
+                    .approve(&decision.action_id, &decision.by, now_us)
+                    .with_context(|| why_not(&review, &decision.action_id))?;
+                say(&format!("approved: {}", approved.state))
+            }
             Self::Deny(decision) => say(&format!(
                 "denied: {}",
                 review
@@ -185,6 +185,19 @@ impl Audit {
             Self::Verify(asked) => verify::run(&review, config, asked),
             Self::Key(key) => key.run(config),
         }
+    }
+}
+
+/// What a person who could not approve an action should know of it.
+fn why_not(review: &Review, action_id: &str) -> String {
+    let record = review.action(action_id).ok().flatten();
+    match record.as_ref().and_then(|record| record.hold.as_ref()) {
+        Some(hold) => format!(
+            "could not approve it: it is approved already, and held: {}; vedette audit retry {action_id} --by NAME lets \
+             it go on",
+            hold.why
+        ),
+        None => "could not approve it".to_owned(),
     }
 }
 
@@ -277,6 +290,10 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
         }
         return Ok(Verdict::Done);
     }
+    if rows.is_empty() {
+        writeln!(out, "none yet")?;
+        return Ok(Verdict::Done);
+    }
     let names: Vec<&String> = rows
         .first()
         .and_then(Value::as_object)
@@ -291,9 +308,6 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
         }));
     }
     writeln!(out, "{table}")?;
-    if std::io::stdout().is_terminal() && rows.is_empty() {
-        writeln!(out, "none yet")?;
-    }
     Ok(Verdict::Done)
 }
 

@@ -35,7 +35,10 @@ pub enum LakeError {
         cause: io::Error,
     },
     /// The Delta log could not be read.
-    #[error("could not read the log of table \"{table}\"")]
+    #[error(
+        "could not read the log of table \"{table}\"; a damaged entry is put aside by the lake's stage, in `vedette run` \
+         or `vedette lake`"
+    )]
     Log {
         /// The table.
         table: Table,
