@@ -174,6 +174,65 @@ fn every_file_that_a_comment_names_is_there() {
     );
 }
 
+/// Paths in backticks or links of a document that begin with one of our folders, or lead up to it.
+fn named_paths(line: &str) -> Vec<String> {
+    let is_path = |word: &&str| {
+        let first = word
+            .trim_start_matches("../")
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        word.contains('/')
+            && !word.contains([' ', '*', ':', '|'])
+            && root().join(first).is_dir()
+            && !first.is_empty()
+    };
+    line.split(['`', '(', ')'])
+        .skip(1)
+        .filter(is_path)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_path_that_a_document_names_is_there() {
+    let mut all = Vec::new();
+    files(&root(), &mut all);
+    let mut faults = Vec::new();
+    for path in all
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+    {
+        let text = fs::read_to_string(path).expect("a file of the repository is readable");
+        for (at, line) in text.lines().enumerate() {
+            for name in named_paths(line) {
+                let from = path.parent().expect("a file is in a folder");
+                let name = name.split('#').next().unwrap_or_default();
+                // What running makes is not there yet.
+                let is_made = name.starts_with("target/");
+                if !is_made && !root().join(name).exists() && !from.join(name).exists() {
+                    faults.push(format!("{}:{}: {name}", path.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "there is no such path:\n{}",
+        faults.join("\n")
+    );
+}
+
+#[test]
+fn the_finder_of_named_paths_finds() {
+    assert_eq!(named_paths("see `bus/src/lease.rs`"), ["bus/src/lease.rs"]);
+    assert_eq!(
+        named_paths("[words](docs/glossary.md)"),
+        ["docs/glossary.md"]
+    );
+    assert!(named_paths("`https://docs.rs/x` and `a/b`, `/readyz`").is_empty());
+}
+
 #[test]
 fn the_finder_of_named_files_finds() {
     assert_eq!(
