@@ -86,7 +86,13 @@ impl Executor {
     ) -> Result<Progress, JournalError> {
         let now_us = self.clock.now_us();
         let in_us = |wait: Duration| now_us.saturating_add(micros(wait));
-        let doubled = self.doubled(record.attempts);
+        // What was waited for before says nothing about how long this will last.
+        let is_as_before = record
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.reason == pause.reason);
+        let attempts = if is_as_before { record.attempts } else { 0 };
+        let doubled = self.doubled(attempts);
         let (not_before_us, at_us) = match pause.reason {
             // A switch that is lifted is seen at once, so nothing is put off; nor is it when the lease is ours again.
             HoldReason::KillSwitch | HoldReason::LeaseLost => (0, in_us(LOOK_WAIT)),
@@ -110,7 +116,7 @@ impl Executor {
             action_id: record.action_id.clone(),
             reason: pause.reason,
             why: pause.why,
-            attempts: record.attempts.saturating_add(1),
+            attempts: attempts.saturating_add(1),
             not_before_us,
             time_us: now_us,
         };

@@ -69,6 +69,29 @@ async fn a_directory_that_is_away_for_longer_than_any_number_of_tries_delays_and
 }
 
 #[tokio::test]
+async fn another_reason_begins_with_the_shortest_wait() {
+    let world = World::in_memory();
+    let mut executor = world.executor();
+    executor.policy.never_act = ["break-glass@contoso.test".to_owned()].into();
+    world.memory().with(|state| state.is_away = true);
+    let block = respond::action::Action::BlockSignIn(respond::action::BlockSignIn {});
+    let record = world.request(&block);
+    for _ in 0..12 {
+        executor.run(&record.action_id).await.unwrap();
+        world.pass(HOUR_US / 6);
+    }
+    let away = world.record(&record.action_id);
+    assert_eq!(away.hold.unwrap().reason, HoldReason::DirectoryAway);
+    assert!(away.attempts > 9, "{}", away.attempts);
+    // It is back, and whom the list means was not found yet.
+    world.memory().with(|state| state.is_away = false);
+    executor.run(&record.action_id).await.unwrap();
+    let unread = world.record(&record.action_id);
+    assert_eq!(unread.hold.unwrap().reason, HoldReason::FactUnreadable);
+    assert_eq!(unread.attempts, 1, "so that it is looked at again at once");
+}
+
+#[tokio::test]
 async fn a_kill_switch_that_is_lifted_lets_go_what_waited() {
     let mut house = House::new().await;
     let directory = Arc::new(MemoryDirectory::new());
