@@ -8,7 +8,8 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, ffi};
 
@@ -16,6 +17,9 @@ use crate::error::BusError;
 
 /// Longest wait for another process's transaction; ours take milliseconds, a sweep less than a second.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// How often a new file is tried that others are making too.
+const PREPARE_EVERY: Duration = Duration::from_millis(20);
 
 /// Largest file that is checked page by page when it is opened, in bytes: a quarter of a second.
 ///
@@ -62,7 +66,7 @@ const SCHEMA: &str = "
 pub(super) fn open(path: &Path) -> Result<Connection, BusError> {
     create(path)?;
     let connection = connect(path)?;
-    prepare(&connection).map_err(|cause| translate(path, cause))?;
+    prepare_in_turn(&connection).map_err(|cause| translate(path, cause))?;
     claim(path, connection)
 }
 
@@ -100,6 +104,24 @@ fn create(path: &Path) -> Result<(), BusError> {
         path: path.to_owned(),
         cause,
     })
+}
+
+/// Waits for others that make the same new file: SQLite refuses a change of the mode at once where another reads.
+///
+/// Source: <https://www.sqlite.org/c3ref/busy_handler.html> ("might return SQLITE_BUSY instead of invoking the busy handler").
+fn prepare_in_turn(connection: &Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match prepare(connection) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY_WAIT =>
+            {
+                thread::sleep(PREPARE_EVERY);
+            }
+            prepared => return prepared,
+        }
+    }
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -190,5 +212,26 @@ pub(super) fn translate_shared(path: &Path, cause: &Arc<rusqlite::Error>) -> Bus
             path,
             cause: Arc::clone(cause),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::open;
+
+    #[test]
+    fn many_that_make_one_new_file_at_once_all_open_it() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log.sqlite");
+            thread::scope(|scope| {
+                let openers: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&path))).collect();
+                for opener in openers {
+                    opener.join().unwrap().unwrap();
+                }
+            });
+        }
     }
 }
