@@ -108,7 +108,7 @@ fn create(path: &Path) -> Result<(), BusError> {
 
 /// Waits for others that make the same new file: SQLite refuses a change of the mode at once where another reads.
 ///
-/// Source: <https://www.sqlite.org/c3ref/busy_handler.html> ("might return SQLITE_BUSY instead of invoking the busy handler").
+/// Source: <https://www.sqlite.org/c3ref/busy_handler.html>.
 fn prepare_in_turn(connection: &Connection) -> rusqlite::Result<()> {
     let started = Instant::now();
     loop {
