@@ -233,6 +233,15 @@ impl Review {
         self.decided("retry", action_id, by, now_us, tried)
     }
 
+    /// An action that there must be.
+    fn known(&self, action_id: &str) -> Result<ActionRecord, JournalError> {
+        self.journal
+            .action(action_id)?
+            .ok_or_else(|| JournalError::NoSuchAction {
+                action_id: action_id.to_owned(),
+            })
+    }
+
     fn try_again(
         &self,
         action_id: &str,
@@ -240,12 +249,7 @@ impl Review {
         dry_run: bool,
         now_us: i64,
     ) -> Result<ActionRecord, JournalError> {
-        let record = self
-            .journal
-            .action(action_id)?
-            .ok_or_else(|| JournalError::NoSuchAction {
-                action_id: action_id.to_owned(),
-            })?;
+        let record = self.known(action_id)?;
         match record.state {
             State::Approved => {
                 let approval = Approval::Person(by.to_owned());
@@ -307,12 +311,7 @@ impl Review {
         let nothing = || JournalError::NothingToUndo {
             action_id: action_id.to_owned(),
         };
-        let record = self
-            .journal
-            .action(action_id)?
-            .ok_or_else(|| JournalError::NoSuchAction {
-                action_id: action_id.to_owned(),
-            })?;
+        let record = self.known(action_id)?;
         let receipt = record.receipt.as_ref().ok_or_else(nothing)?;
         let action = record.action.undo(receipt).ok_or_else(nothing)?;
         if !undo::can_be_undone(record.state) {

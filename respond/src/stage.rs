@@ -46,6 +46,7 @@ use crate::error::RespondError;
 use crate::executor::{Executor, Pace};
 use crate::graph::GraphDirectory;
 use crate::journal::Ledger;
+use crate::journal::file::beside;
 use crate::never_act::entries_of;
 use crate::playbook::{self, Playbook};
 use crate::preflight;
@@ -188,7 +189,7 @@ impl Term<'_> {
             acting.spawn(&mut tasks, config, tenant_id, directory);
         }
         self.take_alerts(&mut tasks, playbooks, &ledger, &wake);
-        let all_ended = acting.publish(&mut tasks, self.bus.clone());
+        let all_ended = acting.publish(&mut tasks, self.bus.clone(), self.watch());
         let ended = watch(tasks, &ledger, &self.lease, self.health, stop, &all_ended).await?;
         if matches!(ended, Ended::Stopped) {
             self.lease.release().await;
@@ -328,12 +329,8 @@ impl Acting {
     }
 
     /// Publishes what the others write, until told that they have ended.
-    fn publish(&self, tasks: &mut Tasks, bus: Bus) -> CancellationToken {
+    fn publish(&self, tasks: &mut Tasks, bus: Bus, watch: publisher::Watch) -> CancellationToken {
         let all_ended = CancellationToken::new();
-        let watch = publisher::Watch {
-            clock: Arc::clone(&self.clock),
-            health: self.health.clone(),
-        };
         let (ledger, wake) = (self.ledger.clone(), self.wake.clone());
         let publisher = publisher::run(ledger, bus, wake, watch, all_ended.clone());
         tasks.spawn(publisher);
@@ -438,9 +435,7 @@ pub fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
 }
 
 fn lock_path(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
+    beside(journal, ".lock")
 }
 
 /// Whether a process of this machine acts on a journal now, as far as its lock tells.

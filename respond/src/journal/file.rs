@@ -138,7 +138,8 @@ fn is_damage(cause: &rusqlite::Error) -> bool {
     )
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+/// What stands beside a file under its name and an ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut named = OsString::from(path);
     named.push(ending);
     named.into()

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::obey;
 use crate::config::RespondConfig;
 use crate::error::RespondError;
+use crate::journal::file::beside;
 
 /// The lease, for all tenants: who acts in one acts in all.
 const LEASE: &str = "respond";
@@ -177,15 +178,11 @@ pub fn stands_by(journal: &Path) -> Option<String> {
 }
 
 fn standby_path(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".standby");
-    path.into()
+    beside(journal, ".standby")
 }
 
 fn holder_path(journal: &Path) -> PathBuf {
-    let mut path = journal.as_os_str().to_owned();
-    path.push(".holder");
-    path.into()
+    beside(journal, ".holder")
 }
 
 /// The name by which this host's responder is known to the others; made once, and kept beside its journal.
