@@ -4,9 +4,12 @@ mod since;
 pub(crate) mod verify;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
+use datafusion::arrow::record_batch::RecordBatch;
+use lake::Lake;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
 use respond::record::ActionRecord;
 use respond::review::Review;
@@ -17,6 +20,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::operator::os_user;
+use crate::run::runtime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -309,6 +313,25 @@ fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
     }
     writeln!(out, "{table}")?;
     Ok(Verdict::Done)
+}
+
+/// The answers of the lake to these queries, in their order; none where there is no lake on this machine.
+fn ask_lake<const COUNT: usize>(
+    config: &Config,
+    queries: [&str; COUNT],
+) -> anyhow::Result<Option<[Vec<RecordBatch>; COUNT]>> {
+    let location = config.lake().location;
+    if !location.contains("://") && !Path::new(&location).exists() {
+        return Ok(None);
+    }
+    runtime()?.block_on(async {
+        let lake = Lake::open(&config.lake()).await?;
+        let mut answers = [const { Vec::new() }; COUNT];
+        for (answer, query) in answers.iter_mut().zip(queries) {
+            (_, *answer) = lake.query_all(query).await?;
+        }
+        Ok(Some(answers))
+    })
 }
 
 fn say(line: &str) -> anyhow::Result<Verdict> {

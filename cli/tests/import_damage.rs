@@ -3,19 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-fn vedette(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-    command.args(["--config", "vedette.toml"]).args(arguments);
-    command.current_dir(folder).output().unwrap()
-}
+#[path = "kit/command.rs"]
+mod command;
 
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr]
-        .map(String::from_utf8_lossy)
-        .concat()
-}
+use command::{text, vedette};
 
 fn record(number: usize, user: &str) -> String {
     let record = serde_json::json!({

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use respond::action::{ActionKind, Receipt};
 use respond::cases::{Intake, Policy, SeenAlert};
@@ -17,21 +16,14 @@ use schemas::time::iso_ms;
 use schemas::wire::Alert;
 use serde_json::{Value, json};
 
+#[path = "kit/command.rs"]
+mod command;
+
+use command::{text, vedette};
+
 const TENANT: &str = "7f3c0000-0000-0000-0000-000000000000";
 const ACCOUNT: &str = "1f00aaaa-0000-4000-8000-00000000000a";
 const MINUTE_US: i64 = 60_000_000;
-
-fn vedette(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vedette"));
-    command.args(["--config", "vedette.toml"]).args(arguments);
-    command.current_dir(folder).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr]
-        .map(String::from_utf8_lossy)
-        .concat()
-}
 
 /// A journal in which the account was blocked at this time; the action's id.
 fn blocked(journal: &Path, time_us: i64) -> String {

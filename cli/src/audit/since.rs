@@ -4,13 +4,13 @@
 //! would allow an account that somebody else has blocked for a reason of his own.
 
 use anyhow::Context as _;
-use lake::{Lake, literals};
+use lake::literals;
 use respond::record::ActionRecord;
 use schemas::time::iso_ms;
 use sigma::fields::text;
 
+use super::ask_lake;
 use crate::config::Config;
-use crate::run::runtime;
 
 /// Refuses if the lake has a change of the account's sign-in since the action took effect, and shows all of them; gives
 /// what a person should know of a look that could not tell.
@@ -24,23 +24,17 @@ pub(super) fn refuse_if_others_changed(
     config: &Config,
     record: &ActionRecord,
 ) -> anyhow::Result<Option<String>> {
-    let location = config.lake().location;
-    if !location.contains("://") && !std::path::Path::new(&location).exists() {
+    let (tenant_id, since_us) = (&record.tenant_id, record.changed_time_us);
+    let changes = query(tenant_id, record.account(), since_us);
+    let later = later(tenant_id, since_us);
+    let asked = ask_lake(config, [changes.as_str(), later.as_str()])
+        .context("could not ask the lake who changed the account since")?;
+    let Some([batches, later]) = asked else {
         return Ok(Some(
             "there is no lake here: whether others changed the account since was not looked at"
                 .to_owned(),
         ));
-    }
-    let (tenant_id, since_us) = (&record.tenant_id, record.changed_time_us);
-    let (batches, later) = runtime()?
-        .block_on(async {
-            let lake = Lake::open(&config.lake()).await?;
-            let query = query(tenant_id, record.account(), since_us);
-            let (_, changes) = lake.query_all(&query).await?;
-            let (_, later) = lake.query_all(&later(tenant_id, since_us)).await?;
-            Ok::<_, lake::LakeError>((changes, later))
-        })
-        .context("could not ask the lake who changed the account since")?;
+    };
     let mut changes = Vec::new();
     for batch in &batches {
         for row in 0..batch.num_rows() {

@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use lake::Lake;
 use respond::audit::signature::{AuditKey, PublicKey};
 use respond::audit::{Anchor, Heads};
 use respond::review::{Review, Verified, VerifyError};
 use schemas::limits::AUDIT_UNSIGNED_MAX;
 use sigma::fields::text;
 
-use super::say;
+use super::{ask_lake, say};
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::runtime;
 
 /// A check of the audit chain.
 #[derive(Debug, clap::Args)]
@@ -89,15 +87,9 @@ fn anchor(text: &str) -> Result<Anchor, String> {
 
 /// The entries that the lake has; none where there is no lake on this machine.
 fn of_lake(config: &Config) -> anyhow::Result<Option<Vec<Anchor>>> {
-    let location = config.lake().location;
-    if !location.contains("://") && !std::path::Path::new(&location).exists() {
+    let Some([batches]) = ask_lake(config, ["SELECT chain_sequence, hash FROM actions"])? else {
         return Ok(None);
-    }
-    let query = "SELECT chain_sequence, hash FROM actions";
-    let (_, batches) = runtime()?.block_on(async {
-        let lake = Lake::open(&config.lake()).await?;
-        lake.query_all(query).await
-    })?;
+    };
     let mut anchors = Vec::new();
     for batch in &batches {
         for row in 0..batch.num_rows() {
