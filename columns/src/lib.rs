@@ -88,6 +88,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The day that its record is of: what it says, else what it is kept under.
+    pub fn of_day(&self) -> i32 {
+        self.event_day.unwrap_or(self.day)
+    }
+
     /// A row of `table` from its cells; the day is that of `event_time_us` if it can be believed.
     pub fn new(
         table: Table,

@@ -178,7 +178,7 @@ impl Identities {
     pub(crate) fn sift(&mut self, rows: &[Row]) -> Sifted {
         self.uses += 1;
         let mut sifted = Sifted::default();
-        let mut of_batch: HashMap<(&str, i32, u128), usize> = HashMap::new();
+        let mut of_batch: HashMap<(&str, u128), Vec<usize>> = HashMap::new();
         for (at, row) in rows.iter().enumerate() {
             let content = row.content(self.table);
             if let Some(day) = self.find(row) {
@@ -189,11 +189,9 @@ impl Identities {
                 }
                 continue;
             }
-            let earlier = self.days_of(row).into_iter().find_map(|day| {
-                of_batch
-                    .get(&(row.tenant_id.as_str(), day.day, row.identity))
-                    .copied()
-            });
+            let of_id = of_batch.entry((&row.tenant_id, row.identity)).or_default();
+            let is_it = |earlier: &&usize| self.is_of_same_day(row, &rows[**earlier]);
+            let earlier = of_id.iter().find(is_it).copied();
             if let Some(earlier) = earlier {
                 let changed = differences(self.table, &compared(self.table, &rows[earlier]), row);
                 if changed.is_empty() {
@@ -207,10 +205,19 @@ impl Identities {
                 }
                 continue;
             }
-            of_batch.insert((&row.tenant_id, row.day, row.identity), at);
+            of_id.push(at);
             sifted.new.push(at);
         }
         sifted
+    }
+
+    /// Whether rows of one identity are one record: either may be kept under the day of the other, as where one of the
+    /// two came while a clock was wrong.
+    fn is_of_same_day(&self, one: &Row, other: &Row) -> bool {
+        let may_be_under = |row: &Row, day: i32| self.days_of(row).iter().any(|of| of.day == day);
+        one.of_day() == other.of_day()
+            || may_be_under(one, other.day)
+            || may_be_under(other, one.day)
     }
 
     /// The day under which a row's identity is stored.
@@ -240,7 +247,7 @@ impl Identities {
         let (mut count, mut known) = (0, 0);
         for row in rows {
             count += 1;
-            distinct.insert((&row.tenant_id, row.identity));
+            distinct.insert((&row.tenant_id, row.identity, row.of_day()));
             let held = self.days_of(row).into_iter();
             let is_known = held
                 .filter_map(|day| self.days.get(&day))

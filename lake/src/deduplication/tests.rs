@@ -119,3 +119,17 @@ fn the_least_recently_used_days_are_let_go_and_asked_for_again() {
         "the days just used are kept"
     );
 }
+
+#[test]
+fn a_record_that_came_twice_in_a_batch_while_the_clock_was_set_is_once() {
+    // Ten days back the record was of the future, and is kept under the day of that clock.
+    let early = row_at("1", FAILED, Some(NOON_US), NOON_US - 10 * DAY_US);
+    let right = row("1", FAILED);
+    assert_ne!(early.day, right.day);
+    for rows in [[early.clone(), right.clone()], [right, early]] {
+        let mut identities = index(&rows, &[]);
+        let sifted = identities.sift(&rows);
+        assert_eq!((&sifted.new[..], sifted.duplicates), (&[0][..], 1));
+        identities.check_added(sifted.new.iter().map(|at| &rows[*at]));
+    }
+}
