@@ -19,11 +19,12 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer as _;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, chain};
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
 use tokio::sync::watch;
 use tokio::task;
+use tokio::time::sleep;
 
 pub(crate) use self::consumer::KafkaConsumer;
 use self::context::Logging;
@@ -37,6 +38,12 @@ use crate::message::{BusState, Concern, Message, Position, Recognised, check_siz
 
 /// Longest wait for an answer about positions.
 const ASK_WAIT: Duration = Duration::from_secs(15);
+
+/// Time within which brokers that do not answer are asked again when the bus is opened.
+const BROKERS_WAIT: Duration = Duration::from_secs(45);
+
+/// Pause before they are.
+const BROKERS_PAUSE: Duration = Duration::from_secs(1);
 
 /// Wait before a question is asked again.
 const ASK_PAUSE: Duration = Duration::from_millis(100);
@@ -100,11 +107,28 @@ impl Drop for Cluster {
     }
 }
 
+/// Asks again where brokers are being restarted: a stage that starts meanwhile waits for them, as one that runs does.
+async fn ensure_topics(config: &KafkaConfig) -> Result<Vec<Concern>, BusError> {
+    let deadline = Instant::now() + BROKERS_WAIT;
+    loop {
+        let error = match topics::ensure(config).await {
+            Err(error) if !matches!(error.fate(), Fate::Stop) && Instant::now() < deadline => error,
+            done => return done,
+        };
+        tracing::warn!(
+            brokers = config.brokers,
+            error = chain(&error),
+            "the brokers do not answer yet; they are asked again"
+        );
+        sleep(BROKERS_PAUSE).await;
+    }
+}
+
 impl KafkaBus {
     pub(crate) async fn open(config: &KafkaConfig) -> Result<Self, BusError> {
         let mut concerns: Vec<Concern> = settings::check_security(config)?.into_iter().collect();
         let publisher = Publisher::new(settings::producer(config)?)?;
-        concerns.extend(topics::ensure(config).await?);
+        concerns.extend(ensure_topics(config).await?);
         let cluster = Cluster {
             config: config.clone(),
             publisher,

@@ -372,7 +372,7 @@ fn topics_that_can_lose_messages_are_told() {
     });
 }
 
-/// A broker that is not there is an error that may pass, within half a minute.
+/// A broker that is not there is asked again, and then an error that may pass.
 #[test]
 fn an_absent_broker_is_told() {
     run(async {
