@@ -325,7 +325,7 @@ fn ask_lake<const COUNT: usize>(
         return Ok(None);
     }
     runtime()?.block_on(async {
-        let lake = Lake::open(&config.lake()).await?;
+        let lake = Lake::open(&config.lake())?;
         let mut answers = [const { Vec::new() }; COUNT];
         for (answer, query) in answers.iter_mut().zip(queries) {
             (_, *answer) = lake.query_all(query).await?;

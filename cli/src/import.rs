@@ -147,9 +147,7 @@ impl Import {
         summary: &Summary,
         added: Added,
     ) -> anyhow::Result<()> {
-        let lake = Lake::open(&config.lake())
-            .await
-            .context("could not open the lake")?;
+        let lake = Lake::open(&config.lake()).context("could not open the lake")?;
         let tenants: Vec<String> = summary.by_tenant.keys().cloned().collect();
         let mut report = gather(&lake, &tenants).await?;
         let mut catalogue = catalogue(&config.detect());

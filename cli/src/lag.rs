@@ -18,9 +18,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
         let bus = Bus::open(&config.bus())
             .await
             .context("could not open the bus")?;
-        let lake = Lake::open(&config.lake())
-            .await
-            .context("could not open the lake")?;
+        let lake = Lake::open(&config.lake()).context("could not open the lake")?;
         let mut out = crate::inert::stdout();
         for stage in Stage::ALL {
             for topic in stage.reads() {

@@ -317,17 +317,8 @@ fn outcome(ended: Ended, is_stopped: bool) -> anyhow::Result<()> {
 
 /// The lake, and which rules run, with what the lake knows of each tenant.
 pub(crate) async fn open_lake(config: &Config) -> anyhow::Result<(Lake, DetectConfig)> {
-    let lake = Lake::open(&config.lake())
-        .await
-        .context("could not open the lake")?;
-    let domains = domains::of_lake(&lake).await.unwrap_or_else(|error| {
-        let error = anyhow::Error::from(error);
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "rules do not know the directory's domains"
-        );
-        domains::Domains::default()
-    });
+    let lake = Lake::open(&config.lake()).context("could not open the lake")?;
+    let domains = domains::of_lake_or_none(&lake).await;
     Ok((lake, domains::join(config.detect(), &domains)))
 }
 

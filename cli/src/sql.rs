@@ -4,18 +4,18 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::record_batch::RecordBatch;
 use detect::matches::RuleConditions;
-use detect::rules::ruleset;
 use lake::Lake;
 
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert;
-use crate::run::{open_lake, runtime};
+use crate::run::runtime;
 
 mod shell;
 mod table;
@@ -64,9 +64,8 @@ impl Sql {
     /// Runs the query or the shell.
     pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         let runtime = runtime()?;
-        let (lake, detect) = runtime.block_on(open_lake(config))?;
-        let rules = Arc::new(ruleset(&detect)?);
-        let lake = lake.with_conditions(Arc::new(RuleConditions::new(rules)));
+        let lake = Lake::open(&config.lake()).context("could not open the lake")?;
+        let lake = lake.with_conditions(Arc::new(RuleConditions::new(config.detect())));
         let output = self.output.unwrap_or(if std::io::stdout().is_terminal() {
             Output::Table
         } else {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use lake::Lake;
+use schemas::fate::chain;
 use sigma::fields::text;
 use sigma::mapping::TENANT_ID;
 use sigma::placeholders::ACCEPTED_DOMAINS;
@@ -45,6 +46,17 @@ pub async fn of_lake(lake: &Lake) -> Result<Domains, DetectError> {
         }
     }
     Ok(domains)
+}
+
+/// The domains that the lake knows of; none, with a warning, where it cannot be read: for tools that a person runs.
+pub async fn of_lake_or_none(lake: &Lake) -> Domains {
+    of_lake(lake).await.unwrap_or_else(|error| {
+        tracing::warn!(
+            error = chain(&error),
+            "rules do not know the directory's domains"
+        );
+        Domains::default()
+    })
 }
 
 /// What is configured, and these domains beside the configured ones.

@@ -10,38 +10,64 @@ use arrow::array::BooleanBufferBuilder;
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
 use datafusion::common::{Column, Result};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use lake::Conditions;
+use lake::{Conditions, Lake};
 use schemas::tables::Table;
 use sigma::mapping::Mapping;
 use sigma::plan::chunk::Batch;
 use sigma::{Plan, Rule, Ruleset};
+use tokio::sync::OnceCell;
 
-/// Rules that SQL can name, by label, id, or title in any letter case.
+use crate::config::DetectConfig;
+use crate::domains;
+use crate::rules::ruleset;
+
+/// Rules that SQL can name, by label, id, or title in any letter case; compiled when a query first names one.
 #[derive(Debug)]
 pub struct RuleConditions {
-    rules: Arc<Ruleset>,
+    config: DetectConfig,
+    rules: OnceCell<Ruleset>,
 }
 
 impl RuleConditions {
-    /// The conditions of compiled rules.
-    pub fn new(rules: Arc<Ruleset>) -> Self {
-        Self { rules }
+    /// The rules of a configuration, which will know the domains that the lake's directory has.
+    pub fn new(config: DetectConfig) -> Self {
+        Self {
+            config,
+            rules: OnceCell::new(),
+        }
+    }
+
+    fn rules(&self) -> &[Rule] {
+        self.rules.get().map_or(&[], Ruleset::rules)
     }
 }
 
+#[async_trait]
 impl Conditions for RuleConditions {
+    async fn prepare(&self, lake: &Lake) -> Result<()> {
+        let compile = || async {
+            let domains = domains::of_lake_or_none(lake).await;
+            ruleset(&domains::join(self.config.clone(), &domains))
+        };
+        let compiled = self.rules.get_or_try_init(compile).await;
+        compiled.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        Ok(())
+    }
+
     fn find(&self, name: &str) -> Option<(Table, Expr)> {
         let is_called = |rule: &&Rule| {
             [&rule.label, &rule.id, &rule.sigma.title]
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name))
         };
-        let rule = self.rules.rules().iter().find(is_called)?;
+        let rule = self.rules().iter().find(is_called)?;
         let (plan, refused) = Plan::new(Mapping::Lake(rule.table), [(0, &rule.sigma)]);
         refused
             .is_empty()
@@ -49,7 +75,7 @@ impl Conditions for RuleConditions {
     }
 
     fn names(&self) -> Vec<String> {
-        let rules = self.rules.rules().iter();
+        let rules = self.rules().iter();
         rules.map(|rule| rule.label.clone()).collect()
     }
 }

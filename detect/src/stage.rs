@@ -70,7 +70,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), DetectError> {
     let files = Files::of(&config);
-    let lake = Lake::open(&lake).await?;
+    let lake = Lake::open(&lake)?;
     let domains = domains::of_lake(&lake).await?;
     let rules = Arc::new(ruleset(&domains::join(config.clone(), &domains))?);
     tracing::info!(rules = rules.rules().len(), "detect started");

@@ -246,7 +246,7 @@ async fn check(seed: u64, begin_us: i64) {
     running.end(false).await;
     stop.cancel();
     storing.await.unwrap().unwrap();
-    let reader = Lake::open(&lake).await.unwrap();
+    let reader = Lake::open(&lake).unwrap();
     let rules = rules::ruleset(&config).unwrap();
     let batch = evaluate_lake(&rules, &reader, SystemClock.now_us())
         .await

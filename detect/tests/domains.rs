@@ -170,7 +170,7 @@ async fn domains_of_the_directory_are_taken_while_events_stream_through() {
     settle(&bus, &mut consumer, &mut number, false).await;
     domain(&bus, "Fabrikam.test", 2, true).await;
     settle(&bus, &mut consumer, &mut number, true).await;
-    let opened = Lake::open(&lake).await.unwrap();
+    let opened = Lake::open(&lake).unwrap();
     let known = domains::of_lake(&opened).await.unwrap();
     assert_eq!(known[TENANT], ["contoso.test", "fabrikam.test"]);
     // It was given away.

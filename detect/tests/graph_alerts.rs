@@ -136,7 +136,7 @@ async fn until(consumer: &mut Consumer, last: &str) -> Vec<String> {
 
 /// What the lake has of alerts: Microsoft's id and the event that each row names, in order.
 async fn rows(lake: &LakeConfig) -> Vec<(String, bool)> {
-    let lake = Lake::open(lake).await.unwrap();
+    let lake = Lake::open(lake).unwrap();
     let query = "SELECT group_key, evidence FROM alerts ORDER BY group_key";
     let (_, batches) = lake.query_all(query).await.unwrap();
     let rows = batches
@@ -274,7 +274,7 @@ async fn an_alert_that_gets_graver_is_amended_and_one_that_is_resolved_is_withdr
     }
     stop.cancel();
     storing.await.unwrap().unwrap();
-    let lake = Lake::open(&lake).await.unwrap();
+    let lake = Lake::open(&lake).unwrap();
     let query =
         "SELECT alert_severity, alert_state FROM alerts WHERE group_key = 'g1' ORDER BY counted";
     let (_, batches) = lake.query_all(query).await.unwrap();

@@ -107,7 +107,7 @@ async fn what_was_announced_on_a_log_that_is_gone_is_evaluated_once_and_the_new_
     let (bus, lake) = lab::open(folder.path()).await;
     publish(&bus, "first").await;
     let stages = Stages::start(&bus, &lake, false);
-    let reader = Lake::open(&lake).await.unwrap();
+    let reader = Lake::open(&lake).unwrap();
     let stored = async {
         while reader.count(Table::M365Activity).await.unwrap() == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;

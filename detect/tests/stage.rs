@@ -144,7 +144,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     for alert in &alerts {
         let evidence = &alert.evidence[0];
         let table = Table::of_name(&evidence.table).unwrap();
-        let reader = Lake::open(&lake).await.unwrap();
+        let reader = Lake::open(&lake).unwrap();
         let file = reader.open_file(table, &evidence.file).unwrap();
         let file = sigma::plan::chunk::row_group::ParquetFile::open(file).unwrap();
         let rows = file.row_groups().next().unwrap().read(None).unwrap();
@@ -163,7 +163,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     storing.await.unwrap().unwrap();
     let mut catalogue = detect::rules::builtin();
     let rules = sigma::Ruleset::compile(&mut catalogue);
-    let batch = evaluate_lake(&rules, &Lake::open(&lake).await.unwrap(), 1)
+    let batch = evaluate_lake(&rules, &Lake::open(&lake).unwrap(), 1)
         .await
         .unwrap();
     assert_eq!(ids(&alerts), batch.into_keys().collect());
@@ -183,7 +183,7 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
 
 /// An alert comes out of its row again, in its file or moved; not without its rule, and not without its row.
 async fn comes_out_again(lake: &LakeConfig, alert: &Alert) {
-    let lake = Lake::open(lake).await.unwrap();
+    let lake = Lake::open(lake).unwrap();
     let rules = sigma::Ruleset::compile(&mut detect::rules::builtin());
     let none = sigma::Ruleset::default();
     let proof = &alert.evidence[0];
@@ -217,9 +217,8 @@ async fn comes_out_again(lake: &LakeConfig, alert: &Alert) {
 
 /// Ids of the events that a rule finds in SQL.
 async fn matched(lake: &LakeConfig, label: &str) -> BTreeSet<String> {
-    let rules = sigma::Ruleset::compile(&mut detect::rules::builtin());
-    let conditions = Arc::new(RuleConditions::new(Arc::new(rules)));
-    let lake = Lake::open(lake).await.unwrap().with_conditions(conditions);
+    let conditions = Arc::new(RuleConditions::new(DetectConfig::default()));
+    let lake = Lake::open(lake).unwrap().with_conditions(conditions);
     let query = format!("SELECT event_id FROM matches('{label}')");
     let (_, batches) = lake.query_all(&query).await.unwrap();
     let mut events = BTreeSet::new();
@@ -233,9 +232,8 @@ async fn matched(lake: &LakeConfig, label: &str) -> BTreeSet<String> {
 async fn a_rule_that_nobody_has_is_told_with_those_that_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let (_bus, config) = open(folder.path()).await;
-    let rules = Arc::new(sigma::Ruleset::compile(&mut detect::rules::builtin()));
-    let lake = Lake::open(&config).await.unwrap();
-    let lake = lake.with_conditions(Arc::new(RuleConditions::new(rules)));
+    let lake = Lake::open(&config).unwrap();
+    let lake = lake.with_conditions(Arc::new(RuleConditions::new(DetectConfig::default())));
     for (call, expected) in [
         ("matches('nobody')", "SAAS-M365-00001"),
         ("matches(1)", "takes one text"),
@@ -249,7 +247,7 @@ async fn a_rule_that_nobody_has_is_told_with_those_that_there_are() {
 
 /// The announced files of a table, as they stand in the lake.
 async fn files(lake: &LakeConfig, table: Table) -> Vec<std::path::PathBuf> {
-    let reader = Lake::open(lake).await.unwrap();
+    let reader = Lake::open(lake).unwrap();
     let files = reader.files(table).await.unwrap();
     let folder = std::path::Path::new(&lake.location).join(table.name());
     files.iter().map(|file| folder.join(&file.path)).collect()
@@ -257,7 +255,7 @@ async fn files(lake: &LakeConfig, table: Table) -> Vec<std::path::PathBuf> {
 
 /// What the ledger says of a table's files, newest last.
 async fn told(lake: &LakeConfig, table: Table) -> Vec<String> {
-    let reader = Lake::open(lake).await.unwrap();
+    let reader = Lake::open(lake).unwrap();
     let query = format!(
         "SELECT coverage_state FROM coverage WHERE source = 'detect' AND subject LIKE '{table}/%' \
          ORDER BY observed_time, coverage_state"
@@ -333,7 +331,7 @@ async fn a_file_that_could_not_be_read_is_in_the_ledger_until_it_is_evaluated() 
     let alerts = detect_until(&bus, &lake, "detect", "first", 2).await;
     assert!(alerts.iter().all(|alert| alert.label != "SAAS-M365-00001"));
     until_told(&lake, Table::M365Activity, &["gap"]).await;
-    let reader = Lake::open(&lake).await.unwrap();
+    let reader = Lake::open(&lake).unwrap();
     let missing = detect::missing::of_lake(&reader).await.unwrap();
     assert_eq!((missing.len(), missing[0].table), (1, Table::M365Activity));
 

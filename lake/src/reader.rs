@@ -10,7 +10,6 @@ use arrow::record_batch::RecordBatch;
 use bus::Position;
 use columns::day_text;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
-use schemas::fate::chain;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
@@ -73,17 +72,14 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Location`] if the location is not a folder of this machine.
-    pub async fn open(config: &LakeConfig) -> Result<Self, LakeError> {
+    pub fn open(config: &LakeConfig) -> Result<Self, LakeError> {
         let location = crate::location(&config.location)?;
-        let mut tables = BTreeMap::new();
-        for table in Table::ALL {
-            let mut live = LiveTable::new(&location, *table, Arc::new(LocalDisk));
-            // A table that cannot be read says so to whoever asks for it, and to nobody else.
-            if let Err(error) = live.refresh().await {
-                tracing::warn!(%table, error = chain(&error), "could not read the table");
-            }
-            tables.insert(*table, Mutex::new(live));
-        }
+        // Each is read when somebody asks for it: one that cannot be read says so to whoever asks, and to nobody else.
+        let live = |table| LiveTable::new(&location, table, Arc::new(LocalDisk));
+        let tables = Table::ALL
+            .iter()
+            .map(|table| (*table, Mutex::new(live(*table))))
+            .collect();
         Ok(Self {
             location,
             tables: Arc::new(tables),

@@ -196,6 +196,7 @@ impl Catalogue<'_> {
         let Some(conditions) = self.lake.conditions() else {
             return Ok(());
         };
+        conditions.prepare(self.lake).await?;
         for table in Table::EVENTS {
             self.snapshot(*table).await?;
         }

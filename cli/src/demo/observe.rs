@@ -147,7 +147,7 @@ impl Observer {
     /// How things stand now.
     pub(super) async fn look(&self) -> anyhow::Result<Look> {
         let ledger = self.get("/simulator/ledger").await?;
-        let lake = Lake::open(&self.config.lake()).await?;
+        let lake = Lake::open(&self.config.lake())?;
         let mut sent = Vec::new();
         let mut kept = Vec::new();
         for (table, _) in FEEDS {
@@ -175,7 +175,7 @@ impl Observer {
 
     /// Everything that the report is made of, after the stages have drained.
     pub(super) async fn facts(&self, settled: bool) -> anyhow::Result<Facts> {
-        let lake = Lake::open(&self.config.lake()).await?;
+        let lake = Lake::open(&self.config.lake())?;
         Ok(Facts {
             settled,
             last: self.look().await?,

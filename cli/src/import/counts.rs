@@ -24,9 +24,7 @@ pub(super) struct Counts {
 impl Counts {
     /// Counts them; a table that cannot be read is for the lake's stage to mend or to tell of.
     pub(super) async fn of(config: &Config) -> anyhow::Result<Self> {
-        let lake = Lake::open(&config.lake())
-            .await
-            .context("could not open the lake")?;
+        let lake = Lake::open(&config.lake()).context("could not open the lake")?;
         let mut counts = Self::default();
         for table in Table::ALL {
             counts.rows.insert(*table, lake.count(*table).await.ok());

@@ -18,7 +18,7 @@ async fn compaction_and_checkpoints_keep_rows_readers_and_positions() {
     house.config.checkpoint_commits = 5;
     house.config.batch_wait_ms = 1;
     let running = house.start();
-    let early_reader = house.lake().await;
+    let early_reader = house.lake();
     for id in 0..40 {
         house.publish(&sign_ins(id, id + 1)).await;
         house.caught_up(SIGNINS).await;
@@ -102,14 +102,7 @@ async fn replaced_files_stay_for_the_days_that_the_table_promises_from_their_rep
     house.move_clock(NOON_US + 7 * DAY_US - 1_000_000);
     commits(&house, 4..8).await;
     eventually("the next turn is over", || async {
-        house
-            .lake()
-            .await
-            .files(Table::Signins)
-            .await
-            .unwrap()
-            .len()
-            == 1
+        house.lake().files(Table::Signins).await.unwrap().len() == 1
     })
     .await;
     tokio::time::sleep(Duration::from_millis(300)).await;

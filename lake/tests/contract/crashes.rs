@@ -101,12 +101,12 @@ async fn a_full_disk_delays_and_loses_nothing() {
         house.publish(&sign_ins(0, 30)).await;
         disk.has_struck().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(house.lake().await.count(Table::Signins).await.unwrap(), 0);
+        assert_eq!(house.lake().count(Table::Signins).await.unwrap(), 0);
         disk.mend();
         every_row_is_there_and_announced(&house, 30).await;
         running.stop().await;
         let left = data_files(&house.table_folder(Table::Signins));
-        let live = house.lake().await.count(Table::Signins).await.unwrap();
+        let live = house.lake().count(Table::Signins).await.unwrap();
         assert_eq!(
             (left, live),
             (1, 30),

@@ -107,7 +107,7 @@ async fn a_log_entry_of_zeros_is_mended_and_its_rows_come_again_from_the_bus() {
         std::fs::write(path, vec![0; usize::try_from(length).unwrap()]).unwrap();
     }
     // Who only reads is told of this table, and can read the others.
-    let reader = house.lake().await;
+    let reader = house.lake();
     assert!(reader.count(Table::Signins).await.is_err());
     assert_eq!(reader.count(Table::Alerts).await.unwrap(), 0);
     assert!(reader.tables().await.unwrap().contains_key("alerts"));

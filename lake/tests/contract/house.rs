@@ -182,8 +182,8 @@ impl House {
             .unwrap();
     }
 
-    pub(crate) async fn lake(&self) -> Lake {
-        Lake::open(&self.config).await.unwrap()
+    pub(crate) fn lake(&self) -> Lake {
+        Lake::open(&self.config).unwrap()
     }
 
     /// Waits until the lake's group has passed every message of the topic.
@@ -202,7 +202,7 @@ impl House {
     }
 
     pub(crate) async fn wait_for_rows(&self, table: Table, rows: u64) {
-        let lake = self.lake().await;
+        let lake = self.lake();
         eventually("the rows are there", || async {
             lake.count(table).await.unwrap() == rows
         })
@@ -213,7 +213,6 @@ impl House {
     pub(crate) async fn column(&self, sql: &str) -> Vec<String> {
         let (_, batches) = self
             .lake()
-            .await
             .query_all(sql)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
@@ -266,7 +265,7 @@ impl House {
 
     /// Ids of the rows in announced files, each file once.
     pub(crate) async fn announced_ids(&self, table: Table) -> Vec<String> {
-        let lake = self.lake().await;
+        let lake = self.lake();
         let mut paths = BTreeSet::new();
         for batch in self
             .batches()

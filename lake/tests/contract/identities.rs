@@ -88,7 +88,7 @@ async fn an_import_that_is_repeated_adds_nothing() {
         house.publish(&sign_ins(0, 200)).await;
         house.caught_up(SIGNINS).await;
         running.stop().await;
-        assert_eq!(house.lake().await.count(Table::Signins).await.unwrap(), 200);
+        assert_eq!(house.lake().count(Table::Signins).await.unwrap(), 200);
     }
 }
 

@@ -53,7 +53,7 @@ async fn microsofts_names_work_without_quotes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_and_view_can_be_read_even_if_empty() {
     let house = house_with_sign_ins().await;
-    let lake = house.lake().await;
+    let lake = house.lake();
     let names = lake.tables().await.unwrap();
     assert_eq!(names.len(), Table::ALL.len() + lake::Lake::views().count());
     for name in names.keys() {
@@ -74,7 +74,7 @@ async fn every_table_and_view_can_be_read_even_if_empty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dictionaries_come_from_the_file_to_the_scan() {
     let house = house_with_sign_ins().await;
-    let lake = house.lake().await;
+    let lake = house.lake();
     let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let (_, batches) = lake
         .query_all("SELECT result_type, tenant_id FROM signins")
@@ -119,7 +119,7 @@ async fn files_of_other_days_tenants_and_times_are_skipped() {
             ))
             .await;
         assert_eq!(count, [rows.to_string()], "{filter}");
-        let lake = house.lake().await;
+        let lake = house.lake();
         let (_, plan) = lake
             .query_all(&format!("EXPLAIN SELECT raw FROM signins WHERE {filter}"))
             .await
@@ -134,7 +134,7 @@ async fn files_of_other_days_tenants_and_times_are_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_only_reads() {
     let house = house_with_sign_ins().await;
-    let lake = house.lake().await;
+    let lake = house.lake();
     for sql in [
         "DROP TABLE signins",
         "INSERT INTO signins SELECT * FROM signins",
@@ -157,7 +157,7 @@ async fn a_query_only_reads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_of_many_operators_is_refused_and_one_of_a_long_list_is_not() {
     let house = house_with_sign_ins().await;
-    let lake = house.lake().await;
+    let lake = house.lake();
     let terms = |count: usize| {
         let terms: Vec<String> = (0..count).map(|at| format!("event_id = '{at}'")).collect();
         format!("SELECT count(*) FROM signins WHERE {}", terms.join(" OR "))

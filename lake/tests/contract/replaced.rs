@@ -66,7 +66,7 @@ async fn an_empty_log_that_replaced_another_is_told_and_taken_over() {
         committed.iter().all(|at| at.next_offset == 0),
         "a position beyond the end would let unread messages be removed: {committed:?}"
     );
-    let taken = house.lake().await.taken(SIGNINS, 0).await.unwrap();
+    let taken = house.lake().taken(SIGNINS, 0).await.unwrap();
     assert_eq!((taken.arrival, taken.position.next_offset), (30, 0));
 }
 
