@@ -5,6 +5,7 @@
 
 mod consumer;
 mod context;
+mod groups;
 mod lease;
 mod producer;
 mod recognise;
@@ -16,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer as _;
 use schemas::fate::{Fate, chain};
@@ -27,7 +28,7 @@ use tokio::task;
 use tokio::time::sleep;
 
 pub(crate) use self::consumer::KafkaConsumer;
-use self::context::Logging;
+use self::groups::{Asker, Groups};
 pub(crate) use self::lease::KafkaLease;
 use self::producer::{Publisher, dispose};
 pub(crate) use self::settings::check;
@@ -61,6 +62,7 @@ pub struct KafkaBus {
 struct Cluster {
     config: KafkaConfig,
     publisher: Publisher,
+    groups: Groups,
     /// Threads that close clients.
     closing: Mutex<Vec<JoinHandle<()>>>,
     /// Kept, so that those who watch it wait for ever.
@@ -96,6 +98,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        for asker in self.groups.take() {
+            self.close(asker);
+        }
         let closing = self
             .closing
             .get_mut()
@@ -108,10 +113,13 @@ impl Drop for Cluster {
 }
 
 /// Asks again where brokers are being restarted: a stage that starts meanwhile waits for them, as one that runs does.
-async fn ensure_topics(config: &KafkaConfig) -> Result<Vec<Concern>, BusError> {
+async fn ensure_topics(
+    config: &KafkaConfig,
+    admin: &Arc<topics::Admin>,
+) -> Result<Vec<Concern>, BusError> {
     let deadline = Instant::now() + BROKERS_WAIT;
     loop {
-        let error = match topics::ensure(config).await {
+        let error = match topics::ensure(config, admin).await {
             Err(error) if !matches!(error.fate(), Fate::Stop) && Instant::now() < deadline => error,
             done => return done,
         };
@@ -126,16 +134,22 @@ async fn ensure_topics(config: &KafkaConfig) -> Result<Vec<Concern>, BusError> {
 
 impl KafkaBus {
     pub(crate) async fn open(config: &KafkaConfig) -> Result<Self, BusError> {
-        let mut concerns: Vec<Concern> = settings::check_security(config)?.into_iter().collect();
-        let publisher = Publisher::new(settings::producer(config)?)?;
-        concerns.extend(ensure_topics(config).await?);
-        let cluster = Cluster {
+        let mut cluster = Cluster {
             config: config.clone(),
-            publisher,
+            concerns: settings::check_security(config)?.into_iter().collect(),
+            publisher: Publisher::new(settings::producer(config)?)?,
+            groups: Groups::default(),
             closing: Mutex::new(Vec::new()),
             state: watch::channel(BusState::Works).0,
-            concerns,
         };
+        let admin = Arc::new(topics::admin(config)?);
+        let ensured = ensure_topics(config, &admin).await;
+        // Off the runtime, for it joins its threads; and before others make their clients.
+        let closed = task::spawn_blocking(move || drop(admin)).await;
+        cluster.concerns.extend(ensured?);
+        closed.map_err(|_| BusError::ThreadEnded {
+            doing: "close a client",
+        })?;
         Ok(Self {
             cluster: Arc::new(cluster),
         })
@@ -218,15 +232,11 @@ impl KafkaBus {
         topic: Topic,
     ) -> Result<Vec<Position>, BusError> {
         let name = self.cluster.name(topic);
-        let settings = settings::consumer(self.cluster.config(), &self.cluster.group(group))?;
+        let group = self.cluster.group(group);
         let cluster = Arc::clone(&self.cluster);
         ask("ask for a group's positions", move || {
-            let client: BaseConsumer<Logging> = settings
-                .create_with_context(Logging)
-                .map_err(|cause| settings::refused("create a consumer", cause))?;
-            let answer = committed(&client, topic, &name);
-            cluster.close(client);
-            answer
+            let asker = cluster.groups.asker(cluster.config(), &group)?;
+            committed(&asker, topic, &name)
         })
         .await
     }
@@ -246,11 +256,7 @@ impl KafkaBus {
 }
 
 /// Asks a group's coordinator without joining the group; blocks.
-fn committed(
-    client: &BaseConsumer<Logging>,
-    topic: Topic,
-    name: &str,
-) -> Result<Vec<Position>, BusError> {
+fn committed(client: &Asker, topic: Topic, name: &str) -> Result<Vec<Position>, BusError> {
     let mut list = TopicPartitionList::new();
     for partition in topics::partitions(client.client(), name, ASK_WAIT)?.unwrap_or_default() {
         list.add_partition(name, partition);

@@ -147,9 +147,12 @@ fn with_users(mut settings: ClientConfig, config: &KafkaConfig) -> Result<Client
     Ok(settings)
 }
 
-/// For the client that creates topics.
+/// For the client that looks at topics and creates those that are missing.
 pub(super) fn admin(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
-    with_users(common(config), config)
+    let mut settings = with_users(common(config), config)?;
+    // librdkafka makes it a producer, whose question would create a topic on brokers that allow it.
+    settings.set("allow.auto.create.topics", "false");
+    Ok(settings)
 }
 
 /// For the producer: nothing is dropped, order is kept, memory is bounded.
@@ -273,7 +276,7 @@ mod tests {
     use rdkafka::error::KafkaError;
     use rdkafka::producer::FutureProducer;
 
-    use super::{OURS, check_security, producer, refused};
+    use super::{OURS, admin, check_security, producer, refused};
     use crate::config::KafkaConfig;
     use crate::error::BusError;
 
@@ -290,6 +293,14 @@ mod tests {
         for key in OURS {
             let refused = producer(&with(key, "1")).unwrap_err();
             assert!(matches!(refused, BusError::Setting { key: told, .. } if told == **key));
+        }
+    }
+
+    #[test]
+    fn looking_at_a_topic_does_not_create_it() {
+        let key = "allow.auto.create.topics";
+        for config in [KafkaConfig::default(), with(key, "true")] {
+            assert_eq!(admin(&config).unwrap().get(key), Some("false"));
         }
     }
 

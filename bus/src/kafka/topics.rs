@@ -3,6 +3,7 @@
 mod existing;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,6 @@ use rdkafka::admin::{
     TopicReplication,
 };
 use rdkafka::client::Client;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaRespErr;
@@ -42,10 +42,23 @@ const SAFE_REPLICAS: i32 = 3;
 /// Replicas that must have a message before it counts as kept.
 const SAFE_IN_SYNC: i32 = 2;
 
+/// Looks at topics and creates them.
+pub(super) type Admin = AdminClient<Logging>;
+
+/// The one client that a bus is opened with.
+pub(super) fn admin(config: &KafkaConfig) -> Result<Admin, BusError> {
+    settings::admin(config)?
+        .create_with_context(Logging)
+        .map_err(|cause| settings::refused("create a client", cause))
+}
+
 /// Creates the topics that are missing; of those that exist it tells how they differ and leaves them as they are.
 ///
 /// It looks first, so that it needs no right to create where nothing is missing.
-pub(super) async fn ensure(config: &KafkaConfig) -> Result<Vec<Concern>, BusError> {
+pub(super) async fn ensure(
+    config: &KafkaConfig,
+    admin: &Arc<Admin>,
+) -> Result<Vec<Concern>, BusError> {
     if !config.development && config.replication_factor < SAFE_REPLICAS {
         return Err(BusError::Setting {
             key: "replication_factor".to_owned(),
@@ -55,11 +68,11 @@ pub(super) async fn ensure(config: &KafkaConfig) -> Result<Vec<Concern>, BusErro
             ),
         });
     }
-    create_missing(config).await?;
+    create_missing(config, admin).await?;
     if config.development {
         return Ok(Vec::new());
     }
-    let mut concerns = match look_at_all(config).await {
+    let mut concerns = match look_at_all(config, admin).await {
         Ok(all) => all.iter().flat_map(Existing::concerns).collect(),
         Err(error) => vec![Concern {
             part: "bus/topics".to_owned(),
@@ -74,18 +87,18 @@ pub(super) async fn ensure(config: &KafkaConfig) -> Result<Vec<Concern>, BusErro
     Ok(concerns)
 }
 
-async fn create_missing(config: &KafkaConfig) -> Result<(), BusError> {
+async fn create_missing(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<(), BusError> {
     let names = Topic::all()
         .into_iter()
         .map(|topic| (full_name(config, topic), topic))
         .collect();
-    let missing = look(config, names, false).await?;
+    let missing = look(admin, names, false).await?;
     if missing.is_empty() {
         return Ok(());
     }
-    create(config, &missing).await?;
+    create(config, admin, &missing).await?;
     // The brokers tell each other; a consumer that came before that would not find them.
-    let missing = look(config, missing, true).await?;
+    let missing = look(admin, missing, true).await?;
     match missing.into_iter().next() {
         None => Ok(()),
         Some((name, _)) => {
@@ -102,14 +115,11 @@ pub(super) fn full_name(config: &KafkaConfig, topic: Topic) -> String {
 
 /// Returns the topics that do not exist; where `patient`, it waits for them.
 async fn look(
-    config: &KafkaConfig,
+    admin: &Arc<Admin>,
     names: Vec<(String, Topic)>,
     patient: bool,
 ) -> Result<Vec<(String, Topic)>, BusError> {
-    // A consumer: a producer's question would create the topic on brokers that allow it.
-    let client: BaseConsumer<Logging> = settings::admin(config)?
-        .create_with_context(Logging)
-        .map_err(|cause| settings::refused("create a client", cause))?;
+    let admin = Arc::clone(admin);
     task::spawn_blocking(move || {
         let deadline = Instant::now() + OPEN_WAIT;
         let mut missing = Vec::new();
@@ -118,7 +128,7 @@ async fn look(
                 let wait = deadline
                     .saturating_duration_since(Instant::now())
                     .max(PAUSE);
-                let exists = partitions(client.client(), &name, wait)?.is_some();
+                let exists = partitions(admin.inner(), &name, wait)?.is_some();
                 if exists || !patient || Instant::now() >= deadline {
                     break exists;
                 }
@@ -136,10 +146,11 @@ async fn look(
     })?
 }
 
-async fn create(config: &KafkaConfig, missing: &[(String, Topic)]) -> Result<(), BusError> {
-    let admin: AdminClient<Logging> = settings::admin(config)?
-        .create_with_context(Logging)
-        .map_err(|cause| settings::refused("create a client", cause))?;
+async fn create(
+    config: &KafkaConfig,
+    admin: &Admin,
+    missing: &[(String, Topic)],
+) -> Result<(), BusError> {
     let bytes = BATCH_BYTES_MAX.to_string();
     let retention = RETENTION.as_millis().to_string();
     let (replicas, in_sync) = if config.development {
@@ -174,12 +185,6 @@ async fn create(config: &KafkaConfig, missing: &[(String, Topic)]) -> Result<(),
         .into_iter()
         .filter_map(Result::err)
         .find(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists);
-    // Off the runtime: it joins its threads.
-    task::spawn_blocking(move || drop(admin))
-        .await
-        .map_err(|_| BusError::ThreadEnded {
-            doing: "create topics",
-        })?;
     match refused {
         None => Ok(()),
         Some((name, code)) => Err(BusError::TopicMissing { name, code }),
@@ -187,15 +192,12 @@ async fn create(config: &KafkaConfig, missing: &[(String, Topic)]) -> Result<(),
 }
 
 /// Every topic of ours as the cluster has it.
-async fn look_at_all(config: &KafkaConfig) -> Result<Vec<Existing>, BusError> {
+async fn look_at_all(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<Vec<Existing>, BusError> {
     const DOING: &str = "look at the settings of topics";
     let failed = |cause| BusError::Kafka {
         doing: DOING,
         cause,
     };
-    let admin: AdminClient<Logging> = settings::admin(config)?
-        .create_with_context(Logging)
-        .map_err(|cause| settings::refused("create a client", cause))?;
     let names: Vec<(String, Topic)> = Topic::all()
         .into_iter()
         .map(|topic| (full_name(config, topic), topic))
@@ -218,6 +220,7 @@ async fn look_at_all(config: &KafkaConfig) -> Result<Vec<Existing>, BusError> {
             settings_of.insert(name, pairs.collect());
         }
     }
+    let admin = Arc::clone(admin);
     task::spawn_blocking(move || {
         let mut all = Vec::new();
         for (name, topic) in names {
