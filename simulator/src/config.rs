@@ -1,16 +1,14 @@
 //! What the simulated tenant is like, and how fast its time runs.
 
-mod story_name;
-
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::story_name::StoryName;
 use crate::error::SimulatorError;
+pub use crate::world::outbox::Lateness;
+pub use crate::world::stories::StoryName;
+use crate::world::users::{SPECIAL_USERS, WORK_HOURS_MAX};
 
-/// Users who are no ordinary members: break-glass, administrator, guest, synced.
-pub(crate) const SPECIAL_USERS: u32 = 4;
 /// Fewest users: the four special ones, a victim and company.
 pub const USERS_MIN: u32 = 8;
 /// Most users: all records are kept in memory.
@@ -21,8 +19,6 @@ pub const RECORDS_PER_USER_HOUR_MAX: u32 = 1_000;
 pub const RECORDS_MAX: u64 = 2_000_000;
 /// Latest delivery, in seconds: day and tail fit into one listing window of 24 h.
 pub const LATENESS_S_MAX: u32 = 3 * 3_600;
-/// Longest that anybody works, in hours.
-pub const WORK_HOURS_MAX: u32 = 8;
 /// Longest simulated day, in hours.
 pub const DAY_HOURS_MAX: u32 = 20;
 /// Fastest simulated time, in simulated seconds per wall second.
@@ -89,16 +85,6 @@ pub struct SimulatorConfig {
     pub acting_app_is_privileged: bool,
 }
 
-/// Bounds of a delay, in simulated seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lateness {
-    /// Shortest delay.
-    pub min: u32,
-    /// Longest delay.
-    pub max: u32,
-}
-
 impl Default for SimulatorConfig {
     fn default() -> Self {
         Self {
@@ -110,7 +96,7 @@ impl Default for SimulatorConfig {
             users: 40,
             ordinary_events_per_hour: 12,
             day_hours: 8,
-            stories: vec![StoryName::AdversaryInTheMiddle],
+            stories: vec![StoryName::ADVERSARY_IN_THE_MIDDLE],
             story_after_minutes: 120,
             attempt_every_s: 240,
             event_hubs_lateness_s: Lateness { min: 60, max: 300 },
@@ -174,14 +160,9 @@ impl SimulatorConfig {
     /// Whether each story is named once and finds a person of its own.
     fn stories_fit(&self) -> bool {
         let distinct: BTreeSet<StoryName> = self.stories.iter().copied().collect();
-        // The adversary in the middle has the first choice even where it does not happen, and the
-        // administrator needs nobody else.
-        let others = distinct.iter().filter(|story| {
-            !matches!(
-                story,
-                StoryName::AdversaryInTheMiddle | StoryName::RogueAdministrator
-            )
-        });
+        // The first member and the administrator are there for those to whom they happen, and nobody else.
+        let entries = distinct.iter().filter_map(|story| story.entry());
+        let others = entries.filter(|entry| entry.takes_member);
         let members = self.users.saturating_sub(SPECIAL_USERS + 1) as usize;
         distinct.len() == self.stories.len() && others.count() <= members
     }
@@ -261,10 +242,11 @@ mod tests {
             users,
             ..SimulatorConfig::default()
         };
-        assert!(with(&StoryName::ALL, 9).check().is_ok());
+        assert!(with(&StoryName::all(), 9).check().is_ok());
         assert!(with(&[], 8).check().is_ok());
-        let twice = [StoryName::PasswordSpray, StoryName::PasswordSpray];
-        for refused in [with(&StoryName::ALL, 8), with(&twice, 40)] {
+        let spray: StoryName = "password_spray".parse().unwrap();
+        let twice = [spray, spray];
+        for refused in [with(&StoryName::all(), 8), with(&twice, 40)] {
             assert!(matches!(
                 refused.check(),
                 Err(SimulatorError::Setting { key: "stories" })

@@ -4,12 +4,6 @@ use std::path::PathBuf;
 
 use schemas::fate::Fate;
 
-use crate::config::StoryName;
-
-fn names() -> String {
-    StoryName::ALL.map(StoryName::name).join(", ")
-}
-
 /// Why the simulator could not start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
@@ -20,10 +14,12 @@ pub enum SimulatorError {
         key: &'static str,
     },
     /// There is no story of a name.
-    #[error("there is no story \"{name}\"; the stories are {}", names())]
+    #[error("there is no story \"{name}\"; the stories are {}", known.join(", "))]
     Story {
         /// The name as given.
         name: String,
+        /// The names that there are.
+        known: Vec<String>,
     },
     /// A file of an export could not be written.
     #[error("could not write \"{}\": free space or choose another folder", path.display())]

@@ -20,11 +20,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::config::{SimulatorConfig, StoryName};
+use crate::config::SimulatorConfig;
 use crate::error::SimulatorError;
-use crate::telling;
 use crate::world::moment::{MINUTE_US, milliseconds};
 use crate::world::outbox::Feed;
+use crate::world::stories::telling;
 use crate::world::{World, span_us};
 
 /// When an exported day begins if the configuration does not say: Monday, 2026-09-14T06:00:00Z.
@@ -133,7 +133,7 @@ fn write_stories(
 ) -> Result<PathBuf, SimulatorError> {
     let told = json!({
         "seed": config.seed,
-        "tenant_id": world.tenant.id,
+        "tenant_id": world.scene.recorder.tenant.id,
         "start": milliseconds(start_us),
         "start_us": start_us,
         "stories": stories(world),
@@ -143,21 +143,10 @@ fn write_stories(
     Ok(path)
 }
 
-/// All stories in one form, the first with its attempts.
+/// All stories in one form; those that say what the attacker holds come first.
 fn stories(world: &World) -> Vec<Value> {
-    let first = world.story.iter().map(|story| {
-        json!({
-            "story": StoryName::AdversaryInTheMiddle,
-            "victim": telling::victim(world, story.victim),
-            "attacker": {"acting_ip": story.desk.ip, "other_ips": [story.proxy.ip]},
-            "begins_us": story.begins_us,
-            "steps": telling::happened(&story.steps, telling::time),
-            "attempts": telling::happened(&story.attempts, telling::time),
-        })
-    });
-    let others = world
-        .episodes
-        .iter()
-        .map(|episode| telling::episode(world, episode, telling::time));
-    first.chain(others).collect()
+    let (first, others) = world.performances_by_holdings();
+    let all = first.into_iter().map(|(one, _)| one).chain(others);
+    all.map(|one| telling::performance(&world.scene, one, telling::time))
+        .collect()
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::tenant::Tenant;
 
 /// The tenant, shared by all servers.
-pub(crate) struct Shared {
+pub(crate) struct SharedTenant {
     tenant: Mutex<Tenant>,
     clock: Arc<dyn Clock>,
     published: watch::Sender<u64>,
@@ -16,7 +16,7 @@ pub(crate) struct Shared {
     pub(crate) http_url: String,
 }
 
-impl Shared {
+impl SharedTenant {
     pub(crate) fn new(tenant: Tenant, clock: Arc<dyn Clock>, http_url: String) -> Self {
         Self {
             tenant: Mutex::new(tenant),

@@ -1,78 +1,25 @@
 //! Starts the servers, lets time pass, and stops when asked.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::environment::Clock;
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SimulatorConfig;
+use crate::connection::{Connection, HUB_NAME, HUB_NAMESPACE, Registration};
 use crate::error::SimulatorError;
-use crate::shared::Shared;
-use crate::tenant::{Application, Tenant};
+use crate::shared::SharedTenant;
+use crate::tenant::Tenant;
 use crate::{event_hubs, http};
 
 /// How often time passes when nobody asks.
 const TICK: Duration = Duration::from_millis(20);
-/// Namespace of the simulated Event Hubs: the name in addresses, not a host that is called.
-const HUB_NAMESPACE: &str = "harbour.servicebus.windows.net";
-/// The hub to which diagnostic settings send.
-pub(crate) const HUB_NAME: &str = "insights-logs";
 /// Time that requests in flight get when the simulator stops.
 const DRAIN_WAIT: Duration = Duration::from_secs(2);
-
-/// An app registration's credentials.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registration {
-    /// Application (client) id.
-    pub client_id: String,
-    /// Client secret; not shown by `Debug`.
-    pub client_secret: String,
-}
-
-impl fmt::Debug for Registration {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Registration")
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl From<&Application> for Registration {
-    fn from(application: &Application) -> Self {
-        Self {
-            client_id: application.client_id.clone(),
-            client_secret: application.client_secret.clone(),
-        }
-    }
-}
-
-/// Everything that a client needs to know of the simulated tenant; also at `/simulator/connection`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connection {
-    /// Base of the token endpoint, of Graph and of the Management Activity API, `http://host:port`.
-    pub http_url: String,
-    /// Custom endpoint of the Event Hubs client, `amqp://host:port`.
-    pub amqp_url: String,
-    /// The tenant's id.
-    pub tenant_id: String,
-    /// The app registration that reads.
-    pub reading: Registration,
-    /// The app registration that acts.
-    pub acting: Registration,
-    /// Fully qualified namespace of the hub.
-    pub hub_namespace: String,
-    /// Name of the hub.
-    pub hub_name: String,
-    /// Object ids of the accounts that nobody may ever act on.
-    pub break_glass_ids: Vec<String>,
-}
 
 /// A simulator that runs.
 pub struct Running {
@@ -116,14 +63,18 @@ pub async fn start(
     let connection = Connection {
         http_url: format!("http://{http_at}"),
         amqp_url: format!("amqp://{amqp_at}"),
-        tenant_id: tenant.world.tenant.id.clone(),
+        tenant_id: tenant.id().to_owned(),
         reading: Registration::from(&tenant.reading),
         acting: Registration::from(&tenant.acting),
         hub_namespace: HUB_NAMESPACE.to_owned(),
         hub_name: HUB_NAME.to_owned(),
-        break_glass_ids: vec![tenant.world.users[0].id.clone()],
+        break_glass_ids: vec![tenant.world.scene.users[0].id.clone()],
     };
-    let shared = Arc::new(Shared::new(tenant, clock, connection.http_url.clone()));
+    let shared = Arc::new(SharedTenant::new(
+        tenant,
+        clock,
+        connection.http_url.clone(),
+    ));
     tracing::info!(http = %http_at, amqp = %amqp_at, tenant = %connection.tenant_id, "the simulated tenant is up");
 
     let mut tasks = JoinSet::new();
@@ -168,7 +119,10 @@ async fn serve_http(
     }
 }
 
-async fn pass_time(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), SimulatorError> {
+async fn pass_time(
+    shared: Arc<SharedTenant>,
+    stop: CancellationToken,
+) -> Result<(), SimulatorError> {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -1,5 +1,11 @@
 //! The tenant as its clients find it: the world, and everything of it that has been published.
 
+pub(crate) mod directory;
+pub(crate) mod fault;
+mod ledger;
+pub(crate) mod privileges;
+pub(crate) mod tokens;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -8,15 +14,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::{PARTITIONS_MAX, SimulatorConfig};
-use crate::directory::{self, Changes};
-use crate::fault::Faults;
-use crate::ledger::Ledger;
-use crate::privileges::Privileges;
-use crate::tokens::{self, Claims, Grant};
 use crate::world::World;
 use crate::world::chance::Chance;
 use crate::world::moment::{Pace, SECOND_US};
 use crate::world::outbox::{Blob, ContentType, Feed, HubMessage, Publication};
+use directory::DirectoryChanges;
+use fault::Faults;
+use ledger::Ledger;
+use privileges::Privileges;
+use tokens::{Claims, RefreshGrant};
 
 /// Most calls that are remembered.
 const CALLS_MAX: usize = 100_000;
@@ -30,7 +36,7 @@ pub(crate) const EVENT_HUBS: &str = "https://eventhubs.azure.net";
 
 /// An app registration with its consented application permissions.
 #[derive(Debug, Clone)]
-pub(crate) struct Application {
+pub(crate) struct AppRegistration {
     pub(crate) name: &'static str,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
@@ -59,8 +65,8 @@ const ACTING_GRAPH_ROLES: &[&str] = &[
     "RoleManagement.Read.Directory",
 ];
 
-fn application(chance: Chance, name: &'static str) -> Application {
-    Application {
+fn application(chance: Chance, name: &'static str) -> AppRegistration {
+    AppRegistration {
         name,
         client_id: chance.uuid(&["registration", name]),
         // Looks like a secret of Entra's, and is worth nothing.
@@ -72,7 +78,7 @@ fn application(chance: Chance, name: &'static str) -> Application {
     }
 }
 
-impl Application {
+impl AppRegistration {
     /// The roles that a token for an audience carries.
     pub(crate) fn roles(&self, audience: &str) -> &'static [&'static str] {
         match audience {
@@ -85,7 +91,7 @@ impl Application {
 
 /// A call that was meant to change something.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Call {
+pub(crate) struct GraphCall {
     pub(crate) wall_us: i64,
     pub(crate) simulated_us: i64,
     pub(crate) method: String,
@@ -110,8 +116,8 @@ pub(crate) struct Tenant {
     pub(crate) world: World,
     pub(crate) pace: Pace,
     pub(crate) wall_us: i64,
-    pub(crate) reading: Application,
-    pub(crate) acting: Application,
+    pub(crate) reading: AppRegistration,
+    pub(crate) acting: AppRegistration,
     pub(crate) partitions: Vec<Vec<Arc<Enqueued>>>,
     /// Blobs by content type, in the order in which they came to be listed.
     pub(crate) blobs: BTreeMap<ContentType, Vec<Arc<Blob>>>,
@@ -121,9 +127,9 @@ pub(crate) struct Tenant {
     pub(crate) alerts: BTreeMap<String, Value>,
     pub(crate) groups: Vec<Value>,
     pub(crate) privileges: Privileges,
-    pub(crate) changes: Changes,
+    pub(crate) changes: DirectoryChanges,
     pub(crate) ledger: Ledger,
-    pub(crate) calls: Vec<Call>,
+    pub(crate) calls: Vec<GraphCall>,
     pub(crate) faults: Faults,
     /// How often the receivers of each partition were told to detach.
     pub(crate) detached: Vec<u64>,
@@ -144,13 +150,13 @@ impl Tenant {
         let partitions = (0..config.partitions).map(|_| Vec::new()).collect();
         let detached = (0..config.partitions).map(|_| 0).collect();
         Self {
-            reading: Application {
+            reading: AppRegistration {
                 graph_roles: READING_GRAPH_ROLES,
                 management_roles: &["ActivityFeed.Read"],
                 reads_hub: true,
                 ..application(chance, "vedette reader")
             },
-            acting: Application {
+            acting: AppRegistration {
                 graph_roles: ACTING_GRAPH_ROLES,
                 ..application(chance, "vedette responder")
             },
@@ -166,7 +172,7 @@ impl Tenant {
             alerts: BTreeMap::new(),
             groups: directory::groups(chance, pace.start_us),
             privileges: Privileges::default(),
-            changes: Changes::default(),
+            changes: DirectoryChanges::default(),
             ledger: Ledger::default(),
             calls: Vec::new(),
             faults: Faults::default(),
@@ -267,24 +273,29 @@ impl Tenant {
             .saturating_add(lifetime_s.saturating_mul(SECOND_US))
     }
 
+    /// The tenant's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.world.scene.recorder.tenant.id
+    }
+
     /// A person by object id or user principal name.
     pub(crate) fn user(&self, key: &str) -> Option<usize> {
-        self.world.users.iter().position(|user| {
+        self.world.scene.users.iter().position(|user| {
             user.id.eq_ignore_ascii_case(key) || user.principal_name.eq_ignore_ascii_case(key)
         })
     }
 
     /// A token for an application, as it is asked for.
-    pub(crate) fn access_token(&mut self, application: &Application, audience: &str) -> String {
+    pub(crate) fn access_token(&mut self, application: &AppRegistration, audience: &str) -> String {
         self.tokens += 1;
         let now_s = self.wall_us / SECOND_US;
-        let tenant_id = &self.world.tenant.id;
+        let tenant_id = self.id();
         let claims = Claims {
             aud: audience.to_owned(),
             iss: format!("https://sts.windows.net/{tenant_id}/"),
             idtyp: "app".to_owned(),
             appid: application.client_id.clone(),
-            tid: tenant_id.clone(),
+            tid: tenant_id.to_owned(),
             oid: application.principal_id.clone(),
             roles: application
                 .roles(audience)
@@ -309,8 +320,8 @@ impl Tenant {
     pub(crate) fn refresh_token(&self, user: usize, issued_us: i64) -> String {
         tokens::write(
             &self.token_secret,
-            &Grant {
-                user_id: self.world.users[user].id.clone(),
+            &RefreshGrant {
+                user_id: self.world.scene.users[user].id.clone(),
                 issued_us,
             },
         )
@@ -318,7 +329,7 @@ impl Tenant {
 
     /// The person and session of a refresh token that this tenant gave.
     pub(crate) fn grant(&self, token: &str) -> Option<(usize, i64)> {
-        let grant: Grant = tokens::read(&self.token_secret, token)?;
+        let grant: RefreshGrant = tokens::read(&self.token_secret, token)?;
         Some((self.user(&grant.user_id)?, grant.issued_us))
     }
 
@@ -333,7 +344,7 @@ impl Tenant {
     }
 
     /// Remembers a call, as long as there is room.
-    pub(crate) fn remember(&mut self, call: Call) {
+    pub(crate) fn remember(&mut self, call: GraphCall) {
         if self.calls.len() < CALLS_MAX {
             self.calls.push(call);
         }

@@ -8,9 +8,10 @@ use fe2o3_amqp_types::messaging::annotations::OwnedKey;
 use fe2o3_amqp_types::messaging::{Data, Message, MessageAnnotations};
 use fe2o3_amqp_types::primitives::{Binary, Symbol, Timestamp, Value};
 
+use super::attachment::Attachment;
+use super::broker::Broker;
 use super::selector::{self, OFFSET_STEP};
-use super::{Asked, Broker};
-use crate::shared::Shared;
+use crate::shared::SharedTenant;
 use crate::tenant::{Enqueued, Tenant};
 
 /// Most messages that are taken out of the tenant at once.
@@ -21,8 +22,8 @@ const LATEST: &str = "amqp.annotation.x-opt-offset > '@latest'";
 /// Sends a partition to a receiver until one of them leaves.
 pub(super) async fn deliver(
     mut sender: Sender,
-    asked: Asked,
-    shared: Arc<Shared>,
+    asked: Attachment,
+    shared: Arc<SharedTenant>,
     broker: Arc<Broker>,
 ) {
     let ended = match begin(&asked, &shared) {
@@ -60,7 +61,7 @@ fn refusal(condition: impl Into<ErrorCondition>, text: &str) -> Error {
 }
 
 /// The partition of an address, and the sequence number that comes first.
-fn begin(asked: &Asked, shared: &Shared) -> Result<(usize, usize), Error> {
+fn begin(asked: &Attachment, shared: &SharedTenant) -> Result<(usize, usize), Error> {
     let partition = asked
         .source
         .rsplit_once("/Partitions/")
@@ -88,12 +89,12 @@ struct Reader {
     next: usize,
     link: u64,
     has_epoch: bool,
-    owner: tokio::sync::watch::Receiver<super::Ownership>,
+    owner: tokio::sync::watch::Receiver<super::broker::Ownership>,
 }
 
 impl Reader {
     /// Runs until the client leaves, or returns the error that the link is closed with.
-    async fn run(mut self, sender: &mut Sender, shared: &Shared) -> Option<Error> {
+    async fn run(mut self, sender: &mut Sender, shared: &SharedTenant) -> Option<Error> {
         let detached = |tenant: &mut Tenant, partition: usize| tenant.detached[partition];
         let before = shared.with(|tenant| detached(tenant, self.partition));
         let mut bell = shared.bell();

@@ -8,10 +8,10 @@ use fe2o3_amqp_types::messaging::{AmqpValue, ApplicationProperties, Body, Messag
 use fe2o3_amqp_types::primitives::{Array, OrderedMap, SimpleValue, Timestamp, Value};
 use tokio::sync::mpsc;
 
-use super::Answers;
+use super::attachment::Answers;
 use super::selector::OFFSET_STEP;
-use crate::shared::Shared;
-use crate::stage::HUB_NAME;
+use crate::connection::HUB_NAME;
+use crate::shared::SharedTenant;
 use crate::tenant::{EVENT_HUBS, Tenant};
 
 /// How long a delivery waits for its acceptance.
@@ -25,7 +25,7 @@ const LINK_LOOKS_MAX: u32 = 200;
 const LINK_LOOK: Duration = Duration::from_millis(5);
 
 /// Serves the requests of one link.
-pub(super) async fn serve(mut receiver: Receiver, answers: Answers, shared: Arc<Shared>) {
+pub(super) async fn serve(mut receiver: Receiver, answers: Answers, shared: Arc<SharedTenant>) {
     while let Ok(delivery) = receiver.recv::<Body<Value>>().await {
         tokio::time::sleep(ACCEPT_AFTER).await;
         if receiver.accept(&delivery).await.is_err() {

@@ -5,16 +5,21 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::access::{Refusal, answered, graph_caller, graph_error};
-use super::query::Query;
-use crate::shared::Shared;
+use super::caller::{Caller, shown};
+use crate::shared::SharedTenant;
 
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    Router::new().route("/v1.0/security/alerts_v2", get(alerts))
+}
+
+/// Roles of which one is asked for.
+const ROLES: &[&str] = &["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"];
 /// Most alerts on a page.
 const PAGE_MAX: usize = 1_000;
 /// Largest `$skip`.
@@ -117,43 +122,45 @@ fn holds(alert: &Value, clause: &Clause) -> bool {
 }
 
 /// `GET /security/alerts_v2`.
-pub(super) async fn alerts(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["SecurityAlert.Read.All", "SecurityAlert.ReadWrite.All"])?;
-        let bad = |message: &str| Refusal::from(graph_error(tenant, &headers, StatusCode::BAD_REQUEST, "BadRequest", message));
+async fn alerts(caller: Caller) -> Response {
+    caller.graph(ROLES, |tenant, _| {
+        let query = &caller.query;
+        let bad =
+            |message: &str| caller.refuse(tenant, StatusCode::BAD_REQUEST, "BadRequest", message);
         let clauses = clauses(query.get("$filter")).ok_or_else(|| bad("Invalid filter clause."))?;
         let number = |name: &str| query.get(name).map(str::parse::<usize>).transpose();
-        let top = number("$top").map_err(|_| bad("Invalid $top."))?.unwrap_or(tenant.config.alerts_page).clamp(1, PAGE_MAX);
-        let skip = number("$skip").map_err(|_| bad("Invalid $skip."))?.unwrap_or(0);
+        let top = number("$top").map_err(|_| bad("Invalid $top."))?;
+        let top = top.unwrap_or(tenant.config.alerts_page).clamp(1, PAGE_MAX);
+        let skip = number("$skip")
+            .map_err(|_| bad("Invalid $skip."))?
+            .unwrap_or(0);
         if skip > SKIP_MAX {
             return Err(bad("$skip may be 500 at most."));
         }
-        let first = number("$skiptoken").map_err(|_| bad("Invalid $skiptoken."))?.unwrap_or(skip);
+        let first = number("$skiptoken").map_err(|_| bad("Invalid $skiptoken."))?;
+        let first = first.unwrap_or(skip);
         let order = query.get("$orderby").unwrap_or("createdDateTime desc");
         let mut order = order.split(' ');
         let property = order.next().unwrap_or_default();
         if !TIMES.contains(&property) {
             return Err(bad("Invalid $orderby."));
         }
-        let mut matching: Vec<&Value> =
-            tenant.alerts.values().filter(|alert| clauses.iter().all(|clause| holds(alert, clause))).collect();
+        let fits = |alert: &&Value| clauses.iter().all(|clause| holds(alert, clause));
+        let mut matching: Vec<&Value> = tenant.alerts.values().filter(fits).collect();
         matching.sort_by_key(|alert| time_us(alert, property));
         if order.next() == Some("desc") {
             matching.reverse();
         }
         let page: Vec<&Value> = matching.iter().skip(first).take(top).copied().collect();
-        let mut body = json!({"@odata.context": format!("{}/v1.0/$metadata#security/alerts_v2", shared.http_url), "value": page});
+        let mut body =
+            json!({"@odata.context": caller.context("security/alerts_v2"), "value": page});
         if first + top < matching.len() {
             let next = query.with("$skiptoken", &(first + top).to_string());
-            body["@odata.nextLink"] = json!(format!("{}/v1.0/security/alerts_v2?{next}", shared.http_url));
+            let host = caller.host();
+            body["@odata.nextLink"] = json!(format!("{host}/v1.0/security/alerts_v2?{next}"));
         }
-        Ok(Json(body).into_response())
-    }))
+        shown(body)
+    })
 }
 
 #[cfg(test)]

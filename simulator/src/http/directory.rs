@@ -5,20 +5,26 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Extension, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::access::{Refusal, answered, graph_caller, graph_error};
-use super::graph::selected;
+use super::caller::{Answer, Caller, Refusal, shown};
 use super::query::Query;
-use crate::directory::{Collection, Round, domains as all_domains};
-use crate::fault::Effect;
-use crate::shared::Shared;
+use super::users::selected;
+use crate::shared::SharedTenant;
 use crate::tenant::Tenant;
+use crate::tenant::directory::{DeltaCollection, DeltaRound, domains as all_domains};
 use crate::world::moment::HOUR_US;
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    Router::new()
+        .route("/v1.0/users/delta", get(users))
+        .route("/v1.0/groups/delta", get(groups))
+        .route("/v1.0/domains", get(domains))
+}
 
 /// Objects on a page where the caller prefers no other number.
 const PAGE: usize = 100;
@@ -28,86 +34,44 @@ const PAGE_MAX: usize = 200;
 const LINK_LIFETIME_US: i64 = 7 * 24 * HOUR_US;
 
 /// `GET /users/delta`.
-pub(super) async fn users(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    effect: Option<Extension<Effect>>,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    let links = links(&shared, effect);
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["User.Read.All", "Directory.Read.All"])?;
-        let tenant_id = &tenant.world.tenant.id;
-        let users = tenant.world.users.iter();
-        let objects: Vec<Value> = users.map(|user| user.to_graph(tenant_id)).collect();
-        delta(
-            tenant,
-            &headers,
-            &query,
-            Collection::Users,
-            &objects,
-            &links,
-        )
-    }))
+async fn users(caller: Caller) -> Response {
+    let roles = ["User.Read.All", "Directory.Read.All"];
+    caller.graph(&roles, |tenant, _| {
+        let users = tenant.world.scene.users.iter();
+        let objects: Vec<Value> = users.map(|user| user.to_graph(tenant.id())).collect();
+        delta(&caller, tenant, DeltaCollection::Users, &objects)
+    })
 }
 
 /// `GET /groups/delta`.
-pub(super) async fn groups(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    effect: Option<Extension<Effect>>,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    let links = links(&shared, effect);
-    answered(shared.with(|tenant| {
-        let roles = [
-            "GroupMember.Read.All",
-            "Group.Read.All",
-            "Directory.Read.All",
-        ];
-        graph_caller(tenant, &headers, &roles)?;
+async fn groups(caller: Caller) -> Response {
+    let roles = [
+        "GroupMember.Read.All",
+        "Group.Read.All",
+        "Directory.Read.All",
+    ];
+    caller.graph(&roles, |tenant, _| {
         let objects = tenant.groups.clone();
-        delta(
-            tenant,
-            &headers,
-            &query,
-            Collection::Groups,
-            &objects,
-            &links,
-        )
-    }))
+        delta(&caller, tenant, DeltaCollection::Groups, &objects)
+    })
 }
 
 /// `GET /domains`.
-pub(super) async fn domains(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["Domain.Read.All", "Directory.Read.All"])?;
-        let context = format!("{}/v1.0/$metadata#domains", shared.http_url);
-        Ok(Json(json!({"@odata.context": context, "value": all_domains()})).into_response())
-    }))
-}
-
-/// Scheme and host of the links of an answer.
-fn links(shared: &Shared, effect: Option<Extension<Effect>>) -> String {
-    match effect {
-        Some(Extension(Effect::ForeignNextPage(host))) => host,
-        _ => shared.http_url.clone(),
-    }
+async fn domains(caller: Caller) -> Response {
+    caller.graph(&["Domain.Read.All", "Directory.Read.All"], |_, _| {
+        shown(json!({"@odata.context": caller.context("domains"), "value": all_domains()}))
+    })
 }
 
 /// A page of what changed, as the caller stands.
 fn delta(
+    caller: &Caller,
     tenant: &mut Tenant,
-    headers: &HeaderMap,
-    query: &Query,
-    collection: Collection,
+    collection: DeltaCollection,
     objects: &[Value],
-    links: &str,
-) -> Result<Response, Refusal> {
+) -> Answer {
     let changed = tenant.changes.observe(collection, objects);
-    let round = round(tenant, headers, query, collection)?;
+    let round = round(caller, tenant, collection)?;
     let selects = Query::read(
         round
             .select
@@ -117,7 +81,10 @@ fn delta(
     );
     let mut page = Vec::new();
     let mut next = None;
-    let size = page_size(headers);
+    let size = caller
+        .preferred_page_size()
+        .unwrap_or(PAGE)
+        .clamp(1, PAGE_MAX);
     for (index, object) in objects.iter().enumerate().skip(round.next) {
         if changed.get(index).is_none_or(|at| *at <= round.since) {
             continue;
@@ -129,7 +96,7 @@ fn delta(
         page.push(selected(object.clone(), &selects));
     }
     let name = collection.name();
-    let given = Round {
+    let given = DeltaRound {
         next: next.unwrap_or_default(),
         is_over: next.is_none(),
         given_us: tenant.wall_us,
@@ -141,10 +108,11 @@ fn delta(
         ("@odata.nextLink", "$skiptoken")
     };
     let token = tenant.seal(&given);
+    let links = caller.next_page_host();
     let mut body =
         json!({"@odata.context": format!("{links}/v1.0/$metadata#{name}"), "value": page});
     body[member] = json!(format!("{links}/v1.0/{name}/delta?{parameter}={token}"));
-    Ok(Json(body).into_response())
+    shown(body)
 }
 
 /// Where the caller stands: at the beginning, on a page, or after a round that ended.
@@ -152,14 +120,14 @@ fn delta(
 /// # Errors
 /// 410 for a token that this tenant did not give for the collection, or gave too long ago.
 fn round(
+    caller: &Caller,
     tenant: &Tenant,
-    headers: &HeaderMap,
-    query: &Query,
-    collection: Collection,
-) -> Result<Round, Refusal> {
+    collection: DeltaCollection,
+) -> Result<DeltaRound, Refusal> {
+    let query = &caller.query;
     let last = tenant.changes.last();
     let Some(token) = query.get("$deltatoken").or(query.get("$skiptoken")) else {
-        return Ok(Round {
+        return Ok(DeltaRound {
             collection,
             select: query.get("$select").map(str::to_owned),
             since: 0,
@@ -169,36 +137,21 @@ fn round(
             given_us: tenant.wall_us,
         });
     };
-    let known = tenant.unseal::<Round>(token).filter(|round| {
+    let known = tenant.unseal::<DeltaRound>(token).filter(|round| {
         round.collection == collection
             && tenant.wall_us.saturating_sub(round.given_us) <= LINK_LIFETIME_US
     });
     match known {
-        Some(round) if round.is_over => Ok(Round {
+        Some(round) if round.is_over => Ok(DeltaRound {
             since: round.until,
             until: last,
             next: 0,
             ..round
         }),
         Some(round) => Ok(round),
-        None => Err(Refusal::from(graph_error(
-            tenant,
-            headers,
-            StatusCode::GONE,
-            "syncStateNotFound",
-            "The sync state generation is not found.",
-        ))),
+        None => {
+            let message = "The sync state generation is not found.";
+            Err(caller.refuse(tenant, StatusCode::GONE, "syncStateNotFound", message))
+        }
     }
-}
-
-/// How many objects the caller prefers on a page; `$top` says nothing here.
-fn page_size(headers: &HeaderMap) -> usize {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .find_map(|wish| wish.trim().strip_prefix("odata.maxpagesize=")?.parse().ok())
-        .unwrap_or(PAGE)
-        .clamp(1, PAGE_MAX)
 }

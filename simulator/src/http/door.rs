@@ -11,10 +11,10 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
-use super::access::client_request_id;
-use crate::fault::Effect;
-use crate::shared::Shared;
-use crate::tenant::Call;
+use super::caller::client_request_id;
+use crate::shared::SharedTenant;
+use crate::tenant::GraphCall;
+use crate::tenant::fault::FaultEffect;
 
 /// Largest request body that is read, in bytes.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -38,7 +38,7 @@ pub(super) async fn loopback_only(
 
 /// Strikes a request with its fault, if one waits, and remembers it if it was meant to change something.
 pub(super) async fn pass(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<SharedTenant>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -61,20 +61,22 @@ pub(super) async fn pass(
     }
     let request = Request::from_parts(parts, Body::from(body.clone()));
     let mut answer = match &effect {
-        Some(Effect::Refuse {
+        Some(FaultEffect::Refuse {
             status,
             retry_after_s,
         }) => refusal(*status, *retry_after_s, &path),
-        Some(Effect::Html) => {
+        Some(FaultEffect::Html) => {
             Html("<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>")
                 .into_response()
         }
-        Some(Effect::LoseAnswer { status }) => {
+        Some(FaultEffect::LoseAnswer { status }) => {
             let lost = next.run(request).await;
             tracing::debug!(status = lost.status().as_u16(), "answer lost on purpose");
             refusal(*status, None, &path)
         }
-        Some(Effect::ForeignNextPage(_) | Effect::Ineffective) | None => next.run(request).await,
+        Some(FaultEffect::ForeignNextPage(_) | FaultEffect::Ineffective) | None => {
+            next.run(request).await
+        }
     };
     if path.starts_with("/v1.0/") {
         if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -82,7 +84,7 @@ pub(super) async fn pass(
             answer.headers_mut().insert("client-request-id", value);
         }
         if method != Method::GET {
-            let applied = matches!(effect, Some(Effect::LoseAnswer { .. }));
+            let applied = matches!(effect, Some(FaultEffect::LoseAnswer { .. }));
             let effective = applied || (effect.is_none() && answer.status().is_success());
             remember(
                 &shared,
@@ -99,7 +101,7 @@ pub(super) async fn pass(
 }
 
 fn remember(
-    shared: &Shared,
+    shared: &SharedTenant,
     method: &Method,
     path: &str,
     body: &Bytes,
@@ -108,9 +110,9 @@ fn remember(
     effective: bool,
 ) {
     shared.with(|tenant| {
-        let call = Call {
+        let call = GraphCall {
             wall_us: tenant.wall_us,
-            simulated_us: tenant.world.now_us,
+            simulated_us: tenant.world.scene.now_us,
             method: method.to_string(),
             path: path.to_owned(),
             body: String::from_utf8_lossy(body).into_owned(),

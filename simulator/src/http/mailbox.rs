@@ -4,123 +4,97 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::access::{Refusal, answered, graph_caller, graph_error};
-use super::graph::{actor_name, found};
-use crate::fault::Effect;
-use crate::shared::Shared;
+use super::caller::{Caller, Refusal, actor, shown};
+use super::users::found;
+use crate::shared::SharedTenant;
 use crate::tenant::Tenant;
-use crate::world::responses::Actor;
+use crate::world::responses;
+use crate::world::users::InboxRule;
+
+/// Roles of which one is asked for, to read.
+const READERS: &[&str] = &["MailboxSettings.Read", "MailboxSettings.ReadWrite"];
+/// And to change.
+const WRITERS: &[&str] = &["MailboxSettings.ReadWrite"];
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    let below = "/v1.0/users/{user}/mailFolders/inbox/messageRules";
+    Router::new()
+        .route(below, get(rules))
+        .route(&format!("{below}/{{rule}}"), get(rule).patch(update_rule))
+}
 
 /// The mailbox of a path: guests have none here.
-fn mailbox(tenant: &Tenant, headers: &HeaderMap, key: &str) -> Result<usize, Refusal> {
-    let user = found(tenant, headers, key)?;
-    if tenant.world.users[user].user_type() == "Guest" {
+fn mailbox(caller: &Caller, tenant: &Tenant, key: &str) -> Result<usize, Refusal> {
+    let user = found(caller, tenant, key)?;
+    if tenant.world.scene.users[user].user_type() == "Guest" {
         let message = "The mailbox is either inactive, soft-deleted, or is hosted on-premise.";
-        return Err(Refusal::from(graph_error(
-            tenant,
-            headers,
-            StatusCode::NOT_FOUND,
-            "MailboxNotEnabledForRESTAPI",
-            message,
-        )));
+        let code = "MailboxNotEnabledForRESTAPI";
+        return Err(caller.refuse(tenant, StatusCode::NOT_FOUND, code, message));
     }
     Ok(user)
 }
 
-fn position(
+/// Owner and place of the rule of a path.
+fn known(
+    caller: &Caller,
     tenant: &Tenant,
-    headers: &HeaderMap,
-    user: usize,
-    rule_id: &str,
-) -> Result<usize, Refusal> {
-    tenant.world.users[user]
-        .inbox_rules
-        .iter()
-        .position(|rule| rule.id == rule_id)
-        .ok_or_else(|| {
-            let message = "The specified object was not found in the store.";
-            Refusal::from(graph_error(
-                tenant,
-                headers,
-                StatusCode::NOT_FOUND,
-                "ErrorItemNotFound",
-                message,
-            ))
-        })
+    (key, rule_id): (&str, &str),
+) -> Result<(usize, usize), Refusal> {
+    let user = mailbox(caller, tenant, key)?;
+    let mut rules = tenant.world.scene.users[user].inbox_rules.iter();
+    let Some(rule) = rules.position(|rule| rule.id == rule_id) else {
+        let message = "The specified object was not found in the store.";
+        let code = "ErrorItemNotFound";
+        return Err(caller.refuse(tenant, StatusCode::NOT_FOUND, code, message));
+    };
+    Ok((user, rule))
 }
 
 /// `GET …/messageRules`.
-pub(super) async fn rules(
-    State(shared): State<Arc<Shared>>,
-    Path(key): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["MailboxSettings.Read", "MailboxSettings.ReadWrite"])?;
-        let user = mailbox(tenant, &headers, &key)?;
-        let rules: Vec<Value> = tenant.world.users[user].inbox_rules.iter().map(crate::world::users::InboxRule::to_graph).collect();
-        Ok(Json(json!({"@odata.context": format!("{}/v1.0/$metadata#messageRules", shared.http_url), "value": rules})).into_response())
-    }))
+async fn rules(caller: Caller, Path(key): Path<String>) -> Response {
+    caller.graph(READERS, |tenant, _| {
+        let user = mailbox(&caller, tenant, &key)?;
+        let rules = tenant.world.scene.users[user].inbox_rules.iter();
+        let rules: Vec<Value> = rules.map(InboxRule::to_graph).collect();
+        shown(json!({"@odata.context": caller.context("messageRules"), "value": rules}))
+    })
 }
 
 /// `GET …/messageRules/{id}`.
-pub(super) async fn rule(
-    State(shared): State<Arc<Shared>>,
-    Path((key, rule_id)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(
-            tenant,
-            &headers,
-            &["MailboxSettings.Read", "MailboxSettings.ReadWrite"],
-        )?;
-        let user = mailbox(tenant, &headers, &key)?;
-        let rule = position(tenant, &headers, user, &rule_id)?;
-        Ok(Json(tenant.world.users[user].inbox_rules[rule].to_graph()).into_response())
-    }))
+async fn rule(caller: Caller, Path((key, rule_id)): Path<(String, String)>) -> Response {
+    caller.graph(READERS, |tenant, _| {
+        let (user, rule) = known(&caller, tenant, (&key, &rule_id))?;
+        shown(tenant.world.scene.users[user].inbox_rules[rule].to_graph())
+    })
 }
 
 /// `PATCH …/messageRules/{id}`: turns a rule on or off.
-pub(super) async fn update_rule(
-    State(shared): State<Arc<Shared>>,
+async fn update_rule(
+    caller: Caller,
     Path((key, rule_id)): Path<(String, String)>,
-    effect: Option<Extension<Effect>>,
-    headers: HeaderMap,
     body: String,
 ) -> Response {
-    answered(shared.with(|tenant| {
-        let claims = graph_caller(tenant, &headers, &["MailboxSettings.ReadWrite"])?;
-        let user = mailbox(tenant, &headers, &key)?;
-        let rule = position(tenant, &headers, user, &rule_id)?;
+    caller.graph(WRITERS, |tenant, claims| {
+        let (user, rule) = known(&caller, tenant, (&key, &rule_id))?;
         let change: Option<Value> = serde_json::from_str(&body).ok();
         let Some(enabled) = change.and_then(|change| change["isEnabled"].as_bool()) else {
             let message = "The simulated mailbox changes isEnabled only.";
-            return Err(Refusal::from(graph_error(
-                tenant,
-                &headers,
-                StatusCode::BAD_REQUEST,
-                "ErrorInvalidRequest",
-                message,
-            )));
+            let code = "ErrorInvalidRequest";
+            return Err(caller.refuse(tenant, StatusCode::BAD_REQUEST, code, message));
         };
-        if !matches!(effect, Some(Extension(Effect::Ineffective))) {
-            let name = actor_name(tenant, &claims);
-            let actor = Actor {
-                name,
-                app_id: &claims.appid,
-                principal_id: &claims.oid,
-            };
-            tenant.world.set_rule_enabled(user, rule, enabled, actor);
+        if !caller.is_ineffective() {
+            let actor = actor(tenant, claims);
+            responses::set_rule_enabled(&mut tenant.world.scene, user, rule, enabled, actor);
         }
-        let mut shown = tenant.world.users[user].inbox_rules[rule].to_graph();
-        shown["isEnabled"] = json!(enabled);
-        Ok(Json(shown).into_response())
-    }))
+        let mut after = tenant.world.scene.users[user].inbox_rules[rule].to_graph();
+        after["isEnabled"] = json!(enabled);
+        shown(after)
+    })
 }

@@ -5,20 +5,30 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::Path;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::access::{Refusal, answered, feed_caller, feed_error};
+use super::caller::{Answer, Caller, Refusal, feed_error, shown};
 use super::query::Query;
-use crate::fault::Effect;
-use crate::shared::Shared;
+use crate::shared::SharedTenant;
 use crate::tenant::Tenant;
 use crate::world::moment::{self, HOUR_US};
 use crate::world::outbox::{Blob, ContentType};
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    let below = |path: &str| format!("/api/v1.0/{{tenant}}/activity/feed/{path}");
+    Router::new()
+        .route(&below("subscriptions/start"), post(start))
+        .route(&below("subscriptions/stop"), post(stop))
+        .route(&below("subscriptions/list"), get(list))
+        .route(&below("subscriptions/content"), get(content))
+        .route(&below("audit/{content}"), get(blob))
+}
 
 /// Widest window of a listing.
 const WINDOW_US_MAX: i64 = 24 * HOUR_US;
@@ -26,31 +36,27 @@ const WINDOW_US_MAX: i64 = 24 * HOUR_US;
 const BACK_US_MAX: i64 = 7 * 24 * HOUR_US;
 
 fn bad(code: &str, message: &str) -> Refusal {
-    Refusal::from(feed_error(StatusCode::BAD_REQUEST, code, message))
+    feed_error(StatusCode::BAD_REQUEST, code, message)
 }
 
-/// Checks what every call must carry.
+/// Answers a call that carries what every call must.
 fn admitted(
-    tenant: &Tenant,
-    headers: &HeaderMap,
+    caller: &Caller,
     url_tenant: &str,
-    query: &Query,
-) -> Result<(), Refusal> {
-    feed_caller(tenant, headers, url_tenant)?;
-    match query.get("PublisherIdentifier") {
-        None => {
-            let message = "Too many requests. Method=GetBlob, PublisherId=00000000-0000-0000-0000-000000000000";
-            Err(Refusal::from(feed_error(
-                StatusCode::FORBIDDEN,
-                "AF429",
-                message,
-            )))
+    answer: impl FnOnce(&mut Tenant) -> Answer,
+) -> Response {
+    caller.feed(url_tenant, |tenant, _| {
+        match caller.query.get("PublisherIdentifier") {
+            None => {
+                let message = "Too many requests. Method=GetBlob, PublisherId=00000000-0000-0000-0000-000000000000";
+                Err(feed_error(StatusCode::FORBIDDEN, "AF429", message))
+            }
+            Some(text) if Uuid::try_parse(text).is_err() => {
+                Err(bad("AF20013", "The PublisherIdentifier must be a GUID."))
+            }
+            Some(_) => answer(tenant),
         }
-        Some(text) if Uuid::try_parse(text).is_err() => {
-            Err(bad("AF20013", "The PublisherIdentifier must be a GUID."))
-        }
-        Some(_) => Ok(()),
-    }
+    })
 }
 
 fn content_type(query: &Query) -> Result<ContentType, Refusal> {
@@ -66,37 +72,23 @@ fn subscription(kind: ContentType, enabled: bool) -> Value {
 }
 
 /// `POST subscriptions/start`.
-pub(super) async fn start(
-    State(shared): State<Arc<Shared>>,
-    Path(url_tenant): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        admitted(tenant, &headers, &url_tenant, &query)?;
-        let kind = content_type(&query)?;
+async fn start(caller: Caller, Path(url_tenant): Path<String>) -> Response {
+    admitted(&caller, &url_tenant, |tenant| {
+        let kind = content_type(&caller.query)?;
         if tenant.subscriptions.insert(kind, true) == Some(true) {
             return Err(bad(
                 "AF20024",
                 "The subscription is already enabled. No property change.",
             ));
         }
-        Ok(Json(subscription(kind, true)).into_response())
-    }))
+        shown(subscription(kind, true))
+    })
 }
 
 /// `POST subscriptions/stop`.
-pub(super) async fn stop(
-    State(shared): State<Arc<Shared>>,
-    Path(url_tenant): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        admitted(tenant, &headers, &url_tenant, &query)?;
-        let kind = content_type(&query)?;
+async fn stop(caller: Caller, Path(url_tenant): Path<String>) -> Response {
+    admitted(&caller, &url_tenant, |tenant| {
+        let kind = content_type(&caller.query)?;
         match tenant.subscriptions.get_mut(&kind) {
             Some(enabled) if *enabled => {
                 *enabled = false;
@@ -104,7 +96,7 @@ pub(super) async fn stop(
             }
             _ => Err(not_subscribed()),
         }
-    }))
+    })
 }
 
 fn not_subscribed() -> Refusal {
@@ -115,70 +107,48 @@ fn not_subscribed() -> Refusal {
 }
 
 /// `GET subscriptions/list`.
-pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
-    Path(url_tenant): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        admitted(tenant, &headers, &url_tenant, &query)?;
-        let all: Vec<Value> = tenant
-            .subscriptions
-            .iter()
-            .map(|(kind, enabled)| subscription(*kind, *enabled))
-            .collect();
-        Ok(Json(all).into_response())
-    }))
+async fn list(caller: Caller, Path(url_tenant): Path<String>) -> Response {
+    admitted(&caller, &url_tenant, |tenant| {
+        let all = tenant.subscriptions.iter();
+        shown(
+            all.map(|(kind, enabled)| subscription(*kind, *enabled))
+                .collect(),
+        )
+    })
 }
 
 /// `GET subscriptions/content`: one page of the blobs whose creation lies in a window.
-pub(super) async fn content(
-    State(shared): State<Arc<Shared>>,
-    Path(url_tenant): Path<String>,
-    RawQuery(query): RawQuery,
-    effect: Option<Extension<Effect>>,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        admitted(tenant, &headers, &url_tenant, &query)?;
-        let kind = content_type(&query)?;
+async fn content(caller: Caller, Path(url_tenant): Path<String>) -> Response {
+    admitted(&caller, &url_tenant, |tenant| {
+        let query = &caller.query;
+        let kind = content_type(query)?;
         if tenant.subscriptions.get(&kind) != Some(&true) {
             return Err(not_subscribed());
         }
-        let (from_us, to_us) = window(&query, tenant.wall_us)?;
+        let (from_us, to_us) = window(query, tenant.wall_us)?;
         let first = match query.get("nextPage") {
             None => 0,
             Some(text) => text
                 .parse::<usize>()
                 .map_err(|_| bad("AF20031", "Invalid nextPage Input."))?,
         };
-        let base = format!(
-            "{}/api/v1.0/{}/activity/feed",
-            shared.http_url, tenant.world.tenant.id
-        );
+        let below = format!("api/v1.0/{}/activity/feed", tenant.id());
+        let base = format!("{}/{below}", caller.host());
         let (page, next) = page(tenant, kind, from_us, to_us, first, &base);
         let mut answer = Json(page).into_response();
         if let Some(next) = next {
-            let host = match effect {
-                Some(Extension(Effect::ForeignNextPage(host))) => {
-                    base.replace(&shared.http_url, &host)
-                }
-                _ => base,
-            };
             // The window travels along, so that later pages belong to the same listing.
             let query = query.with("nextPage", &next.to_string());
-            if let Ok(uri) = HeaderValue::from_str(&format!("{host}/subscriptions/content?{query}"))
-            {
+            let host = caller.next_page_host();
+            let uri = format!("{host}/{below}/subscriptions/content?{query}");
+            if let Ok(uri) = HeaderValue::from_str(&uri) {
                 answer
                     .headers_mut()
                     .insert(HeaderName::from_static("nextpageuri"), uri);
             }
         }
         Ok(answer)
-    }))
+    })
 }
 
 /// The blobs of a page, and where the next one begins; the list only grows, so pages do not shift.
@@ -258,15 +228,8 @@ fn window_time(text: &str) -> Option<i64> {
 }
 
 /// `GET audit/{contentId}`: the records of a blob.
-pub(super) async fn blob(
-    State(shared): State<Arc<Shared>>,
-    Path((url_tenant, content_id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        admitted(tenant, &headers, &url_tenant, &query)?;
+async fn blob(caller: Caller, Path((url_tenant, content_id)): Path<(String, String)>) -> Response {
+    admitted(&caller, &url_tenant, |tenant| {
         let blob = tenant
             .blob(&content_id)
             .ok_or_else(|| bad("AF20050", "The specified content does not exist."))?;
@@ -278,7 +241,7 @@ pub(super) async fn blob(
         }
         let kind = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
         Ok((kind, blob.body.clone()).into_response())
-    }))
+    })
 }
 
 #[cfg(test)]

@@ -5,29 +5,35 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::access::{answered, graph_caller};
-use super::graph::found;
-use super::query::Query;
-use super::roles::{entry, principal_asked};
-use crate::privileges::Privileges;
-use crate::shared::Shared;
+use super::caller::{Caller, shown};
+use super::roles::{ROLES, entry, principal_asked};
+use super::users::found;
+use crate::shared::SharedTenant;
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    Router::new()
+        .route("/v1.0/users/{user}/transitiveMemberOf", get(member_of))
+        .route(
+            "/v1.0/roleManagement/directory/roleEligibilityScheduleInstances",
+            get(eligibilities),
+        )
+}
 
 /// `GET /users/{id or UPN}/transitiveMemberOf`.
-pub(super) async fn member_of(
-    State(shared): State<Arc<Shared>>,
-    Path(key): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["User.Read.All", "Directory.Read.All"])?;
-        let user = found(tenant, &headers, &key)?;
-        let groups = tenant.privileges.groups_of(&tenant.world.users[user].id);
+async fn member_of(caller: Caller, Path(key): Path<String>) -> Response {
+    let roles = ["User.Read.All", "Directory.Read.All"];
+    caller.graph(&roles, |tenant, _| {
+        let user = found(&caller, tenant, &key)?;
+        let groups = tenant
+            .privileges
+            .groups_of(&tenant.world.scene.users[user].id);
         let value: Vec<Value> = groups
             .into_iter()
             .map(|group| {
@@ -40,30 +46,18 @@ pub(super) async fn member_of(
                 })
             })
             .collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }))
+        shown(json!({"value": value}))
+    })
 }
 
 /// `GET /roleManagement/directory/roleEligibilityScheduleInstances`, filtered by principal or whole.
-pub(super) async fn eligibilities(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        let principal = principal_asked(tenant, &headers, &query)?;
+async fn eligibilities(caller: Caller) -> Response {
+    caller.graph(ROLES, |tenant, _| {
+        let principal = principal_asked(&caller, tenant)?;
         if tenant.privileges.is_unlicensed {
             let message = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.";
-            return Err(super::access::graph_error(
-                tenant,
-                &headers,
-                StatusCode::BAD_REQUEST,
-                "AadPremiumLicenseRequired",
-                message,
-            )
-            .into());
+            let code = "AadPremiumLicenseRequired";
+            return Err(caller.refuse(tenant, StatusCode::BAD_REQUEST, code, message));
         }
         let eligible = tenant.privileges.eligible.iter();
         let value: Vec<Value> = eligible
@@ -72,19 +66,8 @@ pub(super) async fn eligibilities(
                     .as_ref()
                     .is_none_or(|wanted| wanted.eq_ignore_ascii_case(&one.principal_id))
             })
-            .map(|one| entry(&one.principal_id, &one.role, &query))
+            .map(|one| entry(&one.principal_id, &one.role, &caller.query))
             .collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }))
-}
-
-/// `PUT /simulator/privileges`: the groups with roles and the roles that can be taken are these.
-pub(super) async fn replace(State(shared): State<Arc<Shared>>, body: String) -> Response {
-    match serde_json::from_str::<Privileges>(&body) {
-        Ok(privileges) => {
-            shared.with(|tenant| tenant.privileges = privileges);
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.to_string()).into_response(),
-    }
+        shown(json!({"value": value}))
+    })
 }

@@ -4,18 +4,30 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::access::{Refusal, answered, graph_caller, graph_error};
+use super::caller::{Caller, Refusal, shown};
 use super::query::Query;
-use crate::shared::Shared;
+use crate::shared::SharedTenant;
 use crate::tenant::Tenant;
 use crate::world::day::roles::{ADMINISTRATION_ROLES, DESK_ROLES};
 use crate::world::users::DirectoryRole;
+
+/// The role that is asked for.
+pub(super) const ROLES: &[&str] = &["RoleManagement.Read.Directory"];
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    let below = |path: &str| format!("/v1.0/roleManagement/directory/{path}");
+    Router::new()
+        .route(&below("roleAssignments"), get(assignments))
+        .route(&below("roleDefinitions"), get(definitions))
+        .route(&below("roleDefinitions/{role}"), get(definition))
+}
 
 /// The role definitions that the tenant shows: every role that somebody can hold.
 fn known_definitions() -> impl Iterator<Item = &'static DirectoryRole> {
@@ -26,24 +38,16 @@ fn known_definitions() -> impl Iterator<Item = &'static DirectoryRole> {
 ///
 /// # Errors
 /// 400 for any other filter.
-pub(super) fn principal_asked(
-    tenant: &Tenant,
-    headers: &HeaderMap,
-    query: &Query,
-) -> Result<Option<String>, Refusal> {
-    let Some(filter) = query.get("$filter") else {
+pub(super) fn principal_asked(caller: &Caller, tenant: &Tenant) -> Result<Option<String>, Refusal> {
+    let Some(filter) = caller.query.get("$filter") else {
         return Ok(None);
     };
-    match filter.strip_prefix("principalId eq ") {
-        Some(quoted) => Ok(Some(quoted.trim().trim_matches('\'').to_owned())),
-        None => Err(Refusal::from(graph_error(
-            tenant,
-            headers,
-            StatusCode::BAD_REQUEST,
-            "Request_UnsupportedQuery",
-            "Unsupported filter clause.",
-        ))),
+    if let Some(quoted) = filter.strip_prefix("principalId eq ") {
+        return Ok(Some(quoted.trim().trim_matches('\'').to_owned()));
     }
+    let message = "Unsupported filter clause.";
+    let code = "Request_UnsupportedQuery";
+    Err(caller.refuse(tenant, StatusCode::BAD_REQUEST, code, message))
 }
 
 /// Somebody's role as a list of assignments shows it.
@@ -61,27 +65,21 @@ pub(super) fn entry(principal: &str, role: &str, query: &Query) -> Value {
         entry["roleDefinition"] = json!(
             known_definitions()
                 .find(|known| known.template == role)
-                .map(shown)
+                .map(to_graph)
         );
     }
     entry
 }
 
-fn shown(role: &DirectoryRole) -> Value {
+fn to_graph(role: &DirectoryRole) -> Value {
     json!({"id": role.template, "templateId": role.template, "displayName": role.name, "isBuiltIn": true, "isEnabled": true, "resourceScopes": ["/"]})
 }
 
 /// `GET /roleManagement/directory/roleAssignments`, filtered by principal or whole.
-pub(super) async fn assignments(
-    State(shared): State<Arc<Shared>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let query = Query::read(query.as_deref());
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        let principal = principal_asked(tenant, &headers, &query)?;
-        let users = tenant.world.users.iter();
+async fn assignments(caller: Caller) -> Response {
+    caller.graph(ROLES, |tenant, _| {
+        let principal = principal_asked(&caller, tenant)?;
+        let users = tenant.world.scene.users.iter();
         let of_users = users.flat_map(|user| user.roles.iter().map(|role| (&user.id, *role)));
         let groups = tenant.privileges.groups.iter();
         let of_groups =
@@ -93,41 +91,29 @@ pub(super) async fn assignments(
                     .as_ref()
                     .is_none_or(|wanted| wanted.eq_ignore_ascii_case(id))
             })
-            .map(|(id, role)| entry(id, role, &query))
+            .map(|(id, role)| entry(id, role, &caller.query))
             .collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }))
+        shown(json!({"value": value}))
+    })
 }
 
 /// `GET /roleManagement/directory/roleDefinitions`.
-pub(super) async fn definitions(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        let value: Vec<Value> = known_definitions().map(shown).collect();
-        Ok(Json(json!({"value": value})).into_response())
-    }))
+async fn definitions(caller: Caller) -> Response {
+    caller.graph(ROLES, |_, _| {
+        let value: Vec<Value> = known_definitions().map(to_graph).collect();
+        shown(json!({"value": value}))
+    })
 }
 
 /// `GET /roleManagement/directory/roleDefinitions/{id}`.
-pub(super) async fn definition(
-    State(shared): State<Arc<Shared>>,
-    Path(role): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answered(shared.with(|tenant| {
-        graph_caller(tenant, &headers, &["RoleManagement.Read.Directory"])?;
-        known_definitions()
-            .find(|known| known.template == role)
-            .map(|known| Json(shown(known)).into_response())
-            .ok_or_else(|| {
-                let message = "Resource does not exist.";
-                Refusal::from(graph_error(
-                    tenant,
-                    &headers,
-                    StatusCode::NOT_FOUND,
-                    "Request_ResourceNotFound",
-                    message,
-                ))
-            })
-    }))
+async fn definition(caller: Caller, Path(role): Path<String>) -> Response {
+    caller.graph(ROLES, |tenant, _| {
+        let mut known = known_definitions();
+        if let Some(known) = known.find(|known| known.template == role) {
+            return shown(to_graph(known));
+        }
+        let message = "Resource does not exist.";
+        let code = "Request_ResourceNotFound";
+        Err(caller.refuse(tenant, StatusCode::NOT_FOUND, code, message))
+    })
 }

@@ -4,24 +4,29 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::shared::Shared;
-use crate::tenant::{Application, EVENT_HUBS, GRAPH, MANAGEMENT, Tenant};
+use crate::shared::SharedTenant;
+use crate::tenant::{AppRegistration, EVENT_HUBS, GRAPH, MANAGEMENT, Tenant};
 use crate::world::moment::{self, SECOND_US};
-use crate::world::records::sign_in::Outcome;
+use crate::world::records::outcome::SignInOutcome;
+
+pub(super) fn routes() -> Router<Arc<SharedTenant>> {
+    Router::new().route("/{tenant}/oauth2/v2.0/token", post(token))
+}
 
 /// The fields that grants use; others are ignored, as Entra does.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(super) struct Asked {
+struct TokenRequest {
     grant_type: String,
     client_id: String,
     client_secret: String,
@@ -32,13 +37,13 @@ pub(super) struct Asked {
 }
 
 /// `POST /{tenant}/oauth2/v2.0/token`.
-pub(super) async fn token(
-    State(shared): State<Arc<Shared>>,
+async fn token(
+    State(shared): State<Arc<SharedTenant>>,
     Path(tenant_id): Path<String>,
-    Form(asked): Form<Asked>,
+    Form(asked): Form<TokenRequest>,
 ) -> Response {
     shared.with(|tenant| {
-        if !tenant_id.eq_ignore_ascii_case(&tenant.world.tenant.id) {
+        if !tenant_id.eq_ignore_ascii_case(tenant.id()) {
             let text = format!("Tenant '{tenant_id}' not found.");
             return refused(tenant, 90_002, "invalid_request", &text);
         }
@@ -54,7 +59,7 @@ pub(super) async fn token(
     })
 }
 
-fn application_token(tenant: &mut Tenant, asked: &Asked) -> Response {
+fn application_token(tenant: &mut Tenant, asked: &TokenRequest) -> Response {
     let known = [&tenant.reading, &tenant.acting]
         .into_iter()
         .find(|known| known.client_id == asked.client_id)
@@ -90,7 +95,7 @@ fn application_token(tenant: &mut Tenant, asked: &Asked) -> Response {
 
 /// Checks what an assertion says. Every certificate and every other identity provider is registered here, so its
 /// signature is not looked at; who it is for, and until when, is.
-fn check_assertion(tenant: &Tenant, asked: &Asked) -> Result<(), (u32, &'static str)> {
+fn check_assertion(tenant: &Tenant, asked: &TokenRequest) -> Result<(), (u32, &'static str)> {
     const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     const EXCHANGE: &str = "api://AzureADTokenExchange";
     let broken = (50_027, "JWT token is invalid or malformed.");
@@ -114,7 +119,7 @@ fn check_assertion(tenant: &Tenant, asked: &Asked) -> Result<(), (u32, &'static 
     if claims["aud"] == EXCHANGE {
         return Ok(());
     }
-    let path = format!("/{}/oauth2/v2.0/token", tenant.world.tenant.id);
+    let path = format!("/{}/oauth2/v2.0/token", tenant.id());
     let is_for_us = claims["aud"]
         .as_str()
         .is_some_and(|aud| aud.ends_with(&path));
@@ -138,7 +143,7 @@ fn audience(scope: &str) -> Option<&'static str> {
         .find(|known| *known == resource.trim_end_matches('/'))
 }
 
-fn granted(tenant: &mut Tenant, application: &Application, audience: &str) -> Response {
+fn granted(tenant: &mut Tenant, application: &AppRegistration, audience: &str) -> Response {
     let lifetime_s = tenant.config.token_lifetime_s;
     Json(json!({
         "token_type": "Bearer",
@@ -150,7 +155,7 @@ fn granted(tenant: &mut Tenant, application: &Application, audience: &str) -> Re
 }
 
 /// A person's refresh: it fails after a revocation and after a block.
-fn person_token(tenant: &mut Tenant, asked: &Asked) -> Response {
+fn person_token(tenant: &mut Tenant, asked: &TokenRequest) -> Response {
     let Some((user, issued_us)) = tenant.grant(&asked.refresh_token) else {
         return refused(
             tenant,
@@ -159,8 +164,8 @@ fn person_token(tenant: &mut Tenant, asked: &Asked) -> Response {
             "Invalid request. Request is malformed or invalid.",
         );
     };
-    let outcome = tenant.world.users[user].refresh_outcome(issued_us);
-    if outcome != Outcome::Success {
+    let outcome = tenant.world.scene.users[user].refresh_outcome(issued_us);
+    if outcome != SignInOutcome::Success {
         return refused(tenant, outcome.code(), "invalid_grant", outcome.reason());
     }
     Json(json!({

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::chance::Chance;
 use super::moment::{self, MINUTE_US, SECOND_US};
-use crate::config::{Lateness, SimulatorConfig};
 
 /// Records of one partition leave together at this interval of simulated time.
 const MESSAGE_WINDOW_US: i64 = MINUTE_US;
@@ -22,6 +22,36 @@ pub(crate) const DUPLICATE_AFTER_S_MAX: i64 = 600;
 const LATE_BLOB_OF: u128 = 6;
 /// How long after its creation time a late blob is listed, at most, in simulated minutes.
 const LATE_BLOB_MINUTES_MAX: u128 = 60;
+
+/// Bounds of a delay, in simulated seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lateness {
+    /// Shortest delay.
+    pub min: u32,
+    /// Longest delay.
+    pub max: u32,
+}
+
+/// How records travel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delivery {
+    /// Partitions of the hub.
+    pub(crate) partitions: u32,
+    /// Share of records that are delivered twice.
+    pub(crate) duplicate_ratio: f64,
+    /// Most records in one message of the hub.
+    pub(crate) message_records_max: usize,
+    /// Most records in one blob.
+    pub(crate) blob_records_max: usize,
+    pub(crate) hub_lateness: Lateness,
+    /// Of risk detections, which reach the hub later than the rest.
+    pub(crate) risk_lateness: Lateness,
+    pub(crate) activity_lateness: Lateness,
+    /// When the day begins, and when everything of it is visible.
+    pub(crate) start_us: i64,
+    pub(crate) horizon_us: i64,
+}
 
 /// A feed, by the table that it fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,37 +171,16 @@ struct Parcel {
 /// Records that nobody can see yet.
 pub(crate) struct Outbox {
     chance: Chance,
-    partitions: u128,
-    duplicate_ratio: f64,
-    message_records_max: usize,
-    blob_records_max: usize,
-    hub_lateness: Lateness,
-    risk_lateness: Lateness,
-    activity_lateness: Lateness,
-    start_us: i64,
-    horizon_us: i64,
+    delivery: Delivery,
     blobs: u64,
     pending: BTreeMap<(i64, Channel), Vec<Parcel>>,
 }
 
 impl Outbox {
-    pub(crate) fn new(
-        config: &SimulatorConfig,
-        chance: Chance,
-        start_us: i64,
-        horizon_us: i64,
-    ) -> Self {
+    pub(crate) fn new(chance: Chance, delivery: Delivery) -> Self {
         Self {
             chance,
-            partitions: u128::from(config.partitions),
-            duplicate_ratio: config.duplicate_ratio,
-            message_records_max: config.message_records_max,
-            blob_records_max: config.blob_records_max,
-            hub_lateness: config.event_hubs_lateness_s,
-            risk_lateness: config.risk_lateness_s,
-            activity_lateness: config.activity_lateness_s,
-            start_us,
-            horizon_us,
+            delivery,
             blobs: 0,
             pending: BTreeMap::new(),
         }
@@ -191,21 +200,22 @@ impl Outbox {
         event_us: i64,
     ) {
         let lateness = if feed == Feed::RiskEvents {
-            self.risk_lateness
+            self.delivery.risk_lateness
         } else {
-            self.hub_lateness
+            self.delivery.hub_lateness
         };
         let mut dice = self.chance.stream(&["hub", id]);
         let first_us = self.leaves_at(event_us, lateness, &mut dice);
         let mut times = vec![first_us];
-        if dice.random::<f64>() < self.duplicate_ratio {
+        if dice.random::<f64>() < self.delivery.duplicate_ratio {
             times.push(self.again_at(first_us, &mut dice));
         }
         for (copy, time_us) in times.into_iter().enumerate() {
             record.insert("time".to_owned(), json!(moment::ticks(time_us)));
             let copy = copy.to_string();
             let number = self.chance.number(&["partition", id, &copy]);
-            let partition = usize::try_from(number % self.partitions).unwrap_or_default();
+            let partition =
+                usize::try_from(number % u128::from(self.delivery.partitions)).unwrap_or_default();
             let parcel = Parcel {
                 order: number,
                 feed,
@@ -229,9 +239,9 @@ impl Outbox {
         event_us: i64,
     ) {
         let mut dice = self.chance.stream(&["activity", id]);
-        let first_us = self.leaves_at(event_us, self.activity_lateness, &mut dice);
+        let first_us = self.leaves_at(event_us, self.delivery.activity_lateness, &mut dice);
         let mut copies = vec![(first_us, written(record.iter()))];
-        if dice.random::<f64>() < self.duplicate_ratio {
+        if dice.random::<f64>() < self.delivery.duplicate_ratio {
             copies.push((
                 self.again_at(first_us, &mut dice),
                 written(record.iter().rev()),
@@ -293,12 +303,12 @@ impl Outbox {
         while let Some((at_us, channel, parcels)) = self.next_due(to_us) {
             match channel {
                 Channel::Hub(partition) => {
-                    for chunk in parcels.chunks(self.message_records_max) {
+                    for chunk in parcels.chunks(self.delivery.message_records_max) {
                         out.push(Publication::Message(message(partition, at_us, chunk)));
                     }
                 }
                 Channel::Activity(kind) => {
-                    for chunk in parcels.chunks(self.blob_records_max) {
+                    for chunk in parcels.chunks(self.delivery.blob_records_max) {
                         out.push(Publication::Blob(self.blob(kind, at_us, chunk)));
                     }
                 }
@@ -317,8 +327,8 @@ impl Outbox {
     fn leaves_at(&self, event_us: i64, lateness: Lateness, dice: &mut ChaCha8Rng) -> i64 {
         let late_us = i64::from(dice.random_range(lateness.min..=lateness.max)) * SECOND_US
             + dice.random_range(0..SECOND_US);
-        if event_us < self.horizon_us {
-            (event_us + late_us).min(self.horizon_us)
+        if event_us < self.delivery.horizon_us {
+            (event_us + late_us).min(self.delivery.horizon_us)
         } else {
             event_us
         }
@@ -326,8 +336,8 @@ impl Outbox {
 
     fn again_at(&self, first_us: i64, dice: &mut ChaCha8Rng) -> i64 {
         let after_us = dice.random_range(60..DUPLICATE_AFTER_S_MAX) * SECOND_US;
-        if first_us < self.horizon_us {
-            (first_us + after_us).min(self.horizon_us)
+        if first_us < self.delivery.horizon_us {
+            (first_us + after_us).min(self.delivery.horizon_us)
         } else {
             first_us
         }
@@ -335,11 +345,11 @@ impl Outbox {
 
     /// The end of the window in which a time lies.
     fn window(&self, time_us: i64, width_us: i64) -> i64 {
-        if time_us >= self.horizon_us {
+        if time_us >= self.delivery.horizon_us {
             return time_us;
         }
-        let windows = (time_us - self.start_us).div_euclid(width_us) + 1;
-        (self.start_us + windows * width_us).min(self.horizon_us)
+        let windows = (time_us - self.delivery.start_us).div_euclid(width_us) + 1;
+        (self.delivery.start_us + windows * width_us).min(self.delivery.horizon_us)
     }
 
     fn blob(&mut self, content_type: ContentType, at_us: i64, parcels: &[Parcel]) -> Blob {
@@ -364,7 +374,7 @@ impl Outbox {
         Blob {
             content_type,
             content_id,
-            created_us: created_us.max(self.start_us),
+            created_us: created_us.max(self.delivery.start_us),
             body: format!("[{}]", bodies.join(",")),
             ids: parcels.iter().map(|parcel| parcel.id.clone()).collect(),
         }
@@ -394,17 +404,24 @@ fn written<'a>(members: impl Iterator<Item = (&'a String, &'a Value)>) -> String
 
 #[cfg(test)]
 mod tests {
-    use super::{Chance, ContentType, Feed, Outbox, Publication};
-    use crate::config::SimulatorConfig;
+    use super::{Chance, ContentType, Delivery, Feed, Lateness, Outbox, Publication};
     use crate::world::moment::HOUR_US;
     use serde_json::{Map, Value, json};
 
     fn outbox() -> Outbox {
-        let config = SimulatorConfig {
+        let lateness = Lateness { min: 60, max: 300 };
+        let delivery = Delivery {
+            partitions: 4,
             duplicate_ratio: 1.0,
-            ..SimulatorConfig::default()
+            message_records_max: 25,
+            blob_records_max: 20,
+            hub_lateness: lateness,
+            risk_lateness: lateness,
+            activity_lateness: lateness,
+            start_us: 0,
+            horizon_us: 10 * HOUR_US,
         };
-        Outbox::new(&config, Chance::new(1), 0, 10 * HOUR_US)
+        Outbox::new(Chance::new(1), delivery)
     }
 
     fn record() -> Map<String, Value> {

@@ -5,7 +5,7 @@
 
 /// A place as Entra locates it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct GeoLocation {
     pub(crate) city: &'static str,
     pub(crate) state: &'static str,
     pub(crate) country: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Place {
 
 /// A device as Entra describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Device {
+pub(crate) struct ClientDevice {
     pub(crate) operating_system: &'static str,
     pub(crate) browser: &'static str,
     pub(crate) user_agent: &'static str,
@@ -28,10 +28,22 @@ pub(crate) struct Device {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) ip: String,
-    pub(crate) place: Place,
-    pub(crate) device: Device,
+    pub(crate) place: GeoLocation,
+    pub(crate) device: ClientDevice,
     /// Empty for a device that the tenant does not know.
     pub(crate) device_id: String,
+}
+
+impl Origin {
+    /// A device that the tenant does not know.
+    pub(crate) fn unknown(ip: &str, place: GeoLocation, device: ClientDevice) -> Self {
+        Self {
+            ip: ip.to_owned(),
+            place,
+            device,
+            device_id: String::new(),
+        }
+    }
 }
 
 const fn place(
@@ -40,8 +52,8 @@ const fn place(
     country: &'static str,
     (latitude, longitude): (f64, f64),
     autonomous_system: u32,
-) -> Place {
-    Place {
+) -> GeoLocation {
+    GeoLocation {
         city,
         state,
         country,
@@ -52,7 +64,7 @@ const fn place(
 }
 
 /// Where the tenant's people work.
-pub(crate) const HOMES: &[Place] = &[
+pub(crate) const HOMES: &[GeoLocation] = &[
     place("Hamburg", "Hamburg", "DE", (53.55, 9.99), 64_496),
     place("Bremen", "Bremen", "DE", (53.08, 8.8), 64_496),
     place("Rotterdam", "Zuid-Holland", "NL", (51.92, 4.48), 64_497),
@@ -60,33 +72,38 @@ pub(crate) const HOMES: &[Place] = &[
 ];
 
 /// Where the phishing proxy stands.
-pub(crate) const ATTACKER_PROXY: Place =
+pub(crate) const ATTACKER_PROXY: GeoLocation =
     place("Chisinau", "Chisinau", "MD", (47.01, 28.86), 64_510);
 
 /// Where the stolen session is used from.
-pub(crate) const ATTACKER_DESK: Place = place("Lagos", "Lagos", "NG", (6.45, 3.39), 64_511);
+pub(crate) const ATTACKER_DESK: GeoLocation = place("Lagos", "Lagos", "NG", (6.45, 3.39), 64_511);
 
 /// Where the malicious application's server stands.
-pub(crate) const ATTACKER_SERVER: Place =
+pub(crate) const ATTACKER_SERVER: GeoLocation =
     place("Ashburn", "Virginia", "US", (39.04, -77.49), 64_508);
 
 /// Where rented machines guess passwords.
-pub(crate) const RENTED_MACHINES: Place = place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_509);
+pub(crate) const RENTED_MACHINES: GeoLocation =
+    place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_509);
 
 /// Where somebody sends prompts from at night.
-pub(crate) const PROMPT_SENDER: Place = place("Medan", "North Sumatra", "ID", (3.6, 98.67), 64_507);
+pub(crate) const PROMPT_SENDER: GeoLocation =
+    place("Medan", "North Sumatra", "ID", (3.6, 98.67), 64_507);
 
 /// Where a large tenant's traffic reaches the internet, for those who are connected to it.
-pub(crate) const COMPANY_EGRESS: Place = place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_499);
+pub(crate) const COMPANY_EGRESS: GeoLocation =
+    place("Frankfurt", "Hessen", "DE", (50.11, 8.68), 64_499);
 
 /// Where applications that people use have their servers.
-pub(crate) const VENDOR_SERVER: Place = place("Dublin", "Dublin", "IE", (53.35, -6.26), 65_536);
+pub(crate) const VENDOR_SERVER: GeoLocation =
+    place("Dublin", "Dublin", "IE", (53.35, -6.26), 65_536);
 
 /// Where partners work, whom people invite.
-pub(crate) const PARTNER_OFFICE: Place = place("Gdansk", "Pomorskie", "PL", (54.35, 18.65), 65_537);
+pub(crate) const PARTNER_OFFICE: GeoLocation =
+    place("Gdansk", "Pomorskie", "PL", (54.35, 18.65), 65_537);
 
 /// Where people fly to for a day or two.
-pub(crate) const NEAR_DESTINATIONS: &[Place] = &[
+pub(crate) const NEAR_DESTINATIONS: &[GeoLocation] = &[
     place("London", "London", "GB", (51.51, -0.13), 65_538),
     place("Madrid", "Madrid", "ES", (40.42, -3.7), 65_539),
     place("Warszawa", "Mazowieckie", "PL", (52.23, 21.01), 65_540),
@@ -95,27 +112,27 @@ pub(crate) const NEAR_DESTINATIONS: &[Place] = &[
 ];
 
 /// Where people are for longer, besides.
-pub(crate) const FAR_DESTINATIONS: &[Place] = &[
+pub(crate) const FAR_DESTINATIONS: &[GeoLocation] = &[
     place("New York", "New York", "US", (40.71, -74.01), 65_543),
     place("Singapore", "Singapore", "SG", (1.35, 103.82), 65_544),
     place("Dubai", "Dubai", "AE", (25.2, 55.27), 65_545),
 ];
 
 /// What the tenant's people use.
-pub(crate) const DEVICES: &[Device] = &[
-    Device {
+pub(crate) const DEVICES: &[ClientDevice] = &[
+    ClientDevice {
         operating_system: "Windows11",
         browser: "Edge 140.0.0",
         user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
         managed: true,
     },
-    Device {
+    ClientDevice {
         operating_system: "MacOs",
         browser: "Safari 18.6",
         user_agent: "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
         managed: true,
     },
-    Device {
+    ClientDevice {
         operating_system: "Windows10",
         browser: "Chrome 139.0.0",
         user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36",
@@ -124,7 +141,7 @@ pub(crate) const DEVICES: &[Device] = &[
 ];
 
 /// What people have in their pockets.
-pub(crate) const PHONE: Device = Device {
+pub(crate) const PHONE: ClientDevice = ClientDevice {
     operating_system: "Ios 18.6",
     browser: "Mobile Safari 18.6",
     user_agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
@@ -132,7 +149,7 @@ pub(crate) const PHONE: Device = Device {
 };
 
 /// What Entra sees of a server that refreshes a token for a person.
-pub(crate) const SERVER_DEVICE: Device = Device {
+pub(crate) const SERVER_DEVICE: ClientDevice = ClientDevice {
     operating_system: "",
     browser: "",
     user_agent: "",
@@ -144,7 +161,7 @@ pub(crate) const SYNC_CLIENT: &str =
     "Microsoft SkyDriveSync 25.149.0803.0003 ship; Windows NT 10.0 (26100)";
 
 /// What the phishing proxy shows itself as.
-pub(crate) const PROXY_DEVICE: Device = Device {
+pub(crate) const PROXY_DEVICE: ClientDevice = ClientDevice {
     operating_system: "Windows10",
     browser: "Chrome 131.0.0",
     user_agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
@@ -152,7 +169,7 @@ pub(crate) const PROXY_DEVICE: Device = Device {
 };
 
 /// What the stolen session is used with.
-pub(crate) const SCRIPT_DEVICE: Device = Device {
+pub(crate) const SCRIPT_DEVICE: ClientDevice = ClientDevice {
     operating_system: "Linux",
     browser: "Python Requests 2.32",
     user_agent: "python-requests/2.32.3",
@@ -160,7 +177,7 @@ pub(crate) const SCRIPT_DEVICE: Device = Device {
 };
 
 /// What Entra sees of a mail client that hands over the password.
-pub(crate) const MAIL_CLIENT: Device = Device {
+pub(crate) const MAIL_CLIENT: ClientDevice = ClientDevice {
     operating_system: "",
     browser: "",
     user_agent: "BAV2ROPC",
@@ -169,15 +186,27 @@ pub(crate) const MAIL_CLIENT: Device = Device {
 
 /// An application that is signed in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct App<'a> {
+pub(crate) struct ClientApplication<'a> {
     pub(crate) id: &'a str,
     pub(crate) name: &'a str,
     pub(crate) resource_id: &'a str,
     pub(crate) resource: &'a str,
 }
 
+impl<'a> ClientApplication<'a> {
+    /// An application that asks for Microsoft Graph in a person's name.
+    pub(crate) const fn over_graph(id: &'a str, name: &'a str) -> Self {
+        Self {
+            id,
+            name,
+            resource_id: GRAPH_RESOURCE,
+            resource: "Microsoft Graph",
+        }
+    }
+}
+
 /// The portal of Microsoft 365.
-pub(crate) const OFFICE_HOME: App<'static> = App {
+pub(crate) const OFFICE_HOME: ClientApplication<'static> = ClientApplication {
     id: "4765445b-32c6-49b0-83e6-1d93765276ca",
     name: "OfficeHome",
     resource_id: "4765445b-32c6-49b0-83e6-1d93765276ca",
@@ -185,7 +214,7 @@ pub(crate) const OFFICE_HOME: App<'static> = App {
 };
 
 /// Outlook on the web.
-pub(crate) const OUTLOOK_WEB: App<'static> = App {
+pub(crate) const OUTLOOK_WEB: ClientApplication<'static> = ClientApplication {
     id: "9199bf20-a13f-4107-85dc-02114787ef48",
     name: "One Outlook Web",
     resource_id: "00000002-0000-0ff1-ce00-000000000000",
@@ -193,7 +222,7 @@ pub(crate) const OUTLOOK_WEB: App<'static> = App {
 };
 
 /// Mailboxes, as mail clients open them.
-pub(crate) const EXCHANGE: App<'static> = App {
+pub(crate) const EXCHANGE: ClientApplication<'static> = ClientApplication {
     id: "00000002-0000-0ff1-ce00-000000000000",
     name: "Office 365 Exchange Online",
     resource_id: "00000002-0000-0ff1-ce00-000000000000",
@@ -201,7 +230,7 @@ pub(crate) const EXCHANGE: App<'static> = App {
 };
 
 /// The portal in which the tenant is administered.
-pub(crate) const ADMIN_PORTAL: App<'static> = App {
+pub(crate) const ADMIN_PORTAL: ClientApplication<'static> = ClientApplication {
     id: "c44b4083-3bb0-49c1-b47d-974e53cbdf3c",
     name: "Azure Portal",
     resource_id: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
@@ -209,7 +238,7 @@ pub(crate) const ADMIN_PORTAL: App<'static> = App {
 };
 
 /// What developers sign in to from a terminal.
-pub(crate) const COMMAND_LINE: App<'static> = App {
+pub(crate) const COMMAND_LINE: ClientApplication<'static> = ClientApplication {
     id: "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
     name: "Microsoft Azure CLI",
     resource_id: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
@@ -226,16 +255,16 @@ pub(crate) const EXCHANGE_POWERSHELL: &str = "fb78d390-0c51-40cd-8e17-fdbfab7734
 pub(crate) const GRAPH_RESOURCE: &str = "00000003-0000-0000-c000-000000000000";
 
 /// What ordinary people sign in to.
-pub(crate) const APPS: &[App<'static>] = &[
+pub(crate) const APPS: &[ClientApplication<'static>] = &[
     OFFICE_HOME,
     OUTLOOK_WEB,
-    App {
+    ClientApplication {
         id: "1fec8e78-bce4-4aaf-ab1b-5451cc387264",
         name: "Microsoft Teams",
         resource_id: "cc15fd57-2c6c-4117-a88c-83b1d56b4bbe",
         resource: "Microsoft Teams Services",
     },
-    App {
+    ClientApplication {
         id: "08e18876-6177-487e-b8b5-cf950c1e598c",
         name: "SharePoint Online Web Client Extensibility",
         resource_id: "00000003-0000-0ff1-ce00-000000000000",

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::attack::{Attempt, Ending, Happened, StoryStep};
 use super::moment::{HOUR_US, MINUTE_US};
 use super::outbox::{Feed, Publication};
-use super::responses::Actor;
+use super::responses::{ActingApplication, revoke_sessions, set_enabled, set_rule_enabled};
+use super::stories::performance::{Happened, Performance};
+use super::stories::story::{Ending, Holdings};
 use super::{World, span_us};
 use crate::config::SimulatorConfig;
 
-const ACTOR: Actor<'static> = Actor {
+const ACTOR: ActingApplication<'static> = ActingApplication {
     name: "responder",
     app_id: "app",
     principal_id: "principal",
@@ -71,9 +72,18 @@ fn deliveries(published: &[Publication]) -> Vec<(Feed, String, Value)> {
     all
 }
 
-fn attempts(world: &World, what: Attempt, from_us: i64) -> Vec<Happened<Attempt>> {
-    let story = world.story.as_ref().unwrap();
-    let all = story.attempts.iter();
+/// The story of the configuration, with what the attacker holds.
+fn story(world: &World) -> (&Performance, Holdings) {
+    let (mut first, _) = world.performances_by_holdings();
+    first.remove(0)
+}
+
+fn all_attempts(world: &World) -> &[Happened] {
+    story(world).0.attempts.as_deref().unwrap()
+}
+
+fn attempts(world: &World, what: &str, from_us: i64) -> Vec<Happened> {
+    let all = all_attempts(world).iter();
     all.filter(|one| one.what == what && one.at_us > from_us)
         .cloned()
         .collect()
@@ -138,26 +148,13 @@ fn nothing_is_left_at_the_horizon() {
 fn without_a_response_every_step_and_attempt_succeeds() {
     let mut world = world(1);
     published(&mut world, 1);
-    let story = world.story.as_ref().unwrap();
-    assert!(
-        story
-            .steps
-            .iter()
-            .all(|step| step.ending == Ending::Succeeded)
-    );
-    assert!(
-        story
-            .attempts
-            .iter()
-            .all(|one| one.ending == Ending::Succeeded)
-    );
-    assert!(story.attempts.len() > 100);
-    assert!(story.mail_forwarded > 50, "{}", story.mail_forwarded);
-    let steps: BTreeSet<String> = story
-        .steps
-        .iter()
-        .map(|step| format!("{:?}", step.what))
-        .collect();
+    let (story, holdings) = story(&world);
+    let attempts = all_attempts(&world);
+    let mut all = story.steps.iter().chain(attempts);
+    assert!(all.all(|one| one.ending == Ending::Succeeded));
+    assert!(attempts.len() > 100);
+    assert!(holdings.mail_forwarded > 50, "{}", holdings.mail_forwarded);
+    let steps: BTreeSet<&str> = story.steps.iter().map(|step| step.what).collect();
     assert_eq!(steps.len(), 12);
 }
 
@@ -166,7 +163,7 @@ fn answered(respond: impl FnOnce(&mut World, usize)) -> (World, Vec<Publication>
     let mut world = world(1);
     let mut out = Vec::new();
     world.advance(RESPONSE_US, &mut out);
-    let victim = world.story.as_ref().unwrap().victim;
+    let victim = story(&world).0.cast.victim;
     respond(&mut world, victim);
     world.advance(span_us(&SimulatorConfig::default()), &mut out);
     (world, out)
@@ -174,8 +171,8 @@ fn answered(respond: impl FnOnce(&mut World, usize)) -> (World, Vec<Publication>
 
 #[test]
 fn a_block_makes_the_attackers_sign_ins_fail_with_50057() {
-    let (world, _) = answered(|world, victim| world.set_enabled(victim, false, ACTOR));
-    for attempt in [Attempt::SignIn, Attempt::Refresh] {
+    let (world, _) = answered(|world, victim| set_enabled(&mut world.scene, victim, false, ACTOR));
+    for attempt in ["sign_in", "refresh"] {
         let later = attempts(&world, attempt, RESPONSE_US);
         assert!(later.len() > 10);
         assert!(
@@ -187,46 +184,48 @@ fn a_block_makes_the_attackers_sign_ins_fail_with_50057() {
 
 #[test]
 fn a_revocation_makes_the_refresh_of_the_stolen_session_fail_with_50173() {
-    let (world, _) = answered(|world, victim| world.revoke_sessions(victim, ACTOR));
-    let refreshes = attempts(&world, Attempt::Refresh, RESPONSE_US);
+    let (world, _) = answered(|world, victim| revoke_sessions(&mut world.scene, victim, ACTOR));
+    let refreshes = attempts(&world, "refresh", RESPONSE_US);
     assert!(refreshes.iter().all(|one| one.error_code == 50_173));
     // A revocation alone does not keep out somebody with password and factor.
-    let sign_ins = attempts(&world, Attempt::SignIn, RESPONSE_US);
+    let sign_ins = attempts(&world, "sign_in", RESPONSE_US);
     assert!(sign_ins.iter().all(|one| one.error_code == 0));
 }
 
 #[test]
 fn a_rule_that_is_turned_off_stops_forwarding_at_once() {
     let (world, _) = answered(|world, victim| {
-        for rule in 0..world.users[victim].inbox_rules.len() {
-            world.set_rule_enabled(victim, rule, false, ACTOR);
+        for rule in 0..world.scene.users[victim].inbox_rules.len() {
+            set_rule_enabled(&mut world.scene, victim, rule, false, ACTOR);
         }
     });
-    let story = world.story.as_ref().unwrap();
-    assert!(story.last_forwarded_us.unwrap() <= RESPONSE_US);
-    assert!(story.mail_arrived > story.mail_forwarded);
+    let (_, holdings) = story(&world);
+    assert!(holdings.last_forwarded_us.unwrap() <= RESPONSE_US);
+    assert!(holdings.mail_arrived > holdings.mail_forwarded);
 }
 
 #[test]
 fn all_three_responses_leave_the_attacker_nothing() {
     let (world, _) = answered(|world, victim| {
-        world.set_enabled(victim, false, ACTOR);
-        world.revoke_sessions(victim, ACTOR);
-        world.set_rule_enabled(victim, 0, false, ACTOR);
-        world.set_rule_enabled(victim, 1, false, ACTOR);
+        set_enabled(&mut world.scene, victim, false, ACTOR);
+        revoke_sessions(&mut world.scene, victim, ACTOR);
+        set_rule_enabled(&mut world.scene, victim, 0, false, ACTOR);
+        set_rule_enabled(&mut world.scene, victim, 1, false, ACTOR);
     });
-    let story = world.story.as_ref().unwrap();
-    let later = story.attempts.iter().filter(|one| one.at_us > RESPONSE_US);
-    assert!(later.into_iter().all(|one| one.ending == Ending::Failed));
-    assert!(!story.has_access(&world.users[story.victim]));
+    let mut later = all_attempts(&world)
+        .iter()
+        .filter(|one| one.at_us > RESPONSE_US);
+    assert!(later.all(|one| one.ending == Ending::Failed));
+    assert!(!story(&world).1.has_access);
 }
 
 #[test]
 fn a_response_changes_only_what_depends_on_it() {
     let undisturbed = deliveries(&published(&mut world(1), 1));
-    let (world, out) = answered(|world, victim| world.set_enabled(victim, false, ACTOR));
+    let (world, out) =
+        answered(|world, victim| set_enabled(&mut world.scene, victim, false, ACTOR));
     let answered = deliveries(&out);
-    let victim = &world.users[world.story.as_ref().unwrap().victim];
+    let victim = story(&world).0.cast.victim(&world.scene);
     let of_others = |all: &[(Feed, String, Value)]| -> BTreeSet<(Feed, String)> {
         all.iter()
             .filter(|(_, _, content)| {
@@ -244,19 +243,19 @@ fn a_response_changes_only_what_depends_on_it() {
 fn an_early_block_prevents_the_steps_that_follow() {
     let mut world = world(1);
     let mut out = Vec::new();
-    let begins_us = world.story.as_ref().unwrap().begins_us;
+    let begins_us = story(&world).0.cast.begins_us;
     world.advance(begins_us + 5 * MINUTE_US, &mut out);
-    let victim = world.story.as_ref().unwrap().victim;
-    world.set_enabled(victim, false, ACTOR);
+    let victim = story(&world).0.cast.victim;
+    set_enabled(&mut world.scene, victim, false, ACTOR);
     published(&mut world, 1);
-    let story = world.story.as_ref().unwrap();
-    let ended = |what: StoryStep| story.steps.iter().find(|step| step.what == what).unwrap();
-    assert_eq!(ended(StoryStep::PhishedSignIn).ending, Ending::Succeeded);
-    assert_eq!(ended(StoryStep::ForwardingRule).ending, Ending::Failed);
-    assert_eq!(ended(StoryStep::Consent).record_ids, Vec::<String>::new());
-    assert_eq!(story.mail_forwarded, 0);
+    let (story, holdings) = story(&world);
+    let ended = |what: &str| story.steps.iter().find(|step| step.what == what).unwrap();
+    assert_eq!(ended("phished_sign_in").ending, Ending::Succeeded);
+    assert_eq!(ended("forwarding_rule").ending, Ending::Failed);
+    assert_eq!(ended("consent").record_ids, Vec::<String>::new());
+    assert_eq!(holdings.mail_forwarded, 0);
     // Microsoft's alert comes all the same.
-    assert_eq!(ended(StoryStep::AlertRaised).ending, Ending::Succeeded);
+    assert_eq!(ended("alert_raised").ending, Ending::Succeeded);
 }
 
 /// A hash of everything that is published of seed 1: bodies, places and times, in order.

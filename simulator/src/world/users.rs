@@ -7,8 +7,13 @@ use serde_json::{Value, json};
 
 use super::chance::Chance;
 use super::moment;
-use super::places::{ATTACKER_PROXY, DEVICES, Device, HOMES, Origin, Place};
-use crate::config::SPECIAL_USERS;
+use super::places::{ATTACKER_PROXY, ClientDevice, DEVICES, GeoLocation, HOMES, Origin};
+use super::records::outcome::SignInOutcome;
+
+/// Users who are no ordinary members: break-glass, administrator, guest, synced.
+pub(crate) const SPECIAL_USERS: u32 = 4;
+/// Longest that anybody works, in hours.
+pub(crate) const WORK_HOURS_MAX: u32 = 8;
 
 /// The tenant's domain.
 pub(crate) const DOMAIN: &str = "harbour.example";
@@ -31,7 +36,7 @@ pub(crate) struct DirectoryRole {
 /// What is special about a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum UserKind {
     /// Emergency account: global administrator that nobody uses on an ordinary day.
     BreakGlass,
     /// Does the tenant's admin work.
@@ -86,7 +91,7 @@ pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) principal_name: String,
     pub(crate) display_name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: UserKind,
     pub(crate) department: &'static str,
     pub(crate) created_us: i64,
     pub(crate) origin: Origin,
@@ -122,16 +127,16 @@ impl User {
             "userType": self.user_type(),
             "accountEnabled": self.enabled,
             "signInSessionsValidFromDateTime": moment::seconds(self.sessions_valid_from_us),
-            "onPremisesSyncEnabled": (self.kind == Kind::Synced).then_some(true),
-            "onPremisesImmutableId": (self.kind == Kind::Synced).then(|| self.key()),
-            "creationType": (self.kind == Kind::Guest).then_some("Invitation"),
+            "onPremisesSyncEnabled": (self.kind == UserKind::Synced).then_some(true),
+            "onPremisesImmutableId": (self.kind == UserKind::Synced).then(|| self.key()),
+            "creationType": (self.kind == UserKind::Guest).then_some("Invitation"),
             "tenantId": tenant_id,
         })
     }
 
     /// The address; the emergency account has none, because nobody reads its mail.
     fn mail(&self) -> Option<&str> {
-        (self.kind != Kind::BreakGlass).then_some(self.principal_name.as_str())
+        (self.kind != UserKind::BreakGlass).then_some(self.principal_name.as_str())
     }
 
     /// The first address, and with `all` the one at the tenant's first domain too.
@@ -146,15 +151,33 @@ impl User {
 
     fn job_title(&self) -> Option<&'static str> {
         match self.kind {
-            Kind::BreakGlass | Kind::Guest => None,
-            Kind::GlobalAdministrator => Some("Administrator"),
-            Kind::Synced | Kind::Member => Some("Specialist"),
+            UserKind::BreakGlass | UserKind::Guest => None,
+            UserKind::GlobalAdministrator => Some("Administrator"),
+            UserKind::Synced | UserKind::Member => Some("Specialist"),
+        }
+    }
+
+    /// How a sign-in with the right password and second factor ends.
+    pub(crate) fn sign_in_outcome(&self) -> SignInOutcome {
+        if self.enabled {
+            SignInOutcome::Success
+        } else {
+            SignInOutcome::Disabled
+        }
+    }
+
+    /// How the use of a refresh token of that time ends: revocation is looked at first.
+    pub(crate) fn refresh_outcome(&self, issued_us: i64) -> SignInOutcome {
+        if issued_us < self.sessions_valid_from_us {
+            SignInOutcome::Revoked
+        } else {
+            self.sign_in_outcome()
         }
     }
 
     /// `Member` or `Guest`.
     pub(crate) fn user_type(&self) -> &'static str {
-        if self.kind == Kind::Guest {
+        if self.kind == UserKind::Guest {
             "Guest"
         } else {
             "Member"
@@ -245,25 +268,25 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
     let family = FAMILY.choose(&mut dice).copied().unwrap_or("Anders");
     let (kind, principal_name, display_name) = match index {
         0 => (
-            Kind::BreakGlass,
+            UserKind::BreakGlass,
             format!("emergency-access@{DOMAIN}"),
             "Emergency Access".to_owned(),
         ),
         1 => (
-            Kind::GlobalAdministrator,
+            UserKind::GlobalAdministrator,
             format!("admin@{DOMAIN}"),
             "Tenant Administrator".to_owned(),
         ),
         2 => (
-            Kind::Guest,
+            UserKind::Guest,
             format!("{}_partner.example#EXT#@{DOMAIN}", given.to_lowercase()),
             format!("{given} {family} (Partner)"),
         ),
         other => (
             if other == 3 {
-                Kind::Synced
+                UserKind::Synced
             } else {
-                Kind::Member
+                UserKind::Member
             },
             format!(
                 "{}.{}{other}@{DOMAIN}",
@@ -274,7 +297,7 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
         ),
     };
     let roles = match kind {
-        Kind::BreakGlass | Kind::GlobalAdministrator => vec![GLOBAL_ADMINISTRATOR],
+        UserKind::BreakGlass | UserKind::GlobalAdministrator => vec![GLOBAL_ADMINISTRATOR],
         _ => Vec::new(),
     };
     User {
@@ -302,8 +325,8 @@ fn person(chance: Chance, index: u32, start_us: i64) -> User {
 pub(crate) fn habitual_origin(chance: Chance, index: u32) -> Origin {
     let name = &index.to_string();
     let mut dice = chance.stream(&["origin", name]);
-    let place: Place = HOMES.choose(&mut dice).copied().unwrap_or(ATTACKER_PROXY);
-    let device: Device = DEVICES[index as usize % DEVICES.len()];
+    let place: GeoLocation = HOMES.choose(&mut dice).copied().unwrap_or(ATTACKER_PROXY);
+    let device: ClientDevice = DEVICES[index as usize % DEVICES.len()];
     Origin {
         // 198.18.0.0/15 is set aside for benchmarks: no real network is named (RFC 2544).
         ip: format!("198.18.{}.{}", index / 200, 10 + index % 200),
@@ -315,17 +338,17 @@ pub(crate) fn habitual_origin(chance: Chance, index: u32) -> Origin {
 
 #[cfg(test)]
 mod tests {
-    use super::{Chance, Kind, people, victim_index};
+    use super::{Chance, UserKind, people, victim_index};
 
     #[test]
     fn the_special_ones_come_first_and_the_victim_is_an_ordinary_member() {
         let chance = Chance::new(3);
         let everybody = people(chance, 40, 0);
-        assert_eq!(everybody[0].kind, Kind::BreakGlass);
-        assert_eq!(everybody[3].kind, Kind::Synced);
+        assert_eq!(everybody[0].kind, UserKind::BreakGlass);
+        assert_eq!(everybody[3].kind, UserKind::Synced);
         for seed in 0..50 {
             let victim = victim_index(Chance::new(seed), 40);
-            assert_eq!(everybody[victim].kind, Kind::Member);
+            assert_eq!(everybody[victim].kind, UserKind::Member);
         }
         let names: std::collections::BTreeSet<_> =
             everybody.iter().map(|user| &user.principal_name).collect();

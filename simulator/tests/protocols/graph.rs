@@ -273,7 +273,7 @@ async fn users_come_in_pages_and_a_guest_has_no_mailbox() {
 
 #[tokio::test]
 async fn every_story_is_told_with_its_steps_and_a_block_reaches_it() {
-    let stories = simulator::StoryName::ALL.to_vec();
+    let stories = simulator::StoryName::all();
     let lab = Lab::start(simulator::SimulatorConfig { stories, ..small() }).await;
     lab.at_minute(1);
     let told = lab.control("story").await;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::applications;
 use crate::world::chance::Chance;
 use crate::world::places::{HOMES, MAIL_CLIENT};
+use crate::world::service_principals::consented_before;
 use crate::world::users::{ADMINISTRATOR, DOMAIN, User, bystanders};
 
 /// People are counted in whole hundreds: a tenant of some dozens has nothing of what happens in companies only.
@@ -60,7 +60,7 @@ impl Company {
             developers: rest.iter().filter(develops).copied().collect(),
             staff: rest,
             printers,
-            applications: applications::known(),
+            applications: consented_before(),
         }
     }
 }

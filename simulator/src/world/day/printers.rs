@@ -1,27 +1,21 @@
 //! Printers on an ordinary day: what is scanned is sent by mail, with a password alone.
 
-use super::errands::{By, Errand, Occasion, Rate, at_work};
+use super::plans::{Errand, Occasion};
+use super::rates::{ErrandRate, RunBy, at_work};
+use super::workday::Workday;
 use crate::world::places::EXCHANGE;
-use crate::world::records::sign_in::Manner;
-use crate::world::{Seen, World};
+use crate::world::records::sign_in::{SignIn, SignInManner};
 
 /// One printer for every thousand people, which signs in forty times a day.
-pub(super) const RATES: &[Rate] = &[at_work(Errand::SendScan, By::Printers, 400)];
+pub(super) const RATES: &[ErrandRate] = &[at_work(Errand::SendScan, RunBy::Printers, 400)];
 
-impl World {
-    pub(super) fn send_scan(&mut self, occasion: Occasion, at_us: i64) {
-        let printer = &self.users[occasion.person];
-        let origin = printer.origin.clone();
-        let seen = Seen {
-            at_us,
-            app: EXCHANGE,
-            outcome: printer.sign_in_outcome(),
-            interactive: true,
-            session_id: "",
-            manner: Manner::MailSubmission,
-            correlation_id: None,
-        };
-        let name = occasion.step_name();
-        self.record_sign_in(occasion.person, &origin, &["errand", &name], &seen);
-    }
+pub(super) fn send_scan(day: &mut Workday<'_>, occasion: Occasion, at_us: i64) {
+    let scene = &mut *day.scene;
+    let seen = SignIn {
+        session_id: "",
+        manner: SignInManner::MailSubmission,
+        ..SignIn::usual(&scene.users[occasion.person], EXCHANGE, at_us)
+    };
+    let name = ["errand", &occasion.step_name()];
+    scene.recorder.sign_in(&name, &seen);
 }

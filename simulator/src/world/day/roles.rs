@@ -3,18 +3,19 @@
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::errands::{By, Errand, Occasion, Rate, at_work};
+use super::plans::{Errand, Occasion};
+use super::rates::{ErrandRate, RunBy, at_work};
+use super::workday::Workday;
 use crate::world::moment::{HOUR_US, SECOND_US};
 use crate::world::places::{ADMIN_PORTAL, PIM_APP};
-use crate::world::records::directory_audit::{Change, Entry, Initiator, Target};
-use crate::world::records::sign_in::Manner;
+use crate::world::records::directory_audit::{AuditEntry, AuditTarget, Initiator, PropertyChange};
+use crate::world::records::sign_in::SignIn;
 use crate::world::users::{DirectoryRole, GLOBAL_ADMINISTRATOR};
-use crate::world::{Seen, World};
 
 /// Every helper takes a role every other day, every administrator daily.
-pub(super) const RATES: &[Rate] = &[
-    at_work(Errand::ActivateDeskRole, By::HelpDesk, 20),
-    at_work(Errand::ActivateRole, By::EligibleAdministrators, 10),
+pub(super) const RATES: &[ErrandRate] = &[
+    at_work(Errand::ActivateDeskRole, RunBy::HelpDesk, 20),
+    at_work(Errand::ActivateRole, RunBy::EligibleAdministrators, 10),
 ];
 
 /// From the sign-in to the portal to the activation.
@@ -76,137 +77,131 @@ pub(crate) const ADMINISTRATION_ROLES: &[DirectoryRole] = &[
 /// How often each of them, of a hundred.
 const ADMINISTRATION_OFTEN: [u32; 5] = [40, 25, 20, 9, 6];
 
-impl World {
-    /// A role is taken, and lost when its time is over.
-    pub(super) fn use_role(&mut self, occasion: Occasion, at_us: i64) {
-        let mut dice = self.chance.stream(&["role", &occasion.name()]);
-        let taken = if occasion.errand == Errand::ActivateDeskRole {
-            DESK_ROLES.choose(&mut dice)
-        } else {
-            let weighted: Vec<(&DirectoryRole, u32)> = ADMINISTRATION_ROLES
-                .iter()
-                .zip(ADMINISTRATION_OFTEN)
-                .collect();
-            weighted
-                .choose_weighted(&mut dice, |(_, often)| *often)
-                .ok()
-                .map(|(role, _)| *role)
-        };
-        let Some(role) = taken.copied() else {
-            return;
-        };
-        let held = &mut self.users[occasion.person].roles;
-        if occasion.step > 0 {
-            if let Some(place) = held.iter().position(|one| *one == role.template) {
-                held.remove(place);
-                self.tell_loss(occasion, role, at_us);
-            }
-        } else if !held.contains(&role.template) {
-            held.push(role.template);
-            self.sign_in_to_portal(occasion, at_us);
-            self.tell_activation(occasion, role, at_us + TO_ACTIVATION_US);
-            let hours = dice.random_range(ROLE_HOURS);
-            self.go_on(occasion, 1, at_us + hours * HOUR_US);
+/// A role is taken, and lost when its time is over.
+pub(super) fn use_role(day: &mut Workday<'_>, occasion: Occasion, at_us: i64) {
+    let mut dice = day.scene.chance.stream(&["role", &occasion.name()]);
+    let taken = if occasion.errand == Errand::ActivateDeskRole {
+        DESK_ROLES.choose(&mut dice)
+    } else {
+        let weighted: Vec<(&DirectoryRole, u32)> = ADMINISTRATION_ROLES
+            .iter()
+            .zip(ADMINISTRATION_OFTEN)
+            .collect();
+        weighted
+            .choose_weighted(&mut dice, |(_, often)| *often)
+            .ok()
+            .map(|(role, _)| *role)
+    };
+    let Some(role) = taken.copied() else {
+        return;
+    };
+    let held = &mut day.scene.users[occasion.person].roles;
+    if occasion.step > 0 {
+        if let Some(place) = held.iter().position(|one| *one == role.template) {
+            held.remove(place);
+            tell_loss(day, occasion, role, at_us);
         }
+    } else if !held.contains(&role.template) {
+        held.push(role.template);
+        sign_in_to_portal(day, occasion, at_us);
+        tell_activation(day, occasion, role, at_us + TO_ACTIVATION_US);
+        let hours = dice.random_range(ROLE_HOURS);
+        day.plans.go_on(occasion, 1, at_us + hours * HOUR_US);
     }
+}
 
-    fn sign_in_to_portal(&mut self, occasion: Occasion, at_us: i64) {
-        let person = &self.users[occasion.person];
-        let (origin, session_id) = (person.origin.clone(), person.session_id.clone());
-        let seen = Seen {
-            at_us,
-            app: ADMIN_PORTAL,
-            outcome: person.sign_in_outcome(),
-            interactive: true,
-            session_id: &session_id,
-            manner: Manner::Usual,
-            correlation_id: None,
-        };
-        let name = occasion.step_name();
-        self.record_sign_in(occasion.person, &origin, &["errand", &name], &seen);
-    }
+fn sign_in_to_portal(day: &mut Workday<'_>, occasion: Occasion, at_us: i64) {
+    let scene = &mut *day.scene;
+    let person = &scene.users[occasion.person];
+    let name = ["errand", &occasion.step_name()];
+    scene
+        .recorder
+        .sign_in(&name, &SignIn::usual(person, ADMIN_PORTAL, at_us));
+}
 
-    /// Privileged Identity Management tells what was asked for and done, and the directory what it did for it.
-    fn tell_activation(&mut self, occasion: Occasion, role: DirectoryRole, at_us: i64) {
-        let user = self.users[occasion.person].clone();
-        let role_id = self.chance.uuid(&["role", role.template]);
-        let request_id = self.chance.uuid(&["role request", &occasion.name()]);
-        let principal_id = self.pim_principal_id();
-        let role_target = target("Role", &role_id, role.name);
-        let further = [target("Request", &request_id, ""), Target::person(&user)];
-        let asked = Entry {
-            activity: "Add member to role requested (PIM activation)",
-            category: "RoleManagement",
-            service: "PIM",
-            operation_type: "Create",
-            target: role_target,
-            further_targets: &further,
-            changes: &[],
-            initiator: None,
-        };
-        self.tell(occasion, at_us, &asked);
-        let done = Entry {
-            activity: "Add member to role completed (PIM activation)",
-            operation_type: "Update",
-            ..asked
-        };
-        self.tell(occasion, at_us, &done);
-        let changes: &[Change<'_>] = &[
-            ("Role.ObjectID", "", &role_id),
-            ("Role.DisplayName", "", role.name),
-            ("Role.TemplateId", "", role.template),
-            ("Role.WellKnownObjectName", "", role.object),
-        ];
-        let in_directory = Entry {
-            activity: "Add member to role",
-            service: "Core Directory",
-            operation_type: "Assign",
-            target: Target::person(&user),
-            further_targets: &[role_target],
-            changes,
-            initiator: Some(pim(&principal_id)),
-            ..asked
-        };
-        self.tell(occasion, at_us, &in_directory);
-    }
+/// Privileged Identity Management tells what was asked for and done, and the directory what it did for it.
+fn tell_activation(day: &mut Workday<'_>, occasion: Occasion, role: DirectoryRole, at_us: i64) {
+    let user = day.scene.users[occasion.person].clone();
+    let role_id = day.scene.chance.uuid(&["role", role.template]);
+    let request_id = day.scene.chance.uuid(&["role request", &occasion.name()]);
+    let principal_id = pim_principal_id(day);
+    let role_target = target("Role", &role_id, role.name);
+    let further = [
+        target("Request", &request_id, ""),
+        AuditTarget::person(&user),
+    ];
+    let asked = AuditEntry {
+        activity: "Add member to role requested (PIM activation)",
+        category: "RoleManagement",
+        service: "PIM",
+        operation_type: "Create",
+        target: role_target,
+        further_targets: &further,
+        changes: &[],
+        initiator: None,
+    };
+    day.tell(occasion, at_us, &asked);
+    let done = AuditEntry {
+        activity: "Add member to role completed (PIM activation)",
+        operation_type: "Update",
+        ..asked
+    };
+    day.tell(occasion, at_us, &done);
+    let changes: &[PropertyChange<'_>] = &[
+        ("Role.ObjectID", "", &role_id),
+        ("Role.DisplayName", "", role.name),
+        ("Role.TemplateId", "", role.template),
+        ("Role.WellKnownObjectName", "", role.object),
+    ];
+    let in_directory = AuditEntry {
+        activity: "Add member to role",
+        service: "Core Directory",
+        operation_type: "Assign",
+        target: AuditTarget::person(&user),
+        further_targets: &[role_target],
+        changes,
+        initiator: Some(pim(&principal_id)),
+        ..asked
+    };
+    day.tell(occasion, at_us, &in_directory);
+}
 
-    fn tell_loss(&mut self, occasion: Occasion, role: DirectoryRole, at_us: i64) {
-        let user = self.users[occasion.person].clone();
-        let role_id = self.chance.uuid(&["role", role.template]);
-        let principal_id = self.pim_principal_id();
-        let role_target = target("Role", &role_id, role.name);
-        let expired = Entry {
-            activity: "Remove member from role (PIM activation expired)",
-            category: "RoleManagement",
-            service: "PIM",
-            operation_type: "Update",
-            target: role_target,
-            further_targets: &[Target::person(&user)],
-            changes: &[],
-            initiator: Some(pim(&principal_id)),
-        };
-        self.tell(occasion, at_us, &expired);
-        let changes: &[Change<'_>] = &[
-            ("Role.ObjectID", &role_id, ""),
-            ("Role.DisplayName", role.name, ""),
-            ("Role.TemplateId", role.template, ""),
-            ("Role.WellKnownObjectName", role.object, ""),
-        ];
-        let in_directory = Entry {
-            activity: "Remove member from role",
-            service: "Core Directory",
-            operation_type: "Unassign",
-            target: Target::person(&user),
-            further_targets: &[role_target],
-            changes,
-            ..expired
-        };
-        self.tell(occasion, at_us, &in_directory);
-    }
+fn tell_loss(day: &mut Workday<'_>, occasion: Occasion, role: DirectoryRole, at_us: i64) {
+    let user = day.scene.users[occasion.person].clone();
+    let role_id = day.scene.chance.uuid(&["role", role.template]);
+    let principal_id = pim_principal_id(day);
+    let role_target = target("Role", &role_id, role.name);
+    let expired = AuditEntry {
+        activity: "Remove member from role (PIM activation expired)",
+        category: "RoleManagement",
+        service: "PIM",
+        operation_type: "Update",
+        target: role_target,
+        further_targets: &[AuditTarget::person(&user)],
+        changes: &[],
+        initiator: Some(pim(&principal_id)),
+    };
+    day.tell(occasion, at_us, &expired);
+    let changes: &[PropertyChange<'_>] = &[
+        ("Role.ObjectID", &role_id, ""),
+        ("Role.DisplayName", role.name, ""),
+        ("Role.TemplateId", role.template, ""),
+        ("Role.WellKnownObjectName", role.object, ""),
+    ];
+    let in_directory = AuditEntry {
+        activity: "Remove member from role",
+        service: "Core Directory",
+        operation_type: "Unassign",
+        target: AuditTarget::person(&user),
+        further_targets: &[role_target],
+        changes,
+        ..expired
+    };
+    day.tell(occasion, at_us, &in_directory);
+}
 
-    fn pim_principal_id(&self) -> String {
-        self.chance.uuid(&["principal", "MS-PIM"])
-    }
+fn pim_principal_id(day: &Workday<'_>) -> String {
+    day.scene.chance.uuid(&["principal", "MS-PIM"])
 }
 
 /// What acts for Privileged Identity Management in the directory.
@@ -218,6 +213,6 @@ fn pim(principal_id: &str) -> Initiator<'_> {
     }
 }
 
-fn target<'a>(kind: &'a str, id: &'a str, name: &'a str) -> Target<'a> {
-    Target { kind, id, name }
+fn target<'a>(kind: &'a str, id: &'a str, name: &'a str) -> AuditTarget<'a> {
+    AuditTarget { kind, id, name }
 }

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::errands::{Errand, Occasion, RATES};
+use super::errands::RATES;
+use super::plans::{DayEvent, Errand, Occasion};
 use crate::config::{SimulatorConfig, StoryName};
 use crate::export::START_US;
 use crate::world::moment::{HOUR_US, MINUTE_US};
@@ -31,8 +32,8 @@ fn planned(world: &World) -> Vec<(i64, Occasion)> {
     world
         .agenda
         .iter()
-        .filter_map(|((at_us, _), happening)| match happening {
-            Happening::Errand(occasion) => Some((*at_us, *occasion)),
+        .filter_map(|(at_us, happening)| match happening {
+            Happening::Day(DayEvent::Errand(occasion)) => Some((at_us, *occasion)),
             _ => None,
         })
         .collect()
@@ -274,6 +275,7 @@ fn who_takes_a_role_holds_it_until_it_expires() {
     let mut world = World::new(&config, START_US);
     let held = |world: &World| {
         world
+            .scene
             .users
             .iter()
             .map(|user| user.roles.len())
@@ -316,7 +318,7 @@ fn a_tenant_of_some_dozens_has_no_errands_and_a_small_company_has_few() {
         for users in [20, 40, 99] {
             let world = World::new(&config(seed, users, &[]), START_US);
             assert!(planned(&world).is_empty());
-            assert_eq!(world.principals.len(), 3);
+            assert_eq!(world.scene.service_principals.len(), 3);
         }
     }
     let mut rare = 0;
@@ -355,7 +357,7 @@ fn newcomers_arrive_together_on_mondays_only() {
 
 #[test]
 fn a_company_is_the_same_however_time_passes() {
-    let config = config(3, 700, &StoryName::ALL);
+    let config = config(3, 700, &StoryName::all());
     let end_us = START_US + span_us(&config);
     let once = World::new(&config, START_US).advance_singly(end_us);
     let mut world = World::new(&config, START_US);
@@ -377,7 +379,7 @@ fn who_flies_is_not_seen_until_there_has_been_time_to() {
     let flights: Vec<(i64, String)> = planned(&world)
         .into_iter()
         .filter(|(_, one)| one.errand == Errand::Fly)
-        .map(|(at_us, one)| (at_us, world.users[one.person].id.clone()))
+        .map(|(at_us, one)| (at_us, world.scene.users[one.person].id.clone()))
         .collect();
     assert_eq!(flights.len(), 15);
     let all = large_day();
@@ -460,17 +462,15 @@ fn what_the_stories_do_has_a_harmless_counterpart_with_the_same_fields() {
                 .any(|(_, one)| one.errand == Errand::EnforcePolicy)
         })
         .unwrap();
-    let config = config(seed, PEOPLE, &StoryName::ALL);
+    let config = config(seed, PEOPLE, &StoryName::all());
     let mut world = World::new(&config, START_US);
     let all = records(&mut world, &config);
-    let story = world.story.as_ref().unwrap();
-    let of_first = story.steps.iter().flat_map(|step| &step.record_ids);
-    let of_attempts = story.attempts.iter().flat_map(|one| &one.record_ids);
-    let of_others = world
-        .episodes
+    let told: BTreeSet<&String> = world
+        .performances
         .iter()
-        .flat_map(|one| one.steps.iter().flat_map(|step| &step.record_ids));
-    let told: BTreeSet<&String> = of_first.chain(of_attempts).chain(of_others).collect();
+        .flat_map(|one| one.steps.iter().chain(one.attempts.iter().flatten()))
+        .flat_map(|step| &step.record_ids)
+        .collect();
     let mut ordinary: BTreeMap<&str, BTreeSet<BTreeSet<String>>> = BTreeMap::new();
     for (id, (_, record)) in &all {
         if !told.contains(id) {

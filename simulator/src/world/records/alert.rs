@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::extend;
+use super::frame::extend;
 use crate::world::moment;
 use crate::world::places::Origin;
 use crate::world::users::User;

@@ -4,20 +4,20 @@
 
 use serde_json::json;
 
-use super::directory_audit::{Change, Entry, Target};
+use super::directory_audit::{AuditEntry, AuditTarget, PropertyChange};
 use crate::world::places::GRAPH_RESOURCE;
 use crate::world::users::User;
 
 /// For whom an application may act from now on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Extent<'a> {
+pub(crate) enum ConsentExtent<'a> {
     /// For the person who consents.
     Person(&'a User),
     /// For everybody, which an administrator grants.
     Everybody,
 }
 
-impl Extent<'_> {
+impl ConsentExtent<'_> {
     const fn consent_type(self) -> &'static str {
         match self {
             Self::Person(_) => "Principal",
@@ -35,7 +35,7 @@ impl Extent<'_> {
 }
 
 /// The facts of a consent to permissions of Microsoft Graph.
-pub(crate) struct Consent<'a> {
+pub(crate) struct ConsentFacts<'a> {
     /// Name of the application.
     pub(crate) application: &'a str,
     pub(crate) app_id: &'a str,
@@ -44,19 +44,19 @@ pub(crate) struct Consent<'a> {
     pub(crate) graph_id: &'a str,
     pub(crate) grant_id: &'a str,
     pub(crate) scopes: &'a str,
-    pub(crate) extent: Extent<'a>,
+    pub(crate) extent: ConsentExtent<'a>,
     /// Whether the tenant did not have the application before.
     pub(crate) is_new: bool,
 }
 
 /// Tells the entries of a consent in the order in which Entra writes them.
-pub(crate) fn write(facts: &Consent<'_>, enter: &mut dyn FnMut(&Entry<'_>)) {
-    let application = Target {
+pub(crate) fn write(facts: &ConsentFacts<'_>, enter: &mut dyn FnMut(&AuditEntry<'_>)) {
+    let application = AuditTarget {
         kind: "ServicePrincipal",
         id: facts.principal_id,
         name: facts.application,
     };
-    let graph = Target {
+    let graph = AuditTarget {
         id: facts.graph_id,
         name: "Microsoft Graph",
         ..application
@@ -78,7 +78,7 @@ pub(crate) fn write(facts: &Consent<'_>, enter: &mut dyn FnMut(&Entry<'_>)) {
     ];
     let grant = "Add delegated permission grant";
     enter(&entry(grant, "Assign", graph, &delegated));
-    if let Extent::Person(person) = facts.extent {
+    if let ConsentExtent::Person(person) = facts.extent {
         let assigned = [
             ("AppRole.Id", "", "00000000-0000-0000-0000-000000000000"),
             ("User.ObjectID", "", &person.id),
@@ -107,9 +107,9 @@ pub(crate) fn write(facts: &Consent<'_>, enter: &mut dyn FnMut(&Entry<'_>)) {
 }
 
 fn write_principal(
-    facts: &Consent<'_>,
-    application: Target<'_>,
-    enter: &mut dyn FnMut(&Entry<'_>),
+    facts: &ConsentFacts<'_>,
+    application: AuditTarget<'_>,
+    enter: &mut dyn FnMut(&AuditEntry<'_>),
 ) {
     let listed = |value: &str| json!([value]).to_string();
     let (named, numbered) = (listed(facts.application), listed(facts.app_id));
@@ -133,10 +133,10 @@ fn write_principal(
     ));
 }
 
-fn permissions(facts: &Consent<'_>) -> String {
+fn permissions(facts: &ConsentFacts<'_>) -> String {
     let person_id = match facts.extent {
-        Extent::Person(person) => person.id.as_str(),
-        Extent::Everybody => "",
+        ConsentExtent::Person(person) => person.id.as_str(),
+        ConsentExtent::Everybody => "",
     };
     format!(
         "[] => [[Id: {}, ClientId: {}, PrincipalId: {person_id}, ResourceId: {}, ConsentType: {}, Scope: {}, \
@@ -152,10 +152,10 @@ fn permissions(facts: &Consent<'_>) -> String {
 fn entry<'a>(
     activity: &'a str,
     operation_type: &'a str,
-    target: Target<'a>,
-    changes: &'a [Change<'a>],
-) -> Entry<'a> {
-    Entry {
+    target: AuditTarget<'a>,
+    changes: &'a [PropertyChange<'a>],
+) -> AuditEntry<'a> {
+    AuditEntry {
         activity,
         category: "ApplicationManagement",
         service: "Core Directory",

@@ -4,10 +4,10 @@
 
 use serde_json::json;
 
-use super::directory_audit::{Change, Entry, Initiator, Target};
+use super::directory_audit::{AuditEntry, AuditTarget, Initiator, PropertyChange};
 
 /// The facts of a change of an application's secrets; a secret is its key id and its name.
-pub(crate) struct Credentials<'a> {
+pub(crate) struct CredentialChange<'a> {
     /// Name of the application.
     pub(crate) application: &'a str,
     pub(crate) object_id: &'a str,
@@ -19,19 +19,19 @@ pub(crate) struct Credentials<'a> {
 }
 
 /// Tells the two entries of a change: of the application, and of its service principal.
-pub(crate) fn write(facts: &Credentials<'_>, enter: &mut dyn FnMut(&Entry<'_>)) {
+pub(crate) fn write(facts: &CredentialChange<'_>, enter: &mut dyn FnMut(&AuditEntry<'_>)) {
     let (old, new) = (described(facts.before), described(facts.after));
-    let changes: &[Change<'_>] = &[
+    let changes: &[PropertyChange<'_>] = &[
         ("KeyDescription", &old, &new),
         ("Included Updated Properties", "", "KeyDescription"),
     ];
-    let of_application = Entry {
+    let of_application = AuditEntry {
         // The dash and the blank at the end are Microsoft's.
         activity: "Update application – Certificates and secrets management ",
         category: "ApplicationManagement",
         service: "Core Directory",
         operation_type: "Update",
-        target: Target {
+        target: AuditTarget {
             kind: "Application",
             id: facts.object_id,
             name: facts.application,
@@ -40,13 +40,13 @@ pub(crate) fn write(facts: &Credentials<'_>, enter: &mut dyn FnMut(&Entry<'_>)) 
         changes,
         initiator: facts.initiator,
     };
-    let of_principal = Entry {
+    let of_principal = AuditEntry {
         activity: if facts.after.len() < facts.before.len() {
             "Remove service principal credentials"
         } else {
             "Add service principal credentials"
         },
-        target: Target {
+        target: AuditTarget {
             kind: "ServicePrincipal",
             id: facts.principal_id,
             name: facts.application,

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Common, TenantFacts, diagnostic, extend, named_values};
+use super::frame::{TenantFacts, UnifiedAuditFields, diagnostic, extend, named_values};
 use crate::world::moment;
 use crate::world::users::User;
 
@@ -23,18 +23,18 @@ pub(crate) enum Initiator<'a> {
 }
 
 /// A property that changed: name, old value, new value, as plain text.
-pub(crate) type Change<'a> = (&'a str, &'a str, &'a str);
+pub(crate) type PropertyChange<'a> = (&'a str, &'a str, &'a str);
 
 /// How diagnostic settings write the values of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Values {
+pub(crate) enum ChangeValues {
     /// Every value as a text.
     Texts,
     /// Lists and objects, which are JSON already, as they are; an empty value as none; others as texts.
     Typed,
 }
 
-impl Values {
+impl ChangeValues {
     fn write(self, value: &str) -> Value {
         match self {
             Self::Typed if value.is_empty() => Value::Null,
@@ -47,13 +47,13 @@ impl Values {
 
 /// A further object that an audit names, in diagnostic settings only.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
+pub(crate) struct AuditTarget<'a> {
     pub(crate) kind: &'a str,
     pub(crate) id: &'a str,
     pub(crate) name: &'a str,
 }
 
-impl<'a> Target<'a> {
+impl<'a> AuditTarget<'a> {
     /// A person.
     pub(crate) fn person(user: &'a User) -> Self {
         Self {
@@ -76,41 +76,34 @@ impl<'a> Target<'a> {
 }
 
 /// What a directory audit tells, without who and when.
-pub(crate) struct Entry<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct AuditEntry<'a> {
+    /// Without the period.
     pub(crate) activity: &'a str,
     pub(crate) category: &'a str,
     pub(crate) service: &'a str,
     pub(crate) operation_type: &'a str,
-    pub(crate) target: Target<'a>,
-    pub(crate) further_targets: &'a [Target<'a>],
-    pub(crate) changes: &'a [Change<'a>],
+    pub(crate) target: AuditTarget<'a>,
+    pub(crate) further_targets: &'a [AuditTarget<'a>],
+    pub(crate) changes: &'a [PropertyChange<'a>],
     /// Who did it, if not the one whom it is told of.
     pub(crate) initiator: Option<Initiator<'a>>,
 }
 
-impl Entry<'_> {
+impl AuditEntry<'_> {
     /// Whether the unified audit log tells of it too, which knows the directory's own entries only.
     pub(crate) fn is_in_unified_log(&self) -> bool {
         self.service == "Core Directory"
     }
 }
 
-/// The facts of a directory audit.
+/// What a directory audit tells, with who and when.
 pub(crate) struct DirectoryAudit<'a> {
     pub(crate) number: u128,
     pub(crate) at_us: i64,
-    /// Without the period.
-    pub(crate) activity: &'a str,
-    pub(crate) category: &'a str,
-    pub(crate) service: &'a str,
-    pub(crate) operation_type: &'a str,
+    pub(crate) entry: &'a AuditEntry<'a>,
     pub(crate) initiator: Initiator<'a>,
-    pub(crate) target_type: &'a str,
-    pub(crate) target_id: &'a str,
-    pub(crate) target_name: &'a str,
-    pub(crate) changes: &'a [Change<'a>],
-    pub(crate) values: Values,
-    pub(crate) further_targets: &'a [Target<'a>],
+    pub(crate) values: ChangeValues,
     pub(crate) user_agent: &'a str,
     pub(crate) correlation_id: &'a str,
 }
@@ -125,35 +118,34 @@ impl DirectoryAudit<'_> {
 
     /// The record in diagnostic settings.
     pub(crate) fn diagnostic(&self, tenant: &TenantFacts) -> Map<String, Value> {
-        let changes: Vec<Value> = self
-            .changes
+        let changes: Vec<Value> = self.entry.changes
             .iter()
             .map(|(name, old, new)| {
                 json!({"displayName": name, "oldValue": self.values.write(old), "newValue": self.values.write(new)})
             })
             .collect();
-        let first = Target {
-            kind: self.target_type,
-            id: self.target_id,
-            name: self.target_name,
-        };
-        let mut targets = vec![first.resource(&changes)];
-        targets.extend(self.further_targets.iter().map(|one| one.resource(&[])));
+        let mut targets = vec![self.entry.target.resource(&changes)];
+        targets.extend(
+            self.entry
+                .further_targets
+                .iter()
+                .map(|one| one.resource(&[])),
+        );
         let properties = json!({
             "id": self.id(),
-            "category": self.category,
+            "category": self.entry.category,
             "correlationId": self.correlation_id,
             "result": "success",
             "resultReason": "",
-            "activityDisplayName": self.activity,
+            "activityDisplayName": self.entry.activity,
             "activityDateTime": moment::ticks_with_offset(self.at_us),
-            "loggedByService": self.service,
-            "operationType": self.operation_type,
+            "loggedByService": self.entry.service,
+            "operationType": self.entry.operation_type,
             "initiatedBy": self.initiated_by(),
             "targetResources": targets,
             "additionalDetails": [{"key": "User-Agent", "value": self.user_agent}],
         });
-        let mut record = diagnostic(tenant, "AuditLogs", self.activity, properties);
+        let mut record = diagnostic(tenant, "AuditLogs", self.entry.activity, properties);
         let ip = match &self.initiator {
             Initiator::Person(_, ip) => Some(*ip),
             Initiator::Application { .. } => None,
@@ -198,12 +190,12 @@ impl DirectoryAudit<'_> {
     /// The record in the unified audit log.
     pub(crate) fn activity(&self, tenant: &TenantFacts, id: &str) -> Map<String, Value> {
         // One activity ends with a blank, and has no period in either feed.
-        let period = if self.activity.ends_with(' ') {
+        let period = if self.entry.activity.ends_with(' ') {
             ""
         } else {
             "."
         };
-        let operation = format!("{}{period}", self.activity);
+        let operation = format!("{}{period}", self.entry.activity);
         let (user_id, user_key, user_type, ip) = match &self.initiator {
             Initiator::Person(user, ip) => (user.principal_name.clone(), user.key(), 0, *ip),
             Initiator::Application {
@@ -217,7 +209,7 @@ impl DirectoryAudit<'_> {
                 "",
             ),
         };
-        let common = Common {
+        let common = UnifiedAuditFields {
             id,
             at_us: self.at_us,
             operation: &operation,
@@ -229,18 +221,19 @@ impl DirectoryAudit<'_> {
             user_type,
         };
         let changes: Vec<Value> = self
+            .entry
             .changes
             .iter()
             .map(|(name, old, new)| json!({"Name": name, "OldValue": old, "NewValue": new}))
             .collect();
-        let kind = self.target_type;
+        let kind = self.entry.target.kind;
         let details = json!({"User-Agent": self.user_agent}).to_string();
         let mut record = common.record(tenant);
         extend(
             &mut record,
             json!({
                 "AzureActiveDirectoryEventType": 1,
-                "ObjectId": if kind == "User" { self.target_name } else { self.target_id },
+                "ObjectId": if kind == "User" { self.entry.target.name } else { self.entry.target.id },
                 "ActorIpAddress": ip,
                 "ClientIP": ip,
                 "ActorContextId": tenant.id,
@@ -250,10 +243,10 @@ impl DirectoryAudit<'_> {
                 "SupportTicketId": "",
                 "Actor": [{"ID": user_id, "Type": 5}, {"ID": self.actor_name(), "Type": 1}],
                 "Target": [
-                    {"ID": format!("{kind}_{}", self.target_id), "Type": 2},
-                    {"ID": self.target_id, "Type": 2},
+                    {"ID": format!("{kind}_{}", self.entry.target.id), "Type": 2},
+                    {"ID": self.entry.target.id, "Type": 2},
                     {"ID": kind, "Type": 2},
-                    {"ID": self.target_name, "Type": 1},
+                    {"ID": self.entry.target.name, "Type": 1},
                 ],
                 "ModifiedProperties": changes,
                 "ExtendedProperties": named_values(&[("additionalDetails", &details), ("extendedAuditEventCategory", kind)]),

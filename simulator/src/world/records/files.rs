@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Common, TenantFacts, extend};
+use super::frame::{TenantFacts, UnifiedAuditFields, extend};
 use crate::world::places::Origin;
 use crate::world::users::User;
 
@@ -22,7 +22,7 @@ pub(crate) struct FileOperation<'a> {
 
 /// A file operation.
 pub(crate) fn file(tenant: &TenantFacts, facts: &FileOperation<'_>) -> Map<String, Value> {
-    let common = Common {
+    let common = UnifiedAuditFields {
         id: facts.id,
         at_us: facts.at_us,
         operation: facts.operation,
@@ -92,7 +92,7 @@ pub(crate) fn library_file(
     members: Value,
 ) -> Map<String, Value> {
     let own = facts.library == Library::Own;
-    let common = Common {
+    let common = UnifiedAuditFields {
         id: facts.id,
         at_us: facts.at_us,
         operation: facts.operation,
@@ -220,7 +220,7 @@ pub(crate) fn teams(
     user: &User,
     operation: &str,
 ) -> Map<String, Value> {
-    let common = Common {
+    let common = UnifiedAuditFields {
         id,
         at_us,
         operation,

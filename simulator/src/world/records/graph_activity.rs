@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{TenantFacts, diagnostic, extend};
+use super::frame::{TenantFacts, diagnostic, extend};
 use crate::world::moment::{self, SECOND_US};
 use crate::world::places::Origin;
 use crate::world::users::User;

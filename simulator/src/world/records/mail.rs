@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Common, TenantFacts, extend, named_values};
-use crate::world::places::Origin;
+use super::frame::{TenantFacts, UnifiedAuditFields, extend, named_values};
+use crate::world::places::{OUTLOOK_WEB, Origin};
 use crate::world::users::User;
 
 /// The facts that all Exchange records share.
@@ -21,7 +21,20 @@ pub(crate) struct Mailbox<'a> {
     pub(crate) client: &'a str,
 }
 
-impl Mailbox<'_> {
+impl<'a> Mailbox<'a> {
+    /// The owner at work: in Outlook on the web, from where the person is, in the person's session.
+    pub(crate) fn own(id: &'a str, user: &'a User, at_us: i64) -> Self {
+        Self {
+            id,
+            at_us,
+            user,
+            origin: &user.origin,
+            session_id: &user.session_id,
+            app_id: OUTLOOK_WEB.id,
+            client: "Client=OWA;Action=ViaProxy",
+        }
+    }
+
     fn record(
         &self,
         tenant: &TenantFacts,
@@ -29,7 +42,7 @@ impl Mailbox<'_> {
         record_type: u32,
         result: &str,
     ) -> Map<String, Value> {
-        let common = Common {
+        let common = UnifiedAuditFields {
             id: self.id,
             at_us: self.at_us,
             operation,
@@ -69,20 +82,28 @@ impl Mailbox<'_> {
 }
 
 /// A cmdlet of Exchange, such as `New-InboxRule`.
+pub(crate) struct Cmdlet<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) object: &'a str,
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+    /// 2 for administrators, and for people who set their own mailbox.
+    pub(crate) user_type: u32,
+}
+
+/// What Exchange writes of a cmdlet.
 pub(crate) fn cmdlet(
     tenant: &TenantFacts,
     facts: &Mailbox<'_>,
-    operation: &str,
-    object: &str,
-    parameters: &[(&str, &str)],
+    cmdlet: &Cmdlet<'_>,
 ) -> Map<String, Value> {
-    let mut record = facts.record(tenant, operation, 1, "True");
+    let mut record = facts.record(tenant, cmdlet.operation, 1, "True");
     extend(
         &mut record,
         json!({
             "ClientIP": format!("{}:41822", facts.origin.ip),
-            "ObjectId": object,
-            "Parameters": named_values(parameters),
+            "ObjectId": cmdlet.object,
+            "Parameters": named_values(cmdlet.parameters),
+            "UserType": cmdlet.user_type,
         }),
     );
     record

@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::frame::{TenantFacts, extend};
 use super::graph_activity::{self, GraphRequest};
 use super::mail::{self, Mailbox};
-use super::{TenantFacts, extend};
 use crate::world::moment::seconds;
 use crate::world::places::{GRAPH_RESOURCE, Origin};
 use crate::world::users::User;

@@ -4,7 +4,7 @@
 
 /// How a sign-in ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum SignInOutcome {
     Success,
     /// The password is wrong.
     BadPassword,
@@ -30,7 +30,7 @@ pub(crate) enum Outcome {
     SecondFactorUnanswered,
 }
 
-impl Outcome {
+impl SignInOutcome {
     /// The AADSTS code.
     pub(crate) const fn code(self) -> u32 {
         match self {

@@ -4,11 +4,11 @@
 
 use serde_json::json;
 
-use super::directory_audit::{Change, Entry, Target};
+use super::directory_audit::{AuditEntry, AuditTarget, PropertyChange};
 
 /// What differs between two versions of a policy.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Policy<'a> {
+pub(crate) struct PolicyVersion<'a> {
     /// `enabled`, `disabled` or `enabledForReportingButNotEnforced`.
     pub(crate) state: &'a str,
     /// Ids of the users who are excepted.
@@ -19,12 +19,12 @@ pub(crate) struct Policy<'a> {
 pub(crate) struct PolicyChange<'a> {
     pub(crate) id: &'a str,
     pub(crate) name: &'a str,
-    pub(crate) old: Policy<'a>,
-    pub(crate) new: Policy<'a>,
+    pub(crate) old: PolicyVersion<'a>,
+    pub(crate) new: PolicyVersion<'a>,
 }
 
 impl PolicyChange<'_> {
-    fn version(&self, policy: Policy<'_>) -> String {
+    fn version(&self, policy: PolicyVersion<'_>) -> String {
         json!({
             "id": self.id,
             "displayName": self.name,
@@ -41,14 +41,14 @@ impl PolicyChange<'_> {
 }
 
 /// Tells the two entries of a change: of the policy, and of its object in the directory.
-pub(crate) fn write(facts: &PolicyChange<'_>, enter: &mut dyn FnMut(&Entry<'_>)) {
+pub(crate) fn write(facts: &PolicyChange<'_>, enter: &mut dyn FnMut(&AuditEntry<'_>)) {
     let (old, new) = (facts.version(facts.old), facts.version(facts.new));
-    let by_policy_service = Entry {
+    let by_policy_service = AuditEntry {
         activity: "Update conditional access policy",
         category: "Policy",
         service: "Conditional Access",
         operation_type: "Update",
-        target: Target {
+        target: AuditTarget {
             kind: "Policy",
             id: facts.id,
             name: facts.name,
@@ -59,12 +59,12 @@ pub(crate) fn write(facts: &PolicyChange<'_>, enter: &mut dyn FnMut(&Entry<'_>))
     };
     enter(&by_policy_service);
     let (old, new) = (json!([old]).to_string(), json!([new]).to_string());
-    let changes: &[Change<'_>] = &[
+    let changes: &[PropertyChange<'_>] = &[
         ("PolicyDetail", &old, &new),
         ("Included Updated Properties", "", "PolicyDetail"),
     ];
     // The unified audit log knows only the object in the directory.
-    enter(&Entry {
+    enter(&AuditEntry {
         activity: "Update policy",
         service: "Core Directory",
         changes,

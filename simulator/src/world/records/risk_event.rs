@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{TenantFacts, diagnostic, extend, location};
+use super::frame::{TenantFacts, diagnostic, extend, location};
 use crate::world::moment;
 use crate::world::places::Origin;
 use crate::world::users::User;

@@ -5,15 +5,16 @@
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use super::outcome::Outcome;
-use super::{Common, TenantFacts, diagnostic, extend, location, named_values};
+use super::frame::{TenantFacts, UnifiedAuditFields, diagnostic, extend, location, named_values};
+use super::outcome::SignInOutcome;
+use crate::world::chance::Chance;
 use crate::world::moment;
-use crate::world::places::{App, Origin};
+use crate::world::places::{ClientApplication, Origin};
 use crate::world::users::User;
 
 /// How a person proves who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum SignInManner {
     /// With password and second factor, or with what an earlier sign-in has left.
     Usual,
     /// A mail client hands over the password, and nothing else is asked for.
@@ -26,7 +27,7 @@ pub(crate) enum Manner {
     DeviceCode,
 }
 
-impl Manner {
+impl SignInManner {
     const fn asks_for_password_only(self) -> bool {
         matches!(self, Self::PasswordOnly | Self::MailSubmission)
     }
@@ -49,23 +50,72 @@ impl Manner {
     }
 }
 
-/// The facts of a person's sign-in.
+/// A person's sign-in, as who tells of it knows it.
+#[derive(Clone, Copy)]
 pub(crate) struct SignIn<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) at_us: i64,
     pub(crate) user: &'a User,
     pub(crate) origin: &'a Origin,
-    pub(crate) app: App<'a>,
-    pub(crate) outcome: Outcome,
+    pub(crate) app: ClientApplication<'a>,
+    pub(crate) outcome: SignInOutcome,
     pub(crate) interactive: bool,
-    pub(crate) manner: Manner,
+    pub(crate) manner: SignInManner,
     pub(crate) session_id: &'a str,
-    pub(crate) correlation_id: &'a str,
-    pub(crate) token_id: &'a str,
+    /// Of the attempt to sign in that several records tell of; one of its own if none.
+    pub(crate) correlation_id: Option<&'a str>,
+    pub(crate) at_us: i64,
+}
+
+impl<'a> SignIn<'a> {
+    /// The usual one: interactive, from where the person is, in the person's session, and as the account lets it end.
+    pub(crate) fn usual(user: &'a User, app: ClientApplication<'a>, at_us: i64) -> Self {
+        Self {
+            user,
+            origin: &user.origin,
+            app,
+            outcome: user.sign_in_outcome(),
+            interactive: true,
+            manner: SignInManner::Usual,
+            session_id: &user.session_id,
+            correlation_id: None,
+            at_us,
+        }
+    }
+}
+
+/// The ids of the records that tell of a sign-in, all by its name.
+pub(crate) struct SignInIds {
+    /// Of the record in diagnostic settings.
+    pub(crate) id: String,
+    /// Of the record in the unified audit log.
+    pub(crate) logon_id: String,
+    pub(crate) correlation_id: String,
+    pub(crate) token_id: String,
+}
+
+impl SignInIds {
+    /// The ids of the sign-in of a name.
+    pub(crate) fn new(chance: Chance, name: &str, sign_in: &SignIn<'_>) -> Self {
+        let own = || chance.uuid(&["correlation", name]);
+        Self {
+            id: chance.uuid(&["sign-in", name]),
+            logon_id: chance.uuid(&["logon", name]),
+            correlation_id: sign_in.correlation_id.map_or_else(own, str::to_owned),
+            token_id: token_id(chance, name),
+        }
+    }
+}
+
+/// The unique token identifier of the sign-in of a name.
+pub(crate) fn token_id(chance: Chance, name: &str) -> String {
+    chance.hex(&["token", name])[..22].to_owned()
 }
 
 /// A person's sign-in in diagnostic settings.
-pub(crate) fn user_sign_in(tenant: &TenantFacts, facts: &SignIn<'_>) -> Map<String, Value> {
+pub(crate) fn user_sign_in(
+    tenant: &TenantFacts,
+    facts: &SignIn<'_>,
+    ids: &SignInIds,
+) -> Map<String, Value> {
     let category = if facts.interactive {
         "SignInLogs"
     } else {
@@ -75,7 +125,7 @@ pub(crate) fn user_sign_in(tenant: &TenantFacts, facts: &SignIn<'_>) -> Map<Stri
         tenant,
         category,
         "Sign-in activity",
-        properties(tenant, facts),
+        properties(tenant, facts, ids),
     );
     let code = facts.outcome.code();
     extend(
@@ -85,7 +135,7 @@ pub(crate) fn user_sign_in(tenant: &TenantFacts, facts: &SignIn<'_>) -> Map<Stri
             "resultSignature": if code == 0 { "SUCCESS" } else { "FAILURE" },
             "resultDescription": (code != 0).then(|| facts.outcome.reason()),
             "callerIpAddress": facts.origin.ip,
-            "correlationId": facts.correlation_id,
+            "correlationId": ids.correlation_id,
             "identity": facts.user.display_name,
             "location": facts.origin.place.country,
         }),
@@ -93,17 +143,17 @@ pub(crate) fn user_sign_in(tenant: &TenantFacts, facts: &SignIn<'_>) -> Map<Stri
     record
 }
 
-fn properties(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
+fn properties(tenant: &TenantFacts, facts: &SignIn<'_>, ids: &SignInIds) -> Value {
     let mut properties = Map::new();
-    extend(&mut properties, who_and_what(tenant, facts));
+    extend(&mut properties, who_and_what(tenant, facts, ids));
     extend(&mut properties, how(facts));
     Value::Object(properties)
 }
 
-fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
+fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>, ids: &SignInIds) -> Value {
     let user = facts.user;
     json!({
-        "id": facts.id,
+        "id": ids.id,
         "createdDateTime": moment::ticks_with_offset(facts.at_us),
         "userDisplayName": user.display_name,
         "userPrincipalName": user.principal_name,
@@ -120,10 +170,10 @@ fn who_and_what(tenant: &TenantFacts, facts: &SignIn<'_>) -> Value {
         "ipAddress": facts.origin.ip,
         "location": location(facts.origin),
         "autonomousSystemNumber": facts.origin.place.autonomous_system,
-        "correlationId": facts.correlation_id,
-        "originalRequestId": facts.id,
+        "correlationId": ids.correlation_id,
+        "originalRequestId": ids.id,
         "sessionId": facts.session_id,
-        "uniqueTokenIdentifier": facts.token_id,
+        "uniqueTokenIdentifier": ids.token_id,
         "alternateSignInName": user.principal_name,
         "signInIdentifier": user.principal_name,
         "servicePrincipalId": "",
@@ -175,20 +225,20 @@ fn how(facts: &SignIn<'_>) -> Value {
 
 fn details(facts: &SignIn<'_>) -> Option<&'static str> {
     match facts.manner {
-        Manner::Usual | Manner::DeviceCode => facts
+        SignInManner::Usual | SignInManner::DeviceCode => facts
             .outcome
             .succeeded()
             .then_some("MFA requirement satisfied by claim in the token"),
-        Manner::PasswordOnly | Manner::MailSubmission => None,
-        Manner::Prompted => facts.outcome.second_factor(),
+        SignInManner::PasswordOnly | SignInManner::MailSubmission => None,
+        SignInManner::Prompted => facts.outcome.second_factor(),
     }
 }
 
 fn client_app(facts: &SignIn<'_>) -> &'static str {
     match (facts.manner, facts.interactive) {
-        (Manner::PasswordOnly, _) => "IMAP4",
-        (Manner::MailSubmission, _) => "Authenticated SMTP",
-        (Manner::Usual | Manner::Prompted, true) => "Browser",
+        (SignInManner::PasswordOnly, _) => "IMAP4",
+        (SignInManner::MailSubmission, _) => "Authenticated SMTP",
+        (SignInManner::Usual | SignInManner::Prompted, true) => "Browser",
         (_, _) => "Mobile Apps and Desktop clients",
     }
 }
@@ -227,10 +277,10 @@ fn steps(facts: &SignIn<'_>) -> Value {
     };
     match (facts.interactive, facts.outcome) {
         (false, _) => json!([]),
-        (true, Outcome::Success) if !facts.manner.asks_for_password_only() => {
+        (true, SignInOutcome::Success) if !facts.manner.asks_for_password_only() => {
             json!([password, second(true)])
         }
-        (true, Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered) => {
+        (true, SignInOutcome::SecondFactorDeclined | SignInOutcome::SecondFactorUnanswered) => {
             json!([password, second(false)])
         }
         (true, _) => json!([password]),
@@ -238,10 +288,14 @@ fn steps(facts: &SignIn<'_>) -> Value {
 }
 
 /// A person's sign-in in the unified audit log: `UserLoggedIn` or `UserLoginFailed`.
-pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<String, Value> {
+pub(crate) fn logon(
+    tenant: &TenantFacts,
+    facts: &SignIn<'_>,
+    ids: &SignInIds,
+) -> Map<String, Value> {
     let succeeded = facts.outcome.succeeded();
-    let common = Common {
-        id,
+    let common = UnifiedAuditFields {
+        id: &ids.logon_id,
         at_us: facts.at_us,
         operation: if succeeded {
             "UserLoggedIn"
@@ -252,7 +306,7 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
         workload: "AzureActiveDirectory",
         result: if succeeded { "Success" } else { "Failed" },
         user_id: &facts.user.principal_name,
-        user_key: if facts.outcome == Outcome::UnknownUser {
+        user_key: if facts.outcome == SignInOutcome::UnknownUser {
             "Not Available"
         } else {
             &facts.user.id
@@ -269,8 +323,8 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
             "ClientIP": facts.origin.ip,
             "ActorContextId": tenant.id,
             "TargetContextId": tenant.id,
-            "InterSystemsId": facts.correlation_id,
-            "IntraSystemId": facts.id,
+            "InterSystemsId": ids.correlation_id,
+            "IntraSystemId": ids.id,
             "ApplicationId": facts.app.id,
             "ObjectId": facts.app.resource_id,
             "ErrorNumber": facts.outcome.code().to_string(),
@@ -296,11 +350,13 @@ pub(crate) fn logon(tenant: &TenantFacts, id: &str, facts: &SignIn<'_>) -> Map<S
 
 fn request_type(facts: &SignIn<'_>) -> &'static str {
     match (facts.manner, facts.outcome) {
-        (Manner::PasswordOnly | Manner::MailSubmission, _) => "OAuth2:Token",
-        (Manner::DeviceCode, _) => "Cmsi:Cmsi",
+        (SignInManner::PasswordOnly | SignInManner::MailSubmission, _) => "OAuth2:Token",
+        (SignInManner::DeviceCode, _) => "Cmsi:Cmsi",
         (
-            Manner::Prompted,
-            Outcome::Success | Outcome::SecondFactorDeclined | Outcome::SecondFactorUnanswered,
+            SignInManner::Prompted,
+            SignInOutcome::Success
+            | SignInOutcome::SecondFactorDeclined
+            | SignInOutcome::SecondFactorUnanswered,
         ) => "SAS:ProcessAuth",
         _ if facts.interactive => "Login:login",
         _ => "OAuth2:Token",

@@ -16,12 +16,12 @@ const UNVERIFIED_DOMAIN: &str = "harbour-events.example";
 
 /// A collection that tells its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Collection {
+pub(crate) enum DeltaCollection {
     Users,
     Groups,
 }
 
-impl Collection {
+impl DeltaCollection {
     /// Its name in Graph.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -33,8 +33,8 @@ impl Collection {
 
 /// Where a client stands in a round of changes; its links carry it, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Round {
-    pub(crate) collection: Collection,
+pub(crate) struct DeltaRound {
+    pub(crate) collection: DeltaCollection,
     /// The properties that the first request selected.
     pub(crate) select: Option<String>,
     /// The last change that the client knew as the round began.
@@ -51,8 +51,8 @@ pub(crate) struct Round {
 
 /// When each object was last seen to change, as a number that grows with each change.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    seen: BTreeMap<(Collection, String), Seen>,
+pub(crate) struct DirectoryChanges {
+    seen: BTreeMap<(DeltaCollection, String), Seen>,
     last: u64,
 }
 
@@ -62,9 +62,9 @@ struct Seen {
     changed: u64,
 }
 
-impl Changes {
+impl DirectoryChanges {
     /// Looks at the objects of a collection as they are now, and gives each with the number of its last change.
-    pub(crate) fn observe(&mut self, collection: Collection, objects: &[Value]) -> Vec<u64> {
+    pub(crate) fn observe(&mut self, collection: DeltaCollection, objects: &[Value]) -> Vec<u64> {
         objects
             .iter()
             .map(|object| {
@@ -147,19 +147,19 @@ pub(crate) fn domains() -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Changes, Collection};
+    use super::{DeltaCollection, DirectoryChanges};
     use serde_json::json;
 
     #[test]
     fn an_object_has_the_number_of_its_last_change() {
-        let mut changes = Changes::default();
+        let mut changes = DirectoryChanges::default();
         let ada = |enabled: bool| json!({"id": "ada", "accountEnabled": enabled});
         let ben = json!({"id": "ben"});
-        let users = Collection::Users;
+        let users = DeltaCollection::Users;
         assert_eq!(changes.observe(users, &[ada(true), ben.clone()]), [1, 2]);
         assert_eq!(changes.observe(users, &[ada(true), ben.clone()]), [1, 2]);
         assert_eq!(changes.observe(users, &[ada(false), ben.clone()]), [3, 2]);
-        assert_eq!(changes.observe(Collection::Groups, &[ben]), [4]);
+        assert_eq!(changes.observe(DeltaCollection::Groups, &[ben]), [4]);
         assert_eq!(changes.last(), 4);
     }
 }

@@ -1,16 +1,14 @@
 //! What has become of the stories, as JSON: for the control plane and for exports.
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::world::World;
-use crate::world::attack::Happened;
-use crate::world::episodes::Episode;
+use super::performance::{Happened, Performance};
 use crate::world::moment;
+use crate::world::scene::Scene;
 
 /// Steps or attempts in the order of time; `further` adds members that depend on the simulated time.
-pub(crate) fn happened<T: Serialize>(
-    all: &[Happened<T>],
+pub(crate) fn happened(
+    all: &[Happened],
     further: impl Fn(i64) -> (&'static str, Value),
 ) -> Vec<Value> {
     all.iter()
@@ -29,35 +27,31 @@ pub(crate) fn happened<T: Serialize>(
         .collect()
 }
 
-/// The person to whom a story happens.
-pub(crate) fn victim(world: &World, index: usize) -> Value {
-    let user = &world.users[index];
-    json!({
-        "id": user.id,
-        "user_principal_name": user.principal_name,
-        "display_name": user.display_name,
-        "enabled": user.enabled,
-    })
-}
-
-/// One of the stories beside the first.
-pub(crate) fn episode(
-    world: &World,
-    episode: &Episode,
+/// One of the stories, with its attempts if something is tried again and again in it.
+pub(crate) fn performance(
+    scene: &Scene,
+    performance: &Performance,
     further: impl Fn(i64) -> (&'static str, Value),
 ) -> Value {
-    let elsewhere: Vec<&str> = episode
-        .elsewhere
-        .iter()
-        .map(|one| one.ip.as_str())
-        .collect();
-    json!({
-        "story": episode.name,
-        "victim": victim(world, episode.victim),
-        "attacker": {"acting_ip": episode.acting.ip, "other_ips": elsewhere},
-        "begins_us": episode.begins_us,
-        "steps": happened(&episode.steps, further),
-    })
+    let cast = &performance.cast;
+    let victim = cast.victim(scene);
+    let elsewhere: Vec<&str> = cast.elsewhere.iter().map(|one| one.ip.as_str()).collect();
+    let mut told = json!({
+        "story": cast.name,
+        "victim": {
+            "id": victim.id,
+            "user_principal_name": victim.principal_name,
+            "display_name": victim.display_name,
+            "enabled": victim.enabled,
+        },
+        "attacker": {"acting_ip": cast.acting.ip, "other_ips": elsewhere},
+        "begins_us": cast.begins_us,
+        "steps": happened(&performance.steps, &further),
+    });
+    if let Some(attempts) = &performance.attempts {
+        told["attempts"] = json!(happened(attempts, &further));
+    }
+    told
 }
 
 /// A simulated time for people.

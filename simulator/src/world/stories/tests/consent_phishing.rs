@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::super::moment::MINUTE_US;
-use super::{Day, SEEDS, codes, has_change, texts};
-use crate::config::StoryName;
+use super::{Day, SEEDS, codes, has_change, named, texts};
+use crate::world::moment::MINUTE_US;
 
 #[test]
 fn consent_phishing_grants_mail_scopes_and_reads_mail_by_graph() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::ConsentPhishing]);
+        let day = Day::of(seed, &named("consent_phishing"));
         let names = [
             "link_followed",
             "consented",
@@ -72,7 +71,7 @@ fn consent_phishing_grants_mail_scopes_and_reads_mail_by_graph() {
 #[test]
 fn the_application_takes_the_whole_inbox_in_half_an_hour() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::ConsentPhishing]);
+        let day = Day::of(seed, &named("consent_phishing"));
         let read = day.told("mail_read");
         // Each page is told twice: the messages by Exchange, the request by Graph.
         let pages = day.steps("mail_read");

@@ -8,7 +8,7 @@ pub(crate) const FAULTS_MAX: usize = 1_000;
 /// A fault as it is posted to `/simulator/faults`; exactly one effect is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Script {
+pub(crate) struct FaultScript {
     /// Part of the path and query of the requests that it strikes; every request without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     path_contains: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Script {
 
 /// What a fault does to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum FaultEffect {
     Refuse {
         status: u16,
         retry_after_s: Option<u64>,
@@ -63,7 +63,7 @@ pub(crate) enum Fault {
         path_contains: String,
         method: Option<String>,
         times: u32,
-        effect: Effect,
+        effect: FaultEffect,
     },
     Detach {
         partition: usize,
@@ -73,7 +73,7 @@ pub(crate) enum Fault {
     },
 }
 
-impl Script {
+impl FaultScript {
     /// The fault, or none if not exactly one effect is named.
     pub(crate) fn fault(self) -> Option<Fault> {
         let effects = [
@@ -95,14 +95,14 @@ impl Script {
         }
         let effect = match (self.status, self.next_page_host) {
             (Some(status), _) if !(200..600).contains(&status) => return None,
-            (Some(status), _) if self.after_effect => Effect::LoseAnswer { status },
-            (Some(status), _) => Effect::Refuse {
+            (Some(status), _) if self.after_effect => FaultEffect::LoseAnswer { status },
+            (Some(status), _) => FaultEffect::Refuse {
                 status,
                 retry_after_s: self.retry_after_s,
             },
-            (None, Some(host)) => Effect::ForeignNextPage(host),
-            (None, None) if self.html => Effect::Html,
-            (None, None) => Effect::Ineffective,
+            (None, Some(host)) => FaultEffect::ForeignNextPage(host),
+            (None, None) if self.html => FaultEffect::Html,
+            (None, None) => FaultEffect::Ineffective,
         };
         Some(Fault::Request {
             path_contains: self.path_contains.unwrap_or_default(),
@@ -116,7 +116,7 @@ impl Script {
 /// The faults that wait for their requests.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    waiting: Vec<(String, Option<String>, u32, Effect)>,
+    waiting: Vec<(String, Option<String>, u32, FaultEffect)>,
 }
 
 impl Faults {
@@ -126,7 +126,7 @@ impl Faults {
         path_contains: String,
         method: Option<String>,
         times: u32,
-        effect: Effect,
+        effect: FaultEffect,
     ) -> bool {
         if self.waiting.len() >= FAULTS_MAX {
             return false;
@@ -148,7 +148,7 @@ impl Faults {
     }
 
     /// The effect on a request, which uses the first fault that fits up by one.
-    pub(crate) fn strike(&mut self, method: &str, path_and_query: &str) -> Option<Effect> {
+    pub(crate) fn strike(&mut self, method: &str, path_and_query: &str) -> Option<FaultEffect> {
         let position = self.waiting.iter().position(|(part, only, _, _)| {
             path_and_query.contains(part.as_str())
                 && only
@@ -167,12 +167,12 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
-    use super::{Effect, Fault, Faults, Script};
+    use super::{Fault, FaultEffect, FaultScript, Faults};
 
     fn read(text: &str) -> Option<Fault> {
-        serde_json::from_str::<Script>(text)
+        serde_json::from_str::<FaultScript>(text)
             .ok()
-            .and_then(Script::fault)
+            .and_then(FaultScript::fault)
     }
 
     #[test]
@@ -196,10 +196,15 @@ mod tests {
     #[test]
     fn a_fault_strikes_as_often_as_asked() {
         let mut faults = Faults::default();
-        faults.add("blob".to_owned(), Some("get".to_owned()), 2, Effect::Html);
+        faults.add(
+            "blob".to_owned(),
+            Some("get".to_owned()),
+            2,
+            FaultEffect::Html,
+        );
         assert_eq!(faults.strike("POST", "/blob/1"), None);
-        assert_eq!(faults.strike("GET", "/blob/1"), Some(Effect::Html));
-        assert_eq!(faults.strike("GET", "/blob/1"), Some(Effect::Html));
+        assert_eq!(faults.strike("GET", "/blob/1"), Some(FaultEffect::Html));
+        assert_eq!(faults.strike("GET", "/blob/1"), Some(FaultEffect::Html));
         assert_eq!(faults.strike("GET", "/blob/1"), None);
     }
 }

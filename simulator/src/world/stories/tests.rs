@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::super::attack::Ending;
-use super::super::outbox::Feed;
-use super::super::responses::Actor;
-use super::super::users::{ADMINISTRATOR, Kind, victim_index};
-use super::super::{World, span_us};
-use super::{Episode, Happened, Scene};
-use crate::config::{SimulatorConfig, StoryName};
+use super::performance::{Happened, Performance};
+use super::story::{Ending, Track};
+use super::{STORIES, StoryName};
+use crate::config::SimulatorConfig;
+use crate::world::outbox::Feed;
+use crate::world::responses::{ActingApplication, set_enabled};
+use crate::world::users::{ADMINISTRATOR, UserKind};
+use crate::world::{World, span_us};
 
 mod consent_phishing;
 
@@ -22,6 +23,10 @@ fn config(seed: u64, stories: &[StoryName]) -> SimulatorConfig {
         stories: stories.to_vec(),
         ..SimulatorConfig::default()
     }
+}
+
+fn named(name: &str) -> [StoryName; 1] {
+    [name.parse().unwrap()]
 }
 
 /// A world whose day is over, and its records by feed and id.
@@ -54,9 +59,9 @@ impl Day {
         }
     }
 
-    fn episode(&self) -> &Episode {
-        assert_eq!(self.world.episodes.len(), 1, "seed {}", self.seed);
-        &self.world.episodes[0]
+    fn performance(&self) -> &Performance {
+        assert_eq!(self.world.performances.len(), 1, "seed {}", self.seed);
+        &self.world.performances[0]
     }
 
     /// The records of steps by the step's name, in order.
@@ -66,20 +71,20 @@ impl Day {
         ids.map(|id| &self.records[id].1).collect()
     }
 
-    fn steps(&self, what: &str) -> Vec<&Happened<Scene>> {
-        let all = self.episode().steps.iter();
-        all.filter(|step| json!(step.what) == what).collect()
+    fn steps(&self, what: &str) -> Vec<&Happened> {
+        let all = self.performance().steps.iter();
+        all.filter(|step| step.what == what).collect()
     }
 
     /// Names of the steps in the order of their first time; everything tells of the victim and of its time.
     fn order(&self) -> Vec<String> {
-        let episode = self.episode();
+        let performance = self.performance();
         let mut order: Vec<String> = Vec::new();
-        let mut last_us = episode.begins_us;
-        for step in &episode.steps {
+        let mut last_us = performance.cast.begins_us;
+        for step in &performance.steps {
             assert!(step.at_us >= last_us, "seed {}", self.seed);
             last_us = step.at_us;
-            let name = json!(step.what).as_str().unwrap().to_owned();
+            let name = step.what.to_owned();
             if !order.contains(&name) {
                 order.push(name);
             }
@@ -123,7 +128,7 @@ fn has_change(record: &Value, name: &str, part: &str) -> bool {
 #[test]
 fn a_spray_tries_everybody_and_one_password_fits_without_a_second_factor() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::PasswordSpray]);
+        let day = Day::of(seed, &named("password_spray"));
         let names = ["password_tried", "signed_in", "mail_read", "mail_sent"];
         assert_eq!(day.order(), names, "seed {seed}");
         let tried = day.told("password_tried");
@@ -131,9 +136,10 @@ fn a_spray_tries_everybody_and_one_password_fits_without_a_second_factor() {
         assert_eq!(codes(&tried), BTreeSet::from(refusals), "seed {seed}");
         let persons = day
             .world
+            .scene
             .users
             .iter()
-            .filter(|user| user.kind != Kind::Guest);
+            .filter(|user| user.kind != UserKind::Guest);
         let names: BTreeSet<String> = texts(&tried, "/properties/userPrincipalName")
             .into_iter()
             .collect();
@@ -143,7 +149,7 @@ fn a_spray_tries_everybody_and_one_password_fits_without_a_second_factor() {
         let addresses: BTreeSet<String> =
             texts(&tried, "/properties/ipAddress").into_iter().collect();
         assert_eq!(addresses.len(), 4);
-        let first: BTreeSet<String> = day.steps("password_tried")[..day.world.users.len()]
+        let first: BTreeSet<String> = day.steps("password_tried")[..day.world.scene.users.len()]
             .iter()
             .map(|step| &day.records[&step.record_ids[0]].1["properties"]["ipAddress"])
             .map(Value::to_string)
@@ -168,7 +174,7 @@ fn a_spray_tries_everybody_and_one_password_fits_without_a_second_factor() {
 #[test]
 fn fatigue_sends_prompts_until_one_is_accepted_and_registers_a_factor() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::MfaFatigue]);
+        let day = Day::of(seed, &named("mfa_fatigue"));
         let names = ["prompt_sent", "prompt_accepted", "security_info_registered"];
         assert_eq!(day.order(), names, "seed {seed}");
         let prompts = day.told("prompt_sent");
@@ -262,8 +268,8 @@ const ADMINISTRATION: [Operations; 8] = [
 #[test]
 fn a_rogue_administrator_opens_back_doors_and_switches_off_the_log() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::RogueAdministrator]);
-        assert_eq!(day.episode().victim, ADMINISTRATOR);
+        let day = Day::of(seed, &named("rogue_administrator"));
+        assert_eq!(day.performance().cast.victim, ADMINISTRATOR);
         assert_eq!(
             day.order(),
             ADMINISTRATION.map(|(step, ..)| step),
@@ -310,7 +316,7 @@ fn a_rogue_administrator_opens_back_doors_and_switches_off_the_log() {
 #[test]
 fn a_leaver_takes_shares_forwards_and_deletes() {
     for seed in SEEDS {
-        let day = Day::of(seed, &[StoryName::MassExfiltration]);
+        let day = Day::of(seed, &named("mass_exfiltration"));
         let names = [
             "signed_in",
             "file_downloaded",
@@ -351,47 +357,47 @@ fn a_leaver_takes_shares_forwards_and_deletes() {
 #[test]
 fn every_story_has_a_person_of_its_own_and_leaves_the_others_as_they_are() {
     for seed in SEEDS {
-        let all = Day::of(seed, &StoryName::ALL);
-        let mut victims: Vec<usize> = all.world.episodes.iter().map(|one| one.victim).collect();
-        victims.push(victim_index(all.world.chance, 40));
-        assert_eq!(
-            victims.iter().collect::<BTreeSet<_>>().len(),
-            6,
-            "seed {seed}"
-        );
+        let all = Day::of(seed, &StoryName::all());
+        let casts = || all.world.performances.iter().map(|one| &one.cast);
+        let victims: BTreeSet<usize> = casts().map(|cast| cast.victim).collect();
+        assert_eq!(victims.len(), STORIES.len(), "seed {seed}");
         let ordinary = Day::of(seed, &[]);
         for (id, (feed, record)) in &ordinary.records {
             // Only `time` may differ: of two deliveries the later is kept.
             let (same_feed, same) = &all.records[id];
             assert_eq!((feed, record), (same_feed, same), "seed {seed}");
         }
-        let begins: BTreeSet<i64> = all.world.episodes.iter().map(|one| one.begins_us).collect();
-        assert_eq!(begins.len(), 5, "seed {seed}");
+        let begins: BTreeSet<i64> = casts().map(|cast| cast.begins_us).collect();
+        assert_eq!(begins.len(), STORIES.len(), "seed {seed}");
     }
 }
 
 #[test]
 fn a_blocked_account_ends_its_story() {
-    let actor = Actor {
+    let actor = ActingApplication {
         name: "responder",
         app_id: "app",
         principal_id: "principal",
     };
-    for name in &StoryName::ALL[1..] {
-        let config = config(1, &[*name]);
+    let others = StoryName::all()
+        .into_iter()
+        .filter(|name| *name != StoryName::ADVERSARY_IN_THE_MIDDLE);
+    for name in others {
+        let config = config(1, &[name]);
         let mut world = World::new(&config, 0);
-        let (victim, begins_us) = (world.episodes[0].victim, world.episodes[0].begins_us);
+        let cast = &world.performances[0].cast;
+        let (victim, begins_us) = (cast.victim, cast.begins_us);
         world.advance_singly(begins_us - 1);
-        world.set_enabled(victim, false, actor);
+        set_enabled(&mut world.scene, victim, false, actor);
         let day = Day::finished(1, world, span_us(&config));
-        let of_victim: Vec<&Happened<Scene>> = day
-            .episode()
+        let of_victim: Vec<&Happened> = day
+            .performance()
             .steps
             .iter()
             .filter(|step| !step.record_ids.is_empty())
             .filter(|step| {
                 let (_, record) = &day.records[&step.record_ids[0]];
-                record["properties"]["userId"] == day.world.users[victim].id
+                record["properties"]["userId"] == day.world.scene.users[victim].id
             })
             .collect();
         assert!(!of_victim.is_empty(), "{name}");
@@ -400,11 +406,46 @@ fn a_blocked_account_ends_its_story() {
             "{name}"
         );
         assert!(
-            day.episode()
+            day.performance()
                 .steps
                 .iter()
                 .all(|step| step.ending == Ending::Failed),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn names_are_read_as_they_are_written() {
+    for story in StoryName::all() {
+        assert_eq!(story.to_string().parse::<StoryName>().unwrap(), story);
+        assert_eq!(json!(story), story.name());
+        let read: StoryName = serde_json::from_value(json!(story)).unwrap();
+        assert_eq!(read, story);
+    }
+    let refusal = "spray".parse::<StoryName>().unwrap_err().to_string();
+    assert!(refusal.contains("\"spray\"") && refusal.contains("password_spray"));
+}
+
+/// What is listed of a story is what happens: every phase once, and in a day that nobody disturbs each is reached.
+#[test]
+fn every_story_is_listed_with_its_phases() {
+    for entry in STORIES {
+        assert!(entry.sentence.ends_with('.'), "{}", entry.name);
+        let phases = entry.phases();
+        let names: BTreeSet<&str> = phases.iter().map(|phase| phase.name).collect();
+        assert_eq!(names.len(), phases.len(), "{}", entry.name);
+        let day = Day::of(1, &[entry.name]);
+        let performance = day.performance();
+        let attempts = performance.attempts.iter().flatten();
+        let taken: BTreeSet<&str> = performance
+            .steps
+            .iter()
+            .chain(attempts)
+            .map(|one| one.what)
+            .collect();
+        let told = phases.iter().filter(|phase| phase.track != Track::Untold);
+        let told: BTreeSet<&str> = told.map(|phase| phase.name).collect();
+        assert_eq!(taken, told, "{}", entry.name);
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Claims {
 
 /// What a refresh token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Grant {
+pub(crate) struct RefreshGrant {
     pub(crate) user_id: String,
     /// Simulated time at which the session began.
     pub(crate) issued_us: i64,
@@ -66,18 +66,18 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(secret: &str, token: &str) -> O
 
 #[cfg(test)]
 mod tests {
-    use super::{Grant, read, write};
+    use super::{RefreshGrant, read, write};
 
     #[test]
     fn a_token_is_read_back_only_with_its_secret_and_whole() {
-        let grant = Grant {
+        let grant = RefreshGrant {
             user_id: "u".to_owned(),
             issued_us: 5,
         };
         let token = write("secret", &grant);
-        assert_eq!(read::<Grant>("secret", &token), Some(grant));
-        assert_eq!(read::<Grant>("other", &token), None);
-        assert_eq!(read::<Grant>("secret", &token[1..]), None);
-        assert_eq!(read::<Grant>("secret", "e30"), None);
+        assert_eq!(read::<RefreshGrant>("secret", &token), Some(grant));
+        assert_eq!(read::<RefreshGrant>("other", &token), None);
+        assert_eq!(read::<RefreshGrant>("secret", &token[1..]), None);
+        assert_eq!(read::<RefreshGrant>("secret", "e30"), None);
     }
 }
