@@ -11,7 +11,6 @@ use url::Url;
 use crate::config::HttpConfig;
 use crate::error::MicrosoftError;
 use crate::http::Http;
-use crate::tenant_client::{Tenant, TenantClient};
 
 /// The HTTP client that all tenants share. Cheap to clone.
 #[derive(Clone)]
@@ -37,11 +36,6 @@ impl Client {
             single_wait: config.change_wait(),
             requests_per_minute: config.requests_per_minute,
         })
-    }
-
-    /// The door of one tenant and app registration, with tokens and rate budgets of its own.
-    pub fn tenant(&self, tenant: Tenant) -> TenantClient {
-        TenantClient::new(self.clone(), tenant)
     }
 }
 

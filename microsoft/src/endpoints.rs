@@ -1,43 +1,11 @@
 //! Where the clouds are, and which host may see which token.
 
-use std::fmt;
-
 use schemas::ip::is_loopback;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::audience::Audience;
 use crate::error::MicrosoftError;
-
-/// What a token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// Microsoft Graph.
-    Graph,
-    /// The Office 365 Management Activity API.
-    Management,
-    /// Azure Event Hubs.
-    EventHubs,
-}
-
-impl Audience {
-    /// Every audience.
-    pub const ALL: [Self; 3] = [Self::Graph, Self::Management, Self::EventHubs];
-
-    /// The word in metrics and messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Graph => "graph",
-            Self::Management => "management",
-            Self::EventHubs => "event_hubs",
-        }
-    }
-}
-
-impl fmt::Display for Audience {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// Microsoft's clouds.
 ///
@@ -211,7 +179,8 @@ fn base(text: &str) -> Result<Url, MicrosoftError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audience, Cloud, Endpoints};
+    use super::{Cloud, Endpoints};
+    use crate::audience::Audience;
     use url::Url;
 
     fn worldwide() -> Endpoints {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use schemas::fate::Fate;
 
-use crate::endpoints::Audience;
-use crate::token::{Meaning, Refusal};
+use crate::aadsts::{Meaning, Refusal};
+use crate::audience::Audience;
 
 /// Why a call to Microsoft brought no answer that can be used.
 #[derive(Debug, thiserror::Error)]

@@ -11,29 +11,16 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::answer::{Answer, error_of, reply_id};
+use crate::audience::Audience;
 use crate::budget::Budget;
 use crate::client::{Client, Request};
-use crate::credential::Credential;
-use crate::endpoints::{Audience, Endpoints};
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
 use crate::retry::{
     Attempt, Decision, WAIT_IN_PLACE_MAX, decide, is_throttled, parse_date_us, parse_retry_after,
 };
+use crate::tenant::Tenant;
 use crate::token::{Token, TokenSource};
-
-/// A tenant and the app registration that reads it or acts in it.
-#[derive(Debug, Clone)]
-pub struct Tenant {
-    /// Microsoft's tenant id.
-    pub tenant_id: String,
-    /// The app registration's client id.
-    pub client_id: String,
-    /// How it proves who it is.
-    pub credential: Credential,
-    /// Where the tenant's cloud is.
-    pub endpoints: Endpoints,
-}
 
 /// The door of one tenant and app registration. Cheap to clone; clones share tokens and budgets.
 #[derive(Clone)]
@@ -65,6 +52,13 @@ impl Lane {
             *self.date.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((date_us, Instant::now()));
         }
+    }
+}
+
+impl Client {
+    /// The door of one tenant and app registration, with tokens and rate budgets of its own.
+    pub fn tenant(&self, tenant: Tenant) -> TenantClient {
+        TenantClient::new(self.clone(), tenant)
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Protocol: OAuth 2.0 client credentials grant of the Microsoft identity platform, v2.0 token endpoint.
 
-mod aadsts;
 mod payload;
 
 use std::time::Duration;
@@ -13,16 +12,16 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::audience::Audience;
 use crate::client::Client;
 use crate::credential::{Credential, Proof};
-use crate::endpoints::Audience;
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
 use crate::retry::{Attempt, Decision, decide, parse_retry_after};
 use crate::secret::Secret;
-use crate::tenant_client::Tenant;
+use crate::tenant::Tenant;
 
-pub use crate::token::aadsts::{Meaning, Refusal};
+pub use crate::aadsts::{Meaning, Refusal};
 
 /// How long before its end a token is replaced.
 const RENEW_EARLY: Duration = Duration::from_mins(5);
