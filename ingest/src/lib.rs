@@ -16,6 +16,7 @@ pub mod config;
 mod cursor;
 pub mod error;
 mod failures;
+mod guarded;
 pub mod normalise;
 mod outlet;
 pub mod sources;

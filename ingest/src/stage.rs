@@ -16,12 +16,14 @@ use crate::config::{IngestConfig, TenantConfig};
 use crate::cursor::Cursors;
 use crate::error::IngestError;
 use crate::failures::Failures;
+use crate::guarded::guarded;
 use crate::outlet::Outlet;
+use crate::sources::Source;
+use crate::sources::desk::Desk;
 use crate::sources::directory::Directory;
 use crate::sources::event_hubs::EventHubs;
 use crate::sources::graph_alerts::GraphAlerts;
 use crate::sources::management_activity::ManagementActivity;
-use crate::sources::{Desk, Source, guarded};
 use crate::workbench::Workbench;
 
 /// Longest wait before a source that fails is tried again.

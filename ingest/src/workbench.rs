@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::IngestError;
-use crate::sources::guarded;
+use crate::guarded::guarded;
 
 /// Most bytes of sources that are records not yet published, of all tenants together.
 ///

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
-use super::{Desk, PagesRead, is_fresh};
+use super::desk::{Desk, PagesRead, is_fresh};
 use crate::config::DirectoryConfig;
 use crate::error::IngestError;
 use crate::normalise::directory::Kind;

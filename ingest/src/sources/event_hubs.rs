@@ -26,10 +26,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use self::partition::Partition;
-use super::{Desk, guarded};
+use super::desk::Desk;
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
 use crate::failures::Failures;
+use crate::guarded::guarded;
 
 /// Name of the source in events.
 pub(crate) const SOURCE: &str = "event_hubs";

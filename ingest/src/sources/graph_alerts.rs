@@ -16,7 +16,7 @@ use schemas::{time, wire};
 use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
-use super::{Desk, PagesRead, is_fresh};
+use super::desk::{Desk, PagesRead, is_fresh};
 use crate::config::GraphAlertsConfig;
 use crate::error::IngestError;
 use crate::normalise::{Normalised, Origin, normalise};

@@ -26,20 +26,18 @@ use microsoft::{Answer, Audience, MicrosoftError, Url};
 use tokio_util::sync::CancellationToken;
 
 use self::answers::Content;
+pub(crate) use self::answers::SOURCE;
 use self::codes::Meaning;
 use self::fetch::Blob;
 use self::listing::Listing;
 use self::subscriptions::Subscriptions;
 use self::windows::Window;
-use super::{Desk, is_fresh};
+use super::desk::{Desk, is_fresh};
 use crate::config::ManagementActivityConfig;
 use crate::error::IngestError;
 use crate::failures::Failures;
 use crate::normalise::Normalised;
 use crate::outlet::{self, PUBLISH_BYTES_MAX, Taken};
-
-/// Name of the source in events.
-pub(crate) const SOURCE: &str = "management_activity";
 
 /// Most blobs that are published in one go.
 const BLOBS_PER_PUBLISH_MAX: usize = 64;
@@ -195,6 +193,13 @@ impl ManagementActivity {
         Ok(None)
     }
 
+    async fn next_page(&self, listing: &mut Listing) -> Result<Option<answers::Page>, IngestError> {
+        match listing.next()? {
+            Some(url) => listing.page(&self.get(url).await?).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Reads what is unseen of a listing, page by page, and says how many blobs could not be read yet.
     ///
     /// Errors only after everything that was listed has been tried.
@@ -211,7 +216,7 @@ impl ManagementActivity {
             if stop.is_cancelled() {
                 return Err(IngestError::Stopped);
             }
-            let page = match listing.next(self).await {
+            let page = match self.next_page(listing).await {
                 Ok(None) => break,
                 Ok(Some(page)) => page,
                 Err(error) => {

@@ -11,10 +11,10 @@ use azure_messaging_eventhubs::{
 };
 use microsoft::{Audience, TenantClient};
 
-use super::super::Desk;
 use super::position::Facts;
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
+use crate::sources::desk::Desk;
 
 /// What a hub says about itself.
 #[derive(Debug, Clone)]

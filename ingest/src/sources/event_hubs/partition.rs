@@ -18,7 +18,7 @@ use crate::error::IngestError;
 use crate::failures::Failures;
 use crate::normalise::{Normalised, Origin, normalise};
 use crate::outlet::{PUBLISH_BYTES_MAX, Taken};
-use crate::sources::{Desk, is_fresh};
+use crate::sources::desk::{Desk, is_fresh};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 
 /// One partition of a hub.

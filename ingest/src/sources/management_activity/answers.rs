@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::error::IngestError;
 
+/// Name of the source in events.
+pub(crate) const SOURCE: &str = "management_activity";
+
 /// Longest content id that is believed, in bytes; the documented ones have about 100.
 const ID_BYTES_MAX: usize = 2_048;
 

@@ -9,8 +9,7 @@ use schemas::ids;
 use schemas::provenance::Provenance;
 use tokio::time::Instant;
 
-use super::SOURCE;
-use super::answers::Content;
+use super::answers::{Content, SOURCE};
 use super::codes::{self, Meaning};
 use crate::normalise::{Normalised, Origin, normalise};
 use crate::workbench::Held;

@@ -1,11 +1,10 @@
 //! Lists what a window holds, one page at a time.
 
-use microsoft::Url;
+use microsoft::{Answer, Url};
 
-use super::ManagementActivity;
 use super::answers::{self, Page};
 use crate::error::IngestError;
-use crate::sources::PagesRead;
+use crate::sources::desk::PagesRead;
 
 /// Most pages of one listing; a day of the largest tenants has some hundreds.
 const PAGES_MAX: usize = 10_000;
@@ -33,11 +32,8 @@ impl Listing {
         self.began_us
     }
 
-    /// The next page; none after the last. After an error there is none either.
-    pub(super) async fn next(
-        &mut self,
-        source: &ManagementActivity,
-    ) -> Result<Option<Page>, IngestError> {
+    /// Where the next page is; none after the last. After an error there is none either.
+    pub(super) fn next(&mut self) -> Result<Option<Url>, IngestError> {
         let Some(url) = self.next.take() else {
             return Ok(None);
         };
@@ -51,17 +47,21 @@ impl Listing {
             let found = "a next page that was read already";
             return Err(answers::unexpected("content", found));
         }
-        let answer = source.get(url).await?;
+        Ok(Some(url))
+    }
+
+    /// The page that was answered.
+    pub(super) fn page(&mut self, answer: &Answer) -> Result<Page, IngestError> {
         if self.began_us.is_none() {
             self.began_us = answer.date_us();
         }
         let mut page = answers::contents(&answer.body)?;
         // The next page is opaque and is followed to the end.
-        match answers::next_page(&answer) {
+        match answers::next_page(answer) {
             None => {}
             Some(Ok(next)) => self.next = Some(next),
             Some(Err(error)) => page.problem = Some(error),
         }
-        Ok(Some(page))
+        Ok(page)
     }
 }
