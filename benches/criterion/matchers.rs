@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use sigma::expression::{Fold, Leaf, Network, Number, Order, Question};
 use sigma::plan::matcher::Matcher;
-use sigma::predicate::{Fold, Leaf, Network, Number, Order, Question};
 
 /// Values of about the lengths that operations, agents, paths and addresses have; few of them answer a question.
 fn values() -> Vec<String> {

@@ -7,8 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use schemas::provenance::Provenance;
 use serde_json::{Value, json};
-use sigma::correlation::signal::{Evidence, Signal, Subject};
-use sigma::rule::load_folder;
+use sigma::collection::load_folder;
+use sigma::correlation::{Evidence, Signal, Subject};
 use sigma::{Catalogue, Correlator, Ruleset};
 
 use crate::cpu;

@@ -12,7 +12,7 @@ use std::thread;
 use parquet::errors::ParquetError;
 use sigma::mapping::Mapping;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
-use sigma::{Hits, Plan};
+use sigma::plan::{Hits, Plan};
 
 use crate::kit::{BenchError, file_error, load};
 

@@ -10,8 +10,8 @@ use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::{Alert, Evidence};
 use serde_json::{Value, json};
-use sigma::explain::explain;
-use sigma::fields::{text, time};
+use sigma::plan::fields::{text, time};
+use sigma::tools::explain::explain;
 use sigma::{Catalogue, Ruleset};
 
 use crate::audit::Output;

@@ -5,7 +5,7 @@ use schemas::provenance::Provenance;
 use schemas::wire::{Alert, Evidence};
 use sigma::Rule;
 use sigma::correlation::{Found, Kind};
-use sigma::statement::Statement;
+use sigma::metadata::Statement;
 
 /// Category of the alerts of our rules.
 pub const CATEGORY: &str = "Platform";

@@ -16,8 +16,7 @@ use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire::{self, Alert};
-use sigma::correlation::definition::Test;
-use sigma::correlation::{Change, Signal};
+use sigma::correlation::{Change, Signal, Test};
 use sigma::{Correlator, Ruleset};
 use tokio_util::sync::CancellationToken;
 
@@ -377,7 +376,8 @@ impl Count {
         );
         let (_, batches) = lake.query_all(&query).await?;
         let rows = batches.iter().flat_map(|batch| {
-            (0..batch.num_rows()).filter_map(|row| sigma::fields::text(batch, "alert_id", row))
+            (0..batch.num_rows())
+                .filter_map(|row| sigma::plan::fields::text(batch, "alert_id", row))
         });
         Ok(rows.collect())
     }

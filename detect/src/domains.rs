@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use lake::Lake;
 use schemas::fate::chain;
-use sigma::fields::text;
 use sigma::mapping::TENANT_ID;
 use sigma::placeholders::ACCEPTED_DOMAINS;
+use sigma::plan::fields::text;
 
 use crate::config::DetectConfig;
 use crate::error::DetectError;

@@ -12,14 +12,14 @@ use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 use schemas::tables::Table;
 use schemas::wire::{Alert, Event};
-use sigma::correlation::signal::{Evidence, Subject};
-use sigma::correlation::{Signal, matched};
+use sigma::correlation::matched::Counted;
+use sigma::correlation::{Evidence, Signal, Subject, matched};
 use sigma::mapping::TENANT_ID;
 use sigma::plan::chunk::of_tenant::OfTenant;
 use sigma::plan::chunk::row_group::RowGroup;
 use sigma::plan::chunk::{Batch, Chunk as _};
-use sigma::ruleset::Counted;
-use sigma::{Hits, Ruleset, fields};
+use sigma::plan::fields;
+use sigma::{Hits, Ruleset};
 
 use crate::alert::{self, Origin};
 use crate::error::DetectError;

@@ -11,8 +11,8 @@ use schemas::severity::Severity;
 use schemas::wire::Alert;
 use schemas::{ids, time};
 use serde_json::Value;
-use sigma::fields;
-use sigma::rule::attack;
+use sigma::metadata::attack;
+use sigma::plan::fields;
 
 use crate::alert::{Origin, Subject, evidence};
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::wire::Alert;
 use serde_json::Value;
 use sigma::Ruleset;
-use sigma::statement::Statement;
+use sigma::metadata::Statement;
 
 /// A rule or correlation that is not the same in two sets.
 #[derive(Debug)]

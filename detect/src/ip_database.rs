@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use maxminddb::{MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde_json::Value;
-use sigma::places::{Place, Places};
+use sigma::geo::{Place, Places};
 
 /// Largest file that is read; the whole of it is held in memory.
 const FILE_BYTES_MAX: u64 = 2 << 30;

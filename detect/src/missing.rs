@@ -11,7 +11,7 @@ use schemas::topics::Topic;
 use schemas::wire::{BatchFile, Coverage};
 use serde_json::{Value, json};
 use sigma::Ruleset;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 
 use crate::announced::Announced;
 use crate::error::DetectError;

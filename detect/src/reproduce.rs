@@ -13,9 +13,9 @@ use schemas::tables::Table;
 use schemas::time;
 use schemas::wire::{Alert, Event, Evidence};
 use sigma::Ruleset;
-use sigma::fields::text;
 use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::ParquetFile;
+use sigma::plan::fields::text;
 
 use crate::alert::Origin;
 use crate::backtest::{evaluate_files, evaluate_lake};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use schemas::environment::{Clock as _, SystemClock};
-use sigma::day::Day;
+use sigma::collection::load_folder;
+use sigma::error::Rejected;
 use sigma::mapping::Extension;
+use sigma::metadata::Day;
 use sigma::placeholders::Placeholders;
-use sigma::rule::{Rejected, load_folder};
 use sigma::{Catalogue, Refusal, Ruleset};
 
 use crate::config::DetectConfig;

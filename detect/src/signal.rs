@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use schemas::wire;
-use sigma::correlation::Signal;
-use sigma::correlation::signal::{Evidence, Subject};
-use sigma::fields::{text, time};
+use sigma::correlation::{Evidence, Signal, Subject};
+use sigma::plan::fields::{text, time};
 
 /// What travels.
 pub fn to_wire(signal: &Signal, detected_time_us: i64) -> wire::Signal {

@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::path;
 use schemas::tables::Table;
 use serde_json::Value;
-use sigma::fields;
+use sigma::plan::fields;
 
 use crate::alert::Subject;
 

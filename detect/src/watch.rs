@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use sigma::rule::files::Listing;
+use sigma::document::Listing;
 
 use crate::config::DetectConfig;
 

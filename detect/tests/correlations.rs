@@ -28,7 +28,7 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::Alert;
 use serde_json::json;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

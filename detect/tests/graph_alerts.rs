@@ -22,7 +22,7 @@ use schemas::topics::Topic;
 use schemas::wire::{Alert, Event};
 use serde_json::{Value, json};
 use sigma::Ruleset;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 use tokio_util::sync::CancellationToken;
 
 /// Longest that anything here may take on a busy machine.

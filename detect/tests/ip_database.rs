@@ -16,7 +16,7 @@ use detect::{DetectConfig, Evaluation};
 use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::{Value, json};
-use sigma::places::{Place, Places as _};
+use sigma::geo::{Place, Places as _};
 
 use mmdb::database;
 

@@ -1,7 +1,8 @@
 //! Every rule and correlation of ours: loaded, compiled, its cases come out as they say, and it is documented.
 
 use detect::rules::builtin;
-use sigma::rule::{Case, check_cases_with, check_correlation};
+use sigma::collection::cases::{check_cases_with, check_correlation};
+use sigma::metadata::Case;
 use sigma::{Catalogue, Ruleset};
 
 fn compiled() -> (Catalogue, Ruleset) {

@@ -22,7 +22,7 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Batch, BatchFile, Evidence};
 use serde_json::{Value, json};
-use sigma::fields::text;
+use sigma::plan::fields::text;
 use tokio_util::sync::CancellationToken;
 
 use lab::open;

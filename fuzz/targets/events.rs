@@ -9,8 +9,8 @@ use columns::{cell_at, event_batch, event_row};
 use libfuzzer_sys::fuzz_target;
 use schemas::tables::Table;
 use schemas::wire::Event;
+use sigma::collection::load_folder;
 use sigma::plan::chunk::Batch;
-use sigma::rule::load_folder;
 use sigma::{Catalogue, Ruleset};
 
 /// Rules that ask in every way there is.
@@ -54,10 +54,18 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((first, record)) = bytes.split_first() else {
         return;
     };
-    let tables: Vec<Table> = Table::ALL.iter().copied().filter(|table| table.is_events()).collect();
+    let tables: Vec<Table> = Table::ALL
+        .iter()
+        .copied()
+        .filter(|table| table.is_events())
+        .collect();
     let table = tables[usize::from(*first) % tables.len()];
     let event = Event {
-        event_id: if first & 0x80 == 0 { "e1".to_owned() } else { String::new() },
+        event_id: if first & 0x80 == 0 {
+            "e1".to_owned()
+        } else {
+            String::new()
+        },
         event_time_us: Some(1_789_372_800_000_000),
         ingest_time_us: 1_789_372_900_000_000,
         raw: record.to_vec().into(),
@@ -68,15 +76,24 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(row) = event_row(table, &event) {
         for ((column, array), cell) in table.columns().iter().zip(batch.columns()).zip(&row.cells) {
             let found = cell_at(column.kind, array, 0);
-            assert!(found == *cell || column.required, "{}: {found:?} is not {cell:?}", column.name);
+            assert!(
+                found == *cell || column.required,
+                "{}: {found:?} is not {cell:?}",
+                column.name
+            );
         }
     }
     // What is no JSON for others is none for us.
     if let Ok(text) = std::str::from_utf8(record) {
         let is_ours = columns::json::scan(text, &mut Vec::new()).is_ok();
-        assert_eq!(is_ours, serde_json::from_str::<serde_json::Value>(text).is_ok(), "{text}");
+        assert_eq!(
+            is_ours,
+            serde_json::from_str::<serde_json::Value>(text).is_ok(),
+            "{text}"
+        );
     }
     if let Some(plan) = RULES.plan(table) {
-        plan.evaluate(&mut Batch(&batch)).expect("a row can be asked");
+        plan.evaluate(&mut Batch(&batch))
+            .expect("a row can be asked");
     }
 });

@@ -9,10 +9,10 @@ use arrow::record_batch::RecordBatch;
 use libfuzzer_sys::fuzz_target;
 use schemas::tables::Table;
 use schemas::wire::Event;
-use sigma::explain::explain;
-use sigma::lint::Linter;
+use sigma::collection::cases::check_cases;
 use sigma::plan::chunk::Batch;
-use sigma::rule::check_cases;
+use sigma::tools::explain::explain;
+use sigma::tools::lint::Linter;
 use sigma::{Catalogue, Ruleset};
 
 /// Records that have something of everything: lists, numbers as text, JSON in JSON, nothing at all.
@@ -47,7 +47,9 @@ fuzz_target!(|bytes: &[u8]| {
         let (Some(plan), Some(batch)) = (rules.plan(table), batch(table)) else {
             continue;
         };
-        let hits = plan.evaluate(&mut Batch(&batch)).expect("records can be asked");
+        let hits = plan
+            .evaluate(&mut Batch(&batch))
+            .expect("records can be asked");
         for hit in hits {
             assert!(hit.rows.iter().all(|row| *row < RECORDS.len()));
         }

@@ -1,7 +1,7 @@
 //! From the text of a rule to a formula over tests of fields.
 
-pub mod detection;
-pub mod item;
+pub(crate) mod detection;
+mod item;
 mod meaning;
 pub(crate) mod modifiers;
-pub mod text;
+mod text;

@@ -14,14 +14,13 @@ mod check;
 mod correlations;
 mod correlator;
 mod counter;
-pub mod custom;
-pub mod definition;
-pub mod evaluate;
-mod link;
+pub(crate) mod custom;
+mod definition;
+mod evaluate;
 pub mod matched;
 mod outcome;
 mod point;
-pub mod signal;
+mod signal;
 
 pub use rsigma_parser::CorrelationType;
 use rsigma_parser::{CorrelationCondition, CorrelationRule, WindowMode};
@@ -29,25 +28,15 @@ use schemas::severity::Severity;
 
 pub use self::correlations::Correlations;
 pub use self::correlator::Correlator;
-pub use self::definition::Definition;
-pub(crate) use self::link::link;
+pub use self::custom::rule_of_match;
+pub(crate) use self::definition::CORRELATIONS_MAX;
+pub use self::definition::{Definition, Test};
 pub use self::outcome::{Change, Found, Kind};
-pub use self::signal::Signal;
-use crate::refusal::Refusal;
-use crate::rule::{Case, Source, key, made_label, severity};
-use crate::statement::Statement;
-
-/// Longest time that a correlation may look back, in seconds: 31 days.
-pub const TIMESPAN_S_MAX: u64 = 31 * 86_400;
-
-/// Most rules that one correlation refers to.
-pub const RULES_MAX: usize = 64;
-
-/// Most correlations.
-pub const CORRELATIONS_MAX: usize = 2_000;
-
-/// Most fields in `group-by`.
-pub const GROUP_BY_MAX: usize = 32;
+pub use self::signal::{Evidence, Signal, Subject};
+use crate::document::Source;
+use crate::error::Refusal;
+use crate::metadata::keys::{key, made_label, severity};
+use crate::metadata::{Case, Statement};
 
 /// A correlation, and where it stands.
 #[derive(Debug, Clone)]

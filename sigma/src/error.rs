@@ -1,6 +1,7 @@
 //! Why a rule is refused.
 
 use rsigma_parser::DetectionItem;
+use schemas::tables::Table;
 
 /// Why a rule cannot be honoured.
 #[derive(Debug, thiserror::Error)]
@@ -186,13 +187,12 @@ pub enum Refusal {
         value: String,
     },
     /// A regular expression is too long.
-    #[error(
-        "regular expression has {bytes} bytes, limit is {}",
-        crate::compile::text::REGEX_LENGTH_MAX
-    )]
+    #[error("regular expression has {bytes} bytes, limit is {limit}")]
     RegexTooLong {
         /// Its length.
         bytes: usize,
+        /// The limit.
+        limit: usize,
     },
     /// A regular expression is wrong, or too costly.
     #[error("cannot compile regular expression")]
@@ -231,7 +231,7 @@ pub enum Refusal {
     Mapping {
         /// Why.
         #[source]
-        cause: crate::mapping::Fault,
+        cause: Fault,
     },
     /// A key of the rule does not have the form that it needs.
     #[error("cannot read key \"{key}\"")]
@@ -275,5 +275,92 @@ fn display_field(field: &str) -> String {
         "keywords".to_owned()
     } else {
         format!("field \"{field}\"")
+    }
+}
+
+/// Why a mapping file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It names no table that records of sources go to.
+    #[error("no table \"{name}\"")]
+    Table {
+        /// The name.
+        name: String,
+    },
+    /// The table has no such column.
+    #[error("table {table} has no column \"{name}\"")]
+    Column {
+        /// The table.
+        table: Table,
+        /// The name.
+        name: String,
+    },
+    /// A path has an empty step or an open bracket, or is too long.
+    #[error("cannot read path \"{path}\"")]
+    Path {
+        /// The path.
+        path: String,
+    },
+    /// A template of paths does not say where the field's name goes.
+    #[error("path \"{path}\" needs {{}} once, where the name of the field goes")]
+    Template {
+        /// The path.
+        path: String,
+    },
+    /// A field has no names, or not exactly one place.
+    #[error("field \"{name}\" needs names and one of column, paths, anywhere")]
+    Field {
+        /// Its first name.
+        name: String,
+    },
+    /// A word says nothing, or several things at once.
+    #[error(
+        "word \"{word}\" needs one of one_of, none_of, contains, starts_with, present, or where"
+    )]
+    Word {
+        /// The word.
+        word: String,
+    },
+    /// Values are documented for no place.
+    #[error("values need a column or a path")]
+    Values,
+}
+
+impl Fault {
+    /// The text in the file that it is about.
+    pub(crate) fn subject(&self) -> &str {
+        match self {
+            Self::Table { name } | Self::Column { name, .. } | Self::Field { name } => name,
+            Self::Path { path } | Self::Template { path } => path,
+            Self::Word { word } => word,
+            Self::Values => "values",
+        }
+    }
+}
+
+/// A file or rule that was refused.
+#[derive(Debug)]
+pub struct Rejected {
+    /// The file.
+    pub file: String,
+    /// The line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// Why.
+    pub reason: Refusal,
+}
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(formatter, ":{line}")?;
+        }
+        write!(formatter, ": {}", self.reason)?;
+        let mut cause = std::error::Error::source(&self.reason);
+        while let Some(inner) = cause {
+            write!(formatter, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
     }
 }

@@ -7,15 +7,16 @@ pub mod terms;
 use rsigma_parser::{
     ConditionExpr, FilterRule, FilterRuleTarget, LogSource, SelectorPattern, SigmaRule,
 };
+use std::fmt;
 
 use self::terms::Terms;
-use crate::rule::Source;
+use crate::document::Source;
 
 /// Most filters.
-pub const FILTERS_MAX: usize = 1_000;
+pub(crate) const FILTERS_MAX: usize = 1_000;
 
 /// Most rules that one filter names.
-pub const RULES_MAX: usize = 256;
+pub(crate) const RULES_MAX: usize = 256;
 
 /// A filter, and where it stands.
 #[derive(Debug, Clone)]
@@ -30,6 +31,26 @@ pub struct Filter {
     pub terms: Terms,
     /// The filter as Sigma has it.
     pub sigma: FilterRule,
+}
+
+/// A filter that is no longer applied, because its last day has passed.
+#[derive(Debug, Clone)]
+pub struct Expired(pub Filter);
+
+impl fmt::Display for Expired {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Filter {
+            file, line, sigma, ..
+        } = &self.0;
+        write!(formatter, "{file}:{line}: filter \"{}\"", sigma.title)?;
+        if let Some(owner) = &self.0.terms.owner {
+            write!(formatter, " of {owner}")?;
+        }
+        if let Some(last) = self.0.terms.expires {
+            write!(formatter, " ended with {last}")?;
+        }
+        formatter.write_str(" and is no longer applied: what it left out alerts again")
+    }
 }
 
 /// The names by which a filter asks for rules; none if it asks for all.

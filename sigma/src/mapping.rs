@@ -21,92 +21,23 @@
 //!   known: [properties.acme]         # paths without a column that exist
 //! ```
 
-pub mod extension;
+pub(crate) mod built_in;
+pub(crate) mod extension;
+mod field;
 mod file;
-pub mod logsource;
+pub(crate) mod logsource;
 mod lookup;
+mod names;
 
 use schemas::tables::{Kind, Table};
 
-pub use self::extension::{Extension, Values};
-pub use self::file::Fault;
-use crate::predicate::Fold;
-use crate::record::RecordPath;
+pub use self::extension::Extension;
+pub(crate) use self::extension::Values;
+pub(crate) use self::field::{Ask, Clause, Field, Meaning, Place};
+use crate::expression::RecordPath;
 
 /// Whose an event is: a field of every table, which the lake keeps beside the rows and no record can say of itself.
 pub const TENANT_ID: &str = "tenant_id";
-
-/// Where the values of a field stand.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// In a column.
-    Column(String),
-    /// In the raw record, at the first of these paths that has a value.
-    Raw(Vec<RecordPath>),
-    /// Anywhere in the raw record: keywords.
-    Anywhere,
-}
-
-/// A field of a rule, found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// Where it stands.
-    pub place: Place,
-    /// How its text compares.
-    pub fold: Fold,
-    /// Words of rules that mean more than they say.
-    pub meanings: Vec<Meaning>,
-}
-
-impl Field {
-    /// A field without words of its own.
-    pub fn plain(place: Place) -> Self {
-        Self {
-            place,
-            fold: Fold::Lower,
-            meanings: Vec::new(),
-        }
-    }
-
-    /// What a word means in this field beside itself, if anything; letter case does not count.
-    pub fn meaning(&self, word: &str) -> Option<&Meaning> {
-        let word = word.to_lowercase();
-        self.meanings.iter().find(|meaning| meaning.word == word)
-    }
-}
-
-/// A word that rules use, and what it means in the record beside itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meaning {
-    /// The rule's word, in lower case.
-    pub word: String,
-    /// What holds then, all of it.
-    pub clauses: Vec<Clause>,
-}
-
-/// One thing that a word says of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clause {
-    /// The name of the field that it is about; none for the field itself, `*` for the whole record.
-    pub field: Option<String>,
-    /// What it says.
-    pub ask: Ask,
-}
-
-/// What a word says of a field. All words are in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// It is one of these.
-    OneOf(Vec<String>),
-    /// It is none of these; an absent field counts.
-    NoneOf(Vec<String>),
-    /// It contains one of these.
-    Contains(Vec<String>),
-    /// It starts with this.
-    StartsWith(String),
-    /// It has a value.
-    Present,
-}
 
 /// How fields are found: in a table of the lake, or in records of any other shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,13 +51,8 @@ pub enum Mapping {
 }
 
 impl Mapping {
-    /// Where the field `name` stands, by our own tables alone.
-    pub fn field(self, name: &str) -> Field {
-        self.field_with(&Extension::default(), name)
-    }
-
     /// Where the field `name` stands; names of `extension` come before our own.
-    pub fn field_with(self, extension: &Extension, name: &str) -> Field {
+    pub(crate) fn field(self, extension: &Extension, name: &str) -> Field {
         match self {
             Self::Lake(_) if name == TENANT_ID => Field::plain(Place::Column(TENANT_ID.to_owned())),
             Self::Lake(table) => lookup::field(extension, table, name),

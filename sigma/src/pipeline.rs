@@ -6,27 +6,26 @@
 mod change;
 mod conditions;
 mod read;
+mod transformation;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rsigma_parser::{DetectionItem, SigmaRule};
-use serde::Deserialize;
 
-use self::conditions::{Conditions, FieldCondition, ItemCondition, RuleCondition};
-use crate::refusal::Refusal;
-use crate::rewrite::{self, Change};
+use self::conditions::{Conditions, FieldCondition, ItemCondition, RuleCondition, State};
+use self::transformation::Transformation;
+use crate::error::Refusal;
+use crate::expression::rewrite::{self, Change};
 
 /// Most pipelines.
-pub const PIPELINES_MAX: usize = 100;
+pub(crate) const PIPELINES_MAX: usize = 100;
 
 /// Most transformations in one pipeline.
-pub const TRANSFORMATIONS_MAX: usize = 1_000;
+pub(crate) const TRANSFORMATIONS_MAX: usize = 1_000;
 
 /// A pipeline, read and checked.
 #[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// The file that it came from.
-    pub file: String,
+pub(crate) struct Pipeline {
     /// Its name.
     pub name: String,
     /// Pipelines with lower ones go first.
@@ -45,112 +44,12 @@ struct Step {
     for_field: Conditions<FieldCondition>,
 }
 
-/// One text or several.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Texts {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Texts {
-    fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(text) => std::slice::from_ref(text),
-            Self::Many(texts) => texts,
-        }
-    }
-}
-
-/// The names of all transformations, as [`Transformation`] has them.
-const TRANSFORMATIONS: &[&str] = &[
-    "field_name_mapping",
-    "field_name_prefix",
-    "field_name_suffix",
-    "field_name_prefix_mapping",
-    "add_condition",
-    "change_logsource",
-    "drop_detection_item",
-    "replace_string",
-    "map_string",
-    "value_placeholders",
-    "wildcard_placeholders",
-    "set_state",
-    "rule_failure",
-    "detection_item_failure",
-];
-
-/// What a step does.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Transformation {
-    FieldNameMapping {
-        mapping: BTreeMap<String, Texts>,
-    },
-    FieldNamePrefix {
-        prefix: String,
-    },
-    FieldNameSuffix {
-        suffix: String,
-    },
-    FieldNamePrefixMapping {
-        mapping: BTreeMap<String, Texts>,
-    },
-    AddCondition {
-        conditions: BTreeMap<String, serde_json::Value>,
-        #[serde(default)]
-        template: bool,
-        #[serde(default)]
-        negated: bool,
-    },
-    ChangeLogsource {
-        category: Option<String>,
-        product: Option<String>,
-        service: Option<String>,
-    },
-    DropDetectionItem {},
-    ReplaceString {
-        regex: String,
-        replacement: String,
-        #[serde(default)]
-        skip_special: bool,
-    },
-    MapString {
-        mapping: BTreeMap<String, Texts>,
-    },
-    ValuePlaceholders {
-        include: Option<Vec<String>>,
-        exclude: Option<Vec<String>>,
-    },
-    WildcardPlaceholders {
-        include: Option<Vec<String>>,
-        exclude: Option<Vec<String>>,
-    },
-    SetState {
-        key: String,
-        val: serde_json::Value,
-    },
-    RuleFailure {
-        message: String,
-    },
-    DetectionItemFailure {
-        message: String,
-    },
-}
-
-/// What earlier steps left behind for the conditions of later ones.
-#[derive(Debug, Default)]
-struct State {
-    applied: BTreeSet<String>,
-    values: BTreeMap<String, serde_json::Value>,
-}
-
 impl Pipeline {
     /// The rule as the pipeline leaves it.
     ///
     /// # Errors
     /// [`Refusal`] if the pipeline says so, or if what it does to the rule cannot stand.
-    pub fn apply(&self, mut rule: SigmaRule) -> Result<SigmaRule, Refusal> {
+    pub(crate) fn apply(&self, mut rule: SigmaRule) -> Result<SigmaRule, Refusal> {
         let mut state = State::default();
         for (number, item) in self.steps.iter().enumerate() {
             if !item
@@ -238,8 +137,24 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use super::Pipeline;
-    use crate::refusal::Refusal;
+    use crate::document::bounds;
+    use crate::document::lines::Document;
+    use crate::error::{Refusal, Rejected};
     use rsigma_parser::{Detection, SigmaRule, parse_sigma_yaml};
+
+    fn read(file: &str, bytes: &[u8]) -> Result<Pipeline, Rejected> {
+        let rejected = |line, reason| Rejected {
+            file: file.to_owned(),
+            line,
+            reason,
+        };
+        let text = bounds::text(bytes).map_err(|reason| rejected(None, reason))?;
+        let document = Document { line: 1, text };
+        let value = bounds::check(&document)
+            .map_err(|(line, reason)| rejected(Some(line), reason))?
+            .ok_or_else(|| rejected(None, Refusal::NoDocument))?;
+        Pipeline::of(file, &document, &value).map_err(|(line, reason)| rejected(Some(line), reason))
+    }
 
     fn rule(detection: &str) -> SigmaRule {
         let text = format!(
@@ -252,7 +167,7 @@ mod tests {
     fn apply(steps: &str, detection: &str) -> Result<SigmaRule, Refusal> {
         let text =
             format!("name: p\nvars: {{admins: [ada, eve], one: x}}\ntransformations:\n{steps}");
-        Pipeline::read("p.yml", text.as_bytes())
+        read("p.yml", text.as_bytes())
             .unwrap_or_else(|rejected| panic!("{rejected}"))
             .apply(rule(detection))
     }
@@ -471,9 +386,7 @@ mod tests {
             ),
             ("transformations: x\n", "p.yml:1: key \"transformations\""),
         ] {
-            let rejected = Pipeline::read("p.yml", text.as_bytes())
-                .unwrap_err()
-                .to_string();
+            let rejected = read("p.yml", text.as_bytes()).unwrap_err().to_string();
             assert!(rejected.starts_with(expected), "{rejected}");
         }
     }

@@ -10,12 +10,12 @@ use rsigma_parser::{
     Detection, DetectionItem, Detections, FieldSpec, Modifier, SigmaString, SigmaValue,
 };
 
+use crate::error::Refusal;
+use crate::expression::rewrite::{self, Change};
 use crate::mapping::TENANT_ID;
-use crate::refusal::Refusal;
-use crate::rewrite::{self, Change};
 
 /// Most values that one value with placeholders may stand for.
-pub const VALUES_MAX: usize = 10_000;
+pub(crate) const VALUES_MAX: usize = 10_000;
 
 /// Domains whose addresses are the tenant's own.
 pub const ACCEPTED_DOMAINS: &str = "accepted_domains";
@@ -24,7 +24,7 @@ pub const ACCEPTED_DOMAINS: &str = "accepted_domains";
 pub const EGRESS: &str = "egress";
 
 /// Names whose values are a tenant's, and which may have none.
-pub const OF_TENANTS: [&str; 2] = [ACCEPTED_DOMAINS, EGRESS];
+pub(crate) const OF_TENANTS: [&str; 2] = [ACCEPTED_DOMAINS, EGRESS];
 
 /// Whose events an item is about for which no tenant has values: as an explanation shows it, and no tenant is called.
 const NOBODY: &str = "(no tenant has values)";
@@ -245,11 +245,10 @@ mod tests {
     use schemas::wire::Event;
 
     use super::{Piece, Placeholders, Values, pieces};
+    use crate::error::Refusal;
     use crate::mapping::Mapping;
-    use crate::plan::Plan;
     use crate::plan::chunk::Batch;
-    use crate::refusal::Refusal;
-    use crate::rows;
+    use crate::plan::{Plan, event_batch};
 
     fn known() -> Placeholders {
         let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
@@ -349,7 +348,7 @@ mod tests {
                 ..Event::default()
             })
             .collect();
-        let batch = rows::batch(Table::M365Activity, &events).unwrap();
+        let batch = event_batch::batch(Table::M365Activity, &events).unwrap();
         let (plan, refused) = Plan::new(Mapping::Lake(Table::M365Activity), [(0, &rule)]);
         assert!(refused.is_empty(), "{refused:?}");
         let hits = plan.evaluate(&mut Batch(&batch)).unwrap();

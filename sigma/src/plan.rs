@@ -7,12 +7,12 @@
 //! What is asked of a column costs about the same for one rule and for a thousand.
 
 pub mod chunk;
-pub mod evaluate;
-pub mod formula;
+mod evaluate;
+pub(crate) mod event_batch;
+pub mod fields;
 mod leaves;
 pub mod matcher;
 mod records;
-pub mod rows;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,16 +20,13 @@ use std::sync::Arc;
 use rsigma_parser::SigmaRule;
 use schemas::tables::Kind;
 
-use self::formula::Formula;
-use self::matcher::Matcher;
+use self::matcher::{Matcher, matcher_of};
+pub use self::records::RAW;
 use self::records::Records;
 use crate::compile::detection::{Builder, Test};
+use crate::error::Refusal;
+use crate::expression::{Formula, Question};
 use crate::mapping::{self, Extension, Mapping, Place};
-use crate::predicate::Question;
-use crate::refusal::Refusal;
-
-/// The column that holds the record as received.
-pub const RAW: &str = "raw";
 
 /// The rules of one table, ready to evaluate.
 #[derive(Debug)]
@@ -173,16 +170,4 @@ fn check(tests: &[Test]) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// A matcher of questions that were checked one by one.
-fn matcher_of(questions: &[(usize, Question)]) -> Matcher {
-    let numbered = questions
-        .iter()
-        .map(|(number, question)| (*number, question));
-    // Each passed alone; should all words of a field not fit into one automaton, none of them answers yes.
-    Matcher::new(numbered).unwrap_or_else(|refusal| {
-        tracing::error!(%refusal, "questions about one field do not fit together");
-        Matcher::default()
-    })
 }

@@ -297,7 +297,7 @@ fn an_expired_filter_is_no_longer_applied_and_that_is_said() {
     ] {
         let rule = rule(1, ANY);
         let mut catalogue = catalogue(&[("1.yml", rule.as_str()), ("f.yml", filter)]);
-        catalogue.today = today.and_then(sigma::day::Day::parse);
+        catalogue.today = today.and_then(sigma::metadata::Day::parse);
         assert_eq!(
             !found(&mut catalogue, record).is_empty(),
             is_found,

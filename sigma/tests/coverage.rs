@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemas::tables::Table;
 use sigma::Catalogue;
-use sigma::coverage::{Verdict, verdict};
+use sigma::tools::coverage::{Verdict, verdict};
 
 /// The verdict on a rule with this detection, as its name and reason.
 fn of(service: &str, detection: &str, seen: &[(&str, &[&str])]) -> String {

@@ -14,11 +14,11 @@ use rand_chacha::ChaCha8Rng;
 use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::{Value, json};
-use sigma::day::Day;
+use sigma::collection::load_folder;
 use sigma::filter::terms::Terms;
+use sigma::metadata::Day;
 use sigma::plan::chunk::Batch;
-use sigma::rule::load_folder;
-use sigma::tuning::{TuneError, Tuning, propose};
+use sigma::tools::tuning::{TuneError, Tuning, propose};
 use sigma::{Catalogue, Rule, Ruleset};
 
 fn shipped() -> Catalogue {
@@ -278,7 +278,7 @@ fn a_filter_says_what_it_does_and_is_the_same_each_time() {
     assert_eq!(ids(&tuning), ids(&again));
     let distinct: std::collections::BTreeSet<String> = ids(&tuning).into_iter().collect();
     assert_eq!(distinct.len(), 4);
-    let mut linter = sigma::lint::Linter::on(Day::parse("2026-11-21").unwrap());
+    let mut linter = sigma::tools::lint::Linter::on(Day::parse("2026-11-21").unwrap());
     linter.file("tuning/one_filter.yml", narrow.yaml.as_bytes());
     assert_eq!(linter.finish(), []);
 }

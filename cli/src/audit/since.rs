@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use lake::literals;
 use respond::record::ActionRecord;
 use schemas::time::iso_ms;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 
 use super::ask_lake;
 use crate::config::Config;

@@ -7,7 +7,7 @@ use respond::audit::signature::{AuditKey, PublicKey};
 use respond::audit::{Anchor, Heads};
 use respond::review::{Review, Verified, VerifyError};
 use schemas::limits::AUDIT_UNSIGNED_MAX;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 
 use super::{ask_lake, say};
 use crate::config::Config;

@@ -8,8 +8,8 @@ use ingest::config::{
 };
 use microsoft::{Certificate, Cloud, Credential, Endpoints};
 use serde::{Deserialize, Serialize};
+use sigma::expression::Network;
 use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
-use sigma::predicate::Network;
 
 use super::secrets::read_secret;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use lake::Lake;
 use schemas::tables::Table;
-use sigma::fields::text;
+use sigma::plan::fields::text;
 
 use crate::config::Config;
 

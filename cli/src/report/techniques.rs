@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use sigma::rule::attack::TACTICS;
+use sigma::metadata::attack::TACTICS;
 
 use super::ROWS_SHOWN;
 use super::raised::{Places, Raised, places};

@@ -17,8 +17,8 @@ use schemas::severity::Severity;
 use schemas::time::iso_ms;
 use schemas::wire::Alert;
 use serde_json::json;
-use sigma::correlation::custom::rule_of_match;
-use sigma::statement::Statement;
+use sigma::correlation::rule_of_match;
+use sigma::metadata::Statement;
 use sigma::{Catalogue, Ruleset};
 
 use super::files::{load, only, rule_files};

@@ -9,10 +9,10 @@ use clap::Args;
 use comfy_table::{Cell, Color};
 use serde_json::json;
 use sigma::correlation::{Correlation, CorrelationType, Referred};
-use sigma::coverage::navigator::{self, Attack};
-use sigma::coverage::{Verdict as CanFire, verdict};
-use sigma::rule::Rejected;
-use sigma::statement::Statement;
+use sigma::error::Rejected;
+use sigma::metadata::Statement;
+use sigma::tools::coverage::navigator::{self, Attack};
+use sigma::tools::coverage::{Verdict as CanFire, verdict};
 use sigma::{Catalogue, Rule};
 
 use super::files::{load, rule_files};

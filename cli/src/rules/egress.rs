@@ -11,9 +11,9 @@ use clap::Args;
 use datafusion::arrow::record_batch::RecordBatch;
 use schemas::environment::{Clock as _, SystemClock};
 use serde_json::json;
-use sigma::fields::text;
+use sigma::expression::Network;
 use sigma::placeholders::{EGRESS, Values};
-use sigma::predicate::Network;
+use sigma::plan::fields::text;
 
 use crate::audit::Output;
 use crate::config::Config;

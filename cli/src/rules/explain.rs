@@ -16,10 +16,10 @@ use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::Rule;
-use sigma::explain::explain;
-use sigma::explain::tree::Explanation;
+use sigma::document::read;
 use sigma::mapping::Extension;
-use sigma::rule::files::read;
+use sigma::tools::explain::explain;
+use sigma::tools::explain::tree::Explanation;
 
 use super::files::{load, rule_files};
 use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::bail;
 use detect::DetectConfig;
 use detect::rules::{builtin_files, empty};
-use sigma::rule::files::{FILE_BYTES_MAX, Listing, read};
-use sigma::rule::{Catalogue, Rejected};
-use sigma::{Refusal, Rule, Ruleset};
+use sigma::document::{FILE_BYTES_MAX, Listing, read};
+use sigma::error::Rejected;
+use sigma::{Catalogue, Refusal, Rule, Ruleset};
 
 /// A rule file.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::Alert;
 use serde_json::json;
-use sigma::rule::{check_cases_with, check_correlation};
-use sigma::statement::Statement;
+use sigma::collection::cases::{check_cases_with, check_correlation};
+use sigma::metadata::Statement;
 use sigma::{Catalogue, Ruleset};
 
 use super::files::{RuleFile, load, load_for_cases, rule_files};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::{Cell, Color, Table};
 use schemas::environment::{Clock as _, SystemClock};
-use sigma::day::Day;
-use sigma::lint::{Finding, Level, Linter};
+use sigma::metadata::Day;
+use sigma::tools::lint::{Finding, Level, Linter};
 
 use super::files::rule_files;
 use super::junit::{self, Case, Suite};

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use schemas::wire::Event;
 use serde_json::json;
-use sigma::Ruleset;
+use sigma::collection::cases::{CaseFailure, TENANT, check_cases_with, check_correlation};
 use sigma::correlation::Correlation;
-use sigma::explain::explain;
-use sigma::rule::cases::TENANT;
-use sigma::rule::{Case, CaseFailure, Catalogue, Rule, check_cases_with, check_correlation};
+use sigma::metadata::Case;
+use sigma::tools::explain::explain;
+use sigma::{Catalogue, Rule, Ruleset};
 
 use super::Format;
 use super::explain::write_tree;

@@ -21,10 +21,10 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use schemas::wire::Event;
 use serde_json::json;
-use sigma::day::Day;
-use sigma::fields::{text, time};
 use sigma::filter::terms::Terms;
-use sigma::tuning::{Proposal, Tuning};
+use sigma::metadata::Day;
+use sigma::plan::fields::{text, time};
+use sigma::tools::tuning::{Proposal, Tuning};
 use sigma::{Catalogue, Rule};
 
 use self::cause::{Cause, Running};

@@ -220,8 +220,8 @@ fn most_first(counts: HashMap<String, u64>) -> Vec<(String, u64)> {
 mod tests {
     use std::time::Duration;
 
+    use super::Ruleset;
     use schemas::wire::Alert;
-    use sigma::Ruleset;
 
     use super::{Measured, Tally, Window};
     use crate::evaluate::Findings;

@@ -11,7 +11,7 @@ use schemas::invariants::{self, AlertTold};
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Coverage};
-use sigma::fields::text;
+use sigma::plan::fields::text;
 use tokio_util::sync::CancellationToken;
 
 use super::{Stage, chain, leave_out, measure};

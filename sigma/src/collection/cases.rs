@@ -9,17 +9,17 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::Value;
 
-use super::{Case, CaseEvent, Catalogue, Rule};
-use crate::correlation::signal::{Evidence, Signal, Subject};
-use crate::correlation::{Correlation, Correlator, matched};
+use super::load::Catalogue;
+use super::rule::Rule;
+use super::ruleset::{Knowing, Ruleset};
+use crate::correlation::{Correlation, Correlator, Evidence, Signal, Subject, matched};
+use crate::error::Refusal;
+use crate::geo::{Place, Places};
 use crate::mapping::{Extension, Mapping};
+use crate::metadata::{Case, CaseEvent};
 use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, Placeholders, Values};
-use crate::places::{Place, Places};
-use crate::plan::Plan;
 use crate::plan::chunk::Batch;
-use crate::refusal::Refusal;
-use crate::rows;
-use crate::ruleset::{Knowing, Ruleset};
+use crate::plan::{Plan, event_batch};
 
 /// When cases over time begin: a Monday at nine, so that half a day fits into one period.
 const BEGIN_US: i64 = 1_767_603_600_000_000;
@@ -157,7 +157,7 @@ fn first_rule<'a>(definitions: &'a [crate::correlation::Definition], id: &str) -
     for definition in definitions.iter().rev() {
         if *definition.id == *id || first == Some(&*definition.id) {
             let member = &definition.members.first()?.id;
-            first = Some(crate::correlation::custom::rule_of_match(member));
+            first = Some(crate::correlation::rule_of_match(member));
         }
     }
     first
@@ -208,7 +208,7 @@ fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize,
     if let Some((_, reason)) = refused.first() {
         return Err(reason.to_string());
     }
-    let batch = rows::batch(table, &[event]).map_err(|reason| reason.to_string())?;
+    let batch = event_batch::batch(table, &[event]).map_err(|reason| reason.to_string())?;
     let hits = plan
         .evaluate(&mut Batch(&batch))
         .map_err(|reason| reason.to_string())?;
@@ -305,7 +305,7 @@ fn signals(
     let Some(plan) = rules.plan(table) else {
         return Ok(Vec::new());
     };
-    let batch = rows::batch(table, events)?;
+    let batch = event_batch::batch(table, events)?;
     let tenant: Arc<str> = TENANT.into();
     let mut signals = Vec::new();
     for hit in plan.evaluate(&mut Batch(&batch))? {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Correlation, Referred};
-use crate::refusal::Refusal;
-use crate::rule::Rule;
+use super::rule::Rule;
+use crate::correlation::{Correlation, Referred};
+use crate::error::Refusal;
 
 /// Finds what each correlation refers to; those that cannot stand are taken out and told.
 pub(crate) fn link(

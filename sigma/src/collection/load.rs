@@ -8,45 +8,18 @@ use std::sync::Arc;
 
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 
-use super::files::{FILE_BYTES_MAX, Listing, read};
-use super::lines::Document;
-use super::{Rule, Source, bounds, lines};
+use super::rule::Rule;
 use crate::correlation::{CORRELATIONS_MAX, Correlation};
-use crate::day::Day;
-use crate::filter::terms::{Expired, Terms};
-use crate::filter::{self, FILTERS_MAX, Filter};
+use crate::document::lines::Document;
+use crate::document::{FILE_BYTES_MAX, Listing, Source, bounds, lines, read};
+use crate::error::{Refusal, Rejected};
+use crate::filter::terms::Terms;
+use crate::filter::{self, Expired, FILTERS_MAX, Filter};
+use crate::geo::Places;
 use crate::mapping::Extension;
+use crate::metadata::Day;
 use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
-use crate::places::Places;
-use crate::refusal::Refusal;
-
-/// A file or rule that was refused.
-#[derive(Debug)]
-pub struct Rejected {
-    /// The file.
-    pub file: String,
-    /// The line, from 1, where it is known.
-    pub line: Option<usize>,
-    /// Why.
-    pub reason: Refusal,
-}
-
-impl std::fmt::Display for Rejected {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(formatter, ":{line}")?;
-        }
-        write!(formatter, ": {}", self.reason)?;
-        let mut cause = std::error::Error::source(&self.reason);
-        while let Some(inner) = cause {
-            write!(formatter, ": {inner}")?;
-            cause = inner.source();
-        }
-        Ok(())
-    }
-}
 
 /// Rules and what belongs to them, and what was refused while they were read.
 ///
@@ -68,7 +41,7 @@ pub struct Catalogue {
     /// Rules about rules.
     pub correlations: Vec<Correlation>,
     /// What changes rules before they are compiled, by priority.
-    pub pipelines: Vec<Pipeline>,
+    pub(crate) pipelines: Vec<Pipeline>,
     /// Values for the placeholders of rules; those of pipelines come first.
     pub placeholders: Placeholders,
     /// Who knows where addresses are, if anybody.
@@ -239,7 +212,7 @@ impl Catalogue {
     }
 
     /// Moves a rule to the rejected ones.
-    pub fn refuse(&mut self, rule: &Rule, reason: Refusal) {
+    pub(crate) fn refuse(&mut self, rule: &Rule, reason: Refusal) {
         self.loaded.retain(|loaded| loaded.id != rule.id);
         let line = rule.source.line_of_refusal(&reason);
         self.reject(&rule.file, line, reason);

@@ -2,13 +2,13 @@
 
 use rsigma_parser::SigmaRule;
 
-use super::{Catalogue, Rule};
-use crate::correlation;
-use crate::filter::terms::Expired;
-use crate::filter::{self, Filter};
+use super::link::link;
+use super::load::Catalogue;
+use super::rule::Rule;
+use crate::error::Refusal;
+use crate::filter::{self, Expired, Filter};
 use crate::mapping::{Mapping, logsource};
 use crate::plan::Plan;
-use crate::refusal::Refusal;
 
 impl Catalogue {
     /// The rules as they are to be compiled, in the order of [`Self::loaded`]; what cannot stand is rejected.
@@ -28,7 +28,7 @@ impl Catalogue {
         for (rule, refusal) in refused {
             self.refuse(&rule, refusal);
         }
-        for (refused, reason) in correlation::link(&mut self.correlations, &self.loaded) {
+        for (refused, reason) in link(&mut self.correlations, &self.loaded) {
             let line = refused.source.line_of_refusal(&reason);
             self.reject(&refused.file, line, reason);
         }

@@ -1,31 +1,17 @@
 //! A detection rule: one Sigma file with our keys `label`, `blind_spots`, `check_first`, `only_counted` and `cases`.
 
-pub mod attack;
-pub(crate) mod bounds;
-pub mod cases;
-pub mod files;
-pub(crate) mod lines;
-pub mod load;
-mod resolve;
-mod source;
+use crate::document::Source;
+use crate::metadata::keys::{key, made_label, severity};
+use crate::metadata::{Case, attack};
 
-use std::collections::HashMap;
-
-use rsigma_parser::{Level, SigmaRule};
-use schemas::label::Label;
+use rsigma_parser::SigmaRule;
 use schemas::severity::Severity;
 use schemas::tables::Table;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::correlation::{Definition, custom};
+use crate::error::Refusal;
 use crate::mapping::{Extension, logsource};
-use crate::refusal::Refusal;
-use crate::statement::Statement;
-
-pub use cases::{CaseFailure, check_cases, check_cases_with, check_correlation};
-pub use load::{Catalogue, Rejected, load_folder};
-pub use source::Source;
+use crate::metadata::Statement;
 
 /// A rule, read and checked.
 #[derive(Debug, Clone)]
@@ -58,45 +44,6 @@ pub struct Rule {
     pub source: Source,
     /// The rule as Sigma has it.
     pub sigma: SigmaRule,
-}
-
-/// Records with what must be made of them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// What it shows.
-    pub name: String,
-    /// Number of alerts that must come of it.
-    pub alerts: u8,
-    /// Name of the table that keeps the record; absent for the rule's own.
-    #[serde(default)]
-    pub table: Option<String>,
-    /// The record as Microsoft sends it; null where there are [`Self::events`].
-    #[serde(default)]
-    pub event: Value,
-    /// Records over time.
-    #[serde(default)]
-    pub events: Vec<CaseEvent>,
-}
-
-/// A record of a case over time, once or again and again.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseEvent {
-    /// Name of the table that keeps it; absent for that of the first rule.
-    #[serde(default)]
-    pub table: Option<String>,
-    /// Time of the first, after the beginning: `90s`, `10m`, `2h`, `3d`.
-    #[serde(default)]
-    pub at: Option<String>,
-    /// How many there are, 1 to 10,000; `{n}` in a text of the record is the number of each, from 1.
-    #[serde(default)]
-    pub times: Option<u32>,
-    /// Time between two of them.
-    #[serde(default)]
-    pub every: Option<String>,
-    /// The record as Microsoft sends it.
-    pub event: Value,
 }
 
 impl Rule {
@@ -144,34 +91,4 @@ impl Rule {
             &self.sigma.tags,
         )
     }
-}
-
-/// Sigma's level; a rule without one counts as medium, so that somebody looks.
-pub(crate) fn severity(level: Option<Level>) -> Severity {
-    level
-        .and_then(|level| level.as_str().parse().ok())
-        .unwrap_or(Severity::Medium)
-}
-
-/// The label that a document gives itself; otherwise one that is made of its id.
-pub(crate) fn made_label<V: Serialize>(
-    keys: &HashMap<String, V>,
-    id: &str,
-) -> Result<String, Refusal> {
-    let number: Option<u32> = key(keys, "label")?;
-    Ok(match number {
-        Some(number) => Label::SaasM365(number).to_string(),
-        None => format!("SIGMA-{}", id.chars().take(8).collect::<String>()),
-    })
-}
-
-/// One of our own keys of a document.
-pub(crate) fn key<T: serde::de::DeserializeOwned>(
-    keys: &HashMap<String, impl Serialize>,
-    name: &'static str,
-) -> Result<Option<T>, Refusal> {
-    keys.get(name)
-        .map(|value| serde_json::to_value(value).and_then(serde_json::from_value))
-        .transpose()
-        .map_err(|cause| Refusal::Key { key: name, cause })
 }

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
 use schemas::tables::Table;
 
+use super::load::Catalogue;
+use super::rule::Rule;
+use crate::correlation::matched::Counted;
 use crate::correlation::{Correlation, Correlations, custom};
-use crate::fields::Fields;
+use crate::error::Refusal;
+use crate::geo::Places;
 use crate::mapping::{Extension, Mapping};
-use crate::places::{Address, Places};
+use crate::metadata::Statement;
 use crate::plan::Plan;
-use crate::refusal::Refusal;
-use crate::rule::{Catalogue, Rule};
-use crate::statement::Statement;
+use crate::plan::fields::Fields;
 
 /// Rules, compiled once for each table that they are about, and the correlations over their matches.
 #[derive(Debug, Default)]
@@ -42,39 +43,6 @@ impl<'a> Knowing<'a> {
             extension: &catalogue.extension,
             places: catalogue.places.as_ref(),
         }
-    }
-}
-
-/// A rule whose matches are counted by a correlation.
-#[derive(Debug, Clone)]
-pub struct Counted {
-    /// What its signals are of.
-    pub signal: Arc<str>,
-    /// What they must tell.
-    fields: Fields,
-    /// True if a match by itself is no alert.
-    pub is_silent: bool,
-    /// What its place is looked up by.
-    address: Option<Address>,
-    /// Who knows places, if anybody.
-    places: Option<Arc<dyn Places>>,
-}
-
-impl Counted {
-    /// What a matched row has in the fields that are asked for, by their names.
-    ///
-    /// None where a place is asked for and nobody knows it: nothing can be counted then.
-    pub(crate) fn values(
-        &self,
-        batch: &RecordBatch,
-        row: usize,
-    ) -> Option<Vec<(Arc<str>, Arc<str>)>> {
-        let mut values = self.fields.values(batch, row);
-        let is_told = self
-            .address
-            .as_ref()
-            .is_none_or(|address| address.complete(&mut values, self.places.as_deref()));
-        is_told.then_some(values)
     }
 }
 

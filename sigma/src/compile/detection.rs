@@ -10,15 +10,14 @@ use rsigma_parser::{
 
 use super::item;
 use super::modifiers::names;
+use crate::error::Refusal;
+use crate::expression::{Fold, Formula, Order, Position, Predicate, Question, Relation};
 use crate::mapping::{Extension, Field, Mapping, Place};
 use crate::placeholders::Placeholders;
-use crate::plan::formula::Formula;
-use crate::predicate::{Fold, Order, Position, Predicate, Question, Relation};
-use crate::refusal::Refusal;
 
 /// A test that rules share: it holds for a row or it does not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Test {
+pub(crate) enum Test {
     /// A question about the values of one field.
     Value(Place, Question),
     /// How the second field's value stands in the first's.
@@ -27,7 +26,7 @@ pub enum Test {
 
 impl Test {
     /// The fields that it looks at.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
         match self {
             Self::Value(place, _) => [Some(place), None],
             Self::Reference(left, right, _) => [Some(left), Some(right)],
@@ -49,7 +48,7 @@ impl Test {
 
 /// The tests of all rules of a plan, each once however many rules ask it.
 #[derive(Debug)]
-pub struct Builder {
+pub(crate) struct Builder {
     mapping: Mapping,
     extension: Arc<Extension>,
     /// The tests, by their number.
@@ -59,7 +58,7 @@ pub struct Builder {
 
 impl Builder {
     /// No tests yet; names of `extension` come before our own.
-    pub fn new(mapping: Mapping, extension: &Arc<Extension>) -> Self {
+    pub(crate) fn new(mapping: Mapping, extension: &Arc<Extension>) -> Self {
         Self {
             mapping,
             extension: Arc::clone(extension),
@@ -72,7 +71,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`Refusal`] if any part of the rule cannot be honoured.
-    pub fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
+    pub(crate) fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
         let expanded = Placeholders::default().expand(&rule.detection)?;
         let detections = &expanded;
         if detections.timeframe.is_some() {
@@ -97,7 +96,7 @@ impl Builder {
     }
 
     /// Forgets all tests from `number` on.
-    pub fn forget(&mut self, number: usize) {
+    pub(crate) fn forget(&mut self, number: usize) {
         self.tests.truncate(number);
         self.numbers.retain(|_, known| *known < number);
     }
@@ -195,7 +194,7 @@ impl Builder {
 
     /// Where a field of this name stands.
     pub(super) fn field(&self, name: &str) -> Field {
-        self.mapping.field_with(&self.extension, name)
+        self.mapping.field(&self.extension, name)
     }
 
     /// A predicate on the values at `place`, down to single questions.

@@ -5,15 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, SpecialChar, StringPart};
 
 use super::modifiers::{Base64, Modifiers, names};
-use super::text::{Gathered, Part, offsets, regex, text_predicate, widen, widen_parts};
-use crate::predicate::{Fold, Network, Number, Order, Position, Predicate, Question};
-use crate::refusal::Refusal;
+use super::text::{Gathered, Part, offsets, text_predicate, widen, widen_parts};
+use crate::error::Refusal;
+use crate::expression::regex_text::regex;
+use crate::expression::{Fold, Network, Number, Order, Position, Predicate, Question};
 
 /// The predicate of a detection item on a field that folds as `natural`.
 ///
 /// # Errors
 /// [`Refusal`] if a modifier, a combination of modifiers or a value cannot be honoured.
-pub fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refusal> {
+pub(super) fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refusal> {
     let list = &item.field.modifiers;
     if list.contains(&Modifier::Exists) {
         return exists(item);
@@ -43,7 +44,7 @@ pub fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refus
 ///
 /// # Errors
 /// [`Refusal`] if a keyword is empty or null, or a modifier asks for more than text.
-pub fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
+pub(super) fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
     let list = &item.field.modifiers;
     let mut modifiers = Modifiers::of(list)?;
     if modifiers.order.is_some() || modifiers.part.is_some() || modifiers.is_negated {
@@ -214,9 +215,9 @@ fn plain(parts: &[StringPart], is_inside: bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::predicate;
+    use crate::error::Refusal;
+    use crate::expression::{Fold, Leaf};
     use crate::plan::matcher::holds;
-    use crate::predicate::{Fold, Leaf};
-    use crate::refusal::Refusal;
     use rsigma_parser::{DetectionItem, SigmaString, SigmaValue, parse_field_spec};
 
     fn item(key: &str, values: &[&str]) -> DetectionItem {

@@ -4,10 +4,9 @@ use rsigma_parser::{DetectionItem, Modifier};
 
 use super::detection::{Builder, single};
 use super::item;
+use crate::error::Refusal;
+use crate::expression::{Fold, Formula, Predicate, Question};
 use crate::mapping::{Ask, Clause, Field, Meaning, Place};
-use crate::plan::formula::Formula;
-use crate::predicate::{Fold, Predicate, Question};
-use crate::refusal::Refusal;
 
 impl Builder {
     /// The formula of an item: each of its values, or what its word means in this field.

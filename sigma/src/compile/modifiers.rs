@@ -4,8 +4,8 @@
 
 use rsigma_parser::Modifier;
 
-use crate::predicate::{Fold, Order, Position, TimePart};
-use crate::refusal::Refusal;
+use crate::error::Refusal;
+use crate::expression::{Fold, Order, Position, TimePart};
 
 /// The modifiers of one field, in the roles that they play.
 #[derive(Debug, Clone, Copy)]

@@ -4,18 +4,12 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use regex::{Regex, RegexBuilder};
 use rsigma_parser::{SpecialChar, StringPart};
 
 use super::modifiers::Wide;
-use crate::predicate::{Fold, Position, Predicate, Question};
-use crate::refusal::Refusal;
-
-/// Largest program of a compiled regular expression, in bytes: a rule must not cost more than all others.
-pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
-
-/// Longest regular expression in a rule, in bytes.
-pub const REGEX_LENGTH_MAX: usize = 4096;
+use crate::error::Refusal;
+use crate::expression::regex_text::regex;
+use crate::expression::{Fold, Position, Predicate, Question};
 
 /// What `windash` takes for one and the same.
 const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
@@ -131,40 +125,6 @@ pub(super) fn offsets(bytes: &[u8]) -> Vec<String> {
                 .map(str::to_owned)
         })
         .collect()
-}
-/// A regular expression with its flags written into it, checked and bounded.
-pub(super) fn regex(
-    pattern: &str,
-    [ignores_case, is_multiline, dot_is_all]: [bool; 3],
-) -> Result<String, Refusal> {
-    if pattern.len() > REGEX_LENGTH_MAX {
-        return Err(Refusal::RegexTooLong {
-            bytes: pattern.len(),
-        });
-    }
-    let flags: String = [(ignores_case, 'i'), (is_multiline, 'm'), (dot_is_all, 's')]
-        .into_iter()
-        .filter_map(|(is_set, flag)| is_set.then_some(flag))
-        .collect();
-    // Asked alone as well, because a pattern may close a group that is not its own.
-    let built = expression(pattern).and_then(|_| {
-        let whole = if flags.is_empty() {
-            pattern.to_owned()
-        } else {
-            format!("(?{flags}:{pattern})")
-        };
-        expression(&whole).map(|_| whole)
-    });
-    built.map_err(|cause| Refusal::Regex {
-        cause: Box::new(cause),
-    })
-}
-
-/// Compiles a regular expression within [`REGEX_BYTES_MAX`].
-pub(crate) fn expression(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
 }
 
 /// The question of a text with wildcards: the cheapest form that asks the same.

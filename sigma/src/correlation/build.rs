@@ -8,12 +8,9 @@ use rsigma_parser::{
 };
 
 use super::check::wrong;
-use super::definition::{Bounds, Definition, Expression, Member, Test, Window};
+use super::definition::{Bounds, Definition, Expression, Member, Test, Window, micros};
 use super::{Correlation, Referred};
-use crate::refusal::Refusal;
-
-/// Microseconds of a second.
-const SECOND_US: i64 = 1_000_000;
+use crate::error::Refusal;
 
 /// Checks what the other keys say of the names in `rules`.
 ///
@@ -78,12 +75,6 @@ impl Correlation {
             value,
         }
     }
-}
-
-pub(super) fn micros(seconds: u64) -> i64 {
-    i64::try_from(seconds)
-        .unwrap_or(i64::MAX)
-        .saturating_mul(SECOND_US)
 }
 
 fn test(correlation: &Correlation) -> Result<Test, Refusal> {

@@ -5,8 +5,8 @@ use rsigma_parser::{
     ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode,
 };
 
-use super::{GROUP_BY_MAX, RULES_MAX, TIMESPAN_S_MAX};
-use crate::refusal::Refusal;
+use super::definition::{GROUP_BY_MAX, RULES_MAX, TIMESPAN_S_MAX};
+use crate::error::Refusal;
 
 /// A refusal of one key.
 pub(super) fn wrong(key: &'static str, reason: impl Into<String>) -> Refusal {

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use rsigma_parser::{SigmaRule, Timespan};
 use serde::Deserialize;
 
-use super::build::micros;
-use super::definition::{Definition, Member, Test, Travel, Window};
-use super::{GROUP_BY_MAX, TIMESPAN_S_MAX};
-use crate::places::{Address, Gives};
-use crate::refusal::Refusal;
-use crate::rule::key;
+use super::definition::{
+    Definition, GROUP_BY_MAX, Member, TIMESPAN_S_MAX, Test, Travel, Window, micros,
+};
+use crate::error::Refusal;
+use crate::geo::{Address, Gives};
+use crate::metadata::keys::key;
 
 /// Stands behind the id of a rule where its matches are meant, and not what is made of them.
 const MATCH: &str = "#match";

@@ -4,7 +4,22 @@ use std::sync::Arc;
 
 use rsigma_parser::ConditionOperator;
 
-use crate::places::Address;
+use crate::geo::Address;
+
+/// Longest time that a correlation may look back, in seconds: 31 days.
+pub(crate) const TIMESPAN_S_MAX: u64 = 31 * 86_400;
+
+/// Most rules that one correlation refers to.
+pub(crate) const RULES_MAX: usize = 64;
+
+/// Most correlations.
+pub(crate) const CORRELATIONS_MAX: usize = 2_000;
+
+/// Most fields in `group-by`.
+pub(crate) const GROUP_BY_MAX: usize = 32;
+
+/// Microseconds of a second.
+const SECOND_US: i64 = 1_000_000;
 
 /// Length of a day, in microseconds.
 const DAY_US: i64 = 86_400_000_000;
@@ -191,4 +206,11 @@ impl Definition {
             Test::Count(_) | Test::Together(_) | Test::Ordered(_) | Test::Absent | Test::Any
         )
     }
+}
+
+/// Seconds in microseconds.
+pub(super) fn micros(seconds: u64) -> i64 {
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(SECOND_US)
 }

@@ -12,7 +12,7 @@ use super::point::{Point, Value};
 use super::signal::Signal;
 
 /// Most signals of an outcome that are kept as its evidence: the first half and the last half of its first window.
-pub const EVIDENCE_MAX: usize = 50;
+pub(crate) const EVIDENCE_MAX: usize = 50;
 
 /// Radius of the earth, in kilometres.
 const EARTH_KM: f64 = 6_371.0;
@@ -42,7 +42,7 @@ pub struct Outcome {
 
 /// The outcomes of a group that begin in some time, and when to ask again.
 #[derive(Debug, Default)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// In the order of their times.
     pub found: Vec<Outcome>,
     /// When absences that are not certain yet will be, in microseconds since the Unix epoch, UTC.
@@ -60,7 +60,7 @@ struct Firing {
 ///
 /// `points` are in order, with all that are within a span of the range; for values first seen all that there are.
 /// `as_of_us` is the time up to which records are taken to be complete: an absence is told only then.
-pub fn outcomes(
+pub(crate) fn outcomes(
     definition: &Definition,
     points: &[Point],
     range: &Range<i64>,
@@ -84,7 +84,7 @@ pub fn outcomes(
 }
 
 /// The times at which the test holds; `points` are in order.
-pub fn moments(definition: &Definition, points: &[Point], as_of_us: i64) -> Vec<i64> {
+pub(crate) fn moments(definition: &Definition, points: &[Point], as_of_us: i64) -> Vec<i64> {
     if let Test::FirstSeen { learn_us } = definition.test {
         let found = first_seen(definition, points, &(i64::MIN..i64::MAX), learn_us);
         return found.iter().map(|outcome| outcome.fired_us).collect();

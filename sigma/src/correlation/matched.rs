@@ -6,8 +6,42 @@ use arrow::record_batch::RecordBatch;
 use schemas::ids;
 
 use super::signal::{Evidence, Signal, Subject};
-use crate::fields;
-use crate::ruleset::Counted;
+use crate::geo::{Address, Places};
+use crate::plan::fields;
+use crate::plan::fields::Fields;
+
+/// A rule whose matches are counted by a correlation.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// What its signals are of.
+    pub signal: Arc<str>,
+    /// What they must tell.
+    pub(crate) fields: Fields,
+    /// True if a match by itself is no alert.
+    pub is_silent: bool,
+    /// What its place is looked up by.
+    pub(crate) address: Option<Address>,
+    /// Who knows places, if anybody.
+    pub(crate) places: Option<Arc<dyn Places>>,
+}
+
+impl Counted {
+    /// What a matched row has in the fields that are asked for, by their names.
+    ///
+    /// None where a place is asked for and nobody knows it: nothing can be counted then.
+    pub(crate) fn values(
+        &self,
+        batch: &RecordBatch,
+        row: usize,
+    ) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+        let mut values = self.fields.values(batch, row);
+        let is_told = self
+            .address
+            .as_ref()
+            .is_none_or(|address| address.complete(&mut values, self.places.as_deref()));
+        is_told.then_some(values)
+    }
+}
 
 /// The signal of a row that a counted rule matched; none where the place that is counted is not known.
 ///

@@ -182,9 +182,9 @@ pub(super) fn key_text(group: &[(Arc<str>, Arc<str>)]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::evaluate::Outcome;
-    use super::super::signal::{Signal, Subject};
     use super::Found;
+    use crate::correlation::evaluate::Outcome;
+    use crate::correlation::{Signal, Subject};
     use schemas::provenance::Provenance;
 
     /// Name, object id, address and session of a signal or of what was found.

@@ -13,7 +13,7 @@ const BETWEEN: &str = "\u{1f}";
 
 /// A signal as the windows of one group see it.
 #[derive(Debug, Clone)]
-pub struct Point {
+pub(crate) struct Point {
     /// When, in microseconds since the Unix epoch, UTC.
     pub time_us: i64,
     /// Place of its rule among the members.
@@ -26,7 +26,7 @@ pub struct Point {
 
 /// What a point has in the field that is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Nothing is asked for.
     None,
     /// A text, in lower case.

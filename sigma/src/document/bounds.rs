@@ -4,7 +4,7 @@ use serde_yaml_ng::Value;
 
 use super::files::FILE_BYTES_MAX;
 use super::lines::Document;
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// Longest condition, in bytes.
 const CONDITION_BYTES_MAX: usize = 4096;

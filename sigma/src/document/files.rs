@@ -3,14 +3,13 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::Rejected;
-use crate::refusal::Refusal;
+use crate::error::{Refusal, Rejected};
 
 /// Largest file of rules, in bytes: the largest public one has 30 kB.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 
 /// Most files in a folder, those in its subfolders included.
-pub const FILES_MAX: usize = 20_000;
+pub(crate) const FILES_MAX: usize = 20_000;
 
 /// Deepest folder below the one that is named.
 const FOLDER_DEPTH_MAX: usize = 16;

@@ -1,6 +1,6 @@
 //! Where in a file something stands: documents, and the lines that a refusal is about.
 
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// One document of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lines::Document;
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// A document of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl From<&Document<'_>> for Source {
 
 impl Source {
     /// The line of the file that a refusal speaks of; none if the rule was not read from a file.
-    pub fn line_of_refusal(&self, refusal: &Refusal) -> Option<usize> {
+    pub(crate) fn line_of_refusal(&self, refusal: &Refusal) -> Option<usize> {
         let document = Document {
             line: self.line,
             text: &self.text,

@@ -6,7 +6,7 @@ use super::rows::Rows;
 
 /// A boolean formula; tests are numbered within their plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Formula {
+pub(crate) enum Formula {
     /// The answer to a test.
     Test(usize),
     /// All hold.
@@ -21,7 +21,7 @@ pub enum Formula {
 
 /// What is known of all rows before any of them is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
+pub(crate) enum Outlook {
     /// It holds for no row.
     Never,
     /// It may hold for some.
@@ -32,7 +32,7 @@ pub enum Outlook {
 
 /// What is left of a formula under the outlooks of its tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Residue {
+pub(crate) enum Residue {
     /// It holds for no row.
     Never,
     /// It holds for every row.
@@ -43,7 +43,7 @@ pub enum Residue {
 
 impl Formula {
     /// Puts cheap members first, so that dear ones see few rows; `cost` is that of a test.
-    pub fn order(&mut self, cost: &dyn Fn(usize) -> u8) -> u8 {
+    pub(crate) fn order(&mut self, cost: &dyn Fn(usize) -> u8) -> u8 {
         match self {
             Self::Test(test) => cost(*test),
             Self::Not(inner) => inner.order(cost),
@@ -62,7 +62,7 @@ impl Formula {
     ///
     /// # Errors
     /// Whatever `ask` returns.
-    pub fn evaluate<E>(
+    pub(crate) fn evaluate<E>(
         &self,
         candidates: &Rows,
         ask: &mut dyn FnMut(usize, &Rows) -> Result<Rows, E>,
@@ -96,7 +96,7 @@ impl Formula {
     }
 
     /// What the outlooks of its tests leave to be decided.
-    pub fn residue(&self, test: &dyn Fn(usize) -> Outlook) -> Residue {
+    pub(crate) fn residue(&self, test: &dyn Fn(usize) -> Outlook) -> Residue {
         match self {
             Self::Test(number) => match test(*number) {
                 Outlook::Never => Residue::Never,
@@ -115,7 +115,7 @@ impl Formula {
     }
 
     /// Calls `found` with every test.
-    pub fn visit_tests(&self, found: &mut dyn FnMut(usize)) {
+    pub(crate) fn visit_tests(&self, found: &mut dyn FnMut(usize)) {
         match self {
             Self::Test(number) => found(*number),
             Self::Not(inner) => inner.visit_tests(found),

@@ -3,13 +3,11 @@
 //! An absent or null field has no values, and then only [`Question::Null`] holds.
 //! A field with several values matches if any of them does.
 
-mod time_part;
-
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub use time_part::TimePart;
+use super::time_part::TimePart;
 
 /// One value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,7 +95,7 @@ pub enum Fold {
 
 impl Fold {
     /// The comparable form of `text`.
-    pub fn apply(self, text: &str) -> Cow<'_, str> {
+    pub(crate) fn apply(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Exact => Cow::Borrowed(text),
             Self::Lower => lower(text),
@@ -106,7 +104,7 @@ impl Fold {
     }
 
     /// The comparable form of a part of a text: blanks and periods at its ends count.
-    pub fn apply_inside(self, text: &str) -> Cow<'_, str> {
+    pub(crate) fn apply_inside(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Operation => Cow::Owned(operation(text, false)),
             other => other.apply(text),
@@ -175,7 +173,7 @@ impl Order {
 
 /// Where in a text another stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Position {
+pub(crate) enum Position {
     /// The whole text.
     Whole,
     /// Anywhere.
@@ -188,7 +186,7 @@ pub enum Position {
 
 /// How the value of one field stands to that of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Relation {
+pub(crate) enum Relation {
     /// The other's text stands here in this one's.
     Text(Position, Fold),
     /// Both are numbers, and stand so to each other.
@@ -304,7 +302,7 @@ pub enum Question {
 
 /// Questions about one field, joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Predicate {
+pub(crate) enum Predicate {
     /// A question.
     One(Question),
     /// One holds.

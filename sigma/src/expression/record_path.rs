@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 
-use crate::predicate::Leaf;
+use super::predicate::Leaf;
 
 /// Most values that one field of one record may have; more are not looked at.
 const LEAVES_MAX: usize = 10_000;
 
 /// A path, split.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RecordPath {
+pub(crate) struct RecordPath {
     /// The whole path, which may itself be a key with periods in it.
     whole: String,
     steps: Vec<Step>,
@@ -26,7 +26,7 @@ enum Step {
 
 impl RecordPath {
     /// Splits a path; any text is a path.
-    pub fn new(path: &str) -> Self {
+    pub(crate) fn new(path: &str) -> Self {
         let mut steps = Vec::new();
         let mut rest = path;
         while !rest.is_empty() {
@@ -48,12 +48,12 @@ impl RecordPath {
     }
 
     /// The path as it was written.
-    pub fn as_text(&self) -> &str {
+    pub(crate) fn as_text(&self) -> &str {
         &self.whole
     }
 
     /// The longest name on the path: a record without it has nothing there. None if the path has no name.
-    pub fn longest_name(&self) -> Option<&str> {
+    pub(crate) fn longest_name(&self) -> Option<&str> {
         let names = self.steps.iter().filter_map(|step| match step {
             Step::Named(name) => Some(name),
             Step::Member(name) => name.parse::<usize>().is_err().then_some(name),
@@ -65,7 +65,7 @@ impl RecordPath {
     }
 
     /// Calls `found` with each value at the path; JSON null is no value.
-    pub fn visit(&self, record: &Value, found: &mut dyn FnMut(&Value)) {
+    pub(crate) fn visit(&self, record: &Value, found: &mut dyn FnMut(&Value)) {
         if self.steps.len() > 1
             && let Some(value) = record
                 .as_object()
@@ -181,7 +181,7 @@ fn open(text: &str) -> Option<Value> {
 
 /// Values of a field, kept apart from the record that they were found in.
 #[derive(Debug, Default)]
-pub struct Leaves {
+pub(crate) struct Leaves {
     values: Vec<Owned>,
 }
 
@@ -195,7 +195,7 @@ enum Owned {
 
 impl Leaves {
     /// The values at the first of `paths` that has one.
-    pub fn find(record: &Value, paths: &[RecordPath]) -> Self {
+    pub(crate) fn find(record: &Value, paths: &[RecordPath]) -> Self {
         let mut leaves = Self::default();
         for path in paths {
             path.visit(record, &mut |value| leaves.push(value));
@@ -207,7 +207,7 @@ impl Leaves {
     }
 
     /// The values of a column that holds JSON: the text, and the members of a list.
-    pub fn of_json(text: &str) -> Self {
+    pub(crate) fn of_json(text: &str) -> Self {
         let mut leaves = Self::of_text(text);
         if text.starts_with('[')
             && let Ok(list) = serde_json::from_str::<Value>(text)
@@ -218,7 +218,7 @@ impl Leaves {
     }
 
     /// A text as the one value.
-    pub fn of_text(text: &str) -> Self {
+    pub(crate) fn of_text(text: &str) -> Self {
         Self {
             values: vec![Owned::Text(text.to_owned())],
         }
@@ -241,7 +241,7 @@ impl Leaves {
     }
 
     /// The values, as predicates take them.
-    pub fn as_leaves(&self) -> Vec<Leaf<'_>> {
+    pub(crate) fn as_leaves(&self) -> Vec<Leaf<'_>> {
         self.values
             .iter()
             .map(|value| match value {
@@ -255,7 +255,7 @@ impl Leaves {
 }
 
 /// Calls `found` with every key and scalar of a record, strings unescaped.
-pub fn visit_texts(value: &Value, found: &mut dyn FnMut(&str)) {
+pub(crate) fn visit_texts(value: &Value, found: &mut dyn FnMut(&str)) {
     match value {
         Value::Null => {}
         Value::String(text) => found(text),

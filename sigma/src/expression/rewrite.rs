@@ -5,7 +5,7 @@ use rsigma_parser::{
     detection_name_matches,
 };
 
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// What becomes of an item.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use arrow::buffer::BooleanBuffer;
 
 /// The rows of a batch for which something holds.
 #[derive(Debug, Clone)]
-pub enum Rows {
+pub(crate) enum Rows {
     /// None: the common case, which costs nothing further.
     None,
     /// All.
@@ -14,17 +14,8 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// How many of `rows` rows are in it.
-    pub fn count(&self, rows: usize) -> usize {
-        match self {
-            Self::None => 0,
-            Self::All => rows,
-            Self::Some(bits) => bits.count_set_bits(),
-        }
-    }
-
     /// The rows whose bit is set.
-    pub fn of(bits: BooleanBuffer) -> Self {
+    pub(crate) fn of(bits: BooleanBuffer) -> Self {
         match bits.count_set_bits() {
             0 => Self::None,
             all if all == bits.len() => Self::All,
@@ -33,13 +24,13 @@ impl Rows {
     }
 
     /// True if no row is in it.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::None)
     }
 
     /// Rows in both.
     #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
+    pub(crate) fn and(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::None, _) | (_, Self::None) => Self::None,
             (Self::All, rows) | (rows, Self::All) => rows.clone(),
@@ -49,7 +40,7 @@ impl Rows {
 
     /// Rows in either.
     #[must_use]
-    pub fn or(&self, other: &Self) -> Self {
+    pub(crate) fn or(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::All, _) | (_, Self::All) => Self::All,
             (Self::None, rows) | (rows, Self::None) => rows.clone(),
@@ -59,7 +50,7 @@ impl Rows {
 
     /// Rows not in it.
     #[must_use]
-    pub fn not(&self) -> Self {
+    pub(crate) fn not(&self) -> Self {
         match self {
             Self::None => Self::All,
             Self::All => Self::None,
@@ -68,7 +59,7 @@ impl Rows {
     }
 
     /// Their numbers, in order, in a batch of `rows` rows.
-    pub fn numbers(&self, rows: usize) -> Vec<usize> {
+    pub(crate) fn numbers(&self, rows: usize) -> Vec<usize> {
         match self {
             Self::None => Vec::new(),
             Self::All => (0..rows).collect(),

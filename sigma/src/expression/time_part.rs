@@ -41,7 +41,7 @@ impl TimePart {
 #[cfg(test)]
 mod tests {
     use super::TimePart;
-    use crate::predicate::Leaf;
+    use crate::expression::Leaf;
 
     #[track_caller]
     fn check(leaf: Leaf<'_>, expected: [i32; 6]) {

@@ -2,14 +2,11 @@
 //!
 //! Sigma has no keys for them; a filter is a hole in the detection, so ours ask who made it and when it closes again.
 
-use std::fmt;
-
 use rsigma_parser::FilterRule;
 
-use super::Filter;
-use crate::day::Day;
-use crate::refusal::Refusal;
-use crate::rule::key;
+use crate::error::Refusal;
+use crate::metadata::Day;
+use crate::metadata::keys::key;
 
 /// What a filter's keys `owner`, `reason` and `expires` say; each may be missing, which lint tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,30 +34,10 @@ impl Terms {
     }
 
     /// True if its last day is before `today`; never if either is not known.
-    pub fn have_ended(&self, today: Option<Day>) -> bool {
+    pub(crate) fn have_ended(&self, today: Option<Day>) -> bool {
         match (self.expires, today) {
             (Some(expires), Some(today)) => expires < today,
             _ => false,
         }
-    }
-}
-
-/// A filter that is no longer applied, because its last day has passed.
-#[derive(Debug, Clone)]
-pub struct Expired(pub Filter);
-
-impl fmt::Display for Expired {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Filter {
-            file, line, sigma, ..
-        } = &self.0;
-        write!(formatter, "{file}:{line}: filter \"{}\"", sigma.title)?;
-        if let Some(owner) = &self.0.terms.owner {
-            write!(formatter, " of {owner}")?;
-        }
-        if let Some(last) = self.0.terms.expires {
-            write!(formatter, " ended with {last}")?;
-        }
-        formatter.write_str(" and is no longer applied: what it left out alerts again")
     }
 }

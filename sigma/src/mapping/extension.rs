@@ -1,30 +1,16 @@
 //! Tables of names: our own, and what a user's file adds to them.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use schemas::tables::Table;
 
-use super::file;
-use super::logsource::Names;
-use super::{Field, Place};
-use crate::rule::Rejected;
-
-/// Our own tables, in the order in which a log source is looked for.
-const BUILT_IN: &[(&str, &str)] = &[
-    ("signins.yml", include_str!("signins.yml")),
-    ("directory_audits.yml", include_str!("directory_audits.yml")),
-    ("risk_events.yml", include_str!("risk_events.yml")),
-    ("m365_activity.yml", include_str!("m365_activity.yml")),
-    ("azure_activity.yml", include_str!("azure_activity.yml")),
-    ("graph_activity.yml", include_str!("graph_activity.yml")),
-    ("graph_alerts.yml", include_str!("graph_alerts.yml")),
-];
+use super::field::{Field, Place};
+use super::names::Names;
 
 /// Names of log sources and fields, table by table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extension {
-    sources: Vec<Source>,
+    pub(super) sources: Vec<Source>,
 }
 
 /// What is known of one table.
@@ -46,7 +32,7 @@ pub(crate) struct Source {
 
 /// What Microsoft documents of the values of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Values {
+pub(crate) struct Values {
     /// The field.
     pub place: Place,
     /// All its values, in lower case, if they are a closed set.
@@ -60,17 +46,6 @@ pub struct Values {
 }
 
 impl Extension {
-    /// Reads a mapping file; `name` is what messages call it.
-    ///
-    /// Shape: YAML, a table's name over `logsources`, `paths`, `fields`, `values` and `known`.
-    ///
-    /// # Errors
-    /// [`Rejected`] with the file, its line and the reason, if it names an unknown table or column, or has a path or
-    /// key that cannot be read.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Rejected> {
-        file::read(name, text).map(|sources| Self { sources })
-    }
-
     /// Adds what another file says; where both speak of a name, this one counts.
     pub fn join(&mut self, other: Self) {
         for source in other.sources {
@@ -108,34 +83,5 @@ impl Source {
             .iter()
             .find(|(names, _)| is_named(names))
             .map(|(_, field)| field)
-    }
-}
-
-/// Our own tables.
-pub(crate) fn built_in() -> &'static Extension {
-    static TABLES: LazyLock<Extension> = LazyLock::new(|| {
-        let mut all = Extension::default();
-        for (name, text) in BUILT_IN {
-            match Extension::parse(name, text) {
-                Ok(one) => all.join(one),
-                // A test reads them all, so this is a table that was changed and never tested.
-                Err(rejected) => tracing::error!(%rejected, "cannot read built-in table of names"),
-            }
-        }
-        all
-    });
-    &TABLES
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{BUILT_IN, Extension};
-
-    #[test]
-    fn every_built_in_table_is_read() {
-        for (name, text) in BUILT_IN {
-            let parsed = Extension::parse(name, text).map_err(|rejected| rejected.to_string());
-            assert_eq!(parsed.map(|one| one.sources.len()), Ok(1), "{name}");
-        }
     }
 }

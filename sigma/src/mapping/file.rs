@@ -5,78 +5,15 @@ use std::collections::BTreeMap;
 use schemas::tables::Table;
 use serde::Deserialize;
 
-use super::extension::{Source, Values};
-use super::logsource::Names;
-use super::lookup::natural_fold;
-use super::{Ask, Clause, Field, Meaning, Place};
-use crate::predicate::Fold;
-use crate::record::RecordPath;
-use crate::refusal::Refusal;
-use crate::rule::Rejected;
-use crate::rule::files::FILE_BYTES_MAX;
+use super::extension::{Extension, Source, Values};
+use super::field::{Ask, Clause, Field, Meaning, Place, natural_fold};
+use super::names::Names;
+use crate::document::FILE_BYTES_MAX;
+use crate::error::{Fault, Refusal, Rejected};
+use crate::expression::{Fold, RecordPath};
 
 /// Longest path, in bytes.
 const PATH_BYTES_MAX: usize = 512;
-
-/// Why a mapping file is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It names no table that records of sources go to.
-    #[error("no table \"{name}\"")]
-    Table {
-        /// The name.
-        name: String,
-    },
-    /// The table has no such column.
-    #[error("table {table} has no column \"{name}\"")]
-    Column {
-        /// The table.
-        table: Table,
-        /// The name.
-        name: String,
-    },
-    /// A path has an empty step or an open bracket, or is too long.
-    #[error("cannot read path \"{path}\"")]
-    Path {
-        /// The path.
-        path: String,
-    },
-    /// A template of paths does not say where the field's name goes.
-    #[error("path \"{path}\" needs {{}} once, where the name of the field goes")]
-    Template {
-        /// The path.
-        path: String,
-    },
-    /// A field has no names, or not exactly one place.
-    #[error("field \"{name}\" needs names and one of column, paths, anywhere")]
-    Field {
-        /// Its first name.
-        name: String,
-    },
-    /// A word says nothing, or several things at once.
-    #[error(
-        "word \"{word}\" needs one of one_of, none_of, contains, starts_with, present, or where"
-    )]
-    Word {
-        /// The word.
-        word: String,
-    },
-    /// Values are documented for no place.
-    #[error("values need a column or a path")]
-    Values,
-}
-
-impl Fault {
-    /// The text in the file that it is about.
-    fn subject(&self) -> &str {
-        match self {
-            Self::Table { name } | Self::Column { name, .. } | Self::Field { name } => name,
-            Self::Path { path } | Self::Template { path } => path,
-            Self::Word { word } => word,
-            Self::Values => "values",
-        }
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -144,8 +81,21 @@ struct ValuesFile {
     because: Option<String>,
 }
 
+impl Extension {
+    /// Reads a mapping file; `name` is what messages call it.
+    ///
+    /// Shape: YAML, a table's name over `logsources`, `paths`, `fields`, `values` and `known`.
+    ///
+    /// # Errors
+    /// [`Rejected`] with the file, its line and the reason, if it names an unknown table or column, or has a path or
+    /// key that cannot be read.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Rejected> {
+        read(name, text).map(|sources| Self { sources })
+    }
+}
+
 /// The tables of a file.
-pub(super) fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
+fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
     let rejected = |line, reason| Rejected {
         file: name.to_owned(),
         line,

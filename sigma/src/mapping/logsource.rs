@@ -2,33 +2,10 @@
 
 use rsigma_parser::LogSource;
 use schemas::tables::Table;
-use serde::Deserialize;
 
-use super::extension::{Extension, Source, built_in};
-use super::lookup::same_word;
-use crate::refusal::Refusal;
-
-/// Products and services that rules give a table; one of each must match.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Names {
-    /// Products.
-    pub products: Vec<String>,
-    /// Services or categories; none if the product alone is enough.
-    pub services: Vec<String>,
-}
-
-impl Names {
-    fn has(&self, product: Option<&str>, service: Option<&str>) -> bool {
-        let known = |list: &[String], word: &str| list.iter().any(|name| same_word(name, word));
-        let is_product = product.is_none_or(|word| known(&self.products, word));
-        let is_service = match service {
-            Some(word) => known(&self.services, word),
-            None => self.services.is_empty() && product.is_some(),
-        };
-        is_product && is_service
-    }
-}
+use super::built_in::built_in;
+use super::extension::{Extension, Source};
+use crate::error::Refusal;
 
 /// The table that holds a rule's log source; names of `extension` come before our own.
 ///
@@ -37,7 +14,7 @@ impl Names {
 ///
 /// # Errors
 /// [`Refusal::LogSource`] if no table holds it, or more than one might.
-pub fn table(extension: &Extension, logsource: &LogSource) -> Result<Table, Refusal> {
+pub(crate) fn table(extension: &Extension, logsource: &LogSource) -> Result<Table, Refusal> {
     let product = logsource.product.as_deref();
     let service = logsource
         .service

@@ -1,11 +1,13 @@
 //! Finds the place of a field by its name: alias, column, path in the raw record.
 
+use super::field::natural_fold;
+use super::names::same_word;
 use schemas::tables::{Column, Table};
 
-use super::extension::{Extension, Source, built_in};
-use super::{Field, Place};
-use crate::predicate::Fold;
-use crate::record::RecordPath;
+use super::built_in::built_in;
+use super::extension::{Extension, Source};
+use super::field::{Field, Place};
+use crate::expression::RecordPath;
 
 /// Lists of name and value pairs: `Parameters.ForwardTo` is `Parameters[ForwardTo]`.
 const PAIR_LISTS: &[&str] = &[
@@ -51,14 +53,6 @@ pub(super) fn field(extension: &Extension, table: Table, name: &str) -> Field {
         None => Field::plain(Place::Raw(
             paths.iter().map(|path| RecordPath::new(path)).collect(),
         )),
-    }
-}
-
-/// How a column's text compares where nobody says otherwise.
-pub(super) fn natural_fold(column: &str) -> Fold {
-    match column {
-        "operation" | "operation_name" | "activity_display_name" => Fold::Operation,
-        _ => Fold::Lower,
     }
 }
 
@@ -124,15 +118,4 @@ fn column_of(table: Table, name: &str, paths: &[String]) -> Option<Column> {
         .find_map(|path| columns.iter().find(|column| has_path(column, path)))
         .or_else(by_name)
         .copied()
-}
-
-/// Equal but for letter case and the marks between words.
-pub(super) fn same_word(left: &str, right: &str) -> bool {
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|character| !matches!(character, '_' | '-' | ' '))
-            .map(|character| character.to_ascii_lowercase())
-            .collect::<String>()
-    };
-    letters(left) == letters(right)
 }

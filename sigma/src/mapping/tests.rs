@@ -3,11 +3,12 @@
 use rsigma_parser::LogSource;
 use schemas::tables::Table;
 
-use super::{Extension, Mapping, Place, logsource};
+use super::field::Place;
+use super::{Extension, Mapping, logsource};
 
 #[track_caller]
 fn check(table: Table, name: &str, column: &str) {
-    let field = Mapping::Lake(table).field(name);
+    let field = Mapping::Lake(table).field(&Extension::default(), name);
     assert_eq!(
         field.place,
         Place::Column(column.to_owned()),
@@ -77,7 +78,10 @@ fn pairs_are_selected_by_name_wherever_their_list_stands() {
             "properties.additionalDetails[additionalInfo]",
         ),
     ] {
-        let Place::Raw(paths) = Mapping::Lake(table).field(name).place else {
+        let Place::Raw(paths) = Mapping::Lake(table)
+            .field(&Extension::default(), name)
+            .place
+        else {
             panic!("{name} has a column");
         };
         assert!(
@@ -172,16 +176,16 @@ signins:
 fn a_users_file_comes_before_our_own_tables() {
     let extension = Extension::parse("acme.yml", FILE).unwrap();
     let mapping = Mapping::Lake(Table::Signins);
-    let ring = mapping.field_with(&extension, "resulttype");
+    let ring = mapping.field(&extension, "resulttype");
     assert!(
         matches!(&ring.place, Place::Raw(paths) if paths[0].as_text() == "properties.acme.ring")
     );
-    let outcome = mapping.field_with(&extension, "Outcome");
+    let outcome = mapping.field(&extension, "Outcome");
     assert_eq!(outcome.place, Place::Column("result_type".into()));
     assert!(outcome.meaning("LOCKED").is_some());
     assert_eq!(
-        mapping.field_with(&extension, "Username"),
-        mapping.field("Username")
+        mapping.field(&extension, "Username"),
+        mapping.field(&Extension::default(), "Username")
     );
     let source = LogSource {
         product: Some("acme".into()),

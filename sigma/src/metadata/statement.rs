@@ -2,7 +2,7 @@
 
 use schemas::severity::Severity;
 
-use crate::rule::attack;
+use super::attack;
 
 /// What an alert says.
 #[derive(Debug, Clone, PartialEq, Eq)]

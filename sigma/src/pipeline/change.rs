@@ -7,10 +7,10 @@ use rsigma_parser::{
     StringPart, parse_field_spec,
 };
 
-use super::{Texts, Transformation};
+use super::transformation::{Texts, Transformation};
+use crate::error::Refusal;
+use crate::expression::rewrite::Change;
 use crate::placeholders::{Piece, Placeholders, expanded, pieces};
-use crate::refusal::Refusal;
-use crate::rewrite::Change;
 
 /// Adds a detection under `name`, and asks for it in every condition.
 pub(super) fn add_condition(
@@ -171,7 +171,7 @@ fn replace(
     if item.field.modifiers.contains(&Modifier::Re) {
         return Ok(());
     }
-    let regex = super::read::regex(pattern)?;
+    let regex = crate::expression::regex_text::compiled(pattern)?;
     let replacement = python_groups(replacement);
     for value in &mut item.values {
         let SigmaValue::String(text) = value else {

@@ -4,8 +4,14 @@ use regex::Regex;
 use rsigma_parser::{Detection, DetectionItem, SigmaRule, SigmaValue};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::State;
+/// What earlier steps left behind for the conditions of later ones.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) applied: BTreeSet<String>,
+    pub(super) values: BTreeMap<String, serde_json::Value>,
+}
 
 /// Conditions, joined.
 #[derive(Debug, Clone)]
@@ -233,7 +239,8 @@ impl FieldCondition {
             // They were compiled once when the pipeline was read; at the start of the name, as pySigma does.
             Mode::Re => fields.iter().any(|field| {
                 let anchored = format!("^(?:{field})");
-                crate::compile::text::expression(&anchored).is_ok_and(|regex| regex.is_match(name))
+                crate::expression::regex_text::expression(&anchored)
+                    .is_ok_and(|regex| regex.is_match(name))
             }),
         };
         match self {
@@ -246,5 +253,5 @@ impl FieldCondition {
 /// A regular expression, bounded like those of rules.
 fn bounded<'de, D: Deserializer<'de>>(from: D) -> Result<Regex, D::Error> {
     let pattern = String::deserialize(from)?;
-    super::read::regex(&pattern).map_err(D::Error::custom)
+    crate::expression::regex_text::compiled(&pattern).map_err(D::Error::custom)
 }

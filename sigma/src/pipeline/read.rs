@@ -2,36 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::de::DeserializeOwned;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::conditions::{Conditions, OF_FIELD, OF_ITEM, OF_RULE};
-use super::{Pipeline, Step, TRANSFORMATIONS, TRANSFORMATIONS_MAX, Transformation};
-use crate::compile::text::{REGEX_LENGTH_MAX, expression};
-use crate::refusal::Refusal;
-use crate::rule::lines::Document;
-use crate::rule::{Rejected, bounds};
+use super::transformation::{TRANSFORMATIONS, Transformation};
+use super::{Pipeline, Step, TRANSFORMATIONS_MAX};
+use crate::document::lines::Document;
+use crate::error::Refusal;
+use crate::expression::regex_text::compiled;
 
 impl Pipeline {
-    /// Reads a pipeline from the bytes of a file.
-    ///
-    /// # Errors
-    /// [`Rejected`] with the line and the name of what is not known.
-    pub fn read(file: &str, bytes: &[u8]) -> Result<Self, Rejected> {
-        let rejected = |line, reason| Rejected {
-            file: file.to_owned(),
-            line,
-            reason,
-        };
-        let text = bounds::text(bytes).map_err(|reason| rejected(None, reason))?;
-        let document = Document { line: 1, text };
-        let value = bounds::check(&document)
-            .map_err(|(line, reason)| rejected(Some(line), reason))?
-            .ok_or_else(|| rejected(None, Refusal::NoDocument))?;
-        Self::of(file, &document, &value).map_err(|(line, reason)| rejected(Some(line), reason))
-    }
-
     /// A pipeline from a document of a file.
     pub(crate) fn of(
         file: &str,
@@ -68,7 +49,6 @@ impl Pipeline {
             step_of(step).map_err(|refusal| (line_of(document, step, &refusal), refusal))
         });
         Ok(Self {
-            file: file.to_owned(),
             name: member(value, "name").unwrap_or_else(|| file.to_owned()),
             priority: value.get("priority").and_then(Value::as_i64).unwrap_or(0),
             vars: vars(value).ok_or_else(|| shape("vars"))?,
@@ -147,12 +127,12 @@ fn step_of(step: &Value) -> Result<Step, Refusal> {
         .iter()
         .flat_map(super::FieldCondition::expressions)
     {
-        regex(pattern)?;
+        compiled(pattern)?;
     }
     let transformation: Transformation = serde_yaml_ng::from_value(Value::Mapping(members))
         .map_err(|cause| Refusal::PipelineStep { name: kind, cause })?;
     if let Transformation::ReplaceString { regex: pattern, .. } = &transformation {
-        regex(pattern)?;
+        compiled(pattern)?;
     }
     Ok(Step {
         id,
@@ -206,17 +186,5 @@ fn conditions<C: DeserializeOwned>(
         members: given.into_iter().map(read).collect::<Result<_, _>>()?,
         is_any,
         is_negated,
-    })
-}
-
-/// A regular expression of a pipeline, bounded like those of rules.
-pub(super) fn regex(pattern: &str) -> Result<Regex, Refusal> {
-    if pattern.len() > REGEX_LENGTH_MAX {
-        return Err(Refusal::RegexTooLong {
-            bytes: pattern.len(),
-        });
-    }
-    expression(pattern).map_err(|cause| Refusal::Regex {
-        cause: Box::new(cause),
     })
 }

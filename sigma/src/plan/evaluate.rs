@@ -7,10 +7,9 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Int32Type;
 
 use super::chunk::{Chunk, Distinct};
-use super::formula::{Outlook, Residue};
 use super::leaves::{Column, ask_values};
-use super::rows::Rows;
 use super::{Field, Hits, Home, Plan};
+use crate::expression::{Outlook, Residue, Rows};
 
 impl Plan {
     /// The rows of a chunk that each rule matches; rules without any are left out.

@@ -9,8 +9,8 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use schemas::provenance::Provenance;
 
+use crate::expression::Leaves;
 use crate::mapping::{Extension, Mapping, Place};
-use crate::record::Leaves;
 
 /// Longest value that is kept; what is longer is cut.
 const VALUE_BYTES_MAX: usize = 4_096;
@@ -23,7 +23,7 @@ impl Fields {
     /// Finds fields by their names; names of `extension` come before our own.
     pub fn new(mapping: Mapping, extension: &Extension, names: &BTreeSet<Arc<str>>) -> Self {
         let place = |name: &Arc<str>| {
-            let field = mapping.field_with(extension, name);
+            let field = mapping.field(extension, name);
             (Arc::clone(name), field.place)
         };
         Self(names.iter().map(place).collect())

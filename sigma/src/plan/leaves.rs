@@ -7,8 +7,7 @@ use arrow::error::ArrowError;
 use schemas::tables::Kind;
 
 use super::matcher::Matcher;
-use crate::predicate::Leaf;
-use crate::record::Leaves;
+use crate::expression::{Leaf, Leaves};
 
 /// A column whose rows can be asked.
 #[derive(Debug)]

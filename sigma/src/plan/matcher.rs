@@ -12,9 +12,9 @@ use ahash::RandomState;
 use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexSet, RegexSetBuilder};
 
-use crate::compile::text::{REGEX_BYTES_MAX, expression};
-use crate::predicate::{Fold, Leaf, Network, Order, Question, TimePart};
-use crate::refusal::Refusal;
+use crate::error::Refusal;
+use crate::expression::regex_text::{REGEX_BYTES_MAX, expression};
+use crate::expression::{Fold, Leaf, Network, Order, Question, TimePart};
 
 /// Questions by the folded word that answers them; a fast hash, because every distinct value is looked up.
 type Words = HashMap<String, Vec<usize>, RandomState>;
@@ -166,7 +166,7 @@ impl Matcher {
     }
 
     /// True if every question is whether some words stand somewhere in a text.
-    pub fn is_search(&self) -> bool {
+    pub(crate) fn is_search(&self) -> bool {
         let is_search = |form: &Form| {
             form.words.is_empty()
                 && form.starts.is_empty()
@@ -177,7 +177,7 @@ impl Matcher {
     }
 
     /// The questions that an absent field answers with yes.
-    pub fn of_absent(&self) -> &[usize] {
+    pub(crate) fn of_absent(&self) -> &[usize] {
         &self.absent
     }
 
@@ -233,7 +233,7 @@ impl Matcher {
     }
 
     /// Like [`Self::ask`] for all values of a field; none are an absent field.
-    pub fn ask_all(&self, leaves: &[Leaf<'_>], found: &mut dyn FnMut(usize)) {
+    pub(crate) fn ask_all(&self, leaves: &[Leaf<'_>], found: &mut dyn FnMut(usize)) {
         if leaves.is_empty() {
             self.absent.iter().copied().for_each(found);
         } else {
@@ -332,9 +332,21 @@ impl Form {
 }
 
 /// True if the values answer the predicate with yes: the slow way, for tests and explanations.
+/// A matcher of questions that were checked one by one.
+pub(super) fn matcher_of(questions: &[(usize, Question)]) -> Matcher {
+    let numbered = questions
+        .iter()
+        .map(|(number, question)| (*number, question));
+    // Each passed alone; should all words of a field not fit into one automaton, none of them answers yes.
+    Matcher::new(numbered).unwrap_or_else(|refusal| {
+        tracing::error!(%refusal, "questions about one field do not fit together");
+        Matcher::default()
+    })
+}
+
 #[cfg(test)]
-pub(crate) fn holds(predicate: &crate::predicate::Predicate, leaves: &[Leaf<'_>]) -> bool {
-    use crate::predicate::Predicate;
+pub(crate) fn holds(predicate: &crate::expression::Predicate, leaves: &[Leaf<'_>]) -> bool {
+    use crate::expression::Predicate;
     match predicate {
         Predicate::One(question) => {
             let mut is_found = false;
@@ -354,7 +366,7 @@ mod tests {
     use std::collections::{BTreeSet, HashSet};
 
     use super::Matcher;
-    use crate::predicate::{Fold, Leaf, Network, Number, Order, Question};
+    use crate::expression::{Fold, Leaf, Network, Number, Order, Question};
 
     fn set(words: &[&str]) -> BTreeSet<String> {
         words.iter().map(|word| (*word).to_owned()).collect()

@@ -13,12 +13,13 @@ use schemas::tables::Kind;
 use serde_json::Value;
 
 use super::leaves::Column;
-use super::matcher::Matcher;
-use super::{RAW, matcher_of};
+use super::matcher::{Matcher, matcher_of};
 use crate::compile::detection::Test;
+use crate::expression::{Leaf, Leaves, Question, RecordPath, Relation, visit_texts};
 use crate::mapping::{self, Mapping, Place};
-use crate::predicate::{Leaf, Question, Relation};
-use crate::record::{Leaves, RecordPath, visit_texts};
+
+/// The column that holds the record as received.
+pub const RAW: &str = "raw";
 
 /// Everything that is asked of raw records.
 #[derive(Debug)]

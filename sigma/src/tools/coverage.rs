@@ -11,14 +11,13 @@ use std::sync::Arc;
 
 use schemas::tables::Table;
 
+use crate::collection::Rule;
 use crate::compile::detection::{Builder, Test};
-use crate::mapping::extension::{Source, built_in};
+use crate::expression::{Fold, Formula, Leaf, Question, RecordPath};
+use crate::mapping::built_in::built_in;
+use crate::mapping::extension::Source;
 use crate::mapping::{Extension, Mapping, Place, Values};
-use crate::plan::formula::Formula;
 use crate::plan::matcher::Matcher;
-use crate::predicate::{Fold, Leaf, Question};
-use crate::record::RecordPath;
-use crate::rule::Rule;
 
 /// Whether a rule can fire.
 #[derive(Debug, Clone, PartialEq, Eq)]

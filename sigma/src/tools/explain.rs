@@ -20,9 +20,9 @@ use schemas::wire::Event;
 
 use self::row::{Row, written};
 use self::tree::{Explanation, Item, Node, Part, Standing};
+use crate::collection::Rule;
+use crate::error::Refusal;
 use crate::mapping::Extension;
-use crate::refusal::Refusal;
-use crate::rule::Rule;
 
 /// Most values of one item that are asked one by one.
 const VALUES_MAX: usize = 64;
@@ -355,8 +355,8 @@ mod tests {
     use schemas::wire::Event;
 
     use super::explain;
+    use crate::collection::{Catalogue, Rule};
     use crate::mapping::Extension;
-    use crate::rule::{Catalogue, Rule};
 
     fn rule(detection: &str) -> Rule {
         let text = format!(

@@ -8,6 +8,7 @@
 //! these never takes an exception away. A person chooses: nothing here judges whether an event is harmless.
 
 mod candidates;
+mod chosen;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -19,21 +20,21 @@ use rsigma_parser::SigmaRule;
 use schemas::ids;
 use schemas::wire::Event;
 
-pub use self::candidates::Role;
 use self::candidates::{Candidate, Gathered};
-use crate::explain::row::Row;
-use crate::explain::tree::shown;
+
+pub use self::chosen::{Chosen, Role};
+use crate::collection::{Catalogue, Rule};
+use crate::error::Refusal;
 use crate::filter::terms::Terms;
 use crate::filter::{self, Filter};
 use crate::mapping::{Extension, Mapping};
-use crate::plan::Plan;
 use crate::plan::chunk::Batch;
-use crate::refusal::Refusal;
-use crate::rows;
-use crate::rule::{Catalogue, Rule};
+use crate::plan::{Plan, event_batch};
+use crate::tools::explain::row::Row;
+use crate::tools::explain::tree::shown;
 
 /// Most proposals for one event.
-pub const PROPOSALS_MAX: usize = 4;
+pub(crate) const PROPOSALS_MAX: usize = 4;
 
 /// Most fields of one proposal.
 const FIELDS_MAX: usize = 3;
@@ -92,19 +93,6 @@ impl Tuning {
     }
 }
 
-/// A field of an event with its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    /// The field as rules name it.
-    pub field: &'static str,
-    /// What a person calls it.
-    pub called: &'static str,
-    /// What it says of the event.
-    pub role: Role,
-    /// Its value, as the event has it.
-    pub value: String,
-}
-
 /// A filter that leaves the event out.
 #[derive(Debug, Clone)]
 pub struct Proposal {
@@ -131,7 +119,7 @@ impl Proposal {
         events: &[Event],
     ) -> Result<Vec<bool>, TuneError> {
         let alone = filter::alone(&self.filter.sigma, &rule.sigma);
-        let batch = rows::batch(rule.table, events)?;
+        let batch = event_batch::batch(rule.table, events)?;
         let kept = matching(rule, extension, &[alone], &batch)?;
         Ok((0..events.len())
             .map(|row| !kept.contains(&(0, row)))
@@ -196,7 +184,7 @@ fn matching(
         return Err(refusal.into());
     }
     let hits = plan.evaluate(&mut Batch(batch))?;
-    let pairs = |hit: crate::Hits| hit.rows.into_iter().map(move |row| (hit.rule, row));
+    let pairs = |hit: crate::plan::Hits| hit.rows.into_iter().map(move |row| (hit.rule, row));
     Ok(hits.into_iter().flat_map(pairs).collect())
 }
 

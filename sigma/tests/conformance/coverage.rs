@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use schemas::tables::Table;
-use sigma::coverage::{Verdict, navigator, verdict};
+use sigma::tools::coverage::{Verdict, navigator, verdict};
 
 use crate::outcome::rules;
 

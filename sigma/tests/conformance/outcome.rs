@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sigma::rule::load_folder;
+use sigma::collection::load_folder;
 use sigma::{Catalogue, Ruleset};
 
 use crate::corpus::corpus;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::Value;
-use sigma::correlation::signal::{Evidence, Signal, Subject};
-use sigma::correlation::{Correlator, matched};
+use sigma::correlation::{Evidence, Signal, Subject, matched};
 use sigma::mapping::Extension;
 use sigma::plan::chunk::Batch;
-use sigma::{Catalogue, Ruleset};
+use sigma::{Catalogue, Correlator, Ruleset};
 
 /// Rules over records of any shape: every field is a path of the raw record.
 pub(crate) fn ruleset(text: &str) -> Ruleset {

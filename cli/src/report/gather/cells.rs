@@ -4,7 +4,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use schemas::tables::Table;
 use schemas::wire::Alert;
 use serde_json::Value;
-use sigma::fields;
+use sigma::plan::fields;
 
 use super::super::input::{EntityKind, EventLine, Sighting};
 use super::queries::{ACCOUNT, OPERATION, TELLING};

@@ -10,7 +10,7 @@ use lake::Lake;
 use schemas::wire::Event;
 use sigma::correlation::{Correlation, Referred};
 use sigma::filter::terms::Terms;
-use sigma::tuning::{TuneError, Tuning, propose};
+use sigma::tools::tuning::{TuneError, Tuning, propose};
 use sigma::{Catalogue, Rule, Ruleset};
 
 use crate::inert::inert;

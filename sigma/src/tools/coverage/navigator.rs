@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::statement::Statement;
+use crate::metadata::Statement;
 
 /// The vocabulary of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +125,8 @@ pub fn layer<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Attack, layer};
-    use crate::rule::{Catalogue, Rule};
-    use crate::statement::Statement;
+    use crate::collection::{Catalogue, Rule};
+    use crate::metadata::Statement;
 
     fn rules(tags: [&str; 2]) -> Vec<Statement> {
         let mut catalogue = Catalogue::default();

@@ -12,13 +12,10 @@ use schemas::wire::Event;
 use super::tree::{Found, Item, Standing, Value, shown};
 use super::{Answers, ExplainError, VALUES_MAX};
 use crate::compile::modifiers;
-use crate::fields;
+use crate::expression::{Fold, Leaves};
 use crate::mapping::{self, Ask, Clause, Extension, Mapping, Meaning, Place};
-use crate::plan::Plan;
 use crate::plan::chunk::Batch;
-use crate::predicate::Fold;
-use crate::record::Leaves;
-use crate::rows;
+use crate::plan::{Plan, event_batch, fields};
 
 /// Most values of a field of the event that are told.
 const FOUND_MAX: usize = 64;
@@ -39,7 +36,7 @@ impl Row {
     ) -> Result<Self, ArrowError> {
         Ok(Self {
             table,
-            batch: rows::batch(table, std::slice::from_ref(event))?,
+            batch: event_batch::batch(table, std::slice::from_ref(event))?,
             record: serde_json::from_slice(&event.raw).unwrap_or_default(),
             extension: Arc::clone(extension),
         })
@@ -89,7 +86,7 @@ impl Row {
                 found: Vec::new(),
             };
         };
-        let field = self.mapping().field_with(&self.extension, name);
+        let field = self.mapping().field(&self.extension, name);
         let fold = if asked.contains(&Modifier::Cased) {
             Fold::Exact
         } else {
@@ -119,7 +116,7 @@ impl Row {
 
     /// Where the other field of a comparison stands, and what is there.
     fn other_field(&self, name: &str) -> String {
-        let field = self.mapping().field_with(&self.extension, name);
+        let field = self.mapping().field(&self.extension, name);
         let (standing, found) = self.look(&field.place, field.fold);
         if found.is_empty() {
             return format!("{standing}: no value");

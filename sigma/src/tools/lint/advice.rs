@@ -1,6 +1,6 @@
 //! How to mend what was refused.
 
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// What to do about a refusal.
 pub(super) fn fix(reason: &Refusal) -> &'static str {

@@ -7,10 +7,9 @@ use rsigma_parser::{
     detection_name_matches,
 };
 
-use super::Level::{Notice, Warning};
-use super::Notes;
 use super::document::{Document, documents};
-use crate::rule::Rule;
+use super::finding::{Level::Notice, Level::Warning, Notes};
+use crate::collection::Rule;
 
 /// Most values of a list that are compared with each other.
 const COMPARED_MAX: usize = 256;

@@ -2,7 +2,7 @@
 
 use serde_yaml_ng::Value;
 
-use crate::rule::lines;
+use crate::document::lines;
 
 /// One document of a file.
 #[derive(Debug)]

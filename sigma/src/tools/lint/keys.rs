@@ -6,9 +6,8 @@ use std::collections::HashMap;
 
 use serde_yaml_ng::Value;
 
-use super::Level::{Error, Notice, Warning};
-use super::Notes;
 use super::document::Document;
+use super::finding::{Level::Error, Level::Notice, Level::Warning, Notes};
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]

@@ -6,10 +6,9 @@ use std::collections::HashSet;
 
 use serde_yaml_ng::Value;
 
-use super::Level::{Error, Notice, Warning};
-use super::Notes;
 use super::document::Document;
-use crate::rule::attack;
+use super::finding::{Level::Error, Level::Notice, Level::Warning, Notes};
+use crate::metadata::attack;
 
 /// Kinds of ATT&CK objects beside techniques that a tag may name, by the letters before their number.
 const ATTACK_OBJECTS: &[&str] = &["g", "s", "ds", "m", "a"];

@@ -2,10 +2,10 @@
 
 use serde_yaml_ng::Value;
 
-use super::Level::Warning;
-use super::Notes;
 use super::document::Document;
-use crate::day::Day;
+use super::finding::Level::Warning;
+use super::finding::Notes;
+use crate::metadata::Day;
 
 /// What a filter should say of itself.
 const WANTED: &[(&str, &str)] = &[
@@ -56,8 +56,8 @@ pub(super) fn check(document: &Document<'_>, today: Option<Day>, notes: &mut Not
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Finding, Level, Linter};
-    use crate::day::Day;
+    use crate::metadata::Day;
+    use crate::tools::lint::{Finding, Level, Linter};
 
     const GOOD: &str = "\
 title: Backups read mail

@@ -1,6 +1,7 @@
 //! Each fault is found, on its line; a good rule has none.
 
-use super::{Finding, Level, Linter};
+use super::Linter;
+use super::finding::{Finding, Level};
 
 const GOOD: &str = "\
 title: Inbox rule deletes mail

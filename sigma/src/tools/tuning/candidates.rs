@@ -5,43 +5,17 @@ use std::sync::Arc;
 
 use schemas::tables::Table;
 
-use super::Chosen;
+use super::chosen::{Chosen, Role};
+use crate::collection::Rule;
 use crate::compile::detection::{Builder, Test};
-use crate::coverage::holds;
-use crate::explain::row::Row;
+use crate::error::Refusal;
+use crate::expression::Formula;
 use crate::mapping::{Extension, Mapping, Place};
-use crate::plan::formula::Formula;
-use crate::refusal::Refusal;
-use crate::rule::Rule;
+use crate::tools::coverage::holds;
+use crate::tools::explain::row::Row;
 
 /// Longest value that a filter is made of, in characters: nothing that names a person or thing is longer.
 const VALUE_CHARACTERS_MAX: usize = 512;
-
-/// What a field says of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Who did it.
-    Who,
-    /// With what application or program.
-    With,
-    /// From where.
-    Where,
-    /// To what.
-    Object,
-    /// What it did.
-    What,
-}
-
-impl Role {
-    /// Every role, the ones that narrow best first.
-    pub const ALL: &'static [Self] =
-        &[Self::Who, Self::With, Self::Where, Self::Object, Self::What];
-
-    /// True if all fields of the role name one thing: a user by name and by id is one user.
-    const fn is_one_thing(self) -> bool {
-        matches!(self, Self::Who | Self::Where | Self::Object)
-    }
-}
 
 /// A field of a table that tells events apart.
 struct Known {
@@ -189,7 +163,7 @@ pub(super) fn gather(
     let mut found = Vec::new();
     let mut kept_out: Vec<Chosen> = Vec::new();
     for known in fields(rule.table) {
-        let field = Mapping::Lake(rule.table).field_with(extension, known.field);
+        let field = Mapping::Lake(rule.table).field(extension, known.field);
         let (_, values) = row.look(&field.place, field.fold);
         let value = values.into_iter().map(|found| found.value).next();
         let Some(value) = value.filter(|value| says_something(value)) else {
@@ -310,7 +284,7 @@ mod tests {
     use schemas::tables::Table;
 
     use super::{Role, another, fields, says_something};
-    use crate::mapping::{Mapping, Place};
+    use crate::mapping::{Extension, Mapping, Place};
 
     #[test]
     fn every_field_is_one_that_its_table_maps() {
@@ -324,7 +298,9 @@ mod tests {
         for table in Table::EVENTS {
             let mut places = Vec::new();
             for known in fields(*table) {
-                let place = Mapping::Lake(*table).field(known.field).place;
+                let place = Mapping::Lake(*table)
+                    .field(&Extension::default(), known.field)
+                    .place;
                 let is_column = matches!(place, Place::Column(_));
                 assert_eq!(is_column, !raw.contains(&known.field), "{}", known.field);
                 assert!(!places.contains(&place), "{table} {}", known.field);

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::Chosen;
+use super::chosen::Chosen;
+use crate::collection::Rule;
 use crate::filter::terms::Terms;
-use crate::rule::Rule;
 
 /// Longest part of a rule's title in that of its filter, in characters: Sigma's titles have 256.
 const TITLE_CHARACTERS_MAX: usize = 120;
