@@ -3,6 +3,12 @@
 //! It stands in the lightest crate, so that it runs in seconds.
 #![expect(clippy::expect_used, reason = "a test: it fails loudly")]
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/names.rs"]
+mod names;
+#[path = "tidy/source.rs"]
+mod source;
 #[path = "tidy/words.rs"]
 mod words;
 
