@@ -8,6 +8,7 @@ mod advance;
 pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod mend;
+mod proposal;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -20,7 +21,6 @@ use deltalake::DeltaTable;
 use futures::TryStreamExt as _;
 use schemas::invariants::{self, CommittedRange};
 use schemas::tables::Table;
-use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::Url;
 
@@ -30,28 +30,10 @@ use advance::NO_FINGERPRINT;
 pub(crate) use advance::{Advance, Partition, Reached};
 use log::Entry;
 use mend::Mended;
+pub(crate) use proposal::{DataFile, Proposal};
 
 /// Most versions that other writers may take before a commit gives up for now.
 const COMMIT_TRIES_MAX: u32 = 1_000;
-
-/// A data file that is part of the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DataFile {
-    /// Path inside the table's folder.
-    pub(crate) path: String,
-    /// The tenant of all its rows.
-    pub(crate) tenant_id: String,
-    /// The day of all its rows, in days since the Unix epoch.
-    pub(crate) day: i32,
-    /// Number of rows; none if a foreign writer did not say.
-    pub(crate) rows: Option<u64>,
-    /// Size in bytes.
-    pub(crate) bytes: u64,
-    /// Bounds of its event times in microseconds, if every row has one.
-    pub(crate) event_times: Option<(i64, i64)>,
-    /// When it was written, in milliseconds since the Unix epoch.
-    pub(crate) modified_ms: i64,
-}
 
 /// What a table holds at one version.
 #[derive(Debug, Clone, Default)]
@@ -62,25 +44,6 @@ pub(crate) struct Snapshot {
     pub(crate) files: BTreeMap<String, Arc<DataFile>>,
     /// Latest version of each application's transactions, as far as seen by this process.
     transactions: HashMap<String, i64>,
-}
-
-/// What is to become one commit.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Proposal {
-    /// Files to add.
-    pub(crate) added: Vec<DataFile>,
-    /// Paths of files to remove.
-    pub(crate) removed: Vec<String>,
-    /// Partitions whose rows these are, for the table that is their home.
-    pub(crate) advances: Vec<Advance>,
-    /// Other application transactions.
-    pub(crate) transactions: Vec<(String, i64)>,
-    /// The table's description, if it changes.
-    pub(crate) metadata: Option<Value>,
-    /// True if the added files hold only rows of the removed ones.
-    pub(crate) is_rearrangement: bool,
-    /// Set if rows of other writers may be the same as these: how many of their commits were looked at.
-    pub(crate) after_foreign_commits: Option<u64>,
 }
 
 /// How a commit ended.

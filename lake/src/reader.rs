@@ -1,15 +1,16 @@
 //! The lake for readers, in the writer's process or in another: SQL, single files, counts.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
 use bus::Position;
 use columns::day_text;
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::Expr;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
@@ -18,10 +19,24 @@ use crate::config::LakeConfig;
 use crate::delta::{LiveTable, Partition, Reached, Snapshot, file};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
-use crate::sql;
-use crate::sql::matches::Conditions;
-use crate::sql::views::VIEWS;
-use crate::stage::home;
+use crate::location::{home, location};
+use crate::sql::session;
+
+/// Conditions that SQL can name.
+#[async_trait]
+pub trait Conditions: Debug + Send + Sync {
+    /// Gets them ready; asked before each query that calls the function, and by no other.
+    ///
+    /// # Errors
+    /// What the query is to say where they cannot be read.
+    async fn prepare(&self, lake: &Lake) -> datafusion::common::Result<()>;
+
+    /// The table that the condition is about, and the condition over its columns; none if nobody has the name.
+    fn find(&self, name: &str) -> Option<(Table, Expr)>;
+
+    /// Names that exist, for the message about one that does not.
+    fn names(&self) -> Vec<String>;
+}
 
 /// A data file of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +78,7 @@ impl Taken {
 pub struct Lake {
     location: PathBuf,
     tables: Arc<BTreeMap<Table, Mutex<LiveTable>>>,
-    state: Arc<SessionState>,
+    pub(crate) state: Arc<SessionState>,
     conditions: Option<Arc<dyn Conditions>>,
 }
 
@@ -73,7 +88,7 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Location`] if the location is not a folder of this machine.
     pub fn open(config: &LakeConfig) -> Result<Self, LakeError> {
-        let location = crate::location(&config.location)?;
+        let location = location(&config.location)?;
         // Each is read when somebody asks for it: one that cannot be read says so to whoever asks, and to nobody else.
         let live = |table| LiveTable::new(&location, table, Arc::new(LocalDisk));
         let tables = Table::ALL
@@ -83,7 +98,7 @@ impl Lake {
         Ok(Self {
             location,
             tables: Arc::new(tables),
-            state: Arc::new(sql::session()?),
+            state: Arc::new(session::session()?),
             conditions: None,
         })
     }
@@ -95,31 +110,6 @@ impl Lake {
             conditions: Some(conditions),
             ..self
         }
-    }
-
-    /// Runs one read-only query over the tables as they are now, each at one version throughout.
-    ///
-    /// Names of tables and views match in any letter case, those of columns as they are written.
-    ///
-    /// # Errors
-    /// [`LakeError::Query`] if it cannot be planned, or is not a query.
-    pub async fn query(
-        &self,
-        sql: &str,
-    ) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
-        sql::run(self, &self.state, sql).await
-    }
-
-    /// Like [`Self::query`], with all of the answer in memory.
-    ///
-    /// # Errors
-    /// As [`Self::query`], and for what fails while it runs.
-    pub async fn query_all(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), LakeError> {
-        let (schema, stream) = self.query(sql).await?;
-        Ok((
-            schema,
-            sql::bounds::collect(stream, sql::bounds::ANSWER_BYTES_MAX).await?,
-        ))
     }
 
     /// A file that a batch announced, or that [`Self::files`] named.
@@ -193,19 +183,6 @@ impl Lake {
             arrival: reached.arrival,
             position: reached.position(partition),
         })
-    }
-
-    /// Names of the tables and views that a query can name, with their columns, in order.
-    ///
-    /// # Errors
-    /// [`LakeError::Query`] if a view cannot be planned.
-    pub async fn tables(&self) -> Result<BTreeMap<String, SchemaRef>, LakeError> {
-        sql::names(self, &self.state).await
-    }
-
-    /// Names of the views.
-    pub fn views() -> impl Iterator<Item = &'static str> {
-        VIEWS.iter().map(|view| view.name)
     }
 
     pub(crate) fn conditions(&self) -> Option<Arc<dyn Conditions>> {

@@ -3,21 +3,22 @@
 pub(crate) mod bounds;
 pub(crate) mod matches;
 mod provider;
+pub(crate) mod session;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, TableProvider,
 };
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, SessionStateBuilder};
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use schemas::fate::chain;
 use schemas::tables::Table;
@@ -38,29 +39,48 @@ pub fn literals(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     all.join(", ")
 }
 
-/// Most memory that queries of one reader may hold, in bytes; sorts and joins beyond it go to the disk.
-const QUERY_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
+impl Lake {
+    /// Runs one read-only query over the tables as they are now, each at one version throughout.
+    ///
+    /// Names of tables and views match in any letter case, those of columns as they are written.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if it cannot be planned, or is not a query.
+    pub async fn query(
+        &self,
+        sql: &str,
+    ) -> Result<(SchemaRef, SendableRecordBatchStream), LakeError> {
+        run(self, &self.state, sql).await
+    }
 
-/// What every query starts from.
-pub(crate) fn session() -> Result<SessionState, LakeError> {
-    let mut config = SessionConfig::new().with_information_schema(true);
-    let options = config.options_mut();
-    // Columns of the views are written as Microsoft writes them, without quotes.
-    options.sql_parser.enable_ident_normalization = false;
-    options.execution.parquet.pushdown_filters = true;
-    options.execution.parquet.reorder_filters = true;
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_limit(QUERY_MEMORY_BYTES_MAX, 1.0)
-        .build_arc()?;
-    Ok(SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_default_features()
-        .build())
+    /// Like [`Self::query`], with all of the answer in memory.
+    ///
+    /// # Errors
+    /// As [`Self::query`], and for what fails while it runs.
+    pub async fn query_all(&self, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), LakeError> {
+        let (schema, stream) = self.query(sql).await?;
+        Ok((
+            schema,
+            bounds::collect(stream, bounds::ANSWER_BYTES_MAX).await?,
+        ))
+    }
+
+    /// Names of the tables and views that a query can name, with their columns, in order.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if a view cannot be planned.
+    pub async fn tables(&self) -> Result<BTreeMap<String, SchemaRef>, LakeError> {
+        names(self, &self.state).await
+    }
+
+    /// Names of the views.
+    pub fn views() -> impl Iterator<Item = &'static str> {
+        VIEWS.iter().map(|view| view.name)
+    }
 }
 
 /// Plans and starts a query.
-pub(crate) async fn run(
+async fn run(
     lake: &Lake,
     state: &SessionState,
     sql: &str,
@@ -105,7 +125,7 @@ pub(crate) async fn run(
 }
 
 /// Every table and view with its columns.
-pub(crate) async fn names(
+async fn names(
     lake: &Lake,
     state: &SessionState,
 ) -> Result<BTreeMap<String, SchemaRef>, LakeError> {

@@ -36,6 +36,7 @@ use crate::config::LakeConfig;
 use crate::delta::{LiveTable, Partition, Reached};
 use crate::disk::{Disk, LocalDisk};
 use crate::error::LakeError;
+use crate::location::{home, location};
 use crate::maintenance::Maintenance;
 use crate::writer::TableWriter;
 use columns::Row;
@@ -71,19 +72,6 @@ pub fn topics() -> Vec<Topic> {
     topics
 }
 
-/// The table that keeps a topic's rows and positions.
-pub(crate) fn home(topic: Topic) -> Option<Table> {
-    match topic {
-        Topic::Events(table) => Some(table),
-        Topic::DeadLetters => Some(Table::DeadLetters),
-        Topic::Coverage => Some(Table::Coverage),
-        Topic::Signals => Some(Table::Signals),
-        Topic::Alerts => Some(Table::Alerts),
-        Topic::Audit => Some(Table::Actions),
-        Topic::Batches | Topic::Cases | Topic::Responder => None,
-    }
-}
-
 /// Keeps what travels on the bus, until `stop`; what was taken by then is committed.
 ///
 /// # Errors
@@ -110,7 +98,7 @@ pub async fn run_on(
     health: Health,
     stop: CancellationToken,
 ) -> Result<(), LakeError> {
-    let location = crate::location(&config.location)?;
+    let location = location(&config.location)?;
     let mut stage = Stage::open(config, location, bus, clock, disk, health, stop.clone()).await?;
     let maintenance = stage.maintenance.start(stop.clone());
     let outcome = stage.keep().await;

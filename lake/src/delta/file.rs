@@ -21,7 +21,7 @@ use schemas::arrow::file_schema;
 use schemas::ids;
 use schemas::tables::{RAW, Table};
 
-use super::DataFile;
+use super::proposal::DataFile;
 use crate::disk::Disk;
 use crate::error::LakeError;
 use columns::{Cell, Row, cell_at, compared_columns, day_text, identity_of, position_of};

@@ -11,7 +11,8 @@ use schemas::tables::{Kind, Table};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Advance, DataFile, Proposal};
+use super::advance::Advance;
+use super::proposal::{DataFile, Proposal};
 use columns::{day_from_text, day_text};
 
 /// Name of the log's folder inside the table's.

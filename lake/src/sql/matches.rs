@@ -6,33 +6,16 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use schemas::tables::Table;
 
-use crate::reader::Lake;
+use crate::reader::Conditions;
 
 /// Name of the table function.
 pub(crate) const NAME: &str = "matches";
-
-/// Conditions that SQL can name.
-#[async_trait]
-pub trait Conditions: Debug + Send + Sync {
-    /// Gets them ready; asked before each query that calls the function, and by no other.
-    ///
-    /// # Errors
-    /// What the query is to say where they cannot be read.
-    async fn prepare(&self, lake: &Lake) -> Result<()>;
-
-    /// The table that the condition is about, and the condition over its columns; none if nobody has the name.
-    fn find(&self, name: &str) -> Option<(Table, Expr)>;
-
-    /// Names that exist, for the message about one that does not.
-    fn names(&self) -> Vec<String>;
-}
 
 /// The table function, over the tables as one query sees them.
 #[derive(Debug)]

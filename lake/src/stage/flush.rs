@@ -8,11 +8,12 @@ use bus::{BusError, Message, Position, Recognised};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
-use super::{Arrived, Open, Stage, chain, home};
+use super::{Arrived, Open, Stage, chain};
 use crate::announce;
 use crate::delta::{Advance, Partition, Reached};
 use crate::derived::{Place, lost, replaced};
 use crate::error::LakeError;
+use crate::location::home;
 use crate::revision::revision;
 use crate::stage::partitions::Lost;
 use crate::writer::Committed;

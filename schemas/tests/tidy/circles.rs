@@ -18,8 +18,6 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("ingest", "normalise", 8),
     ("columns", "events", 6),
     ("columns", "json", 3),
-    ("lake", "reader", 4),
-    ("lake", "delta", 3),
     ("respond", "action", 20),
     ("respond", "executor", 4),
     ("respond", "journal/chain", 3),
