@@ -8,6 +8,7 @@ mod arrays;
 mod events;
 pub mod json;
 mod paths;
+pub mod retold;
 mod shape;
 mod values;
 
