@@ -5,6 +5,7 @@
 //! Pure: nothing here waits, and nothing that a tenant can send makes it fail.
 
 mod arrays;
+mod changes;
 mod events;
 pub mod json;
 mod paths;

@@ -4,6 +4,7 @@
 
 use schemas::tables::Column;
 
+use crate::changes;
 use crate::json::{Choice, Kind, Node, View, scan, write_folded};
 use crate::values::{Reading, read};
 
@@ -275,6 +276,11 @@ impl Finder {
             return Ok(Reading::Null);
         };
         let view = self.view(record, place.document);
+        if let Some(side) = column.changes {
+            let targets = serde_json::from_str(&view.text(place.node)).ok();
+            let values = targets.and_then(|targets| changes::of(&targets, side));
+            return Ok(values.map_or(Reading::Null, |values| Reading::Text(values.into())));
+        }
         if !place.is_folded {
             return read(column.kind, view, place.node).ok_or(Unreadable);
         }

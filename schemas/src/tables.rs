@@ -85,6 +85,17 @@ pub struct Column {
     pub paths: &'static [&'static str],
     /// True if every row has it.
     pub required: bool,
+    /// For columns of changes, whether the values that came or those that went, instead of what stands there.
+    pub changes: Option<Side>,
+}
+
+/// A side of the changes that a record tells by the values before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Values that are new.
+    Added,
+    /// Values that are gone.
+    Removed,
 }
 
 /// A column that is read from the record.
@@ -94,6 +105,15 @@ const fn column(name: &'static str, kind: Kind, paths: &'static [&'static str]) 
         kind,
         paths,
         required: false,
+        changes: None,
+    }
+}
+
+/// A column of one side of the changes that stand at the paths: a JSON list of `Property=value`.
+const fn changes(name: &'static str, side: Side, paths: &'static [&'static str]) -> Column {
+    Column {
+        changes: Some(side),
+        ..column(name, Kind::Json, paths)
     }
 }
 
@@ -104,6 +124,7 @@ const fn envelope(name: &'static str, kind: Kind, required: bool) -> Column {
         kind,
         paths: &[],
         required,
+        changes: None,
     }
 }
 

@@ -4,7 +4,7 @@ use schemas::tables::{Column, Kind, Table};
 use schemas::{ip, path, time};
 use serde_json::Value;
 
-use crate::Cell;
+use crate::{Cell, changes};
 
 /// The value as a cell of its kind; none if it cannot be one.
 ///
@@ -110,6 +110,11 @@ fn record_cell(column: &Column, record: &Value, problems: &mut Vec<String>) -> C
     let Some(found) = path::find_first(record, column.paths) else {
         return Cell::Null;
     };
+    if let Some(side) = column.changes {
+        let text = path::text(&found).unwrap_or_default();
+        let targets = serde_json::from_str(&text).unwrap_or_default();
+        return changes::of(&targets, side).map_or(Cell::Null, Cell::Text);
+    }
     read(column.kind, &found).unwrap_or_else(|| {
         if !matches!(column.kind, Kind::Ip) {
             problems.push(format!("cannot read {}", column.name));

@@ -3,7 +3,7 @@
 //! Source: Entra diagnostic settings, categories `*SignInLogs`, `AuditLogs`, `*Risk*`, `ProvisioningLogs`;
 //! Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`.
 
-use super::{Column, Kind, column};
+use super::{Column, Kind, Side, changes, column};
 
 #[rustfmt::skip]
 pub(super) const SIGNINS: &[Column] = &[
@@ -80,6 +80,8 @@ pub(super) const DIRECTORY_AUDITS: &[Column] = &[
     column("modified_properties", Kind::Json, &["properties.targetResources.0.modifiedProperties[]", "targetResources.0.modifiedProperties[]"]),
     column("additional_details", Kind::Json, &["properties.additionalDetails[]", "additionalDetails[]"]),
     column("target_resources", Kind::Json, &["properties.targetResources", "targetResources"]),
+    changes("values_added", Side::Added, &["properties.targetResources", "targetResources"]),
+    changes("values_removed", Side::Removed, &["properties.targetResources", "targetResources"]),
     column("correlation_id", Kind::Text, &["properties.correlationId", "correlationId"]),
 ];
 
