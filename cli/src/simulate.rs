@@ -23,9 +23,18 @@ Examples:
   vedette simulate --export day --stories password_spray,mfa_fatigue --day-hours 20
                                               the same day as files, for vedette import day/*.ndjson";
 
+/// The examples, and every story with what it does.
+fn help() -> String {
+    let stories: Vec<String> = simulator::STORIES
+        .iter()
+        .map(|story| format!("  {:<25} {}", story.name.name(), story.sentence))
+        .collect();
+    format!("Stories:\n{}\n\n{EXAMPLES}", stories.join("\n"))
+}
+
 /// Runs the simulated tenant until SIGTERM, or writes its day into files; prints one JSON line that says where it is.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = help())]
 pub(crate) struct Simulate {
     /// Number from which the tenant, its day and the attack follow.
     #[arg(long, default_value_t = 1)]
@@ -38,7 +47,7 @@ pub(crate) struct Simulate {
     /// Without it the day ends now; an export begins at 2026-09-14T06:00:00Z.
     #[arg(long)]
     start_us: Option<i64>,
-    /// Attacks that happen, separated by commas; none for an ordinary day.
+    /// Attacks that happen, separated by commas, as listed below; none for an ordinary day.
     #[arg(long, value_delimiter = ',', num_args = 0.., default_value = "adversary_in_the_middle")]
     stories: Vec<StoryName>,
     /// People in the directory.
