@@ -222,7 +222,7 @@ pub(crate) fn people(chance: Chance, count: u32, start_us: i64) -> Vec<User> {
 }
 
 /// The member whom the story is about.
-pub(crate) fn victim_index(chance: Chance, count: u32) -> usize {
+pub(crate) fn first_member(chance: Chance, count: u32) -> usize {
     let members = u128::from(count.saturating_sub(SPECIAL_USERS).max(1));
     SPECIAL_USERS as usize
         + usize::try_from(chance.number(&["victim"]) % members).unwrap_or_default()
@@ -232,28 +232,28 @@ pub(crate) fn victim_index(chance: Chance, count: u32) -> usize {
 pub(crate) const ADMINISTRATOR: usize = 1;
 
 /// How many members in the order of chance the stories take, the accomplice included.
-const EPISODE_VICTIMS: usize = 5;
+const STORY_MEMBERS: usize = 5;
 
-/// A member in the order of chance, without the one of [`victim_index`]; the order begins anew at its end.
-pub(crate) fn episode_victim(chance: Chance, count: usize, rank: usize) -> usize {
+/// A member in the order of chance, without the one of [`first_member`]; the order begins anew at its end.
+pub(crate) fn story_member(chance: Chance, count: usize, rank: usize) -> usize {
     let members = in_order_of_chance(chance, count);
     members
         .get(rank % members.len().max(1))
         .copied()
-        .unwrap_or_else(|| victim_index(chance, u32::try_from(count).unwrap_or(u32::MAX)))
+        .unwrap_or_else(|| first_member(chance, u32::try_from(count).unwrap_or(u32::MAX)))
 }
 
 /// Members to whom no story of their own happens, in the order of chance.
 pub(crate) fn bystanders(chance: Chance, count: usize) -> Vec<usize> {
     in_order_of_chance(chance, count)
         .into_iter()
-        .skip(EPISODE_VICTIMS)
+        .skip(STORY_MEMBERS)
         .collect()
 }
 
-/// Members in the order of chance, without the one of [`victim_index`].
+/// Members in the order of chance, without the one of [`first_member`].
 fn in_order_of_chance(chance: Chance, count: usize) -> Vec<usize> {
-    let taken = victim_index(chance, u32::try_from(count).unwrap_or(u32::MAX));
+    let taken = first_member(chance, u32::try_from(count).unwrap_or(u32::MAX));
     let mut members: Vec<usize> = (SPECIAL_USERS as usize..count)
         .filter(|index| *index != taken)
         .collect();
@@ -338,7 +338,7 @@ pub(crate) fn habitual_origin(chance: Chance, index: u32) -> Origin {
 
 #[cfg(test)]
 mod tests {
-    use super::{Chance, UserKind, people, victim_index};
+    use super::{Chance, UserKind, first_member, people};
 
     #[test]
     fn the_special_ones_come_first_and_the_victim_is_an_ordinary_member() {
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(everybody[0].kind, UserKind::BreakGlass);
         assert_eq!(everybody[3].kind, UserKind::Synced);
         for seed in 0..50 {
-            let victim = victim_index(Chance::new(seed), 40);
+            let victim = first_member(Chance::new(seed), 40);
             assert_eq!(everybody[victim].kind, UserKind::Member);
         }
         let names: std::collections::BTreeSet<_> =

@@ -78,7 +78,7 @@ fn become_printer(user: &mut User, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::{ADMINISTRATOR, Chance, Company};
-    use crate::world::users::{episode_victim, people, victim_index};
+    use crate::world::users::{first_member, people, story_member};
 
     #[test]
     fn some_dozens_are_no_company() {
@@ -100,8 +100,8 @@ mod tests {
             assert_eq!(all[0], ADMINISTRATOR);
             let counts = (company.help_desk.len(), company.printers.len());
             assert_eq!((company.people, counts), (1_200, (4, 1)));
-            let victims = (0..5).map(|rank| episode_victim(chance, 1_250, rank));
-            for victim in victims.chain([victim_index(chance, 1_250)]) {
+            let victims = (0..5).map(|rank| story_member(chance, 1_250, rank));
+            for victim in victims.chain([first_member(chance, 1_250)]) {
                 assert!(!all.contains(&victim), "seed {seed}");
             }
             all.sort_unstable();

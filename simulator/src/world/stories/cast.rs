@@ -7,7 +7,7 @@ use crate::world::moment::{HOUR_US, MINUTE_US};
 use crate::world::places::{ClientDevice, GeoLocation, Origin};
 use crate::world::records::directory_audit::{AuditEntry, ChangeValues, DirectoryAudit, Initiator};
 use crate::world::scene::Scene;
-use crate::world::users::{ADMINISTRATOR, User, WORK_HOURS_MAX, episode_victim, victim_index};
+use crate::world::users::{ADMINISTRATOR, User, WORK_HOURS_MAX, first_member, story_member};
 
 /// The day into which a story comes.
 #[derive(Clone, Copy)]
@@ -39,9 +39,9 @@ impl Victim {
         match self {
             Self::First => {
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
-                victim_index(opening.chance, count)
+                first_member(opening.chance, count)
             }
-            Self::Member(rank) => episode_victim(opening.chance, count, rank),
+            Self::Member(rank) => story_member(opening.chance, count, rank),
             Self::Administrator => ADMINISTRATOR,
         }
     }

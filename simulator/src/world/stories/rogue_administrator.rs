@@ -18,7 +18,7 @@ use crate::world::records::mail::{Cmdlet, Mailbox};
 use crate::world::records::policy::{self, PolicyChange, PolicyVersion};
 use crate::world::records::sign_in::{ApplicationSignIn, SignIn};
 use crate::world::scene::Scene;
-use crate::world::users::{GLOBAL_ADMINISTRATOR, episode_victim};
+use crate::world::users::{GLOBAL_ADMINISTRATOR, story_member};
 
 /// Template of the Privileged Role Administrator role.
 const PRIVILEGED_ROLE_ADMINISTRATOR: &str = "e8611ab8-c189-46e8-94e1-60213ab1f814";
@@ -195,7 +195,7 @@ impl Story for RogueAdministrator {
 }
 
 fn accomplice(scene: &Scene) -> usize {
-    episode_victim(scene.chance, scene.users.len(), ACCOMPLICE)
+    story_member(scene.chance, scene.users.len(), ACCOMPLICE)
 }
 
 fn new_key(chance: Chance) -> String {
