@@ -7,6 +7,7 @@ mod consumer;
 mod context;
 mod groups;
 mod lease;
+mod leaving;
 mod producer;
 mod recognise;
 mod settings;

@@ -15,6 +15,7 @@ use tokio::task;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::context::Membership;
+use super::leaving::Leaving;
 use super::{Cluster, recognise, settings};
 use crate::error::BusError;
 use crate::message::{Delivery, Polled, Position, Recognised};
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const POLL_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// librdkafka's client with our context.
-type Client = StreamConsumer<Membership>;
+pub(super) type Client = StreamConsumer<Membership>;
 
 /// A member of a consumer group.
 pub struct KafkaConsumer {
@@ -257,7 +258,7 @@ impl KafkaConsumer {
             before.revoke_all();
             client.context().changes().revoked = std::mem::take(&mut before.revoked);
             drop(before);
-            self.cluster.close(old);
+            self.cluster.close(Leaving(old));
         }
         self.hold(Vec::new());
         self.reached.clear();
@@ -431,7 +432,7 @@ impl KafkaConsumer {
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            self.cluster.close(client);
+            self.cluster.close(Leaving(client));
         }
     }
 }

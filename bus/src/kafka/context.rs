@@ -1,6 +1,7 @@
 //! What librdkafka calls back: its log lines and errors, and the partitions it gives and takes.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
@@ -87,6 +88,8 @@ pub(super) struct Membership {
     topics: Vec<(String, Topic)>,
     changes: Mutex<Changes>,
     changed: Notify,
+    /// Whether the group has told it its part, be that nothing.
+    has_joined: AtomicBool,
 }
 
 impl Membership {
@@ -95,7 +98,13 @@ impl Membership {
             topics,
             changes: Mutex::default(),
             changed: Notify::new(),
+            has_joined: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the group has told it its part, be that nothing.
+    pub(super) fn has_joined(&self) -> bool {
+        self.has_joined.load(Ordering::SeqCst)
     }
 
     /// Waits for the next change.
@@ -142,7 +151,10 @@ impl ConsumerContext for Membership {
                 .collect()
         };
         match rebalance {
-            Rebalance::Assign(list) => self.changes().assign(partitions(list).into_iter()),
+            Rebalance::Assign(list) => {
+                self.changes().assign(partitions(list).into_iter());
+                self.has_joined.store(true, Ordering::SeqCst);
+            }
             Rebalance::Revoke(list) => self.changes().revoke(partitions(list).into_iter()),
             Rebalance::Error(error) => tracing::warn!(%error, "could not rebalance"),
         }

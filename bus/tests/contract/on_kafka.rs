@@ -319,6 +319,29 @@ fn other_peoples_messages_are_data() {
     });
 }
 
+/// A member that is dropped as it joins, whenever that is, has left its group: nobody waits for its session to end.
+#[test]
+fn a_member_that_is_dropped_as_it_joins_leaves() {
+    let place = Place::kafka();
+    run(async {
+        let bus = place.open().await;
+        for moment in (0..150).step_by(10).map(Duration::from_millis) {
+            let group = format!("left after {} ms", moment.as_millis());
+            let mut first = bus.subscribe(&group, &[EVENTS]).await.expect("joined");
+            // Cancelled, as by a stage that fails.
+            drop(tokio::time::timeout(moment, first.next(1, PATIENCE)).await);
+            drop(first);
+            let mut second = bus.subscribe(&group, &[EVENTS]).await.expect("joined");
+            let started = Instant::now();
+            assigned(&mut second, PARTITIONS).await;
+            let waited = started.elapsed();
+            println!("{group}: {waited:?}");
+            // A session is 10 s.
+            assert!(waited < Duration::from_secs(8), "{group}: {waited:?}");
+        }
+    });
+}
+
 /// Opening again finds the topics as they are; they have the partitions that the nouns say.
 #[test]
 fn topics_are_created_once_as_the_nouns_say() {
