@@ -168,16 +168,14 @@ impl KafkaBus {
         &self,
         topic: Topic,
         messages: Vec<Message>,
-    ) -> Result<(), BusError> {
+    ) -> Result<Vec<Position>, BusError> {
         check_sizes(topic, &messages, MESSAGE_BYTES_MAX)?;
         let name = self.cluster.name(topic);
-        self.cluster
-            .publisher
-            .publish(topic, &name, &messages)
-            .await?;
+        let publisher = &self.cluster.publisher;
+        let placed = publisher.publish(topic, &name, &messages).await?;
         metrics::counter!("bus_published_total", "topic" => topic.name())
             .increment(messages.len() as u64);
-        Ok(())
+        Ok(placed)
     }
 
     #[expect(

@@ -81,6 +81,21 @@ impl Bus {
     /// # Errors
     /// [`BusError`] if one of them may not be durable; publishing the same messages again is then safe.
     pub async fn publish(&self, topic: Topic, messages: Vec<Message>) -> Result<(), BusError> {
+        self.publish_placed(topic, messages).await.map(drop)
+    }
+
+    /// The same, and says of each partition that took some of them the position after the last.
+    ///
+    /// Whoever stores these beside what the messages were made of can tell later, by [`Bus::recognise`], whether the bus
+    /// still has what it acknowledged. A partition is absent where the broker did not say at which offset it took them.
+    ///
+    /// # Errors
+    /// As [`Bus::publish`].
+    pub async fn publish_placed(
+        &self,
+        topic: Topic,
+        messages: Vec<Message>,
+    ) -> Result<Vec<Position>, BusError> {
         match self {
             Self::Kafka(bus) => bus.publish(topic, messages).await,
             Self::Log(bus) => bus.publish(topic, messages).await,

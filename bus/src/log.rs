@@ -115,15 +115,15 @@ impl LogBus {
         &self,
         topic: Topic,
         messages: Vec<Message>,
-    ) -> Result<(), BusError> {
+    ) -> Result<Vec<Position>, BusError> {
         check_sizes(topic, &messages, MESSAGE_BYTES_MAX)?;
         let count = messages.len();
         if count == 0 {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.write(Write::Append(topic, messages)).await?;
+        let placed = self.write(Write::Append(topic, messages)).await?;
         metrics::counter!("bus_published_total", "topic" => topic.name()).increment(count as u64);
-        Ok(())
+        Ok(placed.into_iter().collect())
     }
 
     pub(crate) async fn subscribe(
@@ -198,8 +198,8 @@ impl LogBus {
             .collect())
     }
 
-    /// Hands `write` to the writer and waits until it is durable.
-    async fn write(&self, write: Write) -> Result<(), BusError> {
+    /// Hands `write` to the writer and waits until it is durable; the position after what was appended, if anything was.
+    async fn write(&self, write: Write) -> Result<Option<Position>, BusError> {
         let (done, answer) = oneshot::channel();
         self.jobs
             .send(Job { write, done })

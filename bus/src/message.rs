@@ -27,6 +27,26 @@ impl Message {
     pub fn bytes(&self) -> usize {
         self.key.len() + self.payload.len()
     }
+
+    /// The position after it, where the bus has put it.
+    pub(crate) fn after(
+        &self,
+        (topic, partition, offset): (Topic, i32, i64),
+        published_us: i64,
+    ) -> Position {
+        let place = (topic, partition, offset);
+        Position {
+            topic,
+            partition,
+            next_offset: offset + 1,
+            last: Some(Fingerprint::of(
+                place,
+                published_us,
+                &self.key,
+                &self.payload,
+            )),
+        }
+    }
 }
 
 /// What is delivered.
@@ -79,16 +99,12 @@ impl Delivery {
 
     /// What tells it from every other message at its offset.
     pub fn fingerprint(&self) -> Fingerprint {
-        let hash = ids::hash(&[
-            self.topic.name().as_bytes(),
-            &self.partition.to_le_bytes(),
-            &self.offset.to_le_bytes(),
-            &self.published_us.to_le_bytes(),
-            self.key.as_bytes(),
+        Fingerprint::of(
+            (self.topic, self.partition, self.offset),
+            self.published_us,
+            &self.key,
             &self.payload,
-        ]);
-        // The upper half; without its sign, so that it is a number in every store.
-        Fingerprint(i64::try_from(hash >> 65).unwrap_or(i64::MAX))
+        )
     }
 }
 
@@ -101,6 +117,24 @@ impl Delivery {
 pub struct Fingerprint(i64);
 
 impl Fingerprint {
+    fn of(
+        (topic, partition, offset): (Topic, i32, i64),
+        published_us: i64,
+        key: &str,
+        payload: &[u8],
+    ) -> Self {
+        let hash = ids::hash(&[
+            topic.name().as_bytes(),
+            &partition.to_le_bytes(),
+            &offset.to_le_bytes(),
+            &published_us.to_le_bytes(),
+            key.as_bytes(),
+            payload,
+        ]);
+        // The upper half; without its sign, so that it is a number in every store.
+        Self(i64::try_from(hash >> 65).unwrap_or(i64::MAX))
+    }
+
     /// As a number that is not negative, to be stored.
     pub const fn to_i64(self) -> i64 {
         self.0

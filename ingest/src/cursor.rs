@@ -1,16 +1,20 @@
 //! Where each source stands, and what it has read already: one SQLite file, durable before a call returns.
 //!
-//! It is written only after the bus has taken the records, so it is never ahead of them.
+//! It is written only after the bus has taken the records, so it is never ahead of them; of which log that is, is in the
+//! same file.
+
+mod log;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use schemas::invariants::{CursorMove, check};
 use tokio::sync::Notify;
 
+use crate::acknowledged::Acknowledged;
 use crate::error::IngestError;
 
 /// How long what was read is remembered, in microseconds: blobs can be listed for 7 days, with slack.
@@ -37,6 +41,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Cursors {
     store: Arc<Mutex<Store>>,
+    /// What the bus has acknowledged, which is stored with every cursor.
+    acknowledged: Acknowledged,
     /// Told where a broken file was set aside.
     anew: Arc<Notify>,
 }
@@ -82,8 +88,14 @@ impl Cursors {
                 connection,
                 set_aside: broken,
             })),
+            acknowledged: Acknowledged::default(),
             anew,
         })
+    }
+
+    /// Where what the bus acknowledges is noted.
+    pub(crate) fn acknowledged(&self) -> &Acknowledged {
+        &self.acknowledged
     }
 
     /// Waits until a broken file was set aside, and says where it is.
@@ -120,8 +132,8 @@ impl Cursors {
         covers: CursorMove,
     ) -> Result<(), IngestError> {
         check(&covers);
-        self.with("moving a cursor", move |connection| {
-            connection
+        self.write("moving a cursor", move |transaction| {
+            transaction
                 .execute(
                     "INSERT INTO cursors (subject, value) VALUES (?1, ?2)
                      ON CONFLICT (subject) DO UPDATE SET value = excluded.value",
@@ -161,21 +173,18 @@ impl Cursors {
         now_us: i64,
     ) -> Result<(), IngestError> {
         check(&covers);
-        self.with("remembering what was read", move |connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT OR REPLACE INTO known (subject, id, read_us) VALUES (?1, ?2, ?3)",
-                )?;
-                for id in ids {
-                    insert.execute(params![subject, id, now_us])?;
-                }
-                transaction.execute(
-                    "DELETE FROM known WHERE subject = ?1 AND read_us < ?2",
-                    params![subject, now_us.saturating_sub(MEMORY_US)],
-                )?;
+        self.write("remembering what was read", move |transaction| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO known (subject, id, read_us) VALUES (?1, ?2, ?3)",
+            )?;
+            for id in ids {
+                insert.execute(params![subject, id, now_us])?;
             }
-            transaction.commit()
+            transaction.execute(
+                "DELETE FROM known WHERE subject = ?1 AND read_us < ?2",
+                params![subject, now_us.saturating_sub(MEMORY_US)],
+            )?;
+            Ok(())
         })
         .await
     }
@@ -217,17 +226,33 @@ impl Cursors {
         covers: CursorMove,
     ) -> Result<(), IngestError> {
         check(&covers);
-        self.with("remembering the states of objects", move |connection| {
-            let transaction = connection.transaction()?;
-            {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT OR REPLACE INTO states (subject, object, hash, number) VALUES (?1, ?2, ?3, ?4)",
-                )?;
-                for (object, state) in states {
-                    insert.execute(params![subject, object, state.hash, state.number])?;
-                }
+        self.write("remembering the states of objects", move |transaction| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO states (subject, object, hash, number) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (object, state) in states {
+                insert.execute(params![subject, object, state.hash, state.number])?;
             }
-            transaction.commit()
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction, which also stores what the bus has acknowledged by now.
+    async fn write(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), IngestError> {
+        let acknowledged = self.acknowledged.clone();
+        self.with(doing, move |connection| {
+            let transaction = connection.transaction()?;
+            work(&transaction)?;
+            let unwritten = acknowledged.unwritten();
+            log::write(&transaction, &unwritten)?;
+            transaction.commit()?;
+            acknowledged.written(&unwritten);
+            Ok(())
         })
         .await
     }
@@ -239,6 +264,7 @@ impl Cursors {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, IngestError> {
         let (store, anew) = (self.store.clone(), self.anew.clone());
+        let acknowledged = self.acknowledged.clone();
         let done = tokio::task::spawn_blocking(move || {
             // A transaction that a panic has left open was rolled back when it was dropped.
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,6 +274,7 @@ impl Cursors {
             {
                 // Whoever asked tries again, on the new store.
                 store.begin_anew()?;
+                acknowledged.store_again();
                 anew.notify_one();
             }
             done.map_err(|cause| IngestError::Cursor { doing, cause })
@@ -292,6 +319,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
              subject TEXT NOT NULL, object TEXT NOT NULL, hash TEXT NOT NULL, number INTEGER NOT NULL,
              PRIMARY KEY (subject, object)) WITHOUT ROWID;",
     )?;
+    connection.execute_batch(log::SCHEMA)?;
     Ok(connection)
 }
 
@@ -398,6 +426,26 @@ mod tests {
             [("x".to_owned(), state(1))].into()
         );
         assert!(known("t").await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_read_again_has_its_number_and_no_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let cursors = Cursors::open(folder.path()).unwrap();
+        let state = State {
+            hash: "h".to_owned(),
+            number: 7,
+        };
+        let states = [("x".to_owned(), state)].into();
+        cursors
+            .remember_states("s".into(), states, NONE)
+            .await
+            .unwrap();
+        cursors.set("a".into(), "1".into(), NONE).await.unwrap();
+        cursors.read_again().await.unwrap();
+        assert_eq!(cursors.get("a".into()).await.unwrap(), None);
+        let known = cursors.states("s".into(), vec!["x".into()]).await.unwrap();
+        assert_eq!((known["x"].hash.as_str(), known["x"].number), ("", 7));
     }
 
     #[tokio::test]

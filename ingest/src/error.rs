@@ -19,6 +19,13 @@ pub enum IngestError {
         #[source]
         cause: BusError,
     },
+    /// The bus did not say whether it has what it acknowledged.
+    #[error("could not compare the log with what it had acknowledged")]
+    Compare {
+        /// Why.
+        #[source]
+        cause: BusError,
+    },
     /// The cursor store cannot be used.
     #[error("could not use the cursor store while {doing}")]
     Cursor {
@@ -142,7 +149,7 @@ impl IngestError {
                 Fate::DeadLetter => Fate::SOON,
                 fate => fate,
             },
-            Self::Publish { cause, .. } => cause.fate(),
+            Self::Publish { cause, .. } | Self::Compare { cause } => cause.fate(),
             Self::Cursor { .. }
             | Self::Answer { .. }
             | Self::EventHubs { .. }

@@ -11,6 +11,7 @@
 //! Delivery: at least once. A cursor moves only after [`bus::Bus::publish`] has returned for every record that
 //! it covers, so a crash repeats records and loses none; the lake drops what it knows already.
 
+mod acknowledged;
 pub mod backlog;
 pub mod config;
 mod cursor;

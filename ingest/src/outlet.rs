@@ -11,6 +11,7 @@ use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire;
 
+use crate::acknowledged::Acknowledged;
 use crate::backlog::{Backlog, Downstream};
 use crate::error::IngestError;
 use crate::normalise::{Normalised, table_of};
@@ -50,12 +51,27 @@ pub(crate) struct Outlet {
     bus: Bus,
     /// None where nothing is known of the stages behind.
     backlog: Option<Backlog>,
+    /// Where what the bus acknowledges is noted.
+    acknowledged: Acknowledged,
 }
 
 impl Outlet {
+    /// A way out of what no cursor covers.
     pub(crate) fn new(bus: Bus, downstream: Option<Downstream>) -> Self {
         let backlog = downstream.map(|stages| Backlog::new(bus.clone(), stages));
-        Self { bus, backlog }
+        Self {
+            bus,
+            backlog,
+            acknowledged: Acknowledged::default(),
+        }
+    }
+
+    /// The same for sources with cursors, which are stored with what the bus has acknowledged.
+    pub(crate) fn noting(self, acknowledged: &Acknowledged) -> Self {
+        Self {
+            acknowledged: acknowledged.clone(),
+            ..self
+        }
     }
 
     /// Waits until a sender's records have room before the lake: before anything is held that others wait for.
@@ -138,13 +154,14 @@ impl Outlet {
     }
 
     async fn call(&self, topic: Topic, messages: Vec<Message>) -> Result<(), IngestError> {
-        self.bus
-            .publish(topic, messages)
-            .await
-            .map_err(|cause| IngestError::Publish {
-                topic: topic.to_string(),
-                cause,
-            })
+        let before = self.acknowledged.before();
+        let published = self.bus.publish_placed(topic, messages).await;
+        let placed = published.map_err(|cause| IngestError::Publish {
+            topic: topic.to_string(),
+            cause,
+        })?;
+        self.acknowledged.note(&before, &placed);
+        Ok(())
     }
 }
 

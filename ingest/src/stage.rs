@@ -1,5 +1,7 @@
 //! Runs all sources, each by itself: one source's failure never slows another.
 
+mod log;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use crate::sources::event_hubs::EventHubs;
 use crate::sources::graph_alerts::GraphAlerts;
 use crate::sources::management_activity::ManagementActivity;
 use crate::workbench::Workbench;
+use log::Witness;
 
 /// Longest wait before a source that fails is tried again.
 const WAIT_MAX: Duration = Duration::from_mins(5);
@@ -48,8 +51,12 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), IngestError> {
     let cursors = Cursors::open(&config.data_dir)?;
+    // The first may meet damage, which is set aside; the second finds a new store.
+    if cursors.begin(clock.now_us()).await.is_err() {
+        cursors.begin(clock.now_us()).await?;
+    }
     let client = Client::new(&config.http, clock.clone())?;
-    let outlet = Outlet::new(bus, config.downstream.clone());
+    let outlet = Outlet::new(bus.clone(), config.downstream.clone()).noting(cursors.acknowledged());
     let house = House {
         client,
         outlet: outlet.clone(),
@@ -58,9 +65,28 @@ pub async fn run(
         health: health.clone(),
         workbench: Workbench::new(),
     };
+    // What is wrong with the configuration is told before anything is done.
+    all_sources(&config, &house)?;
+    let witness = Witness {
+        bus,
+        cursors,
+        outlet,
+        watched: Watched { health, clock },
+    };
+    while !stop.is_cancelled() {
+        let gone = witness.compare().await;
+        if !gone.is_empty() && !witness.go_back(&gone, &stop).await? {
+            break;
+        }
+        read_all(all_sources(&config, &house)?, &witness, &stop).await?;
+    }
+    Ok(())
+}
+
+fn all_sources(config: &IngestConfig, house: &House) -> Result<Vec<Made>, IngestError> {
     let mut sources = Vec::new();
     for tenant in &config.tenants {
-        sources.extend(sources_of(tenant, &desk(tenant, &house)?));
+        sources.extend(sources_of(tenant, &desk(tenant, house)?));
     }
     if has_twins(&sources) {
         return Err(IngestError::Configuration {
@@ -68,22 +94,68 @@ pub async fn run(
             problem: "a source is named twice",
         });
     }
-    let watched = Watched { health, clock };
+    Ok(sources)
+}
+
+/// Reads sources until stopped, or until the bus has another log than the one that acknowledged what was read.
+async fn read_all(
+    sources: Vec<Made>,
+    witness: &Witness,
+    stop: &CancellationToken,
+) -> Result<(), IngestError> {
+    let round = stop.child_token();
     let mut tasks = JoinSet::new();
+    let watched = &witness.watched;
     for source in sources {
-        tasks.spawn(supervise(source, watched.clone(), stop.clone()));
+        tasks.spawn(supervise(source, watched.clone(), round.clone()));
     }
-    tasks.spawn(tell_set_aside(cursors, outlet, watched, stop.clone()));
+    let (cursors, outlet) = (witness.cursors.clone(), witness.outlet.clone());
+    tasks.spawn(tell_set_aside(
+        cursors,
+        outlet,
+        watched.clone(),
+        round.clone(),
+    ));
+    let outcome = attend(&mut tasks, witness, stop).await;
+    round.cancel();
+    outcome?;
     while let Some(ended) = tasks.join_next().await {
-        // The others end with the set.
-        ended.unwrap_or_else(|_| {
-            Err(IngestError::Task {
-                source_name: "ingest".to_owned(),
-            })
-        })?;
+        outcome_of(ended)?;
     }
-    stop.cancelled().await;
     Ok(())
+}
+
+type Ended = Result<Result<(), IngestError>, tokio::task::JoinError>;
+
+fn outcome_of(ended: Ended) -> Result<(), IngestError> {
+    ended.unwrap_or_else(|_| {
+        Err(IngestError::Task {
+            source_name: "ingest".to_owned(),
+        })
+    })
+}
+
+/// Waits until stopped, until the log is another, or until a task ends that no other can go on after.
+async fn attend(
+    tasks: &mut JoinSet<Result<(), IngestError>>,
+    witness: &Witness,
+    stop: &CancellationToken,
+) -> Result<(), IngestError> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            // The others end with the set.
+            Some(ended) = tasks.join_next() => {
+                outcome_of(ended)?;
+                continue;
+            }
+            () = witness.cursors.acknowledged().went_back() => {}
+            () = tokio::time::sleep(log::COMPARE_EVERY) => {}
+        }
+        if !witness.compare().await.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 /// What all tenants share.

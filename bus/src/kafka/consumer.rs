@@ -491,9 +491,6 @@ pub(super) fn delivery(topic: Topic, message: &BorrowedMessage<'_>) -> Delivery 
         // A key of other producers may be no text; it is data, not an error.
         key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
         payload: message.payload().unwrap_or_default().to_vec(),
-        published_us: message
-            .timestamp()
-            .to_millis()
-            .map_or(0, |millis| millis.saturating_mul(1000)),
+        published_us: recognise::published_us(message.timestamp()),
     }
 }

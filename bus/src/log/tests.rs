@@ -293,7 +293,7 @@ async fn fill(bus: &LogBus, make_room: impl FnOnce()) {
     let mut durable = 0;
     let refused = loop {
         match bus.publish(Topic::Alerts, messages(10, 10_000)).await {
-            Ok(()) => durable += 10,
+            Ok(_) => durable += 10,
             Err(refused) => break refused,
         }
         assert!(durable < 10_000, "the disk never filled");

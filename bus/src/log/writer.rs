@@ -34,8 +34,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Something to write.
 pub(super) struct Job {
     pub(super) write: Write,
-    /// Told when it is durable.
-    pub(super) done: oneshot::Sender<Result<(), BusError>>,
+    /// Told when it is durable, and the position after what was appended.
+    pub(super) done: oneshot::Sender<Result<Option<Position>, BusError>>,
 }
 
 /// What to write.
@@ -109,7 +109,7 @@ impl Writer {
         }
         let mut in_doubt = false;
         let state = match &outcome {
-            Ok(()) => BusState::Works,
+            Ok(_) => BusState::Works,
             Err(cause) => state_after(&translate_shared(&self.path, cause)),
         };
         // Before the answers: whoever is told of an end finds it noted.
@@ -118,9 +118,9 @@ impl Writer {
             *known = state;
             is_news
         });
-        for done in answers {
+        for (at, done) in answers.into_iter().enumerate() {
             let answer = match &outcome {
-                Ok(()) => Ok(()),
+                Ok(placed) => Ok(placed.get(at).copied().flatten()),
                 Err(cause) => Err(translate_shared(&self.path, cause)),
             };
             in_doubt |= matches!(
@@ -140,19 +140,28 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, writes: &[Write]) -> rusqlite::Result<()> {
+    /// The position after what each of them appended.
+    fn write(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Option<Position>>> {
         let now_us = self.clock.now_us();
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut placed = Vec::with_capacity(writes.len());
         for write in writes {
-            match write {
+            placed.push(match write {
                 Write::Append(topic, messages) => append(&transaction, *topic, messages, now_us)?,
-                Write::Join(group, topics) => join(&transaction, group, topics)?,
-                Write::Commit(group, positions) => commit(&transaction, group, positions)?,
-            }
+                Write::Join(group, topics) => {
+                    join(&transaction, group, topics)?;
+                    None
+                }
+                Write::Commit(group, positions) => {
+                    commit(&transaction, group, positions)?;
+                    None
+                }
+            });
         }
-        (self.make_durable)(transaction)
+        (self.make_durable)(transaction)?;
+        Ok(placed)
     }
 
     fn sweep(&mut self) {
@@ -214,7 +223,7 @@ fn append(
     topic: Topic,
     messages: &[Message],
     now_us: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Position>> {
     let (id, mut next_offset) = topic_row(transaction, topic)?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO messages (place, written_us, key, payload) VALUES (?1, ?2, ?3, ?4)",
@@ -231,7 +240,9 @@ fn append(
     transaction
         .prepare_cached("UPDATE topics SET next_offset = ?2 WHERE id = ?1")?
         .execute([id, next_offset])?;
-    Ok(())
+    Ok(messages
+        .last()
+        .map(|last| last.after((topic, 0, next_offset - 1), now_us)))
 }
 
 fn join(transaction: &Transaction<'_>, group: &str, topics: &[Topic]) -> rusqlite::Result<()> {

@@ -12,7 +12,7 @@ mod questions;
 mod replaced;
 
 use questions::*;
-use replaced::knows_a_log_by_the_message_before_a_position;
+use replaced::{knows_a_log_by_the_message_before_a_position, says_where_it_put_what_it_took};
 
 /// Makes a test of each question for each kind of bus.
 macro_rules! ask_both {
@@ -50,4 +50,5 @@ ask_both!(
     keeps_what_a_killed_publisher_was_told,
     carries_wire_types,
     knows_a_log_by_the_message_before_a_position,
+    says_where_it_put_what_it_took,
 );

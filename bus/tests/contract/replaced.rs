@@ -12,6 +12,7 @@ use bus::{Bus, BusConfig, Consumer, Fingerprint, Position};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use schemas::tables::Table;
 use schemas::topics::Topic;
 
 use crate::place::{PATIENCE, Place, assigned, number, numbered, read, run};
@@ -66,6 +67,36 @@ pub(crate) async fn knows_a_log_by_the_message_before_a_position(place: &Place) 
     assert!(replaced.is_empty(), "{replaced:?}");
     let numbers: Vec<u32> = read(&mut reader, 10).await.iter().map(number).collect();
     assert_eq!(numbers, (50..60).collect::<Vec<_>>());
+}
+
+/// Whoever publishes can store where it stands, and tell by that alone that the bus still has what it took.
+pub(crate) async fn says_where_it_put_what_it_took(place: &Place) {
+    const TOPIC: Topic = Topic::Events(Table::Signins);
+    let bus = place.open().await;
+    let mut placed = Vec::new();
+    for from in [0, 40] {
+        let messages = numbered(from..from + 40, 7);
+        placed = bus.publish_placed(TOPIC, messages).await.expect("durable");
+    }
+    assert!(!placed.is_empty());
+    let ends = bus.ends(TOPIC).await.expect("answered");
+    for at in &placed {
+        assert!(at.last.is_some(), "{at:?}");
+        let is_end = |end: &&Position| end.partition == at.partition;
+        let end = ends.iter().find(is_end).expect("a partition");
+        assert_eq!(at.next_offset, end.next_offset);
+        assert!(is_same_log(&bus, *at).await, "{at:?}");
+        let other = Position {
+            last: Some(Fingerprint::of_i64(1)),
+            ..*at
+        };
+        assert!(!is_same_log(&bus, other).await, "another message is there");
+    }
+    let none = bus
+        .publish_placed(TOPIC, Vec::new())
+        .await
+        .expect("durable");
+    assert!(none.is_empty());
 }
 
 struct Cluster {

@@ -56,7 +56,7 @@ impl GraphAlerts {
         let from_us = page::from_us(
             cursor_us,
             now_us,
-            self.config.first_days,
+            self.days_back(now_us).await?,
             self.config.overlap_s,
         );
         let mut newest_us = cursor_us;
@@ -92,6 +92,12 @@ impl GraphAlerts {
         read?;
         is_fresh(&self.label(), self.desk.clock.now_us());
         Ok(Duration::from_millis(self.config.poll_ms))
+    }
+
+    /// How far back a poll without a cursor looks, in days: also to where sources began that are read again.
+    async fn days_back(&self, now_us: i64) -> Result<u32, IngestError> {
+        let begun_us = self.desk.cursors.begun_before_us().await?;
+        Ok(page::days_back(self.config.first_days, begun_us, now_us))
     }
 
     async fn cursor(&self) -> Result<Option<i64>, IngestError> {

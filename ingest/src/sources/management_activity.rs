@@ -133,7 +133,11 @@ impl ManagementActivity {
     ) -> Result<(), IngestError> {
         let now_us = self.now_us();
         let cursor = self.believable_cursor(content_type, now_us).await?;
-        let plan = windows::plan(cursor, now_us, self.config.first_hours);
+        let first_hours = match cursor {
+            Some(_) => self.config.first_hours,
+            None => self.hours_back(now_us).await?,
+        };
+        let plan = windows::plan(cursor, now_us, first_hours);
         self.note_out_of_reach(content_type, &plan).await?;
         let mut taken = Taken::default();
         let mut error = None;

@@ -57,6 +57,8 @@ pub(crate) struct Lab {
     pub(crate) arrived: Arrived,
     pub(crate) health: Health,
     consumer: Consumer,
+    /// Name of its log's file.
+    log: String,
     folder: TempDir,
 }
 
@@ -80,8 +82,31 @@ impl Lab {
             arrived: Arrived::default(),
             health: Health::default(),
             consumer,
+            log: "log.sqlite".to_owned(),
             folder,
         }
+    }
+
+    /// Keeps a copy of the log as it is now.
+    pub(crate) fn copy_log(&self, name: &str) {
+        for ending in ["", "-wal"] {
+            let from = self.folder.path().join(format!("{}{ending}", self.log));
+            if from.exists() {
+                std::fs::copy(from, self.folder.path().join(format!("{name}{ending}"))).unwrap();
+            }
+        }
+    }
+
+    /// Goes on with another log, a new one where there is none of this name; what had arrived is forgotten.
+    pub(crate) async fn on_log(&mut self, name: &str) {
+        name.clone_into(&mut self.log);
+        let config = LogConfig {
+            path: self.folder.path().join(name),
+            ..LogConfig::default()
+        };
+        self.bus = Bus::open(&BusConfig::Log(config)).await.unwrap();
+        self.consumer = self.bus.subscribe("test", &Topic::all()).await.unwrap();
+        self.arrived = Arrived::default();
     }
 
     pub(crate) fn folder(&self) -> PathBuf {

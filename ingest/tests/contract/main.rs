@@ -13,4 +13,5 @@ mod graph_alerts;
 mod lab;
 mod management_activity;
 mod outages;
+mod replaced;
 mod simulated_tenant;

@@ -58,8 +58,20 @@ pub(super) fn from_us(cursor_us: Option<i64>, now_us: i64, first_days: u32, over
         Some(cursor_us) => cursor_us
             .min(now_us)
             .saturating_sub(i64::from(overlap_s) * SECOND_US),
-        None => now_us.saturating_sub(i64::from(first_days) * DAY_US),
+        None => now_us.saturating_sub(i64::from(first_days) * DAY_US).max(0),
     }
+}
+
+/// How far back a poll without a cursor looks, where sources are read again that had been begun at a time.
+pub(super) fn days_back(first_days: u32, begun_us: Option<i64>, now_us: i64) -> u32 {
+    let Some(begun_us) = begun_us else {
+        return first_days;
+    };
+    let since_us = now_us.saturating_sub(begun_us).max(0);
+    let since_days = since_us.div_euclid(DAY_US).saturating_add(1);
+    u32::try_from(since_days)
+        .unwrap_or(u32::MAX)
+        .saturating_add(first_days)
 }
 
 #[derive(Deserialize)]
@@ -116,7 +128,7 @@ pub(super) fn then(page: &Page, top: u32, boundary_us: i64) -> Then {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, SLACK_US, Then, from_us, is_ahead, read, then};
+    use super::{Page, SLACK_US, Then, days_back, from_us, is_ahead, read, then};
 
     fn page(updates_us: &[i64], next: Option<&str>) -> Page {
         Page {
@@ -150,6 +162,16 @@ mod tests {
         assert_eq!(from_us(Some(100_000_000), 200_000_000, 30, 60), 40_000_000);
         assert_eq!(from_us(Some(900_000_000), 200_000_000, 30, 60), 140_000_000);
         assert_eq!(from_us(None, 2 * super::DAY_US, 1, 60), super::DAY_US);
+    }
+
+    #[test]
+    fn what_is_read_again_is_read_back_to_where_it_began() {
+        let now_us = 90 * super::DAY_US;
+        assert_eq!(days_back(30, None, now_us), 30);
+        assert_eq!(days_back(30, Some(20 * super::DAY_US), now_us), 101);
+        assert_eq!(days_back(30, Some(0), now_us), 121);
+        // Begun by a clock that was ahead.
+        assert_eq!(days_back(30, Some(99 * super::DAY_US), now_us), 31);
     }
 
     #[test]

@@ -112,6 +112,19 @@ impl ManagementActivity {
         self.desk.outlet.cover(vec![line]).await
     }
 
+    /// How far back a poll without a cursor looks, in hours: also to where sources began that are read again.
+    pub(super) async fn hours_back(&self, now_us: i64) -> Result<u32, IngestError> {
+        let begun_us = self.desk.cursors.begun_before_us().await?;
+        let since_us = begun_us.map_or(0, |begun_us| now_us.saturating_sub(begun_us).max(0));
+        let since_hours = since_us.div_euclid(windows::HOUR_US).saturating_add(1);
+        Ok(match begun_us {
+            Some(_) => u32::try_from(since_hours)
+                .unwrap_or(u32::MAX)
+                .saturating_add(self.config.first_hours),
+            None => self.config.first_hours,
+        })
+    }
+
     /// Where a content type stands.
     pub(super) async fn cursor(&self, content_type: &str) -> Result<Option<i64>, IngestError> {
         let text = self.desk.cursors.get(self.subject(content_type)).await?;

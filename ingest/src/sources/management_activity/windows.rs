@@ -1,7 +1,7 @@
 //! Which windows are listed: at most 24 h wide, at most 7 days back. Pure.
 
 /// One hour in microseconds.
-const HOUR_US: i64 = 3_600 * 1_000_000;
+pub(super) const HOUR_US: i64 = 3_600 * 1_000_000;
 
 /// Widest window that the API lists; a wider one may be cut without a word.
 const WINDOW_US_MAX: i64 = 24 * HOUR_US;
