@@ -48,6 +48,8 @@ pub(super) const SIGNINS: &[Column] = &[
     column("risk_event_types", Kind::Json, &["properties.riskEventTypes_v2", "riskEventTypes_v2"]),
     column("session_id", Kind::Text, &["properties.sessionId", "sessionId"]),
     column("unique_token_identifier", Kind::Text, &["properties.uniqueTokenIdentifier", "uniqueTokenIdentifier"]),
+    // One attempt is written as several records, which share the id of the first request.
+    column("attempt_id", Kind::Text, &["properties.originalRequestId", "originalRequestId", "properties.id", "id"]),
     column("correlation_id", Kind::Text, &["properties.correlationId", "correlationId"]),
     column("cross_tenant_access_type", Kind::Category, &["properties.crossTenantAccessType", "crossTenantAccessType"]),
     column("home_tenant_id", Kind::Category, &["properties.homeTenantId", "homeTenantId"]),
