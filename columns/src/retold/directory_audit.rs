@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::identity::Identity;
-use super::{Record, object, value};
+use super::record::{Record, object, value};
 
 /// Kinds of objects that a change names in its properties, beside its target: of whose membership it is.
 const CONTAINERS: &[&str] = &["Role", "Group"];

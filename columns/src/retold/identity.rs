@@ -1,6 +1,6 @@
 //! Who acted, and whom or what it was done to: a list of typed ids in the unified audit log.
 
-use super::Record;
+use super::record::Record;
 
 /// What a list of typed ids says of one actor or target.
 ///

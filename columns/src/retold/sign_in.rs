@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::error_codes::code_of;
 use super::identity::{Identity, is_guid};
-use super::{Record, object, value};
+use super::record::{Record, object, value};
 
 /// Operations of a sign-in; the status beside them tells of the request, not of the sign-in.
 const SUCCEEDED: &str = "UserLoggedIn";

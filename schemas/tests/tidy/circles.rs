@@ -14,7 +14,7 @@ use super::source::{Module, modules, tokens};
 const STANDING: &[(&str, &str, usize)] = &[
     ("schemas", "invariants", 5),
     ("schemas", "tables", 5),
-    ("bus", "kafka", 16),
+    ("bus", "kafka", 17),
     ("ingest", "normalise", 8),
     ("columns", "events", 6),
     ("columns", "json", 3),
