@@ -9,7 +9,7 @@ use schemas::provenance::Provenance;
 use serde_json::{Value, json};
 use sigma::collection::load_folder;
 use sigma::correlation::{Evidence, Signal, Subject};
-use sigma::{Catalogue, Correlator, Ruleset};
+use sigma::{Correlator, RuleCollection, Ruleset};
 
 use crate::cpu;
 
@@ -36,21 +36,21 @@ const DISTINCT_OTHERS: u32 = 200;
 /// # Errors
 /// Rules that are refused, or a kernel that does not tell processor time.
 pub fn run(folder: &Path, signals: usize) -> Result<Value, Box<dyn std::error::Error>> {
-    let mut catalogue = Catalogue::default();
-    load_folder(&mut catalogue, folder);
-    let rules = Ruleset::compile(&mut catalogue);
-    if let Some(refused) = catalogue.rejected.first() {
+    let mut collection = RuleCollection::default();
+    load_folder(&mut collection, folder);
+    let rules = Ruleset::compile(&mut collection);
+    if let Some(refused) = collection.rejected.first() {
         return Err(refused.to_string().into());
     }
     let mut chance = ChaCha8Rng::seed_from_u64(20_261_121);
     let signals = made(&rules, signals, &mut chance);
     let started = cpu::thread_time()?;
-    let mut at_once = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    let mut at_once = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
     at_once.add(signals.iter().cloned());
     let batch = cpu::thread_time()?.saturating_sub(started);
     let arrivals = late(&signals, &mut chance);
     let started = cpu::thread_time()?;
-    let mut streamed = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    let mut streamed = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
     let mut changes = 0;
     for part in arrivals.chunks(TAKEN) {
         changes += streamed
@@ -63,7 +63,7 @@ pub fn run(folder: &Path, signals: usize) -> Result<Value, Box<dyn std::error::E
         return Err("the order of arrival made a difference".into());
     }
     Ok(json!({
-        "correlations": rules.over_time().definitions().len(),
+        "correlations": rules.compiled_correlations().definitions().len(),
         "signals": signals.len(),
         "at_once_s": batch.as_secs_f64(),
         "streamed_s": stream.as_secs_f64(),
@@ -78,7 +78,7 @@ fn made(rules: &Ruleset, count: usize, chance: &mut ChaCha8Rng) -> Vec<Signal> {
         .filter_map(|counted| {
             Some((
                 Arc::clone(&counted.signal),
-                rules.over_time().fields(&counted.signal)?,
+                rules.compiled_correlations().fields(&counted.signal)?,
             ))
         })
         .collect();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bus::{Bus, BusConfig};
 use clap::Args;
-use detect::rules::catalogue;
+use detect::rules::collection;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::sources::files::{self, FileRead, ImportOptions, Progress, Summary};
 use lake::Lake;
@@ -150,10 +150,10 @@ impl Import {
         let lake = Lake::open(&config.lake()).context("could not open the lake")?;
         let tenants: Vec<String> = summary.by_tenant.keys().cloned().collect();
         let mut report = gather(&lake, &tenants).await?;
-        let mut catalogue = catalogue(&config.detect());
+        let mut collection = collection(&config.detect());
         // Some rules are refused only when they are compiled.
-        Ruleset::compile(&mut catalogue);
-        describe_rules(&mut report, &catalogue);
+        Ruleset::compile(&mut collection);
+        describe_rules(&mut report, &collection);
         report.files = summary.by_file.iter().map(file_line).collect();
         report.added = added;
         report.made = Made {

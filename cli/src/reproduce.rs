@@ -5,14 +5,14 @@ use std::io::Write;
 use anyhow::Context as _;
 use clap::Args;
 use detect::reproduce::{Found, Reproduction, recount, reproduce};
-use detect::rules::catalogue;
+use detect::rules::collection;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::{Alert, Evidence};
 use serde_json::{Value, json};
 use sigma::plan::fields::{text, time};
 use sigma::tools::explain::explain;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 use crate::audit::Output;
 use crate::config::Config;
@@ -57,26 +57,26 @@ pub(crate) struct Stored {
 
 impl Reproduce {
     pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, alert, all, counted) = runtime()?.block_on(async {
+        let (collection, alert, all, counted) = runtime()?.block_on(async {
             let (lake, detect) = open_lake(config).await?;
-            let mut catalogue = catalogue(&detect);
-            let rules = Ruleset::compile(&mut catalogue);
+            let mut collection = collection(&detect);
+            let rules = Ruleset::compile(&mut collection);
             let mut alert = find(&lake, &self.alert).await?;
             let evidence = std::mem::take(&mut alert.evidence);
             let names = (alert.alert_id.as_str(), alert.tenant_id.as_str());
             let now_us = SystemClock.now_us();
             let all = reproduce(&rules, &lake, names, evidence, now_us).await?;
             let id = alert.alert_id.as_str();
-            let counted = match rules.statement(&alert.rule_id) {
+            let counted = match rules.metadata_of(&alert.rule_id) {
                 Some(_) => Some(recount(&rules, &lake, id, alert.time_us, now_us).await?),
                 None => None,
             };
-            anyhow::Ok((catalogue, alert, all, counted))
+            anyhow::Ok((collection, alert, all, counted))
         })?;
         let mut out = anstream::stdout().lock();
         match self.output {
             Output::Json => write_json(&mut out, &alert, &all, counted.as_ref())?,
-            Output::Table => write_table(&mut out, &catalogue, &alert, &all, counted.as_ref())?,
+            Output::Table => write_table(&mut out, &collection, &alert, &all, counted.as_ref())?,
         }
         let is_again = match &counted {
             Some(again) => again.is_some(),
@@ -196,14 +196,14 @@ fn write_mark(out: &mut impl Write, is_good: bool, text: &str) -> std::io::Resul
 
 fn write_table(
     out: &mut impl Write,
-    catalogue: &Catalogue,
+    collection: &RuleCollection,
     alert: &Stored,
     all: &[Reproduction],
     counted: Option<&Option<Alert>>,
 ) -> anyhow::Result<()> {
     writeln!(out, "alert {}", inert(&alert.alert_id))?;
     writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
-    let rule = catalogue
+    let rule = collection
         .loaded
         .iter()
         .find(|rule| rule.id == alert.rule_id);
@@ -231,7 +231,7 @@ fn write_table(
         };
         write_mark(out, is_again, said)?;
         if let (Some(rule), Some(event)) = (rule, &one.event) {
-            let explanation = explain(rule, &catalogue.extension, event)?;
+            let explanation = explain(rule, &collection.user_mapping, event)?;
             write_tree(out, "  ", &explanation)?;
         }
     }

@@ -5,7 +5,7 @@ use schemas::provenance::Provenance;
 use schemas::wire::{Alert, Evidence};
 use sigma::Rule;
 use sigma::correlation::{Found, Kind};
-use sigma::metadata::Statement;
+use sigma::metadata::RuleMetadata;
 
 /// Category of the alerts of our rules.
 pub const CATEGORY: &str = "Platform";
@@ -64,14 +64,14 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
         event_count: 1,
         state: Kind::Raised.as_str().to_owned(),
         provenance: subject.provenance.to_string(),
-        ..saying(rule.statement())
+        ..saying(rule.metadata())
     }
 }
 
 /// The alert of what a correlation found, in a state, when so many signals were counted.
 pub fn of_found(
     found: &Found,
-    statement: Statement,
+    statement: RuleMetadata,
     state: Kind,
     counted: i64,
     now_us: i64,
@@ -106,7 +106,7 @@ pub fn of_found(
 }
 
 /// What every alert of a rule or correlation says.
-fn saying(statement: Statement) -> Alert {
+fn saying(statement: RuleMetadata) -> Alert {
     Alert {
         label: statement.label,
         rule_id: statement.id,

@@ -82,13 +82,13 @@ pub fn correlated(rules: &Ruleset, mut signals: Vec<Signal>, now_us: i64) -> Vec
     signals.sort_by_key(|signal| (signal.id, signal.accepted_time_us));
     signals.dedup_by_key(|signal| signal.id);
     let counted = i64::try_from(signals.len()).unwrap_or(i64::MAX);
-    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), now_us);
+    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), now_us);
     correlator.add(signals);
     let alerts = correlator.found().into_iter().filter_map(|found| {
-        if rules.over_time().is_silent(&found.correlation) {
+        if rules.compiled_correlations().is_silent(&found.correlation) {
             return None;
         }
-        let statement = rules.statement(&found.correlation)?.clone();
+        let statement = rules.metadata_of(&found.correlation)?.clone();
         Some(alert::of_found(
             &found,
             statement,

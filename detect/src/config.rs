@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sigma::placeholders::Values;
+use sigma::placeholders::PlaceholderValues;
 
 /// What detect evaluates, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +26,10 @@ pub struct DetectConfig {
     /// Name of the consumer group.
     pub group: String,
     /// Values for `%name%` in rules with the modifier `expand`.
-    pub placeholders: Values,
+    pub placeholders: PlaceholderValues,
     /// What single tenants have beside them, by their ids; filled from what is configured of each tenant.
     #[serde(skip)]
-    pub tenants: BTreeMap<String, Values>,
+    pub tenants: BTreeMap<String, PlaceholderValues>,
 }
 
 impl Default for DetectConfig {
@@ -42,7 +42,7 @@ impl Default for DetectConfig {
             strict: false,
             reload_ms: 5_000,
             group: "detect".to_owned(),
-            placeholders: Values::new(),
+            placeholders: PlaceholderValues::new(),
             tenants: BTreeMap::new(),
         }
     }

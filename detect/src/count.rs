@@ -16,7 +16,7 @@ use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire::{self, Alert};
-use sigma::correlation::{Change, Signal, Test};
+use sigma::correlation::{Change, CorrelationTest, Signal};
 use sigma::{Correlator, Ruleset};
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +74,7 @@ impl Count {
         stop: &CancellationToken,
     ) -> Result<Option<(Self, Vec<Alert>)>, DetectError> {
         let mut count = Self {
-            correlator: Correlator::new(Arc::clone(rules.over_time()), i64::MIN),
+            correlator: Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MIN),
             rules,
             words: Words::default(),
             lateness: Lateness::default(),
@@ -86,7 +86,7 @@ impl Count {
             counted: 0,
             alone_before: 0,
         };
-        if count.rules.over_time().is_empty() {
+        if count.rules.compiled_correlations().is_empty() {
             return Ok(Some((count, Vec::new())));
         }
         let Some(base) = base(bus, group, lake, stop).await? else {
@@ -183,10 +183,10 @@ impl Count {
             let id = &change.found.correlation;
             metrics::counter!("detect_outcomes_total", "state" => change.kind.as_str())
                 .increment(1);
-            if self.rules.over_time().is_silent(id) {
+            if self.rules.compiled_correlations().is_silent(id) {
                 continue;
             }
-            if let Some(statement) = self.rules.statement(id) {
+            if let Some(statement) = self.rules.metadata_of(id) {
                 let statement = statement.clone();
                 let (found, state) = (&change.found, change.kind);
                 alerts.push(alert::of_found(
@@ -235,14 +235,14 @@ impl Count {
     ) -> Result<Vec<Change>, DetectError> {
         let remembered_us = micros(self.lateness.remembered());
         let mut clauses = Vec::new();
-        for definition in self.rules.over_time().definitions() {
+        for definition in self.rules.compiled_correlations().definitions() {
             let ids: Vec<&str> = definition
                 .members
                 .iter()
                 .map(|member| &*member.id)
                 .collect();
             let mut since = String::new();
-            if !matches!(definition.test, Test::FirstSeen { .. }) {
+            if !matches!(definition.test, CorrelationTest::FirstSeen { .. }) {
                 let since_us = now_us.saturating_sub(definition.memory_us(remembered_us));
                 since = format!(" AND event_time >= to_timestamp_micros({since_us})");
             }
@@ -293,9 +293,9 @@ impl Count {
             .filter(|signal| signal.time_us < old_us)
             .collect();
         let mut wanted = BTreeSet::new();
-        for definition in self.rules.over_time().definitions() {
+        for definition in self.rules.compiled_correlations().definitions() {
             // Of those everything is remembered.
-            if matches!(definition.test, Test::FirstSeen { .. }) {
+            if matches!(definition.test, CorrelationTest::FirstSeen { .. }) {
                 continue;
             }
             let is_member = |signal: &&&Signal| {
@@ -364,8 +364,8 @@ impl Count {
 
     /// Ids of the alerts of absences that the lake has.
     async fn told(&self, lake: &Lake) -> Result<HashSet<String>, DetectError> {
-        let absences = self.rules.over_time().definitions().iter();
-        let absences = absences.filter(|definition| definition.test == Test::Absent);
+        let absences = self.rules.compiled_correlations().definitions().iter();
+        let absences = absences.filter(|definition| definition.test == CorrelationTest::Absence);
         let ids: Vec<&str> = absences.map(|definition| &*definition.id).collect();
         if ids.is_empty() {
             return Ok(HashSet::new());

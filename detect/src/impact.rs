@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::wire::Alert;
 use serde_json::Value;
 use sigma::Ruleset;
-use sigma::metadata::Statement;
+use sigma::metadata::RuleMetadata;
 
 /// A rule or correlation that is not the same in two sets.
 #[derive(Debug)]
 pub struct Change {
     /// What it said; none if it is new.
-    pub before: Option<Statement>,
+    pub before: Option<RuleMetadata>,
     /// What it says; none if it was removed.
-    pub after: Option<Statement>,
+    pub after: Option<RuleMetadata>,
 }
 
 impl Change {
     /// What it says, or last said.
-    pub fn statement(&self) -> Option<&Statement> {
+    pub fn statement(&self) -> Option<&RuleMetadata> {
         self.after.as_ref().or(self.before.as_ref())
     }
 
@@ -37,7 +37,7 @@ impl Change {
 pub fn changes(before: &Ruleset, after: &Ruleset) -> Vec<Change> {
     let (before, after) = (meanings(before), meanings(after));
     let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let of = |set: &BTreeMap<String, (Value, Statement)>, id: &String| {
+    let of = |set: &BTreeMap<String, (Value, RuleMetadata)>, id: &String| {
         set.get(id).map(|(_, statement)| statement.clone())
     };
     ids.into_iter()
@@ -50,15 +50,15 @@ pub fn changes(before: &Ruleset, after: &Ruleset) -> Vec<Change> {
 }
 
 /// What decides over the alerts of each rule and correlation: maps in it have no order of their own, so as a value.
-fn meanings(rules: &Ruleset) -> BTreeMap<String, (Value, Statement)> {
+fn meanings(rules: &Ruleset) -> BTreeMap<String, (Value, RuleMetadata)> {
     let of_rules = rules
         .rules()
         .iter()
-        .map(|rule| (serde_json::to_value(&rule.sigma), rule.statement()));
+        .map(|rule| (serde_json::to_value(&rule.sigma), rule.metadata()));
     let of_correlations = rules
         .correlations()
         .iter()
-        .map(|one| (serde_json::to_value(&one.sigma), one.statement()));
+        .map(|one| (serde_json::to_value(&one.sigma), one.metadata()));
     of_rules
         .chain(of_correlations)
         .map(|(value, statement)| (statement.id.clone(), (value.unwrap_or_default(), statement)))
@@ -119,22 +119,22 @@ mod tests {
     use std::collections::BTreeMap;
 
     use schemas::wire::Alert;
-    use sigma::{Catalogue, Ruleset};
+    use sigma::{RuleCollection, Ruleset};
 
     use super::{changes, differences};
 
     fn set(rules: &[(u8, &str)]) -> Ruleset {
-        let mut catalogue = Catalogue::default();
+        let mut collection = RuleCollection::default();
         for (id, word) in rules {
             let text = format!(
                 "title: Rule {id}\nid: {id}0000000-0000-4000-8000-000000000000\nstatus: test\nlevel: low\n\
                  logsource: {{product: m365, service: audit}}\n\
                  detection:\n  one: {{Operation: {word}}}\n  two: {{UserId: x}}\n  condition: one or two\n"
             );
-            catalogue.add(&format!("{id}.yml"), text.as_bytes());
+            collection.add(&format!("{id}.yml"), text.as_bytes());
         }
-        assert!(catalogue.rejected.is_empty(), "{}", catalogue.rejected[0]);
-        Ruleset::compile(&mut catalogue)
+        assert!(collection.rejected.is_empty(), "{}", collection.rejected[0]);
+        Ruleset::compile(&mut collection)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use maxminddb::{MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde_json::Value;
-use sigma::geo::{Place, Places};
+use sigma::geo::{GeoLocation, GeoLocator};
 
 /// Largest file that is read; the whole of it is held in memory.
 const FILE_BYTES_MAX: u64 = 2 << 30;
@@ -91,9 +91,9 @@ fn open(path: &Path) -> Result<Reader<Vec<u8>>, IpDatabaseError> {
     Reader::from_source(bytes).map_err(|source| IpDatabaseError::Format { path, source })
 }
 
-impl Places for IpDatabases {
-    fn place(&self, address: IpAddr) -> Place {
-        let mut place = Place::default();
+impl GeoLocator for IpDatabases {
+    fn place(&self, address: IpAddr) -> GeoLocation {
+        let mut place = GeoLocation::default();
         for reader in &self.0 {
             // A database of IPv4 knows nothing of IPv6; a broken branch of one knows nothing either.
             let found = reader.lookup(address).and_then(|found| found.decode());
@@ -107,7 +107,7 @@ impl Places for IpDatabases {
     }
 }
 
-fn add(place: &mut Place, record: &Record) {
+fn add(place: &mut GeoLocation, record: &Record) {
     let country = [
         &record.country["iso_code"],
         &record.country_code,

@@ -109,7 +109,7 @@ pub async fn recount(
     now_us: i64,
 ) -> Result<Option<Alert>, DetectError> {
     // What a correlation counts may be of correlations, each of which reaches as far again.
-    let reach_us = rules.over_time().reach_us();
+    let reach_us = rules.compiled_correlations().reach_us();
     let first = time::day(first_event_time_us.saturating_sub(reach_us));
     let last = time::day(first_event_time_us.saturating_add(reach_us));
     let is_near = |file: &TableFile| (first.as_str()..=last.as_str()).contains(&file.day.as_str());

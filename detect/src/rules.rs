@@ -5,11 +5,11 @@ use std::{fs, io};
 
 use schemas::environment::{Clock as _, SystemClock};
 use sigma::collection::load_folder;
-use sigma::error::Rejected;
-use sigma::mapping::Extension;
+use sigma::error::LoadDiagnostic;
+use sigma::mapping::UserMapping;
 use sigma::metadata::Day;
 use sigma::placeholders::Placeholders;
-use sigma::{Catalogue, Refusal, Ruleset};
+use sigma::{RuleCollection, RuleError, Ruleset};
 
 use crate::config::DetectConfig;
 use crate::error::DetectError;
@@ -24,71 +24,71 @@ pub fn builtin_files() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// No rules yet, and the names and values that a configuration gives to rules; a file that cannot be read is refused.
-pub fn empty(config: &DetectConfig) -> Catalogue {
-    let mut extension = Extension::default();
+pub fn empty(config: &DetectConfig) -> RuleCollection {
+    let mut extension = UserMapping::default();
     let mut rejected = Vec::new();
     for path in &config.mappings {
         let file = path.display().to_string();
-        let read = fs::read_to_string(path).map_err(|cause| Rejected {
+        let read = fs::read_to_string(path).map_err(|cause| LoadDiagnostic {
             file: file.clone(),
             line: None,
-            reason: Refusal::Unreadable { cause },
+            reason: RuleError::Unreadable { cause },
         });
-        match read.and_then(|text| Extension::parse(&file, &text)) {
+        match read.and_then(|text| UserMapping::parse(&file, &text)) {
             Ok(found) => extension.join(found),
             Err(refused) => rejected.push(refused),
         }
     }
-    let mut catalogue = Catalogue::extended(extension);
-    catalogue.placeholders = Placeholders {
+    let mut collection = RuleCollection::extended(extension);
+    collection.placeholders = Placeholders {
         values: config.placeholders.clone(),
         tenants: config.tenants.clone(),
     };
     let mut databases = IpDatabases::default();
     for path in &config.ip_databases {
         if let Err(cause) = databases.add(path) {
-            rejected.push(Rejected {
+            rejected.push(LoadDiagnostic {
                 file: path.display().to_string(),
                 line: None,
-                reason: Refusal::Unreadable {
+                reason: RuleError::Unreadable {
                     cause: io::Error::other(cause),
                 },
             });
         }
     }
     if !databases.is_empty() {
-        catalogue.places = Some(Arc::new(databases));
+        collection.places = Some(Arc::new(databases));
     }
-    catalogue.rejected = rejected;
-    // Filters hold through their last day; a catalogue is read anew when a rule file changes and at each start.
-    catalogue.today = Some(Day::of_us(SystemClock.now_us()));
-    catalogue
+    collection.rejected = rejected;
+    // Filters hold through their last day; a collection is read anew when a rule file changes and at each start.
+    collection.today = Some(Day::of_us(SystemClock.now_us()));
+    collection
 }
 
 /// The rules that come with the binary.
-pub fn builtin() -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    add_builtin(&mut catalogue);
-    catalogue
+pub fn builtin() -> RuleCollection {
+    let mut collection = RuleCollection::default();
+    add_builtin(&mut collection);
+    collection
 }
 
 /// Adds the rules that come with the binary.
-pub fn add_builtin(catalogue: &mut Catalogue) {
+pub fn add_builtin(collection: &mut RuleCollection) {
     for (file, text) in builtin_files() {
-        catalogue.add(file, text.as_bytes());
+        collection.add(file, text.as_bytes());
     }
 }
 
 /// The rules that a configuration names, with what was refused.
-pub fn catalogue(config: &DetectConfig) -> Catalogue {
-    let mut catalogue = empty(config);
+pub fn collection(config: &DetectConfig) -> RuleCollection {
+    let mut collection = empty(config);
     if config.builtin_rules {
-        add_builtin(&mut catalogue);
+        add_builtin(&mut collection);
     }
     for folder in &config.rules {
-        load_folder(&mut catalogue, folder);
+        load_folder(&mut collection, folder);
     }
-    catalogue
+    collection
 }
 
 /// The rules that a configuration names, compiled.
@@ -96,15 +96,15 @@ pub fn catalogue(config: &DetectConfig) -> Catalogue {
 /// # Errors
 /// [`DetectError::Refused`] if the configuration is strict and a rule was refused.
 pub fn ruleset(config: &DetectConfig) -> Result<Ruleset, DetectError> {
-    let mut catalogue = catalogue(config);
-    let rules = Ruleset::compile(&mut catalogue);
-    for rejected in &catalogue.rejected {
+    let mut collection = collection(config);
+    let rules = Ruleset::compile(&mut collection);
+    for rejected in &collection.rejected {
         tracing::warn!(%rejected, "rule was refused");
     }
-    metrics::gauge!("detect_rules", "state" => "rejected").set(float(catalogue.rejected.len()));
-    match catalogue.rejected.first() {
+    metrics::gauge!("detect_rules", "state" => "rejected").set(float(collection.rejected.len()));
+    match collection.rejected.first() {
         Some(first) if config.strict => Err(DetectError::Refused {
-            count: catalogue.rejected.len(),
+            count: collection.rejected.len(),
             first: first.to_string(),
         }),
         _ => {

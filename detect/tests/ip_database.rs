@@ -11,12 +11,12 @@ use std::path::Path;
 use detect::alert::Origin;
 use detect::backtest::correlated;
 use detect::ip_database::{IpDatabaseError, IpDatabases};
-use detect::rules::{catalogue, ruleset};
+use detect::rules::{collection, ruleset};
 use detect::{DetectConfig, Evaluation};
 use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::{Value, json};
-use sigma::geo::{Place, Places as _};
+use sigma::geo::{GeoLocation, GeoLocator as _};
 
 use mmdb::database;
 
@@ -32,12 +32,12 @@ fn open(files: &[&[u8]]) -> Result<IpDatabases, IpDatabaseError> {
     Ok(databases)
 }
 
-fn place(databases: &IpDatabases, address: &str) -> Place {
+fn place(databases: &IpDatabases, address: &str) -> GeoLocation {
     databases.place(address.parse().unwrap())
 }
 
-fn known(country: &str, coordinates: Option<(f64, f64)>, system: Option<u32>) -> Place {
-    Place {
+fn known(country: &str, coordinates: Option<(f64, f64)>, system: Option<u32>) -> GeoLocation {
+    GeoLocation {
         country: Some(country.to_owned()),
         coordinates,
         autonomous_system: system,
@@ -93,7 +93,11 @@ fn every_form_is_read_and_the_first_that_knows_a_thing_says_it() {
     assert_eq!(place(&databases, "192.0.2.1"), known("US", None, None));
     // Nowhere, and in a database of IPv4 nothing that is written otherwise.
     for unknown in ["10.0.0.1", "127.0.0.1", "2001:db8::1", "fe80::1", "::"] {
-        assert_eq!(place(&databases, unknown), Place::default(), "{unknown}");
+        assert_eq!(
+            place(&databases, unknown),
+            GeoLocation::default(),
+            "{unknown}"
+        );
     }
 }
 
@@ -109,7 +113,7 @@ fn what_is_written_wrongly_is_not_known() {
         let databases = open(&[&database(&[([203, 0, 113, 0], 24, record.clone())])]).unwrap();
         assert_eq!(
             place(&databases, "203.0.113.7"),
-            Place::default(),
+            GeoLocation::default(),
             "{record}"
         );
     }
@@ -142,7 +146,9 @@ fn broken_files_are_refused_or_silent() {
             let mut bytes = whole.clone();
             bytes[at] ^= flipped;
             let outcome = match open(&[&bytes]) {
-                Ok(databases) if place(&databases, "203.0.113.7") == Place::default() => "silent",
+                Ok(databases) if place(&databases, "203.0.113.7") == GeoLocation::default() => {
+                    "silent"
+                }
                 Ok(_) => "read",
                 Err(_) => "refused",
             };
@@ -239,7 +245,7 @@ fn travel_is_told_where_the_database_knows_both_places_and_nowhere_else() {
     assert_eq!(found(&without, "203.0.113.7", "198.51.100.9"), (0, vec![]));
     // One that cannot be read is refused by name, and the rules go on without it.
     std::fs::write(&path, b"no database").unwrap();
-    let rejected = catalogue(&config).rejected;
+    let rejected = collection(&config).rejected;
     assert!(
         rejected[0].to_string().contains("city.mmdb"),
         "{rejected:?}"

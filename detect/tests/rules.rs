@@ -3,15 +3,19 @@
 use detect::rules::builtin;
 use sigma::collection::cases::{check_cases_with, check_correlation};
 use sigma::metadata::Case;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
-fn compiled() -> (Catalogue, Ruleset) {
-    let mut catalogue = builtin();
-    catalogue.for_cases();
-    let rules = Ruleset::compile(&mut catalogue);
-    let rejected: Vec<String> = catalogue.rejected.iter().map(ToString::to_string).collect();
+fn compiled() -> (RuleCollection, Ruleset) {
+    let mut collection = builtin();
+    collection.for_cases();
+    let rules = Ruleset::compile(&mut collection);
+    let rejected: Vec<String> = collection
+        .rejected
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert!(rejected.is_empty(), "{rejected:#?}");
-    (catalogue, rules)
+    (collection, rules)
 }
 
 /// What one of ours says of itself.
@@ -35,7 +39,7 @@ fn all(rules: &Ruleset) -> Vec<Said<'_>> {
         blind_spots: &rule.blind_spots,
         is_described: rule.sigma.level.is_some() && rule.sigma.description.is_some(),
     });
-    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let alerting = |id: &str| !rules.compiled_correlations().is_silent(id);
     let correlations = rules.correlations().iter().filter(|one| alerting(&one.id));
     let of_correlations = correlations.map(|one| Said {
         file: &one.file,
@@ -50,10 +54,10 @@ fn all(rules: &Ruleset) -> Vec<Said<'_>> {
 
 #[test]
 fn every_rule_passes_its_cases() {
-    let (catalogue, rules) = compiled();
-    let labelled = catalogue.loaded.iter().filter(|rule| !rule.only_counted);
-    let of_rules = labelled.flat_map(|rule| check_cases_with(rule, &catalogue.extension));
-    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let (collection, rules) = compiled();
+    let labelled = collection.loaded.iter().filter(|rule| !rule.only_counted);
+    let of_rules = labelled.flat_map(|rule| check_cases_with(rule, &collection.user_mapping));
+    let alerting = |id: &str| !rules.compiled_correlations().is_silent(id);
     let correlations = rules.correlations().iter().filter(|one| alerting(&one.id));
     let of_correlations = correlations.flat_map(|one| check_correlation(one, &rules));
     let failures: Vec<String> = of_rules
@@ -71,7 +75,7 @@ fn every_rule_says_what_to_check_and_what_it_cannot_see() {
         assert!(!said.blind_spots.is_empty(), "{}", said.file);
         assert!(said.is_described, "{}", said.file);
     }
-    for statement in rules.statements() {
+    for statement in rules.metadata() {
         assert!(
             statement.label.starts_with("SIGMA-")
                 || !statement.techniques.is_empty() && !statement.tactics.is_empty(),

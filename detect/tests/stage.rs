@@ -161,8 +161,8 @@ async fn what_is_stored_is_detected_on_and_a_replay_raises_nothing_new() {
     assert_eq!(ids(&alerts), ids(&again));
     stop.cancel();
     storing.await.unwrap().unwrap();
-    let mut catalogue = detect::rules::builtin();
-    let rules = sigma::Ruleset::compile(&mut catalogue);
+    let mut collection = detect::rules::builtin();
+    let rules = sigma::Ruleset::compile(&mut collection);
     let batch = evaluate_lake(&rules, &Lake::open(&lake).unwrap(), 1)
         .await
         .unwrap();

@@ -11,7 +11,7 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::collection::load_folder;
 use sigma::plan::chunk::Batch;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 /// Rules that ask in every way there is.
 const EVERY_WAY: &str = r"
@@ -41,12 +41,12 @@ detection:
 ";
 
 static RULES: LazyLock<Ruleset> = LazyLock::new(|| {
-    let mut catalogue = Catalogue::default();
+    let mut collection = RuleCollection::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detect/rules");
-    load_folder(&mut catalogue, &folder);
-    catalogue.add("every_way.yml", EVERY_WAY.as_bytes());
-    let rules = Ruleset::compile(&mut catalogue);
-    assert!(catalogue.rejected.is_empty(), "{}", catalogue.rejected[0]);
+    load_folder(&mut collection, &folder);
+    collection.add("every_way.yml", EVERY_WAY.as_bytes());
+    let rules = Ruleset::compile(&mut collection);
+    assert!(collection.rejected.is_empty(), "{}", collection.rejected[0]);
     rules
 });
 

@@ -13,7 +13,7 @@ use sigma::collection::cases::check_cases;
 use sigma::plan::chunk::Batch;
 use sigma::tools::explain::explain;
 use sigma::tools::lint::Linter;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 /// Records that have something of everything: lists, numbers as text, JSON in JSON, nothing at all.
 const RECORDS: [&str; 4] = [
@@ -40,9 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut linter = Linter::new();
     linter.file("fuzz.yml", bytes);
     drop(linter.finish());
-    let mut catalogue = Catalogue::default();
-    catalogue.add("fuzz.yml", bytes);
-    let rules = Ruleset::compile(&mut catalogue);
+    let mut collection = RuleCollection::default();
+    collection.add("fuzz.yml", bytes);
+    let rules = Ruleset::compile(&mut collection);
     for table in rules.tables() {
         let (Some(plan), Some(batch)) = (rules.plan(table), batch(table)) else {
             continue;
@@ -56,9 +56,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for rule in rules.rules() {
         check_cases(rule);
-        drop(explain(rule, &catalogue.extension, &EVENTS[0]));
+        drop(explain(rule, &collection.user_mapping, &EVENTS[0]));
     }
-    for rejected in &catalogue.rejected {
+    for rejected in &collection.rejected {
         assert!(!rejected.to_string().is_empty());
     }
 });

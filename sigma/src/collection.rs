@@ -11,6 +11,6 @@ mod resolve;
 mod rule;
 mod ruleset;
 
-pub use self::load::{Catalogue, load_folder};
+pub use self::load::{RuleCollection, load_folder};
 pub use self::rule::Rule;
 pub use self::ruleset::Ruleset;

@@ -30,13 +30,13 @@ pub use self::correlations::Correlations;
 pub use self::correlator::Correlator;
 pub use self::custom::rule_of_match;
 pub(crate) use self::definition::CORRELATIONS_MAX;
-pub use self::definition::{Definition, Test};
+pub use self::definition::{CorrelationTest, Definition};
 pub use self::outcome::{Change, Found, Kind};
 pub use self::signal::{Evidence, Signal, Subject};
-use crate::document::Source;
-use crate::error::Refusal;
+use crate::document::DocumentSource;
+use crate::error::RuleError;
 use crate::metadata::keys::{key, made_label, severity};
-use crate::metadata::{Case, Statement};
+use crate::metadata::{Case, RuleMetadata};
 
 /// A correlation, and where it stands.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub struct Correlation {
     /// The line at which its document starts, from 1.
     pub line: usize,
     /// The document that it was read from.
-    pub source: Source,
+    pub source: DocumentSource,
     /// Its id; its name or title where it has none.
     pub id: String,
     /// The name under which its alerts are known.
@@ -80,13 +80,13 @@ impl Correlation {
     /// Checks what can be told without the other files.
     ///
     /// # Errors
-    /// [`Refusal`] that names the key which is wrong.
+    /// [`RuleError`] that names the key which is wrong.
     pub fn new(
         file: &str,
         line: usize,
-        source: Source,
+        source: DocumentSource,
         sigma: CorrelationRule,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RuleError> {
         check::check_window(&sigma)?;
         check::check_lists(&sigma)?;
         check::check_condition(&sigma)?;
@@ -112,8 +112,8 @@ impl Correlation {
     }
 
     /// What an alert of it says.
-    pub fn statement(&self) -> Statement {
-        Statement::new(
+    pub fn metadata(&self) -> RuleMetadata {
+        RuleMetadata::new(
             &self.id,
             &self.label,
             &self.sigma.title,

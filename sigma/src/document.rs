@@ -6,4 +6,4 @@ pub(crate) mod lines;
 mod source;
 
 pub use self::files::{FILE_BYTES_MAX, Listing, read};
-pub use self::source::Source;
+pub use self::source::DocumentSource;

@@ -5,7 +5,7 @@ use schemas::tables::Table;
 
 /// Why a rule cannot be honoured.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum RuleError {
     /// The file is too large.
     #[error("file has {bytes} bytes, limit is {limit}")]
     FileTooLarge {
@@ -50,7 +50,7 @@ pub enum Refusal {
         field: String,
         /// Why.
         #[source]
-        cause: Box<Refusal>,
+        cause: Box<RuleError>,
     },
     /// YAML is nested deeper than is read.
     #[error("YAML is deeper than {limit} levels")]
@@ -127,7 +127,7 @@ pub enum Refusal {
     },
     /// What a rule asks of its matches over time cannot be.
     #[error("{key} cannot stand: {reason}")]
-    OverTime {
+    OwnCorrelation {
         /// The key.
         key: &'static str,
         /// Why.
@@ -231,7 +231,7 @@ pub enum Refusal {
     Mapping {
         /// Why.
         #[source]
-        cause: Fault,
+        cause: MappingError,
     },
     /// A key of the rule does not have the form that it needs.
     #[error("cannot read key \"{key}\"")]
@@ -257,7 +257,7 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl RuleError {
     /// The same, said of an item.
     pub(crate) fn of_item(self, item: &DetectionItem) -> Self {
         match self {
@@ -280,7 +280,7 @@ fn display_field(field: &str) -> String {
 
 /// Why a mapping file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum MappingError {
     /// It names no table that records of sources go to.
     #[error("no table \"{name}\"")]
     Table {
@@ -326,7 +326,7 @@ pub enum Fault {
     Values,
 }
 
-impl Fault {
+impl MappingError {
     /// The text in the file that it is about.
     pub(crate) fn subject(&self) -> &str {
         match self {
@@ -340,16 +340,16 @@ impl Fault {
 
 /// A file or rule that was refused.
 #[derive(Debug)]
-pub struct Rejected {
+pub struct LoadDiagnostic {
     /// The file.
     pub file: String,
     /// The line, from 1, where it is known.
     pub line: Option<usize>,
     /// Why.
-    pub reason: Refusal,
+    pub reason: RuleError,
 }
 
-impl std::fmt::Display for Rejected {
+impl std::fmt::Display for LoadDiagnostic {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.file)?;
         if let Some(line) = self.line {

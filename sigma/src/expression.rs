@@ -8,7 +8,7 @@ pub(crate) mod rewrite;
 mod rows;
 mod time_part;
 
-pub(crate) use self::formula::{Formula, Outlook, Residue};
+pub(crate) use self::formula::{Formula, Residual, Ternary};
 pub use self::predicate::{Fold, Leaf, Network, Number, Order, Question};
 pub(crate) use self::predicate::{Position, Predicate, Relation};
 pub(crate) use self::record_path::{Leaves, RecordPath, visit_texts};

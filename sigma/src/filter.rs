@@ -10,7 +10,7 @@ use rsigma_parser::{
 use std::fmt;
 
 use self::terms::Terms;
-use crate::document::Source;
+use crate::document::DocumentSource;
 
 /// Most filters.
 pub(crate) const FILTERS_MAX: usize = 1_000;
@@ -26,7 +26,7 @@ pub struct Filter {
     /// The line at which its document starts, from 1.
     pub line: usize,
     /// The document that it was read from.
-    pub source: Source,
+    pub source: DocumentSource,
     /// Who answers for it, why it is there, and until when.
     pub terms: Terms,
     /// The filter as Sigma has it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// What is known of an address.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Place {
+pub struct GeoLocation {
     /// Country, two letters.
     pub country: Option<String>,
     /// Latitude and longitude, in degrees.
@@ -19,9 +19,9 @@ pub struct Place {
 }
 
 /// Who knows where addresses are.
-pub trait Places: Debug + Send + Sync {
+pub trait GeoLocator: Debug + Send + Sync {
     /// What is known of an address; nothing of those that are nowhere, such as private ones.
-    fn place(&self, address: IpAddr) -> Place;
+    fn place(&self, address: IpAddr) -> GeoLocation;
 }
 
 /// What a rule asks of the address of its matches.
@@ -60,14 +60,14 @@ impl Address {
     /// Adds to `values` what is known of the address and the record does not say; takes out a place that is none.
     ///
     /// False if the place is not known then either, or nobody is there to ask.
-    pub fn complete(&self, values: &mut Values, places: Option<&dyn Places>) -> bool {
+    pub fn complete(&self, values: &mut Values, places: Option<&dyn GeoLocator>) -> bool {
         if let Some(places) = places {
             self.ask(values, places);
         }
         self.is_told(values)
     }
 
-    fn ask(&self, values: &mut Values, places: &dyn Places) {
+    fn ask(&self, values: &mut Values, places: &dyn GeoLocator) {
         // Nothing that could be found would change what the record says.
         if self.not_through.is_empty() && self.is_told(values) {
             return;
@@ -91,7 +91,7 @@ impl Address {
         match (&self.gives, place) {
             (
                 Gives::Country(name),
-                Place {
+                GeoLocation {
                     country: Some(country),
                     ..
                 },
@@ -100,7 +100,7 @@ impl Address {
             }
             (
                 Gives::Coordinates([latitude, longitude]),
-                Place {
+                GeoLocation {
                     coordinates: Some(at),
                     ..
                 },
@@ -134,26 +134,26 @@ fn value<'a>(values: &'a Values, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Gives, Place, Places, Values};
+    use super::{Address, GeoLocation, GeoLocator, Gives, Values};
     use std::net::IpAddr;
 
     #[derive(Debug)]
     struct Known;
 
-    impl Places for Known {
-        fn place(&self, address: IpAddr) -> Place {
+    impl GeoLocator for Known {
+        fn place(&self, address: IpAddr) -> GeoLocation {
             match address.to_string().as_str() {
-                "203.0.113.7" => Place {
+                "203.0.113.7" => GeoLocation {
                     country: Some("NL".to_owned()),
                     coordinates: Some((52.37, 4.89)),
                     autonomous_system: Some(64_500),
                 },
-                "192.0.2.7" => Place {
+                "192.0.2.7" => GeoLocation {
                     country: Some("US".to_owned()),
                     coordinates: Some((47.6, -122.3)),
                     autonomous_system: Some(8_075),
                 },
-                _ => Place::default(),
+                _ => GeoLocation::default(),
             }
         }
     }

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`error`] | why a rule, a mapping or a file is refused, and where |
 //! | [`document`] | files of YAML within bounds; the line of everything that is said of them |
-//! | [`metadata`] | what rules and correlations say of themselves: statement, cases, ATT&CK, days |
+//! | [`metadata`] | what rules and correlations say of themselves: what alerts say, cases, ATT&CK, days |
 //! | [`expression`] | predicates on values, formulas over their answers, paths in records |
 //! | [`mapping`] | the table of a log source, and where in it a field stands |
 //! | [`placeholders`], [`pipeline`], [`filter`] | what changes rules before they are compiled |
@@ -55,7 +55,7 @@ pub mod collection;
 
 pub mod tools;
 
-pub use crate::collection::{Catalogue, Rule, Ruleset};
+pub use crate::collection::{Rule, RuleCollection, Ruleset};
 pub use crate::correlation::Correlator;
-pub use crate::error::Refusal;
+pub use crate::error::RuleError;
 pub use crate::plan::{Hits, Plan};

@@ -22,18 +22,18 @@
 //! ```
 
 pub(crate) mod built_in;
-pub(crate) mod extension;
 mod field;
 mod file;
 pub(crate) mod logsource;
 mod lookup;
 mod names;
+pub(crate) mod user_mapping;
 
 use schemas::tables::{Kind, Table};
 
-pub use self::extension::Extension;
-pub(crate) use self::extension::Values;
-pub(crate) use self::field::{Ask, Clause, Field, Meaning, Place};
+pub(crate) use self::field::{Ask, Clause, Field, FieldBinding, Meaning};
+pub(crate) use self::user_mapping::DocumentedValues;
+pub use self::user_mapping::UserMapping;
 use crate::expression::RecordPath;
 
 /// Whose an event is: a field of every table, which the lake keeps beside the rows and no record can say of itself.
@@ -51,13 +51,15 @@ pub enum Mapping {
 }
 
 impl Mapping {
-    /// Where the field `name` stands; names of `extension` come before our own.
-    pub(crate) fn field(self, extension: &Extension, name: &str) -> Field {
+    /// Where the field `name` stands; names of `user_mapping` come before our own.
+    pub(crate) fn field(self, user_mapping: &UserMapping, name: &str) -> Field {
         match self {
-            Self::Lake(_) if name == TENANT_ID => Field::plain(Place::Column(TENANT_ID.to_owned())),
-            Self::Lake(table) => lookup::field(extension, table, name),
-            Self::Flat => Field::plain(Place::Column(name.to_owned())),
-            Self::Raw => Field::plain(Place::Raw(vec![RecordPath::new(name)])),
+            Self::Lake(_) if name == TENANT_ID => {
+                Field::plain(FieldBinding::Column(TENANT_ID.to_owned()))
+            }
+            Self::Lake(table) => lookup::field(user_mapping, table, name),
+            Self::Flat => Field::plain(FieldBinding::Column(name.to_owned())),
+            Self::Raw => Field::plain(FieldBinding::Raw(vec![RecordPath::new(name)])),
         }
     }
 }

@@ -4,8 +4,8 @@ pub mod attack;
 mod case;
 mod day;
 pub(crate) mod keys;
-mod statement;
+mod rule_metadata;
 
 pub use self::case::{Case, CaseEvent};
 pub use self::day::Day;
-pub use self::statement::Statement;
+pub use self::rule_metadata::RuleMetadata;

@@ -14,8 +14,8 @@ use rsigma_parser::{DetectionItem, SigmaRule};
 
 use self::conditions::{Conditions, FieldCondition, ItemCondition, RuleCondition, State};
 use self::transformation::Transformation;
-use crate::error::Refusal;
-use crate::expression::rewrite::{self, Change};
+use crate::error::RuleError;
+use crate::expression::rewrite::{self, Rewrite};
 
 /// Most pipelines.
 pub(crate) const PIPELINES_MAX: usize = 100;
@@ -48,8 +48,8 @@ impl Pipeline {
     /// The rule as the pipeline leaves it.
     ///
     /// # Errors
-    /// [`Refusal`] if the pipeline says so, or if what it does to the rule cannot stand.
-    pub(crate) fn apply(&self, mut rule: SigmaRule) -> Result<SigmaRule, Refusal> {
+    /// [`RuleError`] if the pipeline says so, or if what it does to the rule cannot stand.
+    pub(crate) fn apply(&self, mut rule: SigmaRule) -> Result<SigmaRule, RuleError> {
         let mut state = State::default();
         for (number, item) in self.steps.iter().enumerate() {
             if !item
@@ -73,7 +73,7 @@ impl Pipeline {
         item: &Step,
         rule: &mut SigmaRule,
         state: &mut State,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, RuleError> {
         match &item.transformation {
             Transformation::AddCondition {
                 conditions,
@@ -107,13 +107,13 @@ impl Pipeline {
         item: &Step,
         rule: &mut SigmaRule,
         state: &State,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, RuleError> {
         let mut is_applied = false;
         rewrite::items(&mut rule.detection, &mut |one: DetectionItem| {
             let is_meant = item.for_item.hold(|condition| condition.holds(&one, state))
                 && item.for_field.hold(|condition| condition.holds(&one));
             if !is_meant {
-                return Ok(Change::Keep(one));
+                return Ok(Rewrite::Keep(one));
             }
             is_applied = true;
             match transformation {
@@ -126,8 +126,8 @@ impl Pipeline {
         Ok(is_applied)
     }
 
-    fn failure(&self, message: &str) -> Refusal {
-        Refusal::Pipeline {
+    fn failure(&self, message: &str) -> RuleError {
+        RuleError::Pipeline {
             name: self.name.clone(),
             message: message.to_owned(),
         }
@@ -139,11 +139,11 @@ mod tests {
     use super::Pipeline;
     use crate::document::bounds;
     use crate::document::lines::Document;
-    use crate::error::{Refusal, Rejected};
+    use crate::error::{LoadDiagnostic, RuleError};
     use rsigma_parser::{Detection, SigmaRule, parse_sigma_yaml};
 
-    fn read(file: &str, bytes: &[u8]) -> Result<Pipeline, Rejected> {
-        let rejected = |line, reason| Rejected {
+    fn read(file: &str, bytes: &[u8]) -> Result<Pipeline, LoadDiagnostic> {
+        let rejected = |line, reason| LoadDiagnostic {
             file: file.to_owned(),
             line,
             reason,
@@ -152,7 +152,7 @@ mod tests {
         let document = Document { line: 1, text };
         let value = bounds::check(&document)
             .map_err(|(line, reason)| rejected(Some(line), reason))?
-            .ok_or_else(|| rejected(None, Refusal::NoDocument))?;
+            .ok_or_else(|| rejected(None, RuleError::NoDocument))?;
         Pipeline::of(file, &document, &value).map_err(|(line, reason)| rejected(Some(line), reason))
     }
 
@@ -164,7 +164,7 @@ mod tests {
         parse_sigma_yaml(&text).unwrap().rules.remove(0)
     }
 
-    fn apply(steps: &str, detection: &str) -> Result<SigmaRule, Refusal> {
+    fn apply(steps: &str, detection: &str) -> Result<SigmaRule, RuleError> {
         let text =
             format!("name: p\nvars: {{admins: [ada, eve], one: x}}\ntransformations:\n{steps}");
         read("p.yml", text.as_bytes())
@@ -252,7 +252,7 @@ mod tests {
             &["a=x*"],
         );
         let unknown = apply("- {type: value_placeholders}\n", "s: {a|expand: '%who%'}");
-        assert!(matches!(unknown, Err(Refusal::Item { .. })));
+        assert!(matches!(unknown, Err(RuleError::Item { .. })));
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
             ["tenant=azure"]
         );
         let empty = apply("- {type: drop_detection_item}\n", "s: {a: 1}");
-        assert!(matches!(empty, Err(Refusal::Empty)));
+        assert!(matches!(empty, Err(RuleError::Empty)));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use rsigma_parser::{
     Detection, DetectionItem, Detections, FieldSpec, Modifier, SigmaString, SigmaValue,
 };
 
-use crate::error::Refusal;
-use crate::expression::rewrite::{self, Change};
+use crate::error::RuleError;
+use crate::expression::rewrite::{self, Rewrite};
 use crate::mapping::TENANT_ID;
 
 /// Most values that one value with placeholders may stand for.
@@ -30,15 +30,15 @@ pub(crate) const OF_TENANTS: [&str; 2] = [ACCEPTED_DOMAINS, EGRESS];
 const NOBODY: &str = "(no tenant has values)";
 
 /// Values by the names of placeholders; `*` and `?` in them are wildcards, as in rules.
-pub type Values = BTreeMap<String, Vec<String>>;
+pub type PlaceholderValues = BTreeMap<String, Vec<String>>;
 
 /// Values for names of placeholders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placeholders {
     /// For every tenant.
-    pub values: Values,
+    pub values: PlaceholderValues,
     /// Beside them for one tenant, by its id; only names in [`OF_TENANTS`] are looked up here.
-    pub tenants: BTreeMap<String, Values>,
+    pub tenants: BTreeMap<String, PlaceholderValues>,
 }
 
 /// A piece of a value.
@@ -54,17 +54,17 @@ impl Placeholders {
     /// Replaces every value with `expand` by what it stands for.
     ///
     /// # Errors
-    /// [`Refusal::Placeholder`] if a name has no values, [`Refusal::TooManyValues`] if there are too many.
-    pub fn expand(&self, detections: &Detections) -> Result<Detections, Refusal> {
+    /// [`RuleError::Placeholder`] if a name has no values, [`RuleError::TooManyValues`] if there are too many.
+    pub fn expand(&self, detections: &Detections) -> Result<Detections, RuleError> {
         let mut detections = detections.clone();
         rewrite::items(&mut detections, &mut |item| {
             if !item.field.modifiers.contains(&Modifier::Expand) {
-                return Ok(Change::Keep(item));
+                return Ok(Rewrite::Keep(item));
             }
             let expanded = if is_of_tenants(&item) {
-                self.by_tenant(&item).map(Change::Into)
+                self.by_tenant(&item).map(Rewrite::Into)
             } else {
-                expanded(&item, &|name| self.values_of(name)).map(Change::Keep)
+                expanded(&item, &|name| self.values_of(name)).map(Rewrite::Keep)
             };
             expanded.map_err(|refusal| refusal.of_item(&item))
         })?;
@@ -72,7 +72,7 @@ impl Placeholders {
     }
 
     /// One alternative for all tenants, and one for each that has values of its own.
-    fn by_tenant(&self, item: &DetectionItem) -> Result<Detection, Refusal> {
+    fn by_tenant(&self, item: &DetectionItem) -> Result<Detection, RuleError> {
         let mut alternatives = Vec::new();
         let shared = expanded(item, &|name| self.shared(name))?;
         if !shared.values.is_empty() {
@@ -95,7 +95,7 @@ impl Placeholders {
     }
 
     /// As [`Self::values_of`], but names of tenants may have none.
-    fn shared(&self, name: &str) -> Result<&[String], Refusal> {
+    fn shared(&self, name: &str) -> Result<&[String], RuleError> {
         if OF_TENANTS.contains(&name) {
             return Ok(self.values.get(name).map_or(&[], Vec::as_slice));
         }
@@ -103,12 +103,12 @@ impl Placeholders {
     }
 
     /// The values of a name for every tenant; one without any is refused.
-    pub(crate) fn values_of(&self, name: &str) -> Result<&[String], Refusal> {
+    pub(crate) fn values_of(&self, name: &str) -> Result<&[String], RuleError> {
         self.values
             .get(name)
             .map(Vec::as_slice)
             .filter(|values| !values.is_empty())
-            .ok_or_else(|| Refusal::Placeholder {
+            .ok_or_else(|| RuleError::Placeholder {
                 name: name.to_owned(),
             })
     }
@@ -132,13 +132,13 @@ fn is_tenant(tenant_id: &str) -> DetectionItem {
 }
 
 /// Gives the values of a placeholder.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<&'a [String], Refusal>;
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<&'a [String], RuleError>;
 
 /// The item with the values that its placeholders stand for.
 pub(crate) fn expanded(
     item: &DetectionItem,
     values_of: Lookup<'_>,
-) -> Result<DetectionItem, Refusal> {
+) -> Result<DetectionItem, RuleError> {
     let mut expanded = item.clone();
     expanded.values.clear();
     expanded
@@ -170,7 +170,7 @@ pub(crate) fn expanded(
     Ok(expanded)
 }
 
-fn texts(text: &str, is_regex: bool, values_of: Lookup<'_>) -> Result<Vec<String>, Refusal> {
+fn texts(text: &str, is_regex: bool, values_of: Lookup<'_>) -> Result<Vec<String>, RuleError> {
     let mut texts = vec![String::new()];
     for piece in pieces(text) {
         match piece {
@@ -178,7 +178,7 @@ fn texts(text: &str, is_regex: bool, values_of: Lookup<'_>) -> Result<Vec<String
             Piece::Name(name) => {
                 let values = values_of(name)?;
                 if texts.len().saturating_mul(values.len()) > VALUES_MAX {
-                    return Err(Refusal::TooManyValues { limit: VALUES_MAX });
+                    return Err(RuleError::TooManyValues { limit: VALUES_MAX });
                 }
                 let with = |value: &String| {
                     let value = if is_regex {
@@ -244,8 +244,8 @@ mod tests {
     use schemas::tables::Table;
     use schemas::wire::Event;
 
-    use super::{Piece, Placeholders, Values, pieces};
-    use crate::error::Refusal;
+    use super::{Piece, PlaceholderValues, Placeholders, pieces};
+    use crate::error::RuleError;
     use crate::mapping::Mapping;
     use crate::plan::chunk::Batch;
     use crate::plan::{Plan, event_batch};
@@ -264,7 +264,7 @@ mod tests {
         }
     }
 
-    fn expand(key: &str, value: &str) -> Result<Vec<String>, Refusal> {
+    fn expand(key: &str, value: &str) -> Result<Vec<String>, RuleError> {
         let text = format!("title: t\ndetection: {{s: {{{key}: '{value}'}}, condition: s}}\n");
         let rule = parse_sigma_yaml(&text).unwrap().rules.remove(0);
         let detections = known().expand(&rule.detection)?;
@@ -318,7 +318,7 @@ mod tests {
         assert!(expand("f|expand", "%many%%many%%many%").is_err());
     }
 
-    fn domains(names: &[&str]) -> Values {
+    fn domains(names: &[&str]) -> PlaceholderValues {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         [("accepted_domains".to_owned(), names)].into()
     }

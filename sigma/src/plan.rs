@@ -24,9 +24,9 @@ use self::matcher::{Matcher, matcher_of};
 pub use self::records::RAW;
 use self::records::Records;
 use crate::compile::detection::{Builder, Test};
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::{Formula, Question};
-use crate::mapping::{self, Extension, Mapping, Place};
+use crate::mapping::{self, FieldBinding, Mapping, UserMapping};
 
 /// The rules of one table, ready to evaluate.
 #[derive(Debug)]
@@ -34,14 +34,14 @@ pub struct Plan {
     /// For each rule the number that the caller gave it, and its formula.
     rules: Vec<(usize, Formula)>,
     /// For each test where it is answered.
-    homes: Vec<Home>,
+    bindings: Vec<Binding>,
     columns: Vec<Field>,
     records: Records,
 }
 
 /// Where a test is answered.
 #[derive(Debug)]
-enum Home {
+enum Binding {
     /// By the matcher of the column with this number.
     Column(usize),
     /// By the raw record, or by two fields of it.
@@ -72,17 +72,17 @@ impl Plan {
     pub fn new<'a>(
         mapping: Mapping,
         rules: impl IntoIterator<Item = (usize, &'a SigmaRule)>,
-    ) -> (Self, Vec<(usize, Refusal)>) {
+    ) -> (Self, Vec<(usize, RuleError)>) {
         Self::extended(mapping, &Arc::default(), rules)
     }
 
     /// As [`Plan::new`], with a user's names of fields before our own.
     pub fn extended<'a>(
         mapping: Mapping,
-        extension: &Arc<Extension>,
+        user_mapping: &Arc<UserMapping>,
         rules: impl IntoIterator<Item = (usize, &'a SigmaRule)>,
-    ) -> (Self, Vec<(usize, Refusal)>) {
-        let mut builder = Builder::new(mapping, extension);
+    ) -> (Self, Vec<(usize, RuleError)>) {
+        let mut builder = Builder::new(mapping, user_mapping);
         let mut compiled = Vec::new();
         let mut refused = Vec::new();
         for (number, rule) in rules {
@@ -105,22 +105,22 @@ impl Plan {
     fn gather(mapping: Mapping, rules: Vec<(usize, Formula)>, tests: Vec<Test>) -> Self {
         let mut columns: Vec<(String, Vec<(usize, Question)>)> = Vec::new();
         let mut by_name: HashMap<String, usize> = HashMap::new();
-        let mut homes = Vec::with_capacity(tests.len());
+        let mut bindings = Vec::with_capacity(tests.len());
         let mut of_records = Vec::new();
         for (number, test) in tests.into_iter().enumerate() {
             match test {
-                Test::Value(Place::Column(name), question) => {
+                Test::Value(FieldBinding::Column(name), question) => {
                     let next = columns.len();
                     let at = *by_name.entry(name.clone()).or_insert(next);
                     if at == next {
                         columns.push((name, Vec::new()));
                     }
                     columns[at].1.push((number, question));
-                    homes.push(Home::Column(at));
+                    bindings.push(Binding::Column(at));
                 }
                 other => {
                     of_records.push((number, other));
-                    homes.push(Home::Record);
+                    bindings.push(Binding::Record);
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Plan {
         };
         Self {
             rules,
-            homes,
+            bindings,
             columns: columns.into_iter().map(field).collect(),
             records: Records::new(mapping, of_records),
         }
@@ -145,7 +145,7 @@ impl Plan {
 
     /// Number of distinct tests that they share.
     pub fn tests(&self) -> usize {
-        self.homes.len()
+        self.bindings.len()
     }
 
     /// Names of the columns that it may read, each once.
@@ -163,7 +163,7 @@ impl Plan {
 }
 
 /// Whether each question can be asked at all; together they cannot fail then.
-fn check(tests: &[Test]) -> Result<(), Refusal> {
+fn check(tests: &[Test]) -> Result<(), RuleError> {
     for test in tests {
         if let Test::Value(_, question) = test {
             Matcher::new([(0, question)])?;

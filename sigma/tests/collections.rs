@@ -6,7 +6,7 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::correlation::Referred;
 use sigma::plan::chunk::Batch;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 fn rule(number: u32, detection: &str) -> String {
     format!(
@@ -17,17 +17,17 @@ fn rule(number: u32, detection: &str) -> String {
 
 const ANY: &str = "    s: {Colour: red}\n    condition: s\n";
 
-fn catalogue(files: &[(&str, &str)]) -> Catalogue {
-    let mut catalogue = Catalogue::default();
+fn collection(files: &[(&str, &str)]) -> RuleCollection {
+    let mut collection = RuleCollection::default();
     for (name, text) in files {
-        catalogue.add(name, text.as_bytes());
+        collection.add(name, text.as_bytes());
     }
-    catalogue
+    collection
 }
 
 /// Titles of the rules that find a record of the unified audit log.
-fn found(catalogue: &mut Catalogue, record: &str) -> Vec<String> {
-    let rules = Ruleset::compile(catalogue);
+fn found(collection: &mut RuleCollection, record: &str) -> Vec<String> {
+    let rules = Ruleset::compile(collection);
     let event = Event {
         event_id: "1".to_owned(),
         source: "t".to_owned(),
@@ -43,8 +43,12 @@ fn found(catalogue: &mut Catalogue, record: &str) -> Vec<String> {
     hits.iter().map(title).collect()
 }
 
-fn rejected(catalogue: &Catalogue) -> Vec<String> {
-    catalogue.rejected.iter().map(ToString::to_string).collect()
+fn rejected(collection: &RuleCollection) -> Vec<String> {
+    collection
+        .rejected
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
@@ -57,15 +61,15 @@ fn a_filter_holds_whatever_order_files_come_in() {
         ("2.yml", two.as_str()),
     ];
     for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]] {
-        let mut catalogue = catalogue(&order.map(|at| files[at]));
+        let mut collection = collection(&order.map(|at| files[at]));
         let red = r#"{"Colour":"red","UserId":"ada"}"#;
-        assert_eq!(found(&mut catalogue, red).len(), 2);
+        assert_eq!(found(&mut collection, red).len(), 2);
         let left = r#"{"Colour":"red","UserId":"backup"}"#;
-        assert_eq!(found(&mut catalogue, left), ["rule 2"]);
+        assert_eq!(found(&mut collection, left), ["rule 2"]);
         assert!(
-            rejected(&catalogue).is_empty(),
+            rejected(&collection).is_empty(),
             "{:?}",
-            rejected(&catalogue)
+            rejected(&collection)
         );
     }
 }
@@ -91,9 +95,9 @@ fn a_filter_that_cannot_stand_is_told_and_silences_nothing() {
             "f.yml:3: key \"rules\"",
         ),
     ] {
-        let mut catalogue = catalogue(&[("f.yml", filter), ("1.yml", &one)]);
-        assert_eq!(found(&mut catalogue, r#"{"Colour":"red"}"#), ["rule 1"]);
-        let said = rejected(&catalogue);
+        let mut collection = collection(&[("f.yml", filter), ("1.yml", &one)]);
+        assert_eq!(found(&mut collection, r#"{"Colour":"red"}"#), ["rule 1"]);
+        let said = rejected(&collection);
         assert!(said.len() == 1 && said[0].starts_with(expected), "{said:?}");
     }
 }
@@ -101,7 +105,7 @@ fn a_filter_that_cannot_stand_is_told_and_silences_nothing() {
 #[test]
 fn documents_of_one_file_are_read_apart() {
     let text = format!("{}---\n{}---\ntitle: broken\n", rule(1, ANY), rule(2, ANY));
-    let mut several = catalogue(&[("a.yml", &text)]);
+    let mut several = collection(&[("a.yml", &text)]);
     assert_eq!(
         found(&mut several, r#"{"Colour":"red"}"#),
         ["rule 1", "rule 2"]
@@ -115,7 +119,7 @@ fn documents_of_one_file_are_read_apart() {
     let actions = "action: global\ntitle: g\nlogsource: {product: m365, service: audit}\nlevel: high\n---\n\
         id: 00000001-0000-4000-8000-000000000000\ndetection: {s: {Colour: red}, condition: s}\n---\n\
         action: repeat\nid: 00000002-0000-4000-8000-000000000000\ndetection: {s: {Colour: blue}}\n";
-    let mut repeated = catalogue(&[("b.yml", actions)]);
+    let mut repeated = collection(&[("b.yml", actions)]);
     assert_eq!(
         found(&mut repeated, r#"{"Colour":"blue"}"#),
         ["g"],
@@ -136,7 +140,7 @@ fn correlations_find_what_they_refer_to_in_other_files() {
         "    type: event_count\n    rules: [r1]\n    group-by: [UserId]\n    timespan: 1h\n    condition: {gte: 10, lt: 100}\n",
     );
     let chain = "title: d\nname: chain\ncorrelation:\n    type: temporal_ordered\n    rules: [many, r1]\n    group-by: [who]\n    timespan: 2d\n    aliases:\n        who: {many: UserId, r1: UserKey}\n";
-    let mut all = catalogue(&[("d.yml", chain), ("c.yml", &count), ("1.yml", &one)]);
+    let mut all = collection(&[("d.yml", chain), ("c.yml", &count), ("1.yml", &one)]);
     assert_eq!(found(&mut all, r#"{"Colour":"red"}"#), ["rule 1"]);
     assert!(rejected(&all).is_empty(), "{:?}", rejected(&all));
     assert_eq!(all.correlations.len(), 2);
@@ -155,15 +159,15 @@ fn check_correlation([kind, rules, timespan, rest]: [&str; 4], expected: &str) {
     let text = correlation(&format!(
         "    type: {kind}\n    rules: {rules}\n    group-by: [UserId]\n    timespan: {timespan}\n{rest}"
     ));
-    let mut catalogue = catalogue(&[("c.yml", &text), ("1.yml", &rule(1, ANY))]);
-    Ruleset::compile(&mut catalogue);
-    let said = rejected(&catalogue);
+    let mut collection = collection(&[("c.yml", &text), ("1.yml", &rule(1, ANY))]);
+    Ruleset::compile(&mut collection);
+    let said = rejected(&collection);
     let expected = format!("c.yml:{expected}");
     assert!(
         said.len() == 1 && said[0].starts_with(&expected),
         "{said:?} is not {expected}"
     );
-    assert!(catalogue.correlations.is_empty() && catalogue.loaded.len() == 1);
+    assert!(collection.correlations.is_empty() && collection.loaded.len() == 1);
 }
 
 const GTE: &str = "    condition: {gte: 3}\n";
@@ -220,9 +224,9 @@ fn correlations_in_a_circle_are_refused() {
         )
     };
     let (a, b, c) = (link("a", "b"), link("b", "a"), link("c", "a"));
-    let mut catalogue = catalogue(&[("a.yml", &a), ("b.yml", &b), ("c.yml", &c)]);
-    Ruleset::compile(&mut catalogue);
-    let said = rejected(&catalogue);
+    let mut collection = collection(&[("a.yml", &a), ("b.yml", &b), ("c.yml", &c)]);
+    Ruleset::compile(&mut collection);
+    let said = rejected(&collection);
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(
         said.iter()
@@ -249,20 +253,20 @@ fn pipelines_change_rules_and_filters_whatever_order_files_come_in() {
         ("f.yml", filter),
     ];
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        let mut catalogue = catalogue(&order.map(|at| files[at]));
+        let mut collection = collection(&order.map(|at| files[at]));
         assert_eq!(
-            found(&mut catalogue, r#"{"Paint":"red","UserId":"ada"}"#),
+            found(&mut collection, r#"{"Paint":"red","UserId":"ada"}"#),
             ["rule 1"]
         );
         assert!(
-            rejected(&catalogue).is_empty(),
+            rejected(&collection).is_empty(),
             "{:?}",
-            rejected(&catalogue)
+            rejected(&collection)
         );
-        assert!(found(&mut catalogue, r#"{"Paint":"red","UserId":"backup"}"#).is_empty());
+        assert!(found(&mut collection, r#"{"Paint":"red","UserId":"backup"}"#).is_empty());
     }
     let refusing = "name: q\ntransformations:\n- {type: rule_failure, message: no colours}\n";
-    let mut refused = catalogue(&[("q.yml", refusing), ("1.yml", &rule(1, ANY))]);
+    let mut refused = collection(&[("q.yml", refusing), ("1.yml", &rule(1, ANY))]);
     assert!(found(&mut refused, r#"{"Colour":"red"}"#).is_empty());
     assert_eq!(
         rejected(&refused),
@@ -273,14 +277,14 @@ fn pipelines_change_rules_and_filters_whatever_order_files_come_in() {
 #[test]
 fn placeholders_take_their_values_from_the_caller() {
     let text = rule(1, "    s: {UserId|expand: '%admins%'}\n    condition: s\n");
-    let mut catalogue = catalogue(&[("1.yml", &text)]);
+    let mut collection = collection(&[("1.yml", &text)]);
     let values = vec!["ada".to_owned(), "adm_*".to_owned()];
-    catalogue
+    collection
         .placeholders
         .values
         .insert("admins".to_owned(), values);
-    assert_eq!(found(&mut catalogue, r#"{"UserId":"adm_7"}"#), ["rule 1"]);
-    assert!(found(&mut catalogue, r#"{"UserId":"eve"}"#).is_empty());
+    assert_eq!(found(&mut collection, r#"{"UserId":"adm_7"}"#), ["rule 1"]);
+    assert!(found(&mut collection, r#"{"UserId":"eve"}"#).is_empty());
 }
 
 /// A filter holds through its last day, and what becomes of it then is told.
@@ -296,20 +300,20 @@ fn an_expired_filter_is_no_longer_applied_and_that_is_said() {
         (Some("2026-11-22"), true),
     ] {
         let rule = rule(1, ANY);
-        let mut catalogue = catalogue(&[("1.yml", rule.as_str()), ("f.yml", filter)]);
-        catalogue.today = today.and_then(sigma::metadata::Day::parse);
+        let mut collection = collection(&[("1.yml", rule.as_str()), ("f.yml", filter)]);
+        collection.today = today.and_then(sigma::metadata::Day::parse);
         assert_eq!(
-            !found(&mut catalogue, record).is_empty(),
+            !found(&mut collection, record).is_empty(),
             is_found,
             "{today:?}"
         );
         // Compiled again, as when rules change: said once.
-        found(&mut catalogue, record);
-        let told: Vec<String> = catalogue.expired.iter().map(ToString::to_string).collect();
+        found(&mut collection, record);
+        let told: Vec<String> = collection.expired.iter().map(ToString::to_string).collect();
         let expected = "f.yml:1: filter \"nightly backup\" of ada ended with 2026-11-21 and is no longer applied: \
                         what it left out alerts again";
         assert_eq!(told, if is_found { vec![expected] } else { vec![] });
-        assert_eq!(rejected(&catalogue), [""; 0]);
+        assert_eq!(rejected(&collection), [""; 0]);
     }
 }
 
@@ -328,8 +332,8 @@ fn a_filter_whose_last_day_cannot_be_read_is_refused_with_its_line() {
             "title: f\nfilter:\n    rules: [r1]\n    s: {{UserId: backup}}\n    condition: not s\nexpires: {wrong}\n"
         );
         let rule = rule(1, ANY);
-        let mut catalogue = catalogue(&[("1.yml", rule.as_str()), ("f.yml", filter.as_str())]);
-        let told = rejected(&catalogue);
+        let mut collection = collection(&[("1.yml", rule.as_str()), ("f.yml", filter.as_str())]);
+        let told = rejected(&collection);
         assert_eq!(told.len(), 1, "{wrong}: {told:?}");
         assert!(
             told[0].starts_with("f.yml:6: cannot read key \"expires\""),
@@ -337,6 +341,6 @@ fn a_filter_whose_last_day_cannot_be_read_is_refused_with_its_line() {
         );
         // It silences nothing.
         let record = r#"{"Colour":"red","UserId":"backup"}"#;
-        assert_eq!(found(&mut catalogue, record), ["rule 1"]);
+        assert_eq!(found(&mut collection, record), ["rule 1"]);
     }
 }

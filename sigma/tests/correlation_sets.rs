@@ -230,7 +230,7 @@ fn late_signals_duplicates_and_restarts_change_nothing_in_the_end() {
         batch.sort_by_key(|signal| (signal.time_us, signal.id));
         let expected = by_id(signals::correlated(&rules, batch).found());
         let mut receiver = Receiver::default();
-        let mut correlator = Correlator::new(Arc::clone(rules.over_time()), 0);
+        let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), 0);
         let mut done = 0;
         while done < arrivals.len() {
             let some = chance.random_range(1..8).min(arrivals.len() - done);
@@ -238,7 +238,7 @@ fn late_signals_duplicates_and_restarts_change_nothing_in_the_end() {
             let now_us = chunk[some - 1].0 * 1_000_000;
             if chance.random_bool(0.1) {
                 // A restart: all that was handled is read again, what it says was said before.
-                correlator = Correlator::new(Arc::clone(rules.over_time()), 0);
+                correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), 0);
                 correlator.add(arrivals[..done].iter().map(|(_, signal)| signal.clone()));
                 receiver.take(correlator.advance(now_us - 1));
             }
@@ -266,7 +266,10 @@ fn late_signals_duplicates_and_restarts_change_nothing_in_the_end() {
         told[2]
     );
     println!("alerts in the end: {of_kind:?}");
-    assert_eq!(of_kind.len(), rules.over_time().definitions().len());
+    assert_eq!(
+        of_kind.len(),
+        rules.compiled_correlations().definitions().len()
+    );
     assert!(told.iter().all(|count| *count > 1_000), "{told:?}");
 }
 
@@ -292,7 +295,7 @@ fn poisoned_times_stay_in_their_own_windows() {
             .values()
             .any(|found| &*found.correlation == "count")
     );
-    let mut poisoned = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    let mut poisoned = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
     // The year 9999, before 1970, and the ends of what a number holds.
     for seconds in [
         253_402_300_799,
@@ -326,7 +329,7 @@ fn a_user_with_a_million_records_in_a_window_is_told_once_and_again_at_doublings
          [user], timespan: 1h, condition: {gte: 10}}\n",
     );
     let template = signals::signals(&rules, &[at(0, "login", "ada")]).remove(0);
-    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), 0);
+    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), 0);
     let mut told = 0;
     for part in 0..20_u64 {
         let signals = (0..50_000_u64).map(|at| {
@@ -371,7 +374,7 @@ fn what_is_counted_is_no_better_than_the_weakest_of_all_that_is_counted() {
             provenance: of(number),
             ..template.clone()
         });
-        let mut correlator = Correlator::new(Arc::clone(rules.over_time()), 0);
+        let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), 0);
         correlator.add(signals);
         let found = correlator.found();
         assert_eq!(found.len(), 2, "the count, and what refers to it");

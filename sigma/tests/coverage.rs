@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use schemas::tables::Table;
-use sigma::Catalogue;
+use sigma::RuleCollection;
 use sigma::tools::coverage::{Verdict, verdict};
 
 /// The verdict on a rule with this detection, as its name and reason.
@@ -12,14 +12,14 @@ fn of(service: &str, detection: &str, seen: &[(&str, &[&str])]) -> String {
         "title: t\nid: 6ef3f7c2-8c0f-4a57-b0d4-9e1f2a3b4c5d\nlogsource: {{product: azure, service: {service}}}\n\
          detection: {{{detection}}}\n"
     );
-    let mut catalogue = Catalogue::default();
-    catalogue.add("t.yml", rule.as_bytes());
-    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
+    let mut collection = RuleCollection::default();
+    collection.add("t.yml", rule.as_bytes());
+    assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
     let lake = |_: Table, column: &str| {
         let found = seen.iter().find(|(name, _)| *name == column);
         found.map(|(_, values)| values.iter().map(|value| (*value).to_owned()).collect())
     };
-    match verdict(&catalogue.loaded[0], &Arc::default(), &lake) {
+    match verdict(&collection.loaded[0], &Arc::default(), &lake) {
         Verdict::CanFire => "can fire".to_owned(),
         Verdict::Cannot(reason) => format!("cannot: {reason}"),
         Verdict::Unknown(reason) => format!("unknown: {reason}"),

@@ -5,11 +5,11 @@ mod records;
 
 use records::{found, records};
 use serde_json::{Value, json};
-use sigma::mapping::Extension;
-use sigma::{Catalogue, Ruleset};
+use sigma::mapping::UserMapping;
+use sigma::{RuleCollection, Ruleset};
 
 /// True if a rule with this one detection item finds `event` in `table`.
-fn finds(extension: &Extension, table: &str, item: &str, event: &Value) -> bool {
+fn finds(user_mapping: &UserMapping, table: &str, item: &str, event: &Value) -> bool {
     let (product, service) = match table {
         "signins" => ("azure", "signinlogs"),
         "directory_audits" => ("azure", "auditlogs"),
@@ -22,13 +22,13 @@ fn finds(extension: &Extension, table: &str, item: &str, event: &Value) -> bool 
         "title: t\nid: 6ef3f7c2-8c0f-4a57-b0d4-9e1f2a3b4c5d\nlogsource: {{product: {product}, service: {service}}}\n\
          detection:\n  s:\n    {item}\n  condition: s\n"
     );
-    let mut catalogue = Catalogue::extended(extension.clone());
-    catalogue.add("t.yml", rule.as_bytes());
-    let rules = Ruleset::compile(&mut catalogue);
+    let mut collection = RuleCollection::extended(user_mapping.clone());
+    collection.add("t.yml", rule.as_bytes());
+    let rules = Ruleset::compile(&mut collection);
     assert!(
-        catalogue.rejected.is_empty(),
+        collection.rejected.is_empty(),
         "{item}: {:?}",
-        catalogue.rejected
+        collection.rejected
     );
     let table = if table == "acme" { "signins" } else { table };
     !found(&rules, table, event).is_empty()
@@ -37,7 +37,7 @@ fn finds(extension: &Extension, table: &str, item: &str, event: &Value) -> bool 
 #[track_caller]
 fn check(table: &str, item: &str, event: &Value, expected: bool) {
     assert_eq!(
-        finds(&Extension::default(), table, item, event),
+        finds(&UserMapping::default(), table, item, event),
         expected,
         "{table} {item}"
     );
@@ -298,7 +298,7 @@ signins:
 
 #[test]
 fn a_users_file_adds_names_words_and_log_sources() {
-    let extension = Extension::parse("acme.yml", ACME).unwrap();
+    let user_mapping = UserMapping::parse("acme.yml", ACME).unwrap();
     let event = json!({"resultType": "50053", "tags": [{"key": "Ring", "value": "Outer"}], "properties": {"location": {"countryOrRegion": "BE"}}});
     for (item, expected) in [
         ("Outcome: Locked", true),
@@ -309,11 +309,20 @@ fn a_users_file_adds_names_words_and_log_sources() {
         ("Anything|contains: countryOrRegion", true),
         ("Username: null", true),
     ] {
-        assert_eq!(finds(&extension, "acme", item, &event), expected, "{item}");
+        assert_eq!(
+            finds(&user_mapping, "acme", item, &event),
+            expected,
+            "{item}"
+        );
     }
     let abroad = json!({"resultType": 0, "properties": {"location": {"countryOrRegion": "BE"}}});
-    assert!(finds(&extension, "acme", "Outcome: From Abroad", &abroad));
-    let mut without = Catalogue::default();
+    assert!(finds(
+        &user_mapping,
+        "acme",
+        "Outcome: From Abroad",
+        &abroad
+    ));
+    let mut without = RuleCollection::default();
     without.add("t.yml", b"title: t\nid: 6ef3f7c2-8c0f-4a57-b0d4-9e1f2a3b4c5d\nlogsource: {product: acme, service: logons}\ndetection: {s: {Ring: outer}, condition: s}\n");
     assert_eq!(
         without.rejected.first().map(|rejected| rejected.line),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use schemas::wire::Event;
 use sigma::plan::chunk::Batch;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 const HEAD: &str = "title: t\nid: 00000000-0000-4000-8000-000000000001\nlogsource: {product: m365, service: audit}\n";
 
@@ -12,20 +12,20 @@ const HEAD: &str = "title: t\nid: 00000000-0000-4000-8000-000000000001\nlogsourc
 #[track_caller]
 fn refused(text: &str) -> String {
     let started = Instant::now();
-    let mut catalogue = Catalogue::default();
-    catalogue.add("bad.yml", text.as_bytes());
-    Ruleset::compile(&mut catalogue);
+    let mut collection = RuleCollection::default();
+    collection.add("bad.yml", text.as_bytes());
+    Ruleset::compile(&mut collection);
     assert!(
         started.elapsed() < Duration::from_secs(5),
         "took {:?}",
         started.elapsed()
     );
     assert!(
-        catalogue.loaded.is_empty(),
+        collection.loaded.is_empty(),
         "was loaded: {}",
         &text[..text.len().min(300)]
     );
-    let first = catalogue.rejected.first().map(ToString::to_string);
+    let first = collection.rejected.first().map(ToString::to_string);
     first.unwrap_or_else(|| panic!("neither loaded nor rejected"))
 }
 
@@ -116,10 +116,10 @@ fn bombs_are_refused() {
 #[track_caller]
 fn hits(detection: &str, record: &str) -> bool {
     let text = format!("{HEAD}detection:\n    s: {detection}\n    condition: s\n");
-    let mut catalogue = Catalogue::default();
-    catalogue.add("rule.yml", text.as_bytes());
-    let rules = Ruleset::compile(&mut catalogue);
-    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
+    let mut collection = RuleCollection::default();
+    collection.add("rule.yml", text.as_bytes());
+    let rules = Ruleset::compile(&mut collection);
+    assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
     let table = rules.rules()[0].table;
     let event = Event {
         event_id: "1".to_owned(),
@@ -200,9 +200,9 @@ fn every_refusal_names_its_line() {
 fn letters_that_look_like_others_are_refused() {
     let good =
         format!("{HEAD}detection:\n    s: {{Operation: x}}\n    condition: s\nlevel: critical\n");
-    let mut catalogue = Catalogue::default();
-    catalogue.add("good.yml", good.as_bytes());
-    assert_eq!(catalogue.loaded.len(), 1, "{:?}", catalogue.rejected);
+    let mut collection = RuleCollection::default();
+    collection.add("good.yml", good.as_bytes());
+    assert_eq!(collection.loaded.len(), 1, "{:?}", collection.rejected);
     for (word, similar) in [
         ("condition:", "\u{441}ondition:"),
         ("level:", "lev\u{435}l:"),
@@ -218,9 +218,9 @@ fn letters_that_look_like_others_are_refused() {
         assert!(message.starts_with(&format!("bad.yml:{at}:")), "{message}");
     }
     let honest = good.replace("Operation", "Gr\u{f6}\u{df}e");
-    let mut catalogue = Catalogue::default();
-    catalogue.add("good.yml", honest.as_bytes());
-    assert_eq!(catalogue.loaded.len(), 1);
+    let mut collection = RuleCollection::default();
+    collection.add("good.yml", honest.as_bytes());
+    assert_eq!(collection.loaded.len(), 1);
 }
 
 #[test]
@@ -232,11 +232,11 @@ fn marks_and_line_ends_of_other_systems_change_nothing() {
         format!("---\n{text}---\n"),
         format!("# a remark\n\n{text}...\n"),
     ] {
-        let mut catalogue = Catalogue::default();
-        catalogue.add("good.yml", text.as_bytes());
-        let rules = Ruleset::compile(&mut catalogue);
+        let mut collection = RuleCollection::default();
+        collection.add("good.yml", text.as_bytes());
+        let rules = Ruleset::compile(&mut collection);
         assert_eq!(
-            (rules.rules().len(), catalogue.rejected.len()),
+            (rules.rules().len(), collection.rejected.len()),
             (1, 0),
             "{text:?}"
         );
@@ -309,11 +309,11 @@ fn other_documents_are_named_not_ignored() {
 #[test]
 fn an_id_belongs_to_one_rule() {
     let text = format!("{HEAD}detection: {{s: {{a: b}}, condition: s}}\n");
-    let mut catalogue = Catalogue::default();
-    catalogue.add("one.yml", text.as_bytes());
-    catalogue.add("two.yml", text.as_bytes());
-    assert_eq!(catalogue.loaded.len(), 1);
-    let message = catalogue
+    let mut collection = RuleCollection::default();
+    collection.add("one.yml", text.as_bytes());
+    collection.add("two.yml", text.as_bytes());
+    assert_eq!(collection.loaded.len(), 1);
+    let message = collection
         .rejected
         .first()
         .map(ToString::to_string)

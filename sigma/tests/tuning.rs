@@ -19,15 +19,15 @@ use sigma::filter::terms::Terms;
 use sigma::metadata::Day;
 use sigma::plan::chunk::Batch;
 use sigma::tools::tuning::{TuneError, Tuning, propose};
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::{Rule, RuleCollection, Ruleset};
 
-fn shipped() -> Catalogue {
+fn shipped() -> RuleCollection {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detect/rules");
-    let mut catalogue = Catalogue::default();
-    load_folder(&mut catalogue, &folder);
-    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
-    assert!(catalogue.loaded.len() > 50);
-    catalogue
+    let mut collection = RuleCollection::default();
+    load_folder(&mut collection, &folder);
+    assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
+    assert!(collection.loaded.len() > 50);
+    collection
 }
 
 fn event(record: &Value) -> Event {
@@ -53,14 +53,14 @@ fn tune(rule: &Rule, record: &Value) -> Result<Tuning, TuneError> {
 
 /// A rule by itself, or with a filter in a file of its own, as a tenant has it.
 fn compiled(rule: &Rule, filter: Option<&str>) -> Ruleset {
-    let mut catalogue = Catalogue::default();
-    catalogue.loaded.push(rule.clone());
+    let mut collection = RuleCollection::default();
+    collection.loaded.push(rule.clone());
     if let Some(filter) = filter {
-        catalogue.add("tuning/one.yml", filter.as_bytes());
-        assert_eq!(catalogue.filters.len(), 1, "{filter}");
+        collection.add("tuning/one.yml", filter.as_bytes());
+        assert_eq!(collection.filters.len(), 1, "{filter}");
     }
-    let rules = Ruleset::compile(&mut catalogue);
-    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
+    let rules = Ruleset::compile(&mut collection);
+    assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
     rules
 }
 
@@ -109,8 +109,8 @@ fn without(record: &Value, value: &str, by: &str) -> Value {
 
 #[test]
 fn every_finding_of_every_shipped_rule_can_be_silenced_and_nothing_beside_it() {
-    let mut catalogue = shipped();
-    let rules = Ruleset::compile(&mut catalogue);
+    let mut collection = shipped();
+    let rules = Ruleset::compile(&mut collection);
     let (mut silenced, mut proposals, mut none) = (0, 0, Vec::new());
     for rule in rules.rules() {
         let bare = compiled(rule, None);
@@ -158,10 +158,10 @@ fn one_rule(detection: &str) -> Rule {
         "title: Try\nid: 1f0c2f8e-55a3-4a5c-9e42-6a5e0f7d9b11\n\
          logsource: {{product: m365, service: audit}}\ndetection:\n{detection}"
     );
-    let mut catalogue = Catalogue::default();
-    catalogue.add("try.yml", text.as_bytes());
-    assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
-    catalogue.loaded.remove(0)
+    let mut collection = RuleCollection::default();
+    collection.add("try.yml", text.as_bytes());
+    assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
+    collection.loaded.remove(0)
 }
 
 const ANY_USER: &str = "    s: {UserId|re: '\\S'}\n    condition: s\n";

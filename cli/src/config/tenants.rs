@@ -9,7 +9,7 @@ use ingest::config::{
 use microsoft::{Certificate, Cloud, Credential, Endpoints};
 use serde::{Deserialize, Serialize};
 use sigma::expression::Network;
-use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, Values};
+use sigma::placeholders::{ACCEPTED_DOMAINS, EGRESS, PlaceholderValues};
 
 use super::secrets::read_secret;
 
@@ -190,7 +190,7 @@ pub(crate) struct ResolvedTenant {
 
 impl Tenant {
     /// What stands for the names of placeholders in its rules.
-    pub(super) fn placeholders(&self) -> Values {
+    pub(super) fn placeholders(&self) -> PlaceholderValues {
         let domains = self.accepted_domains.iter().cloned().map(String::from);
         let egress = self.egress.iter().cloned().map(String::from);
         [

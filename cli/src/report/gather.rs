@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use datafusion::arrow::record_batch::RecordBatch;
 use lake::Lake;
 use schemas::tables::Table;
-use sigma::Catalogue;
+use sigma::RuleCollection;
 
 use super::input::{DayLine, EntityKind, EventLine, Report, Sighting, TableLine, Tenant};
 use super::{entities, raised};
@@ -49,20 +49,20 @@ pub(crate) async fn gather(lake: &Lake, tenant_ids: &[String]) -> anyhow::Result
 }
 
 /// What to read about the rules, and how many there are; a remark where some were refused.
-pub(crate) fn describe_rules(report: &mut Report, catalogue: &Catalogue) {
-    let rules = catalogue
+pub(crate) fn describe_rules(report: &mut Report, collection: &RuleCollection) {
+    let rules = collection
         .loaded
         .iter()
         .map(|rule| (&rule.id, &rule.sigma.references));
-    let correlations = catalogue.correlations.iter();
+    let correlations = collection.correlations.iter();
     let correlations = correlations.map(|rule| (&rule.id, &rule.sigma.references));
     report.references = rules
         .chain(correlations)
         .filter(|(_, references)| !references.is_empty())
         .map(|(id, references)| (id.clone(), references.clone()))
         .collect();
-    report.made.rules = (catalogue.loaded.len() + catalogue.correlations.len()) as u64;
-    match catalogue.rejected.len() {
+    report.made.rules = (collection.loaded.len() + collection.correlations.len()) as u64;
+    match collection.rejected.len() {
         0 => {}
         1 => report.remarks.push(
             "One rule was refused and did not run; `vedette rules list` names it and says why."

@@ -18,8 +18,8 @@ use schemas::time::iso_ms;
 use schemas::wire::Alert;
 use serde_json::json;
 use sigma::correlation::rule_of_match;
-use sigma::metadata::Statement;
-use sigma::{Catalogue, Ruleset};
+use sigma::metadata::RuleMetadata;
+use sigma::{RuleCollection, Ruleset};
 
 use super::files::{load, only, rule_files};
 use super::missing::fill_missing;
@@ -85,10 +85,10 @@ impl Backtest {
 
     async fn evaluate(&self, config: &Config) -> anyhow::Result<Verdict> {
         let (lake, detect) = open_lake(config).await?;
-        let (mut catalogue, mut rules) = load(rule_files(&[], &detect)?, &detect);
+        let (mut collection, mut rules) = load(rule_files(&[], &detect)?, &detect);
         if !self.rules.is_empty() {
-            self.choose(&mut catalogue, &rules)?;
-            rules = Ruleset::compile(&mut catalogue);
+            self.choose(&mut collection, &rules)?;
+            rules = Ruleset::compile(&mut collection);
         }
         if self.missing {
             return fill_missing(config, Arc::new(rules), &lake, self.output).await;
@@ -101,7 +101,7 @@ impl Backtest {
         } else {
             let rules = rules.rules().iter();
             rules
-                .map(|rule| only(&catalogue, std::iter::once(rule)))
+                .map(|rule| only(&collection, std::iter::once(rule)))
                 .collect()
         };
         let bar = Arc::new(ProgressBar::new(0));
@@ -124,7 +124,7 @@ impl Backtest {
         let report = measure(&rules, &lake, &measurement).await?;
         bar.finish_and_clear();
         let shown = Shown {
-            statements: rules.statements(),
+            statements: rules.metadata(),
             tables: rules.rules().iter().map(|rule| rule.table).collect(),
             report: &report,
             has_costs: !self.no_cost,
@@ -137,11 +137,11 @@ impl Backtest {
     }
 
     /// Leaves only the rules and correlations that were named, and what they count.
-    fn choose(&self, catalogue: &mut Catalogue, rules: &Ruleset) -> anyhow::Result<()> {
+    fn choose(&self, collection: &mut RuleCollection, rules: &Ruleset) -> anyhow::Result<()> {
         let mut wanted: HashSet<String> = HashSet::new();
-        let statements = rules.statements();
+        let statements = rules.metadata();
         for name in &self.rules {
-            let is = |statement: &&Statement| {
+            let is = |statement: &&RuleMetadata| {
                 statement.label.eq_ignore_ascii_case(name)
                     || statement.id.eq_ignore_ascii_case(name)
             };
@@ -152,14 +152,14 @@ impl Backtest {
             wanted.insert(found.id.clone());
         }
         // Each is after those that it counts.
-        for definition in rules.over_time().definitions().iter().rev() {
+        for definition in rules.compiled_correlations().definitions().iter().rev() {
             if wanted.contains(&*definition.id) {
                 let members = definition.members.iter();
                 wanted.extend(members.map(|member| rule_of_match(&member.id).to_owned()));
             }
         }
-        catalogue.loaded.retain(|rule| wanted.contains(&rule.id));
-        catalogue
+        collection.loaded.retain(|rule| wanted.contains(&rule.id));
+        collection
             .correlations
             .retain(|one| wanted.contains(&one.id));
         Ok(())
@@ -169,7 +169,7 @@ impl Backtest {
 /// A report with the rules that its numbers mean.
 struct Shown<'a> {
     /// Those of rules, and then those of correlations.
-    statements: Vec<Statement>,
+    statements: Vec<RuleMetadata>,
     /// Those of the rules.
     tables: Vec<schemas::tables::Table>,
     report: &'a Report,
@@ -178,7 +178,7 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     /// Rules with their figures, those that find most first.
-    fn in_order(&self) -> Vec<(&Statement, &Figures)> {
+    fn in_order(&self) -> Vec<(&RuleMetadata, &Figures)> {
         let mut order: Vec<_> = self.statements.iter().zip(&self.report.rules).collect();
         order.sort_by_key(|(_, figures)| std::cmp::Reverse(figures.hits));
         order
@@ -191,7 +191,7 @@ impl Shown<'_> {
             top.map(|(name, hits)| json!({"name": name, "hits": hits}))
                 .collect::<Vec<_>>()
         };
-        let table = |rule: &Statement| {
+        let table = |rule: &RuleMetadata| {
             let mut rules = self.statements.iter().zip(&self.tables);
             let found = rules.find(|(known, _)| known.id == rule.id);
             found.map_or(schemas::tables::Table::Signals, |(_, table)| *table)

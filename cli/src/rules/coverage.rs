@@ -9,11 +9,11 @@ use clap::Args;
 use comfy_table::{Cell, Color};
 use serde_json::json;
 use sigma::correlation::{Correlation, CorrelationType, Referred};
-use sigma::error::Rejected;
-use sigma::metadata::Statement;
+use sigma::error::LoadDiagnostic;
+use sigma::metadata::RuleMetadata;
 use sigma::tools::coverage::navigator::{self, Attack};
 use sigma::tools::coverage::{Verdict as CanFire, verdict};
-use sigma::{Catalogue, Rule};
+use sigma::{Rule, RuleCollection};
 
 use super::files::{load, rule_files};
 use crate::audit::Output;
@@ -73,17 +73,18 @@ struct Standing {
 
 impl Coverage {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
-        let (catalogue, rules) = load(rule_files(&self.paths, &config.detect())?, &config.detect());
-        let statements = rules.statements();
+        let (collection, rules) =
+            load(rule_files(&self.paths, &config.detect())?, &config.detect());
+        let statements = rules.metadata();
         let mut standings: Vec<Standing> = Vec::new();
         for rule in rules.rules() {
-            standings.push(of_rule(rule, &catalogue));
+            standings.push(of_rule(rule, &collection));
         }
         for correlation in rules.correlations() {
             standings.push(of_correlation(correlation, &statements, &standings));
         }
         let known = standings.len();
-        standings.extend(catalogue.rejected.iter().map(of_rejected));
+        standings.extend(collection.rejected.iter().map(of_rejected));
         let techniques = techniques(&standings);
         if let Some(path) = &self.navigator {
             let can = statements.iter().zip(&standings[..known]);
@@ -107,9 +108,9 @@ impl Coverage {
     }
 }
 
-fn of_rule(rule: &Rule, catalogue: &Catalogue) -> Standing {
+fn of_rule(rule: &Rule, collection: &RuleCollection) -> Standing {
     // What a lake has seen is not asked: an attack that never happened has left no values.
-    let (can, why_not) = match verdict(rule, &catalogue.extension, &|_, _| None) {
+    let (can, why_not) = match verdict(rule, &collection.user_mapping, &|_, _| None) {
         CanFire::CanFire => (Can::Yes, None),
         CanFire::Cannot(reason) => (Can::No, Some(reason.to_string())),
         CanFire::Unknown(reason) => (Can::Unknown, Some(reason.to_string())),
@@ -125,7 +126,7 @@ fn of_rule(rule: &Rule, catalogue: &Catalogue) -> Standing {
 }
 
 /// A correlation can fire as far as what it counts can: all of it, where it waits for all.
-fn of_correlation(one: &Correlation, statements: &[Statement], known: &[Standing]) -> Standing {
+fn of_correlation(one: &Correlation, statements: &[RuleMetadata], known: &[Standing]) -> Standing {
     let members = one.rules.iter().filter_map(|member| {
         let (Referred::Rule(id) | Referred::Correlation(id)) = member;
         let at = statements
@@ -142,7 +143,7 @@ fn of_correlation(one: &Correlation, statements: &[Statement], known: &[Standing
     } else {
         members.min()
     };
-    let statement = one.statement();
+    let statement = one.metadata();
     let can = can.unwrap_or(Can::Unknown);
     Standing {
         name: statement.label,
@@ -154,7 +155,7 @@ fn of_correlation(one: &Correlation, statements: &[Statement], known: &[Standing
     }
 }
 
-fn of_rejected(rejected: &Rejected) -> Standing {
+fn of_rejected(rejected: &LoadDiagnostic) -> Standing {
     Standing {
         name: rejected.file.clone(),
         title: String::new(),

@@ -12,7 +12,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use schemas::environment::{Clock as _, SystemClock};
 use serde_json::json;
 use sigma::expression::Network;
-use sigma::placeholders::{EGRESS, Values};
+use sigma::placeholders::{EGRESS, PlaceholderValues};
 use sigma::plan::fields::text;
 
 use crate::audit::Output;
@@ -121,7 +121,7 @@ impl Egress {
         &self,
         out: &mut impl Write,
         candidates: &[Candidate],
-        tenants: &BTreeMap<String, Values>,
+        tenants: &BTreeMap<String, PlaceholderValues>,
     ) -> anyhow::Result<()> {
         if candidates.is_empty() {
             writeln!(
@@ -166,7 +166,7 @@ impl Egress {
     }
 }
 
-fn networks(values: &Values) -> impl Iterator<Item = Network> + '_ {
+fn networks(values: &PlaceholderValues) -> impl Iterator<Item = Network> + '_ {
     let all = values.get(EGRESS).into_iter().flatten();
     all.filter_map(|text| Network::parse(text))
 }

@@ -17,7 +17,7 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::Rule;
 use sigma::document::read;
-use sigma::mapping::Extension;
+use sigma::mapping::UserMapping;
 use sigma::tools::explain::explain;
 use sigma::tools::explain::tree::Explanation;
 
@@ -187,12 +187,12 @@ async fn look_up(id: &str, table: Table, lake: &Lake, location: &str) -> anyhow:
 }
 
 /// A rule that runs by its label or id, or the one in a file.
-fn find_rule(name: &str, config: &DetectConfig) -> anyhow::Result<(Rule, Arc<Extension>)> {
+fn find_rule(name: &str, config: &DetectConfig) -> anyhow::Result<(Rule, Arc<UserMapping>)> {
     let path = PathBuf::from(name);
     let is_file = path.is_file();
     let paths = if is_file { vec![path] } else { Vec::new() };
     // As they run: with the filters, pipelines and placeholders that are in them.
-    let (catalogue, rules) = load(rule_files(&paths, config)?, config);
+    let (collection, rules) = load(rule_files(&paths, config)?, config);
     let mut found: Vec<&Rule> = rules
         .rules()
         .iter()
@@ -207,9 +207,9 @@ fn find_rule(name: &str, config: &DetectConfig) -> anyhow::Result<(Rule, Arc<Ext
             inert(name),
             found.len() + 1
         );
-        return Ok((rule.clone(), Arc::clone(&catalogue.extension)));
+        return Ok((rule.clone(), Arc::clone(&collection.user_mapping)));
     }
-    if let (true, Some(rejected)) = (is_file, catalogue.rejected.first()) {
+    if let (true, Some(rejected)) = (is_file, collection.rejected.first()) {
         anyhow::bail!("rule is refused: {}", inert(&rejected.to_string()));
     }
     anyhow::bail!(

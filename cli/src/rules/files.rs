@@ -8,8 +8,8 @@ use anyhow::bail;
 use detect::DetectConfig;
 use detect::rules::{builtin_files, empty};
 use sigma::document::{FILE_BYTES_MAX, Listing, read};
-use sigma::error::Rejected;
-use sigma::{Catalogue, Refusal, Rule, Ruleset};
+use sigma::error::LoadDiagnostic;
+use sigma::{Rule, RuleCollection, RuleError, Ruleset};
 
 /// A rule file.
 #[derive(Debug)]
@@ -54,36 +54,42 @@ pub(super) fn rule_files(
 }
 
 /// The rules in some files as they are written, with what the loader or the compiler refused, and compiled.
-pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> (Catalogue, Ruleset) {
+pub(super) fn load(files: Vec<RuleFile>, config: &DetectConfig) -> (RuleCollection, Ruleset) {
     compile(files, empty(config))
 }
 
 /// The same for who runs cases: the tenant of cases has what they take for granted.
-pub(super) fn load_for_cases(files: Vec<RuleFile>, config: &DetectConfig) -> (Catalogue, Ruleset) {
-    let mut catalogue = empty(config);
-    catalogue.for_cases();
-    compile(files, catalogue)
+pub(super) fn load_for_cases(
+    files: Vec<RuleFile>,
+    config: &DetectConfig,
+) -> (RuleCollection, Ruleset) {
+    let mut collection = empty(config);
+    collection.for_cases();
+    compile(files, collection)
 }
 
-fn compile(files: Vec<RuleFile>, mut catalogue: Catalogue) -> (Catalogue, Ruleset) {
+fn compile(files: Vec<RuleFile>, mut collection: RuleCollection) -> (RuleCollection, Ruleset) {
     for file in files {
         match file.bytes {
-            Ok(bytes) => catalogue.add(&file.name, &bytes),
-            Err(cause) => catalogue.rejected.push(Rejected {
+            Ok(bytes) => collection.add(&file.name, &bytes),
+            Err(cause) => collection.rejected.push(LoadDiagnostic {
                 file: file.name,
                 line: None,
-                reason: Refusal::Unreadable { cause },
+                reason: RuleError::Unreadable { cause },
             }),
         }
     }
-    let rules = Ruleset::compile(&mut catalogue);
-    (catalogue, rules)
+    let rules = Ruleset::compile(&mut collection);
+    (collection, rules)
 }
 
 /// A set of only these rules, as they were made ready among all: filters, pipelines and placeholders are in them already.
-pub(super) fn only<'a>(catalogue: &Catalogue, rules: impl Iterator<Item = &'a Rule>) -> Ruleset {
-    let mut only = Catalogue::default();
-    only.extension = Arc::clone(&catalogue.extension);
+pub(super) fn only<'a>(
+    collection: &RuleCollection,
+    rules: impl Iterator<Item = &'a Rule>,
+) -> Ruleset {
+    let mut only = RuleCollection::default();
+    only.user_mapping = Arc::clone(&collection.user_mapping);
     only.loaded.extend(rules.cloned());
     Ruleset::compile(&mut only)
 }

@@ -14,8 +14,8 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::wire::Alert;
 use serde_json::json;
 use sigma::collection::cases::{check_cases_with, check_correlation};
-use sigma::metadata::Statement;
-use sigma::{Catalogue, Ruleset};
+use sigma::metadata::RuleMetadata;
+use sigma::{RuleCollection, Ruleset};
 
 use super::files::{RuleFile, load, load_for_cases, rule_files};
 use crate::config::Config;
@@ -119,7 +119,7 @@ async fn evaluate(rules: &Ruleset, lake: &Lake) -> anyhow::Result<Side> {
     let now_us = SystemClock.now_us();
     let mut alerts = evaluate_lake(rules, lake, now_us).await?;
     // Microsoft's alerts are no rule's.
-    let ids: HashSet<String> = rules.statements().into_iter().map(|one| one.id).collect();
+    let ids: HashSet<String> = rules.metadata().into_iter().map(|one| one.id).collect();
     alerts.retain(|_, alert| ids.contains(&alert.rule_id));
     let measurement = Measurement {
         days: None,
@@ -135,7 +135,7 @@ async fn evaluate(rules: &Ruleset, lake: &Lake) -> anyhow::Result<Side> {
 struct Report<'a> {
     changed: &'a [Change],
     found: &'a BTreeMap<&'a str, Difference<'a>>,
-    after: &'a Catalogue,
+    after: &'a RuleCollection,
     rules: &'a Ruleset,
     /// The same, for their cases.
     for_cases: &'a Ruleset,
@@ -144,7 +144,7 @@ struct Report<'a> {
 
 /// A line of the comparison.
 struct Row<'a> {
-    statement: Statement,
+    statement: RuleMetadata,
     change: &'static str,
     found: Option<&'a Difference<'a>>,
     passed: usize,
@@ -155,7 +155,7 @@ impl Report<'_> {
     /// Each changed rule and each whose alerts are others, with them, and how many of its cases pass and fail.
     fn rows(&self) -> Vec<Row<'_>> {
         let mut rows = Vec::new();
-        for statement in self.rules.statements() {
+        for statement in self.rules.metadata() {
             let is =
                 |change: &&Change| change.statement().is_some_and(|one| one.id == statement.id);
             let change = self.changed.iter().find(is).map(Change::as_str);
@@ -196,8 +196,8 @@ impl Report<'_> {
         let mut rules = self.rules.rules().iter().enumerate();
         let rule = rules.find(|(_, rule)| rule.id == id);
         rule.map_or_else(
-            || self.rules.over_time().is_silent(id),
-            |(number, rule)| rule.over_time.is_none() && !self.rules.alerts(number),
+            || self.rules.compiled_correlations().is_silent(id),
+            |(number, rule)| rule.own_correlation.is_none() && !self.rules.alerts(number),
         )
     }
 
@@ -208,7 +208,7 @@ impl Report<'_> {
         let (all, failed) = match (rule, correlation) {
             (Some(rule), _) if !rule.cases.is_empty() => (
                 rule.cases.len(),
-                check_cases_with(rule, &self.after.extension).len(),
+                check_cases_with(rule, &self.after.user_mapping).len(),
             ),
             (None, Some(one)) if !one.cases.is_empty() => (
                 one.cases.len(),
@@ -298,7 +298,7 @@ impl Report<'_> {
 /// Names some alerts of a rule, so that a reviewer can look at them.
 fn name(
     out: &mut impl Write,
-    rule: &Statement,
+    rule: &RuleMetadata,
     what: &str,
     alerts: &[&Alert],
 ) -> anyhow::Result<()> {

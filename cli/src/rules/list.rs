@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use detect::rules::catalogue;
+use detect::rules::collection;
 
 use crate::config::Config;
 use crate::exit::Verdict;
@@ -10,16 +10,16 @@ use crate::inert::{inert, inert_sentence};
 
 /// Lists them; findings mean that one was refused, or that a filter is no longer applied.
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
-    let mut catalogue = catalogue(&config.detect());
+    let mut collection = collection(&config.detect());
     // Some rules are refused only when they are compiled.
-    let rules = sigma::Ruleset::compile(&mut catalogue);
+    let rules = sigma::Ruleset::compile(&mut collection);
     let mut out = crate::inert::stdout();
     let mut table = crate::inert::table();
     table.set_header(["label", "severity", "table", "title"]);
     let mut counted = 0;
     for (number, rule) in rules.rules().iter().enumerate() {
         // What only others count has no alerts of its own.
-        if !rules.alerts(number) && rule.over_time.is_none() {
+        if !rules.alerts(number) && rule.own_correlation.is_none() {
             counted += 1;
             continue;
         }
@@ -30,7 +30,7 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
             inert(&rule.sigma.title),
         ]);
     }
-    let alerting = |id: &str| !rules.over_time().is_silent(id);
+    let alerting = |id: &str| !rules.compiled_correlations().is_silent(id);
     let correlations = rules.correlations().iter();
     for one in correlations.filter(|one| alerting(&one.id)) {
         table.add_row([
@@ -46,12 +46,12 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
         "{} loaded, {} of them correlations, {counted} rules that only correlations count; {} refused",
         rules.rules().len() + rules.correlations().len(),
         rules.correlations().len(),
-        catalogue.rejected.len()
+        collection.rejected.len()
     )?;
-    for rejected in &catalogue.rejected {
+    for rejected in &collection.rejected {
         writeln!(out, "{}", inert_sentence(&rejected.to_string()))?;
     }
-    let (running, expired) = (&catalogue.filters, &catalogue.expired);
+    let (running, expired) = (&collection.filters, &collection.expired);
     if !running.is_empty() || !expired.is_empty() {
         writeln!(
             out,
@@ -63,7 +63,7 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     for expired in expired {
         writeln!(out, "{}", inert_sentence(&expired.to_string()))?;
     }
-    Ok(if catalogue.rejected.is_empty() && expired.is_empty() {
+    Ok(if collection.rejected.is_empty() && expired.is_empty() {
         Verdict::Done
     } else {
         Verdict::Findings

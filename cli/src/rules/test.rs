@@ -10,7 +10,7 @@ use sigma::collection::cases::{CaseFailure, TENANT, check_cases_with, check_corr
 use sigma::correlation::Correlation;
 use sigma::metadata::Case;
 use sigma::tools::explain::explain;
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::{Rule, RuleCollection, Ruleset};
 
 use super::Format;
 use super::explain::write_tree;
@@ -70,23 +70,23 @@ struct CaseOutcome<'a> {
 impl Test {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         let detect = config.detect();
-        let (catalogue, rules) = load_for_cases(rule_files(&self.paths, &detect)?, &detect);
-        let of_rules = catalogue.loaded.iter();
-        let of_rules = of_rules.filter_map(|rule| of_rule(rule, &catalogue));
+        let (collection, rules) = load_for_cases(rule_files(&self.paths, &detect)?, &detect);
+        let of_rules = collection.loaded.iter();
+        let of_rules = of_rules.filter_map(|rule| of_rule(rule, &collection));
         let correlations = rules.correlations().iter();
         let of_correlations = correlations.filter_map(|one| of_correlation(one, &rules));
         let outcomes: Vec<RuleOutcome<'_>> = of_rules.chain(of_correlations).collect();
         match self.output {
-            Format::Table => print(&catalogue, &outcomes)?,
-            Format::Json => print_json(&catalogue, &outcomes)?,
+            Format::Table => print(&collection, &outcomes)?,
+            Format::Json => print_json(&collection, &outcomes)?,
             Format::Junit => {
-                let suites = suites(&catalogue, &outcomes);
+                let suites = suites(&collection, &outcomes);
                 junit::write(&mut crate::inert::stdout(), "vedette rules test", &suites)?;
             }
         }
         let failed = outcomes.iter().flat_map(|outcome| &outcome.results);
         let is_clean =
-            catalogue.rejected.is_empty() && failed.clone().all(|case| case.failure.is_none());
+            collection.rejected.is_empty() && failed.clone().all(|case| case.failure.is_none());
         Ok(if is_clean {
             Verdict::Done
         } else {
@@ -96,12 +96,12 @@ impl Test {
 }
 
 /// Runs the cases of a rule; none for rules of others, and for those that are only counted, which have none.
-fn of_rule<'a>(rule: &'a Rule, catalogue: &Catalogue) -> Option<RuleOutcome<'a>> {
+fn of_rule<'a>(rule: &'a Rule, collection: &RuleCollection) -> Option<RuleOutcome<'a>> {
     let is_ours = rule.sigma.custom_attributes.contains_key("label");
     if rule.cases.is_empty() && !is_ours {
         return None;
     }
-    let failures = check_cases_with(rule, &catalogue.extension);
+    let failures = check_cases_with(rule, &collection.user_mapping);
     Some(RuleOutcome {
         file: &rule.file,
         label: &rule.label,
@@ -148,7 +148,7 @@ fn results(cases: &[Case], mut failures: Vec<CaseFailure>) -> Vec<CaseOutcome<'_
     results
 }
 
-fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
+fn print(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     let (mut passed, mut failed) = (0, 0);
     for outcome in outcomes {
@@ -169,26 +169,26 @@ fn print(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<
             paint(FAINT, &format!("{} cases", outcome.results.len()))
         )?;
         for case in failures {
-            print_failure(&mut out, catalogue, outcome, case)?;
+            print_failure(&mut out, collection, outcome, case)?;
         }
     }
-    for rejected in &catalogue.rejected {
+    for rejected in &collection.rejected {
         writeln!(out, "{} {}", paint(BAD, "✗"), inert(&rejected.to_string()))?;
     }
     let tested = outcomes.iter().filter(|outcome| outcome.rule.is_some());
-    let without = catalogue.loaded.len() - tested.count();
+    let without = collection.loaded.len() - tested.count();
     writeln!(
         out,
         "{} rules: {passed} cases passed, {failed} failed; {} files refused; {without} rules, counted only or of others, have no cases",
         outcomes.len(),
-        catalogue.rejected.len()
+        collection.rejected.len()
     )?;
     Ok(())
 }
 
 fn print_failure(
     out: &mut impl Write,
-    catalogue: &Catalogue,
+    collection: &RuleCollection,
     outcome: &RuleOutcome<'_>,
     case: &CaseOutcome<'_>,
 ) -> anyhow::Result<()> {
@@ -215,13 +215,13 @@ fn print_failure(
         ..Event::default()
     };
     // A rule that is refused said so above.
-    if let Ok(explanation) = explain(rule, &catalogue.extension, &event) {
+    if let Ok(explanation) = explain(rule, &collection.user_mapping, &event) {
         write_tree(out, "    ", &explanation)?;
     }
     Ok(())
 }
 
-fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
+fn print_json(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
     let mut out = crate::inert::stdout();
     for outcome in outcomes {
         for case in &outcome.results {
@@ -236,14 +236,14 @@ fn print_json(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> anyhow::Re
             writeln!(out, "{line}")?;
         }
     }
-    for rejected in &catalogue.rejected {
+    for rejected in &collection.rejected {
         let line = json!({"file": rejected.file, "passed": false, "found": rejected.to_string()});
         writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
-fn suites(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> Vec<Suite> {
+fn suites(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> Vec<Suite> {
     let of_rule = outcomes.iter().map(|outcome| Suite {
         name: outcome.file.to_owned(),
         cases: outcome
@@ -258,7 +258,7 @@ fn suites(catalogue: &Catalogue, outcomes: &[RuleOutcome<'_>]) -> Vec<Suite> {
             })
             .collect(),
     });
-    let refused = catalogue.rejected.iter().map(|rejected| Suite {
+    let refused = collection.rejected.iter().map(|rejected| Suite {
         name: rejected.file.clone(),
         cases: vec![junit::Case {
             name: "loads".to_owned(),

@@ -25,7 +25,7 @@ use sigma::filter::terms::Terms;
 use sigma::metadata::Day;
 use sigma::plan::fields::{text, time};
 use sigma::tools::tuning::{Proposal, Tuning};
-use sigma::{Catalogue, Rule};
+use sigma::{Rule, RuleCollection};
 
 use self::cause::{Cause, Running};
 use super::files::{load, rule_files};
@@ -97,7 +97,7 @@ impl Tune {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
         let runtime = runtime()?;
         let (lake, detect) = runtime.block_on(open_lake(config))?;
-        let (catalogue, rules) = load(rule_files(&[], &detect)?, &detect);
+        let (collection, rules) = load(rule_files(&[], &detect)?, &detect);
         let now_us = SystemClock.now_us();
         let terms = Terms {
             owner: self.owner.clone(),
@@ -107,7 +107,7 @@ impl Tune {
         let (alert, cause, others) = runtime.block_on(async {
             let mut alert = find(&lake, &self.alert).await?;
             let running = Running {
-                catalogue: &catalogue,
+                collection: &collection,
                 rules: &rules,
             };
             let cause = running.cause(&lake, &mut alert, &terms, now_us).await?;
@@ -118,7 +118,7 @@ impl Tune {
         let hidden = tuning
             .proposals
             .iter()
-            .map(|proposal| others.hidden_by(proposal, &cause, &catalogue))
+            .map(|proposal| others.hidden_by(proposal, &cause, &collection))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let shown = Shown {
             alert: &alert,
@@ -260,9 +260,9 @@ impl Others {
         &self,
         proposal: &Proposal,
         cause: &Cause,
-        catalogue: &Catalogue,
+        collection: &RuleCollection,
     ) -> anyhow::Result<Vec<&Other>> {
-        let left_out = proposal.leaves_out(&cause.rule, &catalogue.extension, &self.events)?;
+        let left_out = proposal.leaves_out(&cause.rule, &collection.user_mapping, &self.events)?;
         let silent: BTreeSet<&str> = self
             .events
             .iter()

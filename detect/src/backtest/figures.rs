@@ -104,7 +104,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(rules: &Ruleset, window: Option<Window>) -> Self {
-        let statements = rules.statements();
+        let statements = rules.metadata();
         let count = statements.len();
         let by_id = statements.into_iter().enumerate();
         Self {

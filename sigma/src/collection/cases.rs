@@ -9,15 +9,15 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::Value;
 
-use super::load::Catalogue;
+use super::load::RuleCollection;
 use super::rule::Rule;
-use super::ruleset::{Knowing, Ruleset};
+use super::ruleset::{CompileContext, Ruleset};
 use crate::correlation::{Correlation, Correlator, Evidence, Signal, Subject, matched};
-use crate::error::Refusal;
-use crate::geo::{Place, Places};
-use crate::mapping::{Extension, Mapping};
+use crate::error::RuleError;
+use crate::geo::{GeoLocation, GeoLocator};
+use crate::mapping::{Mapping, UserMapping};
 use crate::metadata::{Case, CaseEvent};
-use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, Placeholders, Values};
+use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, PlaceholderValues, Placeholders};
 use crate::plan::chunk::Batch;
 use crate::plan::{Plan, event_batch};
 
@@ -27,7 +27,7 @@ const BEGIN_US: i64 = 1_767_603_600_000_000;
 /// Whose the records of cases are.
 pub const TENANT: &str = "cases";
 
-impl Catalogue {
+impl RuleCollection {
     /// Gives rules what cases take for granted: the domain of [`TENANT`], its office, and places of some addresses.
     ///
     /// | | |
@@ -44,7 +44,7 @@ impl Catalogue {
     }
 }
 
-fn values() -> Values {
+fn values() -> PlaceholderValues {
     [(ACCEPTED_DOMAINS, "contoso.test"), (EGRESS, "192.0.2.0/24")]
         .map(|(name, value)| (name.to_owned(), vec![value.to_owned()]))
         .into()
@@ -54,18 +54,18 @@ fn values() -> Values {
 #[derive(Debug)]
 struct Documented;
 
-impl Places for Documented {
-    fn place(&self, address: IpAddr) -> Place {
+impl GeoLocator for Documented {
+    fn place(&self, address: IpAddr) -> GeoLocation {
         let IpAddr::V4(address) = address else {
-            return Place::default();
+            return GeoLocation::default();
         };
         let (country, coordinates, autonomous_system) = match address.octets() {
             [203, 0, 113, 0..=127] => ("NL", (52.37, 4.89), 64_500),
             [203, 0, 113, 128..=255] => ("NL", (52.37, 4.89), 8_075),
             [198, 51, 100, 0..=127] => ("NG", (6.52, 3.38), 64_501),
-            _ => return Place::default(),
+            _ => return GeoLocation::default(),
         };
-        Place {
+        GeoLocation {
             country: Some(country.to_owned()),
             coordinates: Some(coordinates),
             autonomous_system: Some(autonomous_system),
@@ -98,22 +98,22 @@ pub fn check_cases(rule: &Rule) -> Vec<CaseFailure> {
 }
 
 /// As [`check_cases`], with a user's names of fields before our own.
-pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFailure> {
-    let places: Arc<dyn Places> = Arc::new(Documented);
-    let knowing = Knowing {
-        extension,
+pub fn check_cases_with(rule: &Rule, user_mapping: &Arc<UserMapping>) -> Vec<CaseFailure> {
+    let places: Arc<dyn GeoLocator> = Arc::new(Documented);
+    let context = CompileContext {
+        user_mapping,
         places: Some(&places),
     };
     let ready = expanded(rule).and_then(|rule| {
-        let rules = match rule.over_time {
-            Some(_) => Some(Ruleset::alone(&rule, &knowing)?),
+        let rules = match rule.own_correlation {
+            Some(_) => Some(Ruleset::alone(&rule, &context)?),
             None => None,
         };
         Ok((rule, rules))
     });
     match &ready {
         Ok((rule, None)) => check(&rule.file, &rule.cases, |case| {
-            alerts(rule, case, extension)
+            alerts(rule, case, user_mapping)
         }),
         Ok((rule, Some(rules))) => check(&rule.file, &rule.cases, |case| {
             alerts_over_time(rules, &rule.id, case, rule.table)
@@ -123,7 +123,7 @@ pub fn check_cases_with(rule: &Rule, extension: &Arc<Extension>) -> Vec<CaseFail
 }
 
 /// The rule with what the tenant of cases has for its placeholders.
-fn expanded(rule: &Rule) -> Result<Rule, Refusal> {
+fn expanded(rule: &Rule) -> Result<Rule, RuleError> {
     let placeholders = Placeholders {
         tenants: [(TENANT.to_owned(), values())].into(),
         ..Placeholders::default()
@@ -135,9 +135,9 @@ fn expanded(rule: &Rule) -> Result<Rule, Refusal> {
 
 /// Runs all cases of a correlation, with the rules that it refers to; empty if all came out as they say.
 ///
-/// `rules` come of a catalogue [`Catalogue::for_cases`].
+/// `rules` come of a collection [`RuleCollection::for_cases`].
 pub fn check_correlation(correlation: &Correlation, rules: &Ruleset) -> Vec<CaseFailure> {
-    let definitions = rules.over_time().definitions();
+    let definitions = rules.compiled_correlations().definitions();
     let first = first_rule(definitions, &correlation.id);
     let table = rules
         .rules()
@@ -192,7 +192,7 @@ fn check(
     failures
 }
 
-fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize, String> {
+fn alerts(rule: &Rule, case: &Case, user_mapping: &Arc<UserMapping>) -> Result<usize, String> {
     let table = table_of(case.table.as_deref(), rule.table)?;
     if table != rule.table {
         return Ok(0);
@@ -204,7 +204,7 @@ fn alerts(rule: &Rule, case: &Case, extension: &Arc<Extension>) -> Result<usize,
         raw: case.event.to_string().into(),
         ..Event::default()
     };
-    let (plan, refused) = Plan::extended(Mapping::Lake(table), extension, [(0, &rule.sigma)]);
+    let (plan, refused) = Plan::extended(Mapping::Lake(table), user_mapping, [(0, &rule.sigma)]);
     if let Some((_, reason)) = refused.first() {
         return Err(reason.to_string());
     }
@@ -244,7 +244,7 @@ fn alerts_over_time(rules: &Ruleset, id: &str, case: &Case, table: Table) -> Res
             .or_default()
             .extend(repeated(one, number)?);
     }
-    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
     for (table, events) in by_table {
         let signals = signals(rules, table, &events).map_err(|reason| reason.to_string())?;
         correlator.add(signals);

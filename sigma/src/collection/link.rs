@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::rule::Rule;
 use crate::correlation::{Correlation, Referred};
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// Finds what each correlation refers to; those that cannot stand are taken out and told.
 pub(crate) fn link(
     correlations: &mut Vec<Correlation>,
     rules: &[Rule],
-) -> Vec<(Correlation, Refusal)> {
+) -> Vec<(Correlation, RuleError)> {
     let mut refused = Vec::new();
     // Whoever refers to a refused one is refused in the next round.
     let by_rule = names_of_rules(rules);
@@ -72,17 +72,17 @@ fn names(correlations: &[Correlation], mut known: Names) -> Names {
     known
 }
 
-fn referred(correlation: &Correlation, known: &Names) -> Result<Vec<Referred>, Refusal> {
+fn referred(correlation: &Correlation, known: &Names) -> Result<Vec<Referred>, RuleError> {
     let find = |name: &String| match known.get(&name.to_lowercase()).map(Vec::as_slice) {
         Some([one]) => Ok(one.clone()),
-        Some([_, ..]) => Err(Refusal::Ambiguous { name: name.clone() }),
-        Some([]) | None => Err(Refusal::UnknownRule { name: name.clone() }),
+        Some([_, ..]) => Err(RuleError::Ambiguous { name: name.clone() }),
+        Some([]) | None => Err(RuleError::UnknownRule { name: name.clone() }),
     };
     correlation.sigma.rules.iter().map(find).collect()
 }
 
 /// The correlations that refer to themselves, by way of others or not.
-fn circles(correlations: &[Correlation]) -> BTreeMap<usize, Refusal> {
+fn circles(correlations: &[Correlation]) -> BTreeMap<usize, RuleError> {
     let places: HashMap<&str, usize> = correlations
         .iter()
         .enumerate()
@@ -114,7 +114,7 @@ fn circles(correlations: &[Correlation]) -> BTreeMap<usize, Refusal> {
     let refusal = |at: usize| {
         let next = edges[at].iter().find(|next| left.contains(next));
         let labels = [at, *next.unwrap_or(&at)].map(|at| correlations[at].id.as_str());
-        Refusal::Cycle {
+        RuleError::Cycle {
             names: labels.join(" and "),
         }
     };

@@ -11,12 +11,12 @@ use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 use super::rule::Rule;
 use crate::correlation::{CORRELATIONS_MAX, Correlation};
 use crate::document::lines::Document;
-use crate::document::{FILE_BYTES_MAX, Listing, Source, bounds, lines, read};
-use crate::error::{Refusal, Rejected};
+use crate::document::{DocumentSource, FILE_BYTES_MAX, Listing, bounds, lines, read};
+use crate::error::{LoadDiagnostic, RuleError};
 use crate::filter::terms::Terms;
 use crate::filter::{self, Expired, FILTERS_MAX, Filter};
-use crate::geo::Places;
-use crate::mapping::Extension;
+use crate::geo::GeoLocator;
+use crate::mapping::UserMapping;
 use crate::metadata::Day;
 use crate::pipeline::{PIPELINES_MAX, Pipeline};
 use crate::placeholders::Placeholders;
@@ -25,16 +25,16 @@ use crate::placeholders::Placeholders;
 ///
 /// Files may come in any order: what they mean for each other is worked out by [`crate::Ruleset::compile`].
 #[derive(Debug, Default)]
-pub struct Catalogue {
+pub struct RuleCollection {
     /// The rules, in the order of their files, as they are written.
     pub loaded: Vec<Rule>,
     /// What was refused.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<LoadDiagnostic>,
     /// A user's names of log sources and fields; set before rules are added.
-    pub extension: Arc<Extension>,
+    pub user_mapping: Arc<UserMapping>,
     /// Conditions that are added to rules.
     pub filters: Vec<Filter>,
-    /// Filters that are no longer applied; known when the catalogue is compiled.
+    /// Filters that are no longer applied; known when the collection is compiled.
     pub expired: Vec<Expired>,
     /// The day for which rules are compiled, UTC; without it no filter expires.
     pub today: Option<Day>,
@@ -45,19 +45,19 @@ pub struct Catalogue {
     /// Values for the placeholders of rules; those of pipelines come first.
     pub placeholders: Placeholders,
     /// Who knows where addresses are, if anybody.
-    pub places: Option<Arc<dyn Places>>,
+    pub places: Option<Arc<dyn GeoLocator>>,
     /// What was said of refused rules, so that it is said once.
     said: HashSet<String>,
     /// The titles that have an id or label.
     taken: HashMap<(&'static str, String), String>,
     /// Refused rules that a pipeline may bring to a log source that there is.
-    pub(crate) homeless: Vec<(String, usize, SigmaRule, Source)>,
+    pub(crate) homeless: Vec<(String, usize, SigmaRule, DocumentSource)>,
 }
 
-/// Adds the rules of a folder and its subfolders to those in `catalogue`.
-pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
+/// Adds the rules of a folder and its subfolders to those in `collection`.
+pub fn load_folder(collection: &mut RuleCollection, folder: &Path) {
     let listing = Listing::of(folder);
-    catalogue.rejected.extend(listing.rejected);
+    collection.rejected.extend(listing.rejected);
     for file in listing.files {
         let name = file
             .strip_prefix(folder)
@@ -67,17 +67,17 @@ pub fn load_folder(catalogue: &mut Catalogue, folder: &Path) {
             .display()
             .to_string();
         match read(&file, FILE_BYTES_MAX) {
-            Ok(bytes) => catalogue.add(&name, &bytes),
-            Err(cause) => catalogue.reject(&name, None, Refusal::Unreadable { cause }),
+            Ok(bytes) => collection.add(&name, &bytes),
+            Err(cause) => collection.reject(&name, None, RuleError::Unreadable { cause }),
         }
     }
 }
 
-impl Catalogue {
+impl RuleCollection {
     /// No rules yet, and a user's names of log sources and fields.
-    pub fn extended(extension: Extension) -> Self {
+    pub fn extended(user_mapping: UserMapping) -> Self {
         Self {
-            extension: Arc::new(extension),
+            user_mapping: Arc::new(user_mapping),
             ..Self::default()
         }
     }
@@ -98,7 +98,7 @@ impl Catalogue {
             }
         }
         if values.is_empty() {
-            return self.reject(file, None, Refusal::NoDocument);
+            return self.reject(file, None, RuleError::NoDocument);
         }
         // With `action`, documents add to each other: only the parser knows how.
         if values
@@ -127,7 +127,7 @@ impl Catalogue {
             let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
             (
                 Some(document.line_in(&reason)),
-                Refusal::NotARule { reason },
+                RuleError::NotARule { reason },
             )
         };
         let parsed = match parse_sigma_yaml(document.text) {
@@ -188,14 +188,14 @@ impl Catalogue {
     }
 
     fn add_rule(&mut self, file: &str, document: &Document<'_>, sigma: SigmaRule) {
-        let source = Source::from(document);
+        let source = DocumentSource::from(document);
         let added =
-            Rule::new(file, sigma.clone(), &self.extension).and_then(|rule| self.distinct(rule));
+            Rule::new(file, sigma.clone(), &self.user_mapping).and_then(|rule| self.distinct(rule));
         match added {
             Ok(rule) => self.loaded.push(Rule { source, ..rule }),
             Err(reason) => {
                 let line = document.line_of_refusal(&reason);
-                if matches!(reason, Refusal::LogSource { .. }) {
+                if matches!(reason, RuleError::LogSource { .. }) {
                     self.homeless.push((file.to_owned(), line, sigma, source));
                 }
                 self.reject(file, Some(line), reason);
@@ -207,20 +207,20 @@ impl Catalogue {
         self.reject(
             file,
             Some(document.first()),
-            Refusal::TooMany { what, limit },
+            RuleError::TooMany { what, limit },
         );
     }
 
     /// Moves a rule to the rejected ones.
-    pub(crate) fn refuse(&mut self, rule: &Rule, reason: Refusal) {
+    pub(crate) fn refuse(&mut self, rule: &Rule, reason: RuleError) {
         self.loaded.retain(|loaded| loaded.id != rule.id);
         let line = rule.source.line_of_refusal(&reason);
         self.reject(&rule.file, line, reason);
     }
 
     /// Lists a refusal, once however often it is found.
-    pub(crate) fn reject(&mut self, file: &str, line: Option<usize>, reason: Refusal) {
-        let rejected = Rejected {
+    pub(crate) fn reject(&mut self, file: &str, line: Option<usize>, reason: RuleError) {
+        let rejected = LoadDiagnostic {
             file: file.to_owned(),
             line,
             reason,
@@ -231,13 +231,13 @@ impl Catalogue {
     }
 
     /// The rule, if no other has its id or label.
-    pub(crate) fn distinct(&mut self, mut rule: Rule) -> Result<Rule, Refusal> {
+    pub(crate) fn distinct(&mut self, mut rule: Rule) -> Result<Rule, RuleError> {
         let has_own_label = rule.sigma.custom_attributes.contains_key("label");
         self.take(&rule.id, &mut rule.label, has_own_label, &rule.sigma.title)?;
         Ok(rule)
     }
 
-    fn distinct_correlation(&mut self, mut one: Correlation) -> Result<Correlation, Refusal> {
+    fn distinct_correlation(&mut self, mut one: Correlation) -> Result<Correlation, RuleError> {
         let has_own_label = one.sigma.custom_attributes.contains_key("label");
         // Names are looked for by their users, who are told of two of them; ids must be one's own.
         let Some(id) = one.sigma.id.clone() else {
@@ -253,7 +253,7 @@ impl Catalogue {
         label: &mut String,
         has_own_label: bool,
         title: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RuleError> {
         let key = |what: &'static str, value: &str| (what, value.to_ascii_lowercase());
         // Public ids may begin alike; a label that was made of the beginning takes the whole id then.
         if !has_own_label && self.taken.contains_key(&key("label", label)) {
@@ -263,7 +263,7 @@ impl Catalogue {
         for (what, value) in &keys {
             if let Some(title) = self.taken.get(&(*what, value.clone())) {
                 let (value, title) = (value.clone(), title.clone());
-                return Err(Refusal::Duplicate { what, value, title });
+                return Err(RuleError::Duplicate { what, value, title });
             }
         }
         for key in keys {

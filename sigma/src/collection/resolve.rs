@@ -3,14 +3,14 @@
 use rsigma_parser::SigmaRule;
 
 use super::link::link;
-use super::load::Catalogue;
+use super::load::RuleCollection;
 use super::rule::Rule;
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::filter::{self, Expired, Filter};
 use crate::mapping::{Mapping, logsource};
 use crate::plan::Plan;
 
-impl Catalogue {
+impl RuleCollection {
     /// The rules as they are to be compiled, in the order of [`Self::loaded`]; what cannot stand is rejected.
     pub(crate) fn resolve(&mut self) -> Vec<Rule> {
         self.pipelines.sort_by_key(|pipeline| pipeline.priority);
@@ -35,7 +35,7 @@ impl Catalogue {
         resolved
     }
 
-    fn resolved(&self, rule: &Rule) -> Result<Rule, Refusal> {
+    fn resolved(&self, rule: &Rule) -> Result<Rule, RuleError> {
         let mut sigma = rule.sigma.clone();
         let filters = self.filters.iter().enumerate();
         for (number, one) in filters.filter(|(_, one)| filter::applies(&one.sigma, &rule.sigma)) {
@@ -43,14 +43,14 @@ impl Catalogue {
         }
         let sigma = self.finished(sigma)?;
         Ok(Rule {
-            table: logsource::table(&self.extension, &sigma.logsource)?,
+            table: logsource::table(&self.user_mapping, &sigma.logsource)?,
             sigma,
             ..rule.clone()
         })
     }
 
     /// A rule as pipelines and placeholders leave it.
-    fn finished(&self, mut sigma: SigmaRule) -> Result<SigmaRule, Refusal> {
+    fn finished(&self, mut sigma: SigmaRule) -> Result<SigmaRule, RuleError> {
         for pipeline in &self.pipelines {
             sigma = pipeline.apply(sigma)?;
         }
@@ -67,7 +67,7 @@ impl Catalogue {
             let Ok(logsource) = self.finished(sigma.clone()).map(|sigma| sigma.logsource) else {
                 continue;
             };
-            let found = logsource::table(&self.extension, &logsource)
+            let found = logsource::table(&self.user_mapping, &logsource)
                 .and_then(|table| Rule::of_table(&file, sigma, table))
                 .and_then(|rule| self.distinct(rule));
             if let Ok(rule) = found {
@@ -110,7 +110,7 @@ impl Catalogue {
                 !rules.any(|rule| filter::is_called(&rule.sigma, name))
             });
             if let Some(name) = unknown {
-                let reason = Refusal::UnknownRule { name: name.clone() };
+                let reason = RuleError::UnknownRule { name: name.clone() };
                 let line = one.source.line_of_refusal(&reason).unwrap_or(one.line);
                 let file = one.file.clone();
                 self.reject(&file, Some(line), reason);
@@ -119,7 +119,7 @@ impl Catalogue {
     }
 
     /// Compiles a filter alone, for a rule of each log source that it is about.
-    fn check_filter(&self, one: &Filter) -> Result<(), Refusal> {
+    fn check_filter(&self, one: &Filter) -> Result<(), RuleError> {
         let mut tables = Vec::new();
         for rule in self
             .loaded
@@ -132,7 +132,7 @@ impl Catalogue {
             tables.push(rule.table);
             let alone = self.finished(filter::alone(&one.sigma, &rule.sigma))?;
             let (_, refused) =
-                Plan::extended(Mapping::Lake(rule.table), &self.extension, [(0, &alone)]);
+                Plan::extended(Mapping::Lake(rule.table), &self.user_mapping, [(0, &alone)]);
             if let Some((_, refusal)) = refused.into_iter().next() {
                 return Err(refusal);
             }

@@ -1,6 +1,6 @@
 //! A detection rule: one Sigma file with our keys `label`, `blind_spots`, `check_first`, `only_counted` and `cases`.
 
-use crate::document::Source;
+use crate::document::DocumentSource;
 use crate::metadata::keys::{key, made_label, severity};
 use crate::metadata::{Case, attack};
 
@@ -9,9 +9,9 @@ use schemas::severity::Severity;
 use schemas::tables::Table;
 
 use crate::correlation::{Definition, custom};
-use crate::error::Refusal;
-use crate::mapping::{Extension, logsource};
-use crate::metadata::Statement;
+use crate::error::RuleError;
+use crate::mapping::{UserMapping, logsource};
+use crate::metadata::RuleMetadata;
 
 /// A rule, read and checked.
 #[derive(Debug, Clone)]
@@ -37,28 +37,32 @@ pub struct Rule {
     /// Records that it must find, and near misses.
     pub cases: Vec<Case>,
     /// What it asks of its matches over time; none if every match is an alert.
-    pub over_time: Option<Definition>,
+    pub own_correlation: Option<Definition>,
     /// True if a match by itself is never an alert: the rule is there for correlations.
     pub only_counted: bool,
     /// The document that it was read from.
-    pub source: Source,
+    pub source: DocumentSource,
     /// The rule as Sigma has it.
     pub sigma: SigmaRule,
 }
 
 impl Rule {
-    /// Checks a parsed rule; `file` is where it came from, `extension` adds names of log sources.
+    /// Checks a parsed rule; `file` is where it came from, `user_mapping` adds names of log sources.
     ///
     /// # Errors
-    /// [`Refusal`] if it has no id or table, or one of our keys has another form than it needs.
-    pub fn new(file: &str, sigma: SigmaRule, extension: &Extension) -> Result<Self, Refusal> {
-        let table = logsource::table(extension, &sigma.logsource);
+    /// [`RuleError`] if it has no id or table, or one of our keys has another form than it needs.
+    pub fn new(
+        file: &str,
+        sigma: SigmaRule,
+        user_mapping: &UserMapping,
+    ) -> Result<Self, RuleError> {
+        let table = logsource::table(user_mapping, &sigma.logsource);
         Self::of_table(file, sigma, table?)
     }
 
     /// Checks a parsed rule whose table is known already.
-    pub(crate) fn of_table(file: &str, sigma: SigmaRule, table: Table) -> Result<Self, Refusal> {
-        let id = sigma.id.clone().ok_or(Refusal::NoId)?;
+    pub(crate) fn of_table(file: &str, sigma: SigmaRule, table: Table) -> Result<Self, RuleError> {
+        let id = sigma.id.clone().ok_or(RuleError::NoId)?;
         let keys = &sigma.custom_attributes;
         let (techniques, tactics) = attack::split(&sigma.tags);
         Ok(Self {
@@ -71,17 +75,17 @@ impl Rule {
             blind_spots: key::<Vec<String>>(keys, "blind_spots")?.unwrap_or_default(),
             check_first: key::<Vec<String>>(keys, "check_first")?.unwrap_or_default(),
             cases: key::<Vec<Case>>(keys, "cases")?.unwrap_or_default(),
-            over_time: custom::definition(&id, &sigma)?,
+            own_correlation: custom::definition(&id, &sigma)?,
             only_counted: key(keys, "only_counted")?.unwrap_or_default(),
-            source: Source::default(),
+            source: DocumentSource::default(),
             id,
             sigma,
         })
     }
 
     /// What an alert of it says.
-    pub fn statement(&self) -> Statement {
-        Statement::new(
+    pub fn metadata(&self) -> RuleMetadata {
+        RuleMetadata::new(
             &self.id,
             &self.label,
             &self.sigma.title,

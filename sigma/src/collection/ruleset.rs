@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use schemas::tables::Table;
 
-use super::load::Catalogue;
+use super::load::RuleCollection;
 use super::rule::Rule;
 use crate::correlation::matched::Counted;
 use crate::correlation::{Correlation, Correlations, custom};
-use crate::error::Refusal;
-use crate::geo::Places;
-use crate::mapping::{Extension, Mapping};
-use crate::metadata::Statement;
+use crate::error::RuleError;
+use crate::geo::GeoLocator;
+use crate::mapping::{Mapping, UserMapping};
+use crate::metadata::RuleMetadata;
 use crate::plan::Plan;
 use crate::plan::fields::Fields;
 
@@ -21,59 +21,59 @@ use crate::plan::fields::Fields;
 pub struct Ruleset {
     rules: Vec<Rule>,
     plans: BTreeMap<Table, Plan>,
-    over_time: Arc<Correlations>,
+    compiled_correlations: Arc<Correlations>,
     correlations: Vec<Correlation>,
     /// What alerts of correlations say, by their ids.
-    statements: HashMap<String, Statement>,
+    correlated_metadata: HashMap<String, RuleMetadata>,
     /// What correlations ask of the matches of rules, by the numbers of the rules.
     counted: HashMap<usize, Counted>,
 }
 
 /// What rules are compiled with.
-pub(crate) struct Knowing<'a> {
+pub(crate) struct CompileContext<'a> {
     /// A user's names of fields.
-    pub(crate) extension: &'a Arc<Extension>,
+    pub(crate) user_mapping: &'a Arc<UserMapping>,
     /// Who knows where addresses are, if anybody.
-    pub(crate) places: Option<&'a Arc<dyn Places>>,
+    pub(crate) places: Option<&'a Arc<dyn GeoLocator>>,
 }
 
-impl<'a> Knowing<'a> {
-    fn of(catalogue: &'a Catalogue) -> Self {
+impl<'a> CompileContext<'a> {
+    fn of(collection: &'a RuleCollection) -> Self {
         Self {
-            extension: &catalogue.extension,
-            places: catalogue.places.as_ref(),
+            user_mapping: &collection.user_mapping,
+            places: collection.places.as_ref(),
         }
     }
 }
 
 impl Ruleset {
-    /// Compiles the loaded rules of a catalogue, changed as its filters, pipelines and placeholders say.
+    /// Compiles the loaded rules of a collection, changed as its filters, pipelines and placeholders say.
     ///
     /// A rule that cannot be compiled moves to the rejected ones.
-    pub fn compile(catalogue: &mut Catalogue) -> Self {
-        let mut rules = catalogue.resolve();
-        let (mut plans, refused) = plans(&rules, &catalogue.extension);
+    pub fn compile(collection: &mut RuleCollection) -> Self {
+        let mut rules = collection.resolve();
+        let (mut plans, refused) = plans(&rules, &collection.user_mapping);
         if !refused.is_empty() {
             for (number, reason) in refused {
-                catalogue.refuse(&rules[number], reason);
+                collection.refuse(&rules[number], reason);
             }
-            rules = catalogue.resolve();
-            (plans, _) = self::plans(&rules, &catalogue.extension);
+            rules = collection.resolve();
+            (plans, _) = self::plans(&rules, &collection.user_mapping);
         }
-        let correlations = catalogue.correlations.clone();
-        Self::new(rules, plans, correlations, &Knowing::of(catalogue))
+        let correlations = collection.correlations.clone();
+        Self::new(rules, plans, correlations, &CompileContext::of(collection))
     }
 
     /// One rule, without the correlations that refer to it.
     ///
     /// # Errors
-    /// [`Refusal`] if it cannot be compiled.
-    pub(crate) fn alone(rule: &Rule, knowing: &Knowing<'_>) -> Result<Self, Refusal> {
+    /// [`RuleError`] if it cannot be compiled.
+    pub(crate) fn alone(rule: &Rule, context: &CompileContext<'_>) -> Result<Self, RuleError> {
         let rules = vec![rule.clone()];
-        let (plans, refused) = plans(&rules, knowing.extension);
+        let (plans, refused) = plans(&rules, context.user_mapping);
         match refused.into_iter().next() {
             Some((_, refusal)) => Err(refusal),
-            None => Ok(Self::new(rules, plans, Vec::new(), knowing)),
+            None => Ok(Self::new(rules, plans, Vec::new(), context)),
         }
     }
 
@@ -81,17 +81,17 @@ impl Ruleset {
         rules: Vec<Rule>,
         plans: BTreeMap<Table, Plan>,
         correlations: Vec<Correlation>,
-        knowing: &Knowing<'_>,
+        context: &CompileContext<'_>,
     ) -> Self {
-        let over_time = Arc::new(over_time(&rules, &correlations));
-        let statements = statements(&rules, &correlations);
+        let compiled_correlations = Arc::new(compiled_correlations(&rules, &correlations));
+        let metadata = correlated_metadata(&rules, &correlations);
         Self {
-            counted: counted(&rules, &over_time, knowing),
+            counted: counted(&rules, &compiled_correlations, context),
             rules,
             plans,
-            over_time,
+            compiled_correlations,
             correlations,
-            statements,
+            correlated_metadata: metadata,
         }
     }
 
@@ -116,23 +116,23 @@ impl Ruleset {
     }
 
     /// The correlations as they are evaluated, those that rules ask of their own matches among them.
-    pub fn over_time(&self) -> &Arc<Correlations> {
-        &self.over_time
+    pub fn compiled_correlations(&self) -> &Arc<Correlations> {
+        &self.compiled_correlations
     }
 
     /// What alerts of each rule say, in the order of their numbers, and then those of each correlation.
-    pub fn statements(&self) -> Vec<Statement> {
-        let correlations = self.correlations.iter().map(Correlation::statement);
+    pub fn metadata(&self) -> Vec<RuleMetadata> {
+        let correlations = self.correlations.iter().map(Correlation::metadata);
         self.rules
             .iter()
-            .map(Rule::statement)
+            .map(Rule::metadata)
             .chain(correlations)
             .collect()
     }
 
     /// What an alert of a correlation says; none if there is no such correlation.
-    pub fn statement(&self, correlation: &str) -> Option<&Statement> {
-        self.statements.get(correlation)
+    pub fn metadata_of(&self, correlation: &str) -> Option<&RuleMetadata> {
+        self.correlated_metadata.get(correlation)
     }
 
     /// How the matches of the rule with this number are counted; none if no correlation refers to it.
@@ -154,8 +154,8 @@ impl Ruleset {
 /// A plan for each table, and the numbers of the rules that cannot be compiled.
 fn plans(
     rules: &[Rule],
-    extension: &Arc<Extension>,
-) -> (BTreeMap<Table, Plan>, Vec<(usize, Refusal)>) {
+    user_mapping: &Arc<UserMapping>,
+) -> (BTreeMap<Table, Plan>, Vec<(usize, RuleError)>) {
     let mut by_table: BTreeMap<Table, Vec<usize>> = BTreeMap::new();
     for (number, rule) in rules.iter().enumerate() {
         by_table.entry(rule.table).or_default().push(number);
@@ -166,7 +166,7 @@ fn plans(
         let of_table = numbers
             .iter()
             .map(|number| (*number, &rules[*number].sigma));
-        let (plan, refused) = Plan::extended(Mapping::Lake(table), extension, of_table);
+        let (plan, refused) = Plan::extended(Mapping::Lake(table), user_mapping, of_table);
         plans.insert(table, plan);
         all_refused.extend(refused);
     }
@@ -174,10 +174,10 @@ fn plans(
 }
 
 /// Every correlation, and what each silences: what others count alerts by itself only where one of them says so.
-fn over_time(rules: &[Rule], correlations: &[Correlation]) -> Correlations {
+fn compiled_correlations(rules: &[Rule], correlations: &[Correlation]) -> Correlations {
     let mut definitions: Vec<_> = rules
         .iter()
-        .filter_map(|rule| rule.over_time.clone())
+        .filter_map(|rule| rule.own_correlation.clone())
         .collect();
     let mut counted: BTreeMap<Arc<str>, bool> = BTreeMap::new();
     for correlation in correlations {
@@ -192,7 +192,7 @@ fn over_time(rules: &[Rule], correlations: &[Correlation]) -> Correlations {
     }
     let with_own_test: BTreeSet<Arc<str>> = rules
         .iter()
-        .filter(|rule| rule.over_time.is_some())
+        .filter(|rule| rule.own_correlation.is_some())
         .map(|rule| custom::match_id(&rule.id))
         .collect();
     let silent = counted
@@ -201,36 +201,41 @@ fn over_time(rules: &[Rule], correlations: &[Correlation]) -> Correlations {
     Correlations::new(definitions, silent.chain(with_own_test).collect())
 }
 
-fn statements(rules: &[Rule], correlations: &[Correlation]) -> HashMap<String, Statement> {
+fn correlated_metadata(
+    rules: &[Rule],
+    correlations: &[Correlation],
+) -> HashMap<String, RuleMetadata> {
     let of_rules = rules
         .iter()
-        .filter(|rule| rule.over_time.is_some())
-        .map(Rule::statement);
-    let all = of_rules.chain(correlations.iter().map(Correlation::statement));
-    all.map(|statement| (statement.id.clone(), statement))
-        .collect()
+        .filter(|rule| rule.own_correlation.is_some())
+        .map(Rule::metadata);
+    let all = of_rules.chain(correlations.iter().map(Correlation::metadata));
+    all.map(|one| (one.id.clone(), one)).collect()
 }
 
 fn counted(
     rules: &[Rule],
-    over_time: &Correlations,
-    knowing: &Knowing<'_>,
+    compiled_correlations: &Correlations,
+    context: &CompileContext<'_>,
 ) -> HashMap<usize, Counted> {
     let mut counted = HashMap::new();
     for (number, rule) in rules.iter().enumerate() {
-        let signal = match rule.over_time {
+        let signal = match rule.own_correlation {
             Some(_) => custom::match_id(&rule.id),
             None => rule.id.as_str().into(),
         };
-        let Some(mut names) = over_time.fields(&signal) else {
+        let Some(mut names) = compiled_correlations.fields(&signal) else {
             continue;
         };
-        let address = rule.over_time.as_ref().and_then(|one| one.address.clone());
+        let address = rule
+            .own_correlation
+            .as_ref()
+            .and_then(|one| one.address.clone());
         names.extend(address.as_ref().map(|address| Arc::clone(&address.field)));
         let one = Counted {
-            fields: Fields::new(Mapping::Lake(rule.table), knowing.extension, &names),
-            is_silent: over_time.is_silent(&signal),
-            places: knowing.places.cloned(),
+            fields: Fields::new(Mapping::Lake(rule.table), context.user_mapping, &names),
+            is_silent: compiled_correlations.is_silent(&signal),
+            places: context.places.cloned(),
             address,
             signal,
         };

@@ -10,23 +10,23 @@ use rsigma_parser::{
 
 use super::item;
 use super::modifiers::names;
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::{Fold, Formula, Order, Position, Predicate, Question, Relation};
-use crate::mapping::{Extension, Field, Mapping, Place};
+use crate::mapping::{Field, FieldBinding, Mapping, UserMapping};
 use crate::placeholders::Placeholders;
 
 /// A test that rules share: it holds for a row or it does not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     /// A question about the values of one field.
-    Value(Place, Question),
+    Value(FieldBinding, Question),
     /// How the second field's value stands in the first's.
-    Reference(Place, Place, Relation),
+    Reference(FieldBinding, FieldBinding, Relation),
 }
 
 impl Test {
     /// The fields that it looks at.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = &FieldBinding> {
         match self {
             Self::Value(place, _) => [Some(place), None],
             Self::Reference(left, right, _) => [Some(left), Some(right)],
@@ -37,10 +37,10 @@ impl Test {
 
     /// How dear it is to ask: columns before paths before the whole record.
     fn cost(&self) -> u8 {
-        let cost = |place: &Place| match place {
-            Place::Column(_) => 0,
-            Place::Raw(_) => 1,
-            Place::Anywhere => 2,
+        let cost = |place: &FieldBinding| match place {
+            FieldBinding::Column(_) => 0,
+            FieldBinding::Raw(_) => 1,
+            FieldBinding::Anywhere => 2,
         };
         self.places().map(cost).max().unwrap_or(0)
     }
@@ -50,18 +50,18 @@ impl Test {
 #[derive(Debug)]
 pub(crate) struct Builder {
     mapping: Mapping,
-    extension: Arc<Extension>,
+    user_mapping: Arc<UserMapping>,
     /// The tests, by their number.
     pub tests: Vec<Test>,
     numbers: HashMap<Test, usize>,
 }
 
 impl Builder {
-    /// No tests yet; names of `extension` come before our own.
-    pub(crate) fn new(mapping: Mapping, extension: &Arc<Extension>) -> Self {
+    /// No tests yet; names of `user_mapping` come before our own.
+    pub(crate) fn new(mapping: Mapping, user_mapping: &Arc<UserMapping>) -> Self {
         Self {
             mapping,
-            extension: Arc::clone(extension),
+            user_mapping: Arc::clone(user_mapping),
             tests: Vec::new(),
             numbers: HashMap::new(),
         }
@@ -70,12 +70,12 @@ impl Builder {
     /// Adds a rule's tests and gives its formula.
     ///
     /// # Errors
-    /// [`Refusal`] if any part of the rule cannot be honoured.
-    pub(crate) fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, Refusal> {
+    /// [`RuleError`] if any part of the rule cannot be honoured.
+    pub(crate) fn rule(&mut self, rule: &SigmaRule) -> Result<Formula, RuleError> {
         let expanded = Placeholders::default().expand(&rule.detection)?;
         let detections = &expanded;
         if detections.timeframe.is_some() {
-            return Err(Refusal::Unsupported {
+            return Err(RuleError::Unsupported {
                 what: "timeframe".to_owned(),
             });
         }
@@ -102,7 +102,7 @@ impl Builder {
     }
 
     /// A flat batch mixes log sources: the rule holds only for rows of its own.
-    fn gated(&mut self, logsource: &LogSource, formula: Formula) -> Result<Formula, Refusal> {
+    fn gated(&mut self, logsource: &LogSource, formula: Formula) -> Result<Formula, RuleError> {
         let mut members = Vec::new();
         for (column, word) in [
             ("product", &logsource.product),
@@ -111,14 +111,14 @@ impl Builder {
             if let Some(word) = word {
                 let words = BTreeSet::from([word.to_lowercase()]);
                 let question = Question::OneOf(Fold::Lower, words);
-                members.push(self.ask(&Place::Column(column.to_owned()), question));
+                members.push(self.ask(&FieldBinding::Column(column.to_owned()), question));
             }
         }
         members.push(formula);
         single(members, Formula::And)
     }
 
-    fn detection(&mut self, detection: &Detection) -> Result<Formula, Refusal> {
+    fn detection(&mut self, detection: &Detection) -> Result<Formula, RuleError> {
         match detection {
             Detection::AllOf(items) => {
                 let members = items
@@ -146,22 +146,22 @@ impl Builder {
                 values: values.clone(),
             }),
             Detection::ArrayMatch { .. } | Detection::Conditional { .. } => {
-                Err(Refusal::Unsupported {
+                Err(RuleError::Unsupported {
                     what: "matching of single list members (not in Sigma 2.1)".to_owned(),
                 })
             }
         }
     }
 
-    fn item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
+    fn item(&mut self, item: &DetectionItem) -> Result<Formula, RuleError> {
         self.bare_item(item)
             .map_err(|refusal| refusal.of_item(item))
     }
 
-    fn bare_item(&mut self, item: &DetectionItem) -> Result<Formula, Refusal> {
+    fn bare_item(&mut self, item: &DetectionItem) -> Result<Formula, RuleError> {
         let Some(name) = &item.field.name else {
             let predicate = item::keywords(item)?;
-            return Ok(self.predicate(&Place::Anywhere, predicate));
+            return Ok(self.predicate(&FieldBinding::Anywhere, predicate));
         };
         // The parser escapes brackets that are no selectors; here they select from lists of pairs.
         let field = self.field(&name.replace("\\[", "[").replace("\\]", "]"));
@@ -171,12 +171,12 @@ impl Builder {
         self.meant(item, &field)
     }
 
-    fn reference(&mut self, field: &Field, item: &DetectionItem) -> Result<Formula, Refusal> {
+    fn reference(&mut self, field: &Field, item: &DetectionItem) -> Result<Formula, RuleError> {
         let (relation, is_all, is_negated) = relation(field.fold, &item.field.modifiers)?;
         let mut members = Vec::new();
         for value in &item.values {
             let SigmaValue::String(other) = value else {
-                return Err(Refusal::Value {
+                return Err(RuleError::Value {
                     value: value.to_string(),
                 });
             };
@@ -194,11 +194,11 @@ impl Builder {
 
     /// Where a field of this name stands.
     pub(super) fn field(&self, name: &str) -> Field {
-        self.mapping.field(&self.extension, name)
+        self.mapping.field(&self.user_mapping, name)
     }
 
     /// A predicate on the values at `place`, down to single questions.
-    pub(super) fn predicate(&mut self, place: &Place, predicate: Predicate) -> Formula {
+    pub(super) fn predicate(&mut self, place: &FieldBinding, predicate: Predicate) -> Formula {
         match predicate {
             Predicate::One(question) => self.ask(place, question),
             Predicate::Any(members) => Formula::Or(self.predicates(place, members)),
@@ -211,14 +211,14 @@ impl Builder {
         }
     }
 
-    fn predicates(&mut self, place: &Place, members: Vec<Predicate>) -> Vec<Formula> {
+    fn predicates(&mut self, place: &FieldBinding, members: Vec<Predicate>) -> Vec<Formula> {
         members
             .into_iter()
             .map(|member| self.predicate(place, member))
             .collect()
     }
 
-    fn ask(&mut self, place: &Place, question: Question) -> Formula {
+    fn ask(&mut self, place: &FieldBinding, question: Question) -> Formula {
         self.test(Test::Value(place.clone(), question))
     }
 
@@ -233,10 +233,10 @@ impl Builder {
 }
 
 /// What an item with `fieldref` compares, whether all of its fields must answer, and whether no is the answer sought.
-fn relation(natural: Fold, modifiers: &[Modifier]) -> Result<(Relation, bool, bool), Refusal> {
+fn relation(natural: Fold, modifiers: &[Modifier]) -> Result<(Relation, bool, bool), RuleError> {
     let (mut position, mut order, mut fold) = (None, None, natural);
     let (mut is_all, mut is_negated) = (false, false);
-    let refused = || Refusal::Modifiers {
+    let refused = || RuleError::Modifiers {
         modifiers: names(modifiers),
     };
     for modifier in modifiers {
@@ -268,10 +268,10 @@ fn relation(natural: Fold, modifiers: &[Modifier]) -> Result<(Relation, bool, bo
 pub(super) fn single(
     mut members: Vec<Formula>,
     join: fn(Vec<Formula>) -> Formula,
-) -> Result<Formula, Refusal> {
+) -> Result<Formula, RuleError> {
     match members.len() {
-        0 => Err(Refusal::Empty),
-        1 => members.pop().ok_or(Refusal::Empty),
+        0 => Err(RuleError::Empty),
+        1 => members.pop().ok_or(RuleError::Empty),
         _ => Ok(join(members)),
     }
 }
@@ -279,7 +279,7 @@ pub(super) fn single(
 fn resolve(
     condition: &ConditionExpr,
     formulas: &HashMap<&str, Formula>,
-) -> Result<Formula, Refusal> {
+) -> Result<Formula, RuleError> {
     let all = |members: &[ConditionExpr]| {
         members
             .iter()
@@ -293,7 +293,7 @@ fn resolve(
         ConditionExpr::Identifier(name) => formulas
             .get(name.as_str())
             .cloned()
-            .ok_or_else(|| Refusal::UnknownDetection { name: name.clone() }),
+            .ok_or_else(|| RuleError::UnknownDetection { name: name.clone() }),
         ConditionExpr::Selector {
             quantifier,
             pattern,
@@ -305,7 +305,7 @@ fn select(
     quantifier: &Quantifier,
     pattern: &SelectorPattern,
     formulas: &HashMap<&str, Formula>,
-) -> Result<Formula, Refusal> {
+) -> Result<Formula, RuleError> {
     let mut names: Vec<&str> = formulas
         .keys()
         .copied()
@@ -320,7 +320,7 @@ fn select(
         .collect();
     names.sort_unstable();
     if names.is_empty() {
-        return Err(Refusal::UnknownDetection {
+        return Err(RuleError::UnknownDetection {
             name: pattern.to_string(),
         });
     }
@@ -328,7 +328,7 @@ fn select(
     match quantifier {
         Quantifier::Any | Quantifier::Count(1) => single(members, Formula::Or),
         Quantifier::All => single(members, Formula::And),
-        Quantifier::Count(0) => Err(Refusal::Unsupported {
+        Quantifier::Count(0) => Err(RuleError::Unsupported {
             what: "\"0 of\"".to_owned(),
         }),
         Quantifier::Count(count) => Ok(Formula::AtLeast(*count, members)),

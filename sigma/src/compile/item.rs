@@ -5,27 +5,27 @@ use base64::engine::general_purpose::STANDARD;
 use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, SpecialChar, StringPart};
 
 use super::modifiers::{Base64, Modifiers, names};
-use super::text::{Gathered, Part, offsets, text_predicate, widen, widen_parts};
-use crate::error::Refusal;
+use super::text::{GatheredValues, ValueShape, offsets, text_predicate, widen, widen_parts};
+use crate::error::RuleError;
 use crate::expression::regex_text::regex;
 use crate::expression::{Fold, Network, Number, Order, Position, Predicate, Question};
 
 /// The predicate of a detection item on a field that folds as `natural`.
 ///
 /// # Errors
-/// [`Refusal`] if a modifier, a combination of modifiers or a value cannot be honoured.
-pub(super) fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, Refusal> {
+/// [`RuleError`] if a modifier, a combination of modifiers or a value cannot be honoured.
+pub(super) fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate, RuleError> {
     let list = &item.field.modifiers;
     if list.contains(&Modifier::Exists) {
         return exists(item);
     }
     let modifiers = Modifiers::of(list)?;
     if modifiers.is_all && item.values.len() < 2 {
-        return Err(Refusal::Modifiers {
+        return Err(RuleError::Modifiers {
             modifiers: names(list),
         });
     }
-    let mut gathered = Gathered::default();
+    let mut gathered = GatheredValues::default();
     for value in &item.values {
         gathered.add(
             value_predicate(value, &modifiers, natural)?,
@@ -43,19 +43,19 @@ pub(super) fn predicate(item: &DetectionItem, natural: Fold) -> Result<Predicate
 /// The predicate of keywords: any of them, or all, anywhere in the record.
 ///
 /// # Errors
-/// [`Refusal`] if a keyword is empty or null, or a modifier asks for more than text.
-pub(super) fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
+/// [`RuleError`] if a keyword is empty or null, or a modifier asks for more than text.
+pub(super) fn keywords(item: &DetectionItem) -> Result<Predicate, RuleError> {
     let list = &item.field.modifiers;
     let mut modifiers = Modifiers::of(list)?;
     if modifiers.order.is_some() || modifiers.part.is_some() || modifiers.is_negated {
-        return Err(Refusal::Modifiers {
+        return Err(RuleError::Modifiers {
             modifiers: names(list),
         });
     }
     if modifiers.position == Position::Whole {
         modifiers.position = Position::Inside;
     }
-    let mut gathered = Gathered::default();
+    let mut gathered = GatheredValues::default();
     for value in &item.values {
         let part = match value {
             SigmaValue::String(text) if !text.parts.is_empty() => {
@@ -66,7 +66,7 @@ pub(super) fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
                 string_predicate(&text, &modifiers, Fold::Lower)?
             }
             SigmaValue::String(_) | SigmaValue::Null => {
-                return Err(Refusal::Value {
+                return Err(RuleError::Value {
                     value: value.to_string(),
                 });
             }
@@ -76,9 +76,9 @@ pub(super) fn keywords(item: &DetectionItem) -> Result<Predicate, Refusal> {
     gathered.finish(modifiers.is_all)
 }
 
-fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
+fn exists(item: &DetectionItem) -> Result<Predicate, RuleError> {
     if item.field.modifiers.len() > 1 {
-        return Err(Refusal::Modifiers {
+        return Err(RuleError::Modifiers {
             modifiers: names(&item.field.modifiers),
         });
     }
@@ -99,7 +99,7 @@ fn exists(item: &DetectionItem) -> Result<Predicate, Refusal> {
                 Question::Null
             })
         })
-        .ok_or_else(|| Refusal::Value {
+        .ok_or_else(|| RuleError::Value {
             value: "exists".to_owned(),
         })
 }
@@ -107,8 +107,8 @@ fn value_predicate(
     value: &SigmaValue,
     modifiers: &Modifiers,
     natural: Fold,
-) -> Result<Part, Refusal> {
-    let refused = || Refusal::Value {
+) -> Result<ValueShape, RuleError> {
+    let refused = || RuleError::Value {
         value: value.to_string(),
     };
     let order = modifiers.order.unwrap_or(Order::Equal);
@@ -140,8 +140,8 @@ fn value_predicate(
     }
 }
 
-fn one(question: Question) -> Part {
-    Part::Other(Predicate::One(question))
+fn one(question: Question) -> ValueShape {
+    ValueShape::Other(Predicate::One(question))
 }
 
 fn number(value: &SigmaValue) -> Option<Number> {
@@ -162,8 +162,8 @@ fn string_predicate(
     text: &SigmaString,
     modifiers: &Modifiers,
     natural: Fold,
-) -> Result<Part, Refusal> {
-    let refused = || Refusal::Value {
+) -> Result<ValueShape, RuleError> {
+    let refused = || RuleError::Value {
         value: text.original.clone(),
     };
     if modifiers.is_regex {
@@ -215,7 +215,7 @@ fn plain(parts: &[StringPart], is_inside: bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::predicate;
-    use crate::error::Refusal;
+    use crate::error::RuleError;
     use crate::expression::{Fold, Leaf};
     use crate::plan::matcher::holds;
     use rsigma_parser::{DetectionItem, SigmaString, SigmaValue, parse_field_spec};
@@ -312,7 +312,7 @@ mod tests {
         let long = "a".repeat(1_000_000);
         assert!(matches!(
             predicate(&item("f|re", &[&long]), Fold::Lower),
-            Err(Refusal::RegexTooLong { .. })
+            Err(RuleError::RegexTooLong { .. })
         ));
         assert!(predicate(&item("f|re", &["(((a{1,99}){1,99}){1,99})"]), Fold::Lower).is_err());
     }

@@ -4,9 +4,9 @@ use rsigma_parser::{DetectionItem, Modifier};
 
 use super::detection::{Builder, single};
 use super::item;
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::{Fold, Formula, Predicate, Question};
-use crate::mapping::{Ask, Clause, Field, Meaning, Place};
+use crate::mapping::{Ask, Clause, Field, FieldBinding, Meaning};
 
 impl Builder {
     /// The formula of an item: each of its values, or what its word means in this field.
@@ -14,7 +14,7 @@ impl Builder {
         &mut self,
         item: &DetectionItem,
         field: &Field,
-    ) -> Result<Formula, Refusal> {
+    ) -> Result<Formula, RuleError> {
         let modifiers = &item.field.modifiers;
         let may_mean = modifiers
             .iter()
@@ -55,7 +55,7 @@ impl Builder {
         single(members, if is_all { Formula::And } else { Formula::Or })
     }
 
-    fn meaning(&mut self, meaning: &Meaning, own: &Field) -> Result<Formula, Refusal> {
+    fn meaning(&mut self, meaning: &Meaning, own: &Field) -> Result<Formula, RuleError> {
         let members = meaning
             .clauses
             .iter()
@@ -67,7 +67,7 @@ impl Builder {
     fn clause(&mut self, clause: &Clause, own: &Field) -> Formula {
         let field = match clause.field.as_deref() {
             None => own.clone(),
-            Some("*") => Field::plain(Place::Anywhere),
+            Some("*") => Field::plain(FieldBinding::Anywhere),
             Some(name) => self.field(name),
         };
         self.predicate(&field.place, of_ask(&clause.ask, field.fold))

@@ -4,7 +4,7 @@
 
 use rsigma_parser::Modifier;
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::{Fold, Order, Position, TimePart};
 
 /// The modifiers of one field, in the roles that they play.
@@ -45,7 +45,7 @@ pub(super) enum Base64 {
 
 impl Modifiers {
     /// Sorts the modifiers of a field; an error if some contradict each other.
-    pub(super) fn of(list: &[Modifier]) -> Result<Self, Refusal> {
+    pub(super) fn of(list: &[Modifier]) -> Result<Self, RuleError> {
         let mut found = Self {
             position: Position::Whole,
             order: None,
@@ -75,7 +75,7 @@ impl Modifiers {
             || (found.regex_flags.contains(&true) && !found.is_regex)
             || (found.is_windash && (found.wide.is_some() || found.base64.is_some()))
         {
-            return Err(Refusal::Modifiers {
+            return Err(RuleError::Modifiers {
                 modifiers: names(list),
             });
         }
@@ -83,7 +83,7 @@ impl Modifiers {
     }
 
     /// Takes a modifier in; true if it is an operator, of which a field may have one.
-    fn add(&mut self, modifier: Modifier) -> Result<bool, Refusal> {
+    fn add(&mut self, modifier: Modifier) -> Result<bool, RuleError> {
         match modifier {
             Modifier::Contains => self.position = Position::Inside,
             Modifier::StartsWith => self.position = Position::Start,
@@ -99,7 +99,7 @@ impl Modifiers {
         Ok(true)
     }
 
-    fn add_flag(&mut self, modifier: Modifier) -> Result<(), Refusal> {
+    fn add_flag(&mut self, modifier: Modifier) -> Result<(), RuleError> {
         match modifier {
             Modifier::All => self.is_all = true,
             Modifier::Neq => self.is_negated = true,
@@ -116,7 +116,7 @@ impl Modifiers {
             other => match time_part(other) {
                 Some(part) => self.part = Some(part),
                 None => {
-                    return Err(Refusal::Modifiers {
+                    return Err(RuleError::Modifiers {
                         modifiers: name(other),
                     });
                 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rsigma_parser::{SpecialChar, StringPart};
 
 use super::modifiers::Wide;
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::regex_text::regex;
 use crate::expression::{Fold, Position, Predicate, Question};
 
@@ -16,7 +16,7 @@ const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 
 /// One shape that many values of one field can share, so that they cost as one.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum ValueShape {
     /// The whole text.
     Word(Fold, String),
     /// A part of the text.
@@ -25,7 +25,7 @@ pub(super) enum Part {
     Other(Predicate),
 }
 
-impl Part {
+impl ValueShape {
     fn one(question: Question) -> Self {
         Self::Other(Predicate::One(question))
     }
@@ -33,19 +33,19 @@ impl Part {
 
 /// Gathers the values of one field into as few questions as possible.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct GatheredValues {
     words: Vec<(Fold, BTreeSet<String>)>,
     inside: Vec<(Fold, BTreeSet<String>)>,
     others: Vec<Predicate>,
 }
 
-impl Gathered {
+impl GatheredValues {
     /// Takes a value in; `may_share` if one value is enough, so that it may be asked together with others.
-    pub(super) fn add(&mut self, part: Part, may_share: bool) {
+    pub(super) fn add(&mut self, part: ValueShape, may_share: bool) {
         let (sets, fold, word) = match part {
-            Part::Word(fold, word) => (&mut self.words, fold, word),
-            Part::Inside(fold, word) => (&mut self.inside, fold, word),
-            Part::Other(predicate) => return self.others.push(predicate),
+            ValueShape::Word(fold, word) => (&mut self.words, fold, word),
+            ValueShape::Inside(fold, word) => (&mut self.inside, fold, word),
+            ValueShape::Other(predicate) => return self.others.push(predicate),
         };
         match sets.last_mut() {
             Some((known, set)) if may_share && *known == fold => {
@@ -56,7 +56,7 @@ impl Gathered {
     }
 
     /// The question of all values.
-    pub(super) fn finish(self, is_all: bool) -> Result<Predicate, Refusal> {
+    pub(super) fn finish(self, is_all: bool) -> Result<Predicate, RuleError> {
         let words = self
             .words
             .into_iter()
@@ -71,8 +71,8 @@ impl Gathered {
             .chain(self.others)
             .collect();
         match (all.len(), is_all) {
-            (0, _) => Err(Refusal::Empty),
-            (1, _) => all.pop().ok_or(Refusal::Empty),
+            (0, _) => Err(RuleError::Empty),
+            (1, _) => all.pop().ok_or(RuleError::Empty),
             (_, true) => Ok(Predicate::All(all)),
             (_, false) => Ok(Predicate::Any(all)),
         }
@@ -133,7 +133,7 @@ pub(super) fn text_predicate(
     position: Position,
     fold: Fold,
     is_windash: bool,
-) -> Result<Part, Refusal> {
+) -> Result<ValueShape, RuleError> {
     let many = StringPart::Special(SpecialChar::WildcardMulti);
     let mut parts = parts.to_vec();
     if matches!(position, Position::Inside | Position::End) && parts.first() != Some(&many) {
@@ -147,9 +147,9 @@ pub(super) fn text_predicate(
             .iter()
             .any(|part| matches!(part, StringPart::Plain(text) if text.contains(DASHES)));
     match parts.as_slice() {
-        [] => Ok(Part::Word(fold, String::new())),
+        [] => Ok(ValueShape::Word(fold, String::new())),
         [StringPart::Plain(text)] if is_plain => {
-            Ok(Part::Word(fold, fold.apply(text).into_owned()))
+            Ok(ValueShape::Word(fold, fold.apply(text).into_owned()))
         }
         [first, StringPart::Plain(text), last] if is_plain && *first == many && *last == many => {
             let inside = fold.apply_inside(text);
@@ -159,7 +159,7 @@ pub(super) fn text_predicate(
             } else {
                 &inside
             };
-            Ok(Part::Inside(fold, inside.to_owned()))
+            Ok(ValueShape::Inside(fold, inside.to_owned()))
         }
         [StringPart::Plain(text), last] if is_plain && *last == many => {
             let start = fold.apply_inside(text).trim_start().to_owned();
@@ -168,7 +168,7 @@ pub(super) fn text_predicate(
             } else {
                 fold.apply_inside(text).into_owned()
             };
-            Ok(Part::one(Question::StartsWith(fold, start)))
+            Ok(ValueShape::one(Question::StartsWith(fold, start)))
         }
         [first, StringPart::Plain(text)] if is_plain && *first == many => {
             let end = fold.apply_inside(text);
@@ -177,14 +177,14 @@ pub(super) fn text_predicate(
             } else {
                 &end
             };
-            Ok(Part::one(Question::EndsWith(fold, end.to_owned())))
+            Ok(ValueShape::one(Question::EndsWith(fold, end.to_owned())))
         }
         parts => wildcard_regex(parts, fold, is_windash)
-            .map(|regex| Part::one(Question::Matches(fold, regex))),
+            .map(|regex| ValueShape::one(Question::Matches(fold, regex))),
     }
 }
 
-fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<String, Refusal> {
+fn wildcard_regex(parts: &[StringPart], fold: Fold, is_windash: bool) -> Result<String, RuleError> {
     let mut pattern = String::from("^");
     for part in parts {
         match part {

@@ -8,15 +8,15 @@ use rsigma_parser::{
 };
 
 use super::check::wrong;
-use super::definition::{Bounds, Definition, Expression, Member, Test, Window, micros};
+use super::definition::{Bounds, CorrelationTest, Definition, Expression, Member, Window, micros};
 use super::{Correlation, Referred};
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// Checks what the other keys say of the names in `rules`.
 ///
 /// # Errors
-/// [`Refusal`] that names the key which is wrong.
-pub(super) fn check(correlation: &Correlation) -> Result<(), Refusal> {
+/// [`RuleError`] that names the key which is wrong.
+pub(super) fn check(correlation: &Correlation) -> Result<(), RuleError> {
     test(correlation).map(drop)
 }
 
@@ -24,8 +24,8 @@ impl Correlation {
     /// The correlation, ready to be evaluated; its references must have been found.
     ///
     /// # Errors
-    /// [`Refusal`] that names the key which is wrong.
-    pub(crate) fn definition(&self) -> Result<Definition, Refusal> {
+    /// [`RuleError`] that names the key which is wrong.
+    pub(crate) fn definition(&self) -> Result<Definition, RuleError> {
         let sigma = &self.sigma;
         let window = match (sigma.window, &sigma.gap) {
             (WindowMode::Session, Some(gap)) => Window::Session {
@@ -77,13 +77,13 @@ impl Correlation {
     }
 }
 
-fn test(correlation: &Correlation) -> Result<Test, Refusal> {
+fn test(correlation: &Correlation) -> Result<CorrelationTest, RuleError> {
     let sigma = &correlation.sigma;
     let kind = sigma.correlation_type;
     if let Some(absent) = &correlation.absence {
         return match sigma.rules.as_slice() {
             [_, last] if kind == CorrelationType::TemporalOrdered && last == absent => {
-                Ok(Test::Absent)
+                Ok(CorrelationTest::Absence)
             }
             _ => Err(wrong(
                 "absence",
@@ -96,8 +96,10 @@ fn test(correlation: &Correlation) -> Result<Test, Refusal> {
         CorrelationCondition::Extended(condition) => {
             let expression = expression(condition, &sigma.rules)?;
             return Ok(match kind {
-                CorrelationType::TemporalOrdered => Test::Ordered(Some(expression)),
-                _ => Test::Together(expression),
+                CorrelationType::TemporalOrdered => {
+                    CorrelationTest::TemporalOrdered(Some(expression))
+                }
+                _ => CorrelationTest::Temporal(expression),
             });
         }
         CorrelationCondition::Threshold {
@@ -107,25 +109,27 @@ fn test(correlation: &Correlation) -> Result<Test, Refusal> {
         } => (Bounds(predicates.clone()), *percentile),
     };
     Ok(match kind {
-        CorrelationType::EventCount => Test::Count(bounds),
-        CorrelationType::ValueCount => Test::Distinct(bounds),
-        CorrelationType::ValueSum => Test::Sum(bounds),
-        CorrelationType::ValueAvg => Test::Average(bounds),
+        CorrelationType::EventCount => CorrelationTest::EventCount(bounds),
+        CorrelationType::ValueCount => CorrelationTest::ValueCount(bounds),
+        CorrelationType::ValueSum => CorrelationTest::ValueSum(bounds),
+        CorrelationType::ValueAvg => CorrelationTest::ValueAvg(bounds),
         CorrelationType::ValuePercentile | CorrelationType::ValueMedian => {
-            Test::Percentile(percentile.unwrap_or(50), bounds)
+            CorrelationTest::ValuePercentile(percentile.unwrap_or(50), bounds)
         }
         // What the parser writes where no condition is: Sigma means all rules then.
-        CorrelationType::Temporal if bounds.0 == [(ConditionOperator::Gte, 1)] => Test::Together(
-            Expression::And(all.into_iter().map(Expression::Member).collect()),
-        ),
-        CorrelationType::Temporal => Test::Together(Expression::Number(bounds, all)),
-        CorrelationType::TemporalOrdered => Test::Ordered(None),
+        CorrelationType::Temporal if bounds.0 == [(ConditionOperator::Gte, 1)] => {
+            CorrelationTest::Temporal(Expression::And(
+                all.into_iter().map(Expression::Member).collect(),
+            ))
+        }
+        CorrelationType::Temporal => CorrelationTest::Temporal(Expression::Number(bounds, all)),
+        CorrelationType::TemporalOrdered => CorrelationTest::TemporalOrdered(None),
     })
 }
 
 /// A condition over the names of the rules.
-fn expression(condition: &ConditionExpr, rules: &[String]) -> Result<Expression, Refusal> {
-    let all = |parts: &[ConditionExpr]| -> Result<Vec<Expression>, Refusal> {
+fn expression(condition: &ConditionExpr, rules: &[String]) -> Result<Expression, RuleError> {
+    let all = |parts: &[ConditionExpr]| -> Result<Vec<Expression>, RuleError> {
         parts.iter().map(|part| expression(part, rules)).collect()
     };
     Ok(match condition {

@@ -6,17 +6,17 @@ use rsigma_parser::{
 };
 
 use super::definition::{GROUP_BY_MAX, RULES_MAX, TIMESPAN_S_MAX};
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// A refusal of one key.
-pub(super) fn wrong(key: &'static str, reason: impl Into<String>) -> Refusal {
-    Refusal::Correlation {
+pub(super) fn wrong(key: &'static str, reason: impl Into<String>) -> RuleError {
+    RuleError::Correlation {
         key,
         reason: reason.into(),
     }
 }
 
-pub(super) fn check_window(sigma: &CorrelationRule) -> Result<(), Refusal> {
+pub(super) fn check_window(sigma: &CorrelationRule) -> Result<(), RuleError> {
     let span = &sigma.timespan;
     let is_standard = matches!(
         span.unit,
@@ -48,7 +48,7 @@ pub(super) fn check_window(sigma: &CorrelationRule) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn check_lists(sigma: &CorrelationRule) -> Result<(), Refusal> {
+pub(super) fn check_lists(sigma: &CorrelationRule) -> Result<(), RuleError> {
     if sigma.rules.is_empty() || sigma.rules.len() > RULES_MAX {
         return Err(wrong(
             "rules",
@@ -87,7 +87,7 @@ pub(super) fn check_lists(sigma: &CorrelationRule) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn check_condition(sigma: &CorrelationRule) -> Result<(), Refusal> {
+pub(super) fn check_condition(sigma: &CorrelationRule) -> Result<(), RuleError> {
     use CorrelationType as Type;
     let is_temporal = matches!(
         sigma.correlation_type,

@@ -8,7 +8,7 @@ use ahash::HashMap;
 use schemas::ids;
 
 use super::correlator::GroupKey;
-use super::definition::{Definition, Test};
+use super::definition::{CorrelationTest, Definition};
 use super::evaluate::Outcome;
 use super::outcome::{Found, key_text};
 
@@ -98,7 +98,7 @@ impl Correlations {
             correlation: Arc::clone(&definition.id),
             tenant_id: Arc::clone(&key.tenant_id),
             group: group(definition, key, outcome),
-            is_ordered: matches!(definition.test, Test::Ordered(_)),
+            is_ordered: matches!(definition.test, CorrelationTest::TemporalOrdered(_)),
             is_of_records: definition.is_of_records(),
             outcome: outcome.clone(),
         }

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use ahash::{HashMap, HashSet};
 
 use super::correlations::Correlations;
-use super::definition::{Definition, Test};
+use super::definition::{CorrelationTest, Definition};
 use super::evaluate::{Outcome, moments, outcomes};
 use super::outcome::{Change, Found, Kind};
-use super::point::{Point, Value, place};
+use super::point::{Point, PointValue, place};
 use super::signal::Signal;
 
 /// Points of a group beyond which those that cannot matter any more are taken out, where there are such.
@@ -140,7 +140,7 @@ impl Correlator {
             let definition = &definitions[key.definition];
             let before_us = now_us.saturating_sub(definition.memory_us(lateness_us));
             // What was ever seen says what is new; thinned, it is little.
-            if !matches!(definition.test, Test::FirstSeen { .. }) {
+            if !matches!(definition.test, CorrelationTest::FirstSeen { .. }) {
                 group.points.retain(|point| point.time_us >= before_us);
             }
             group
@@ -296,7 +296,7 @@ impl Group {
             self.points.sort_by_key(Point::order);
             self.is_sorted = true;
         }
-        let is_thinned = matches!(definition.test, Test::FirstSeen { .. });
+        let is_thinned = matches!(definition.test, CorrelationTest::FirstSeen { .. });
         if is_thinned && self.points.len() > self.thinned * 2 + THIN_AT {
             self.thin(definition.span_us);
             self.thinned = self.points.len();
@@ -310,7 +310,7 @@ impl Group {
         let mut wanted = vec![true; self.points.len()];
         let mut before: Vec<Option<i64>> = Vec::with_capacity(self.points.len());
         for (at, point) in self.points.iter().enumerate() {
-            let Value::Text(value) = &point.value else {
+            let PointValue::Text(value) = &point.value else {
                 before.push(None);
                 continue;
             };
@@ -338,7 +338,7 @@ impl Group {
 
     /// The points that decide about a range.
     fn around(&self, definition: &Definition, range: &Range<i64>) -> &[Point] {
-        if matches!(definition.test, Test::FirstSeen { .. }) {
+        if matches!(definition.test, CorrelationTest::FirstSeen { .. }) {
             return &self.points;
         }
         let from_us = range.start.saturating_sub(definition.span_us);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use ahash::HashMap;
 
-use super::definition::{Definition, Expression, MILLION, Test};
-use super::point::{Point, Value};
+use super::definition::{CorrelationTest, Definition, Expression, MILLION};
+use super::point::{Point, PointValue};
 
-/// The running answer to a [`Test`].
+/// The running answer to a [`CorrelationTest`].
 pub(super) struct Counter<'a> {
-    test: &'a Test,
+    test: &'a CorrelationTest,
     points: usize,
     values: HashMap<Arc<str>, usize>,
     sum: i128,
@@ -24,7 +24,7 @@ impl<'a> Counter<'a> {
     /// Nothing is in the window yet; `points` are all that may come.
     pub(super) fn new(definition: &'a Definition, points: &[Point]) -> Self {
         let ranks = match definition.test {
-            Test::Percentile(..) => Ranks::new(points),
+            CorrelationTest::ValuePercentile(..) => Ranks::new(points),
             _ => Ranks::default(),
         };
         Self {
@@ -41,13 +41,18 @@ impl<'a> Counter<'a> {
     pub(super) fn add(&mut self, point: &Point) {
         self.points += 1;
         match (self.test, &point.value) {
-            (Test::Distinct(_), Value::Text(value)) => {
+            (CorrelationTest::ValueCount(_), PointValue::Text(value)) => {
                 *self.values.entry(Arc::clone(value)).or_default() += 1;
             }
-            (Test::Sum(_) | Test::Average(_), Value::Number(number)) => self.sum += number,
-            (Test::Percentile(..), Value::Number(number)) => self.ranks.add(*number),
-            (Test::Together(_), _) => self.members[point.member] += 1,
-            (Test::Ordered(_), _) => {
+            (
+                CorrelationTest::ValueSum(_) | CorrelationTest::ValueAvg(_),
+                PointValue::Number(number),
+            ) => self.sum += number,
+            (CorrelationTest::ValuePercentile(..), PointValue::Number(number)) => {
+                self.ranks.add(*number);
+            }
+            (CorrelationTest::Temporal(_), _) => self.members[point.member] += 1,
+            (CorrelationTest::TemporalOrdered(_), _) => {
                 self.members[point.member] += 1;
                 self.chain.add(point);
             }
@@ -58,7 +63,7 @@ impl<'a> Counter<'a> {
     pub(super) fn remove(&mut self, point: &Point) {
         self.points -= 1;
         match (self.test, &point.value) {
-            (Test::Distinct(_), Value::Text(value)) => {
+            (CorrelationTest::ValueCount(_), PointValue::Text(value)) => {
                 if let Some(count) = self.values.get_mut(value) {
                     *count -= 1;
                     if *count == 0 {
@@ -66,9 +71,16 @@ impl<'a> Counter<'a> {
                     }
                 }
             }
-            (Test::Sum(_) | Test::Average(_), Value::Number(number)) => self.sum -= number,
-            (Test::Percentile(..), Value::Number(number)) => self.ranks.remove(*number),
-            (Test::Together(_) | Test::Ordered(_), _) => self.members[point.member] -= 1,
+            (
+                CorrelationTest::ValueSum(_) | CorrelationTest::ValueAvg(_),
+                PointValue::Number(number),
+            ) => self.sum -= number,
+            (CorrelationTest::ValuePercentile(..), PointValue::Number(number)) => {
+                self.ranks.remove(*number);
+            }
+            (CorrelationTest::Temporal(_) | CorrelationTest::TemporalOrdered(_), _) => {
+                self.members[point.member] -= 1;
+            }
             _ => {}
         }
     }
@@ -79,21 +91,25 @@ impl<'a> Counter<'a> {
         let expression =
             |expression: &Expression| expression.holds(&|member| self.members[member] > 0);
         match self.test {
-            Test::Count(bounds) => bounds.hold(count(self.points), 1),
-            Test::Distinct(bounds) => bounds.hold(count(self.values.len()), 1),
-            Test::Sum(bounds) => bounds.hold(self.sum, 1),
+            CorrelationTest::EventCount(bounds) => bounds.hold(count(self.points), 1),
+            CorrelationTest::ValueCount(bounds) => bounds.hold(count(self.values.len()), 1),
+            CorrelationTest::ValueSum(bounds) => bounds.hold(self.sum, 1),
             // The mean is compared without dividing: a quotient would be rounded.
-            Test::Average(bounds) => bounds.hold(self.sum, count(self.points) / MILLION),
-            Test::Percentile(rank, bounds) => self
+            CorrelationTest::ValueAvg(bounds) => {
+                bounds.hold(self.sum, count(self.points) / MILLION)
+            }
+            CorrelationTest::ValuePercentile(rank, bounds) => self
                 .ranks
                 .percentile(*rank)
                 .is_some_and(|(number, scale)| bounds.hold(number, scale)),
-            Test::Together(wanted) => expression(wanted),
-            Test::Ordered(wanted) => {
+            CorrelationTest::Temporal(wanted) => expression(wanted),
+            CorrelationTest::TemporalOrdered(wanted) => {
                 self.chain.is_whole(start_us) && wanted.as_ref().is_none_or(expression)
             }
-            Test::Any => true,
-            Test::Absent | Test::FirstSeen { .. } | Test::Travel(_) => false,
+            CorrelationTest::Any => true,
+            CorrelationTest::Absence
+            | CorrelationTest::FirstSeen { .. }
+            | CorrelationTest::Travel(_) => false,
         }
     }
 }
@@ -127,7 +143,7 @@ struct Ranks {
 impl Ranks {
     fn new(points: &[Point]) -> Self {
         let number = |point: &Point| match point.value {
-            Value::Number(number) => Some(number),
+            PointValue::Number(number) => Some(number),
             _ => None,
         };
         let mut numbers: Vec<i128> = points.iter().filter_map(number).collect();

@@ -16,9 +16,9 @@ use rsigma_parser::{SigmaRule, Timespan};
 use serde::Deserialize;
 
 use super::definition::{
-    Definition, GROUP_BY_MAX, Member, TIMESPAN_S_MAX, Test, Travel, Window, micros,
+    CorrelationTest, Definition, GROUP_BY_MAX, Member, TIMESPAN_S_MAX, Travel, Window, micros,
 };
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::geo::{Address, Gives};
 use crate::metadata::keys::key;
 
@@ -68,8 +68,8 @@ struct Suppress {
 /// What a rule asks of its matches over time, if anything.
 ///
 /// # Errors
-/// [`Refusal`] that names the key which is wrong.
-pub(crate) fn definition(id: &str, sigma: &SigmaRule) -> Result<Option<Definition>, Refusal> {
+/// [`RuleError`] that names the key which is wrong.
+pub(crate) fn definition(id: &str, sigma: &SigmaRule) -> Result<Option<Definition>, RuleError> {
     let keys = &sigma.custom_attributes;
     let first_seen = key::<FirstSeen>(keys, "first_seen")?.map(|wanted| wanted.definition(id));
     let travel = key::<Journey>(keys, "travel")?.map(|wanted| wanted.definition(id));
@@ -85,7 +85,7 @@ pub(crate) fn definition(id: &str, sigma: &SigmaRule) -> Result<Option<Definitio
 }
 
 impl FirstSeen {
-    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+    fn definition(self, id: &str) -> Result<Definition, RuleError> {
         let span_us = span("first_seen", &self.within)?;
         let learn_us = match &self.learn {
             Some(learn) => span("first_seen", learn)?,
@@ -94,7 +94,7 @@ impl FirstSeen {
         if learn_us > span_us {
             return Err(wrong("first_seen", "learn is longer than within"));
         }
-        let test = Test::FirstSeen { learn_us };
+        let test = CorrelationTest::FirstSeen { learn_us };
         let address = self.country_of.map(|field| Address {
             field: field.into(),
             gives: Gives::Country(self.field.as_str().into()),
@@ -106,13 +106,13 @@ impl FirstSeen {
 }
 
 impl Journey {
-    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+    fn definition(self, id: &str) -> Result<Definition, RuleError> {
         let is_number = |number: f64| number.is_finite() && number > 0.0;
         if !is_number(self.kmh) || !is_number(self.km) {
             return Err(wrong("travel", "kmh and km must be more than 0"));
         }
         let span_us = span("travel", &self.within)?;
-        let test = Test::Travel(Travel {
+        let test = CorrelationTest::Travel(Travel {
             kmh: self.kmh,
             km: self.km,
         });
@@ -138,9 +138,9 @@ impl Journey {
 }
 
 impl Suppress {
-    fn definition(self, id: &str) -> Result<Definition, Refusal> {
+    fn definition(self, id: &str) -> Result<Definition, RuleError> {
         let span_us = span("suppress", &self.r#for)?;
-        let one = built(id, "suppress", &self.by, &[], span_us, Test::Any)?;
+        let one = built(id, "suppress", &self.by, &[], span_us, CorrelationTest::Any)?;
         Ok(Definition {
             window: Window::Tumbling,
             ..one
@@ -148,8 +148,8 @@ impl Suppress {
     }
 }
 
-fn wrong(key: &'static str, reason: impl Into<String>) -> Refusal {
-    Refusal::OverTime {
+fn wrong(key: &'static str, reason: impl Into<String>) -> RuleError {
+    RuleError::OwnCorrelation {
         key,
         reason: reason.into(),
     }
@@ -161,8 +161,8 @@ fn built(
     by: &[String],
     value: &[String],
     span_us: i64,
-    test: Test,
-) -> Result<Definition, Refusal> {
+    test: CorrelationTest,
+) -> Result<Definition, RuleError> {
     if by.len() > GROUP_BY_MAX {
         return Err(wrong(key, format!("names more than {GROUP_BY_MAX} fields")));
     }
@@ -194,7 +194,7 @@ pub fn rule_of_match(id: &str) -> &str {
     id.strip_suffix(MATCH).unwrap_or(id)
 }
 
-fn span(key: &'static str, text: &str) -> Result<i64, Refusal> {
+fn span(key: &'static str, text: &str) -> Result<i64, RuleError> {
     let parsed = Timespan::parse(text).ok();
     match parsed.map(|span| span.seconds) {
         Some(seconds) if seconds > 0 && seconds <= TIMESPAN_S_MAX => Ok(micros(seconds)),

@@ -41,7 +41,7 @@ pub struct Definition {
     /// How windows lie in time.
     pub window: Window,
     /// What must hold in a window.
-    pub test: Test,
+    pub test: CorrelationTest,
     /// The address whose place is looked up where its records do not say it.
     pub address: Option<Address>,
 }
@@ -73,23 +73,23 @@ pub enum Window {
 
 /// What must hold in a window.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Test {
+pub enum CorrelationTest {
     /// The number of signals.
-    Count(Bounds),
+    EventCount(Bounds),
     /// The number of distinct values.
-    Distinct(Bounds),
+    ValueCount(Bounds),
     /// The sum of values.
-    Sum(Bounds),
+    ValueSum(Bounds),
     /// The mean of values.
-    Average(Bounds),
+    ValueAvg(Bounds),
     /// The value below which so many of a hundred lie, between neighbours in proportion.
-    Percentile(u64, Bounds),
+    ValuePercentile(u64, Bounds),
     /// Which members are there.
-    Together(Expression),
+    Temporal(Expression),
     /// Every member, one after the other in the order of their names, and what besides.
-    Ordered(Option<Expression>),
+    TemporalOrdered(Option<Expression>),
     /// The first member without the second within the span after it.
-    Absent,
+    Absence,
     /// A value that the group did not have within the span before.
     FirstSeen {
         /// How long the group must have been known, in microseconds.
@@ -195,7 +195,7 @@ impl Definition {
     pub(crate) fn is_of_records(&self) -> bool {
         matches!(
             self.test,
-            Test::FirstSeen { .. } | Test::Travel(_) | Test::Any
+            CorrelationTest::FirstSeen { .. } | CorrelationTest::Travel(_) | CorrelationTest::Any
         )
     }
 
@@ -203,7 +203,11 @@ impl Definition {
     pub(crate) fn needs_value(&self) -> bool {
         !matches!(
             self.test,
-            Test::Count(_) | Test::Together(_) | Test::Ordered(_) | Test::Absent | Test::Any
+            CorrelationTest::EventCount(_)
+                | CorrelationTest::Temporal(_)
+                | CorrelationTest::TemporalOrdered(_)
+                | CorrelationTest::Absence
+                | CorrelationTest::Any
         )
     }
 }

@@ -7,8 +7,8 @@ use ahash::HashMap;
 use schemas::provenance::Provenance;
 
 use super::counter::Counter;
-use super::definition::{Definition, Test, Travel, Window};
-use super::point::{Point, Value};
+use super::definition::{CorrelationTest, Definition, Travel, Window};
+use super::point::{Point, PointValue};
 use super::signal::Signal;
 
 /// Most signals of an outcome that are kept as its evidence: the first half and the last half of its first window.
@@ -67,7 +67,7 @@ pub(crate) fn outcomes(
     as_of_us: i64,
 ) -> Outcomes {
     let mut due_us = Vec::new();
-    if let Test::FirstSeen { learn_us } = definition.test {
+    if let CorrelationTest::FirstSeen { learn_us } = definition.test {
         return Outcomes {
             found: first_seen(definition, points, range, learn_us),
             due_us,
@@ -85,7 +85,7 @@ pub(crate) fn outcomes(
 
 /// The times at which the test holds; `points` are in order.
 pub(crate) fn moments(definition: &Definition, points: &[Point], as_of_us: i64) -> Vec<i64> {
-    if let Test::FirstSeen { learn_us } = definition.test {
+    if let CorrelationTest::FirstSeen { learn_us } = definition.test {
         let found = first_seen(definition, points, &(i64::MIN..i64::MAX), learn_us);
         return found.iter().map(|outcome| outcome.fired_us).collect();
     }
@@ -100,8 +100,8 @@ fn firings(
     due_us: &mut Vec<i64>,
 ) -> Vec<Firing> {
     match &definition.test {
-        Test::Travel(travel) => travelled(definition, points, travel),
-        Test::Absent => absences(definition, points, as_of_us, due_us),
+        CorrelationTest::Travel(travel) => travelled(definition, points, travel),
+        CorrelationTest::Absence => absences(definition, points, as_of_us, due_us),
         _ => held(definition, points),
     }
 }
@@ -185,7 +185,9 @@ fn absences(
 fn travelled(definition: &Definition, points: &[Point], travel: &Travel) -> Vec<Firing> {
     let is_far = |pair: &[Point]| {
         let [from, to] = pair else { return false };
-        let (Value::Place(a, b), Value::Place(c, d)) = (&from.value, &to.value) else {
+        let (PointValue::Coordinates(a, b), PointValue::Coordinates(c, d)) =
+            (&from.value, &to.value)
+        else {
             return false;
         };
         let time_us = to.time_us.saturating_sub(from.time_us);
@@ -227,7 +229,7 @@ fn first_seen(
     let mut seen: HashMap<&str, i64> = HashMap::default();
     let mut found = Vec::new();
     for point in points {
-        let Value::Text(value) = &point.value else {
+        let PointValue::Text(value) = &point.value else {
             continue;
         };
         let time_us = point.time_us;

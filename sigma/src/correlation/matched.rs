@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 use schemas::ids;
 
 use super::signal::{Evidence, Signal, Subject};
-use crate::geo::{Address, Places};
+use crate::geo::{Address, GeoLocator};
 use crate::plan::fields;
 use crate::plan::fields::Fields;
 
@@ -22,7 +22,7 @@ pub struct Counted {
     /// What its place is looked up by.
     pub(crate) address: Option<Address>,
     /// Who knows places, if anybody.
-    pub(crate) places: Option<Arc<dyn Places>>,
+    pub(crate) places: Option<Arc<dyn GeoLocator>>,
 }
 
 impl Counted {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::definition::{Definition, MILLION, Test};
+use super::definition::{CorrelationTest, Definition, MILLION};
 use super::signal::Signal;
 
 /// Longest text of a number, and of a value that is counted.
@@ -19,14 +19,14 @@ pub(crate) struct Point {
     /// Place of its rule among the members.
     pub member: usize,
     /// What is counted or added up.
-    pub value: Value,
+    pub value: PointValue,
     /// The signal.
     pub signal: Arc<Signal>,
 }
 
 /// What a point has in the field that is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum PointValue {
     /// Nothing is asked for.
     None,
     /// A text, in lower case.
@@ -34,7 +34,7 @@ pub(crate) enum Value {
     /// A number, in millionths.
     Number(i128),
     /// Latitude and longitude, in degrees.
-    Place(f64, f64),
+    Coordinates(f64, f64),
 }
 
 impl Point {
@@ -55,7 +55,7 @@ pub(crate) fn place(
     let names = &definition.members.get(member)?.group;
     let of_name = |name: &Arc<str>| match signal.field(name) {
         // Nothing is hidden because a record lacks the name of a group.
-        None if definition.test == Test::Any => Some(Arc::default()),
+        None if definition.test == CorrelationTest::Any => Some(Arc::default()),
         found => found.map(folded),
     };
     let group: Vec<Arc<str>> = names.iter().map(of_name).collect::<Option<_>>()?;
@@ -76,9 +76,9 @@ fn folded(value: &Arc<str>) -> Arc<str> {
     }
 }
 
-fn value(definition: &Definition, member: usize, signal: &Signal) -> Option<Value> {
+fn value(definition: &Definition, member: usize, signal: &Signal) -> Option<PointValue> {
     if !definition.needs_value() {
-        return Some(Value::None);
+        return Some(PointValue::None);
     }
     let names = &definition.members[member].value;
     let values: Vec<&Arc<str>> = names
@@ -86,17 +86,20 @@ fn value(definition: &Definition, member: usize, signal: &Signal) -> Option<Valu
         .map(|name| signal.field(name))
         .collect::<Option<_>>()?;
     match (&definition.test, values.as_slice()) {
-        (Test::Distinct(_) | Test::FirstSeen { .. }, [one]) => Some(Value::Text(cut(folded(one)))),
-        (Test::Distinct(_) | Test::FirstSeen { .. }, several) => {
-            let several: Vec<Arc<str>> = several.iter().map(|value| folded(value)).collect();
-            Some(Value::Text(cut(several.join(BETWEEN).into())))
+        (CorrelationTest::ValueCount(_) | CorrelationTest::FirstSeen { .. }, [one]) => {
+            Some(PointValue::Text(cut(folded(one))))
         }
-        (Test::Travel(_), [latitude, longitude]) => {
+        (CorrelationTest::ValueCount(_) | CorrelationTest::FirstSeen { .. }, several) => {
+            let several: Vec<Arc<str>> = several.iter().map(|value| folded(value)).collect();
+            Some(PointValue::Text(cut(several.join(BETWEEN).into())))
+        }
+        (CorrelationTest::Travel(_), [latitude, longitude]) => {
             let (latitude, longitude) = (degrees(latitude, 90.0)?, degrees(longitude, 180.0)?);
             // Where no place is known, zero is written: nobody signs in from that spot of the sea.
-            (latitude != 0.0 || longitude != 0.0).then_some(Value::Place(latitude, longitude))
+            (latitude != 0.0 || longitude != 0.0)
+                .then_some(PointValue::Coordinates(latitude, longitude))
         }
-        (_, [one]) => number(one).map(Value::Number),
+        (_, [one]) => number(one).map(PointValue::Number),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use serde_yaml_ng::Value;
 
 use super::files::FILE_BYTES_MAX;
 use super::lines::Document;
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// Longest condition, in bytes.
 const CONDITION_BYTES_MAX: usize = 4096;
@@ -18,15 +18,15 @@ const YAML_DEPTH_MAX: usize = 32;
 /// The text of a file, if it is one and not too large; a byte order mark is left out.
 ///
 /// # Errors
-/// [`Refusal`] if it is neither.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Refusal> {
+/// [`RuleError`] if it is neither.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, RuleError> {
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(Refusal::FileTooLarge {
+        return Err(RuleError::FileTooLarge {
             bytes: bytes.len(),
             limit: FILE_BYTES_MAX,
         });
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| Refusal::NotUtf8)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| RuleError::NotUtf8)?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
@@ -34,14 +34,14 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Refusal> {
 ///
 /// # Errors
 /// The line and why, if it does not.
-pub(crate) fn check(document: &Document<'_>) -> Result<Option<Value>, (usize, Refusal)> {
+pub(crate) fn check(document: &Document<'_>) -> Result<Option<Value>, (usize, RuleError)> {
     let mut found = None;
     for one in serde_yaml_ng::Deserializer::from_str(document.text) {
         // The reader itself refuses recursion beyond 128 levels and aliases that multiply.
         let value: Value =
             serde::Deserialize::deserialize(one).map_err(|cause: serde_yaml_ng::Error| {
                 let line = cause.location().map_or(1, |place| place.line());
-                (document.line + line - 1, Refusal::Yaml { cause })
+                (document.line + line - 1, RuleError::Yaml { cause })
             })?;
         if value.is_null() {
             continue;
@@ -56,9 +56,9 @@ pub(crate) fn check(document: &Document<'_>) -> Result<Option<Value>, (usize, Re
     Ok(found)
 }
 
-fn check_depth(value: &Value, depth: usize) -> Result<(), Refusal> {
+fn check_depth(value: &Value, depth: usize) -> Result<(), RuleError> {
     if depth > YAML_DEPTH_MAX {
-        return Err(Refusal::TooDeep {
+        return Err(RuleError::TooDeep {
             limit: YAML_DEPTH_MAX,
         });
     }
@@ -70,23 +70,23 @@ fn check_depth(value: &Value, depth: usize) -> Result<(), Refusal> {
             check_depth(key, depth + 1)?;
             check_depth(member, depth + 1)
         }),
-        Value::Tagged(_) => Err(Refusal::Tag),
+        Value::Tagged(_) => Err(RuleError::Tag),
         _ => Ok(()),
     }
 }
 
 /// Keys are text; Sigma's own are ASCII, and no field mixes Latin letters with ones that only look like them.
-fn check_keys(document: &Value) -> Result<(), Refusal> {
+fn check_keys(document: &Value) -> Result<(), RuleError> {
     let Value::Mapping(members) = document else {
-        return Err(Refusal::NotAMapping);
+        return Err(RuleError::NotAMapping);
     };
     for (key, member) in members {
         let Value::String(key) = key else {
-            return Err(Refusal::Shape { key: describe(key) });
+            return Err(RuleError::Shape { key: describe(key) });
         };
         let is_ours = |key: &str| key.is_ascii();
         if !is_ours(key) {
-            return Err(Refusal::LookAlike { key: key.clone() });
+            return Err(RuleError::LookAlike { key: key.clone() });
         }
         match key.as_str() {
             "detection" | "filter" => check_detection_keys(member)?,
@@ -94,7 +94,7 @@ fn check_keys(document: &Value) -> Result<(), Refusal> {
                 let members = member.as_mapping().into_iter().flatten();
                 for key in members.filter_map(|(key, _)| key.as_str()) {
                     if !is_ours(key) {
-                        return Err(Refusal::LookAlike {
+                        return Err(RuleError::LookAlike {
                             key: key.to_owned(),
                         });
                     }
@@ -106,7 +106,7 @@ fn check_keys(document: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_detection_keys(detections: &Value) -> Result<(), Refusal> {
+fn check_detection_keys(detections: &Value) -> Result<(), RuleError> {
     for (name, detection) in detections.as_mapping().into_iter().flatten() {
         let is_name = name.as_str().is_some_and(|name| {
             let is_part =
@@ -114,7 +114,7 @@ fn check_detection_keys(detections: &Value) -> Result<(), Refusal> {
             !name.is_empty() && name.chars().all(is_part)
         });
         if !is_name {
-            return Err(Refusal::DetectionName {
+            return Err(RuleError::DetectionName {
                 name: describe(name),
             });
         }
@@ -123,18 +123,18 @@ fn check_detection_keys(detections: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_fields(value: &Value) -> Result<(), Refusal> {
+fn check_fields(value: &Value) -> Result<(), RuleError> {
     match value {
         Value::Sequence(items) => items.iter().try_for_each(check_fields),
         Value::Mapping(members) => members.iter().try_for_each(|(key, member)| {
             let Value::String(key) = key else {
-                return Err(Refusal::Shape { key: describe(key) });
+                return Err(RuleError::Shape { key: describe(key) });
             };
             let is_latin = key.chars().any(|character| character.is_ascii_alphabetic());
             // Greek and Cyrillic have letters that cannot be told from Latin ones.
             let is_similar = |character: char| matches!(character, '\u{370}'..='\u{52f}');
             if is_latin && key.chars().any(is_similar) {
-                return Err(Refusal::LookAlike { key: key.clone() });
+                return Err(RuleError::LookAlike { key: key.clone() });
             }
             check_fields(member)
         }),
@@ -152,8 +152,8 @@ fn describe(key: &Value) -> String {
 }
 
 /// What the parser would leave out without a word if it had another shape than it needs.
-fn check_shapes(document: &Value) -> Result<(), Refusal> {
-    let shape = |key: &str| Refusal::Shape {
+fn check_shapes(document: &Value) -> Result<(), RuleError> {
+    let shape = |key: &str| RuleError::Shape {
         key: key.to_owned(),
     };
     let is_texts = |value: &Value| match value {
@@ -202,7 +202,7 @@ fn check_shapes(document: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_conditions(document: &Value) -> Result<(), Refusal> {
+fn check_conditions(document: &Value) -> Result<(), RuleError> {
     let parts = ["detection", "filter"].map(|part| document.get(part));
     let conditions = parts
         .into_iter()
@@ -221,14 +221,14 @@ fn check_conditions(document: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_condition(text: &str) -> Result<(), Refusal> {
+fn check_condition(text: &str) -> Result<(), RuleError> {
     let open = text.bytes().filter(|byte| *byte == b'(').count();
     let not = text
         .split_whitespace()
         .filter(|word| word.eq_ignore_ascii_case("not"))
         .count();
     if text.len() > CONDITION_BYTES_MAX || open + not > CONDITION_DEPTH_MAX {
-        return Err(Refusal::ConditionTooLarge {
+        return Err(RuleError::ConditionTooLarge {
             limit: CONDITION_BYTES_MAX,
             depth: CONDITION_DEPTH_MAX,
         });

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Refusal, Rejected};
+use crate::error::{LoadDiagnostic, RuleError};
 
 /// Largest file of rules, in bytes: the largest public one has 30 kB.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -20,7 +20,7 @@ pub struct Listing {
     /// Its files ending in `.yml` or `.yaml`, subfolders included, in order.
     pub files: Vec<PathBuf>,
     /// Folders that could not be read, and what was left out.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<LoadDiagnostic>,
 }
 
 impl Listing {
@@ -35,7 +35,7 @@ impl Listing {
         listing.files.sort();
         if listing.files.len() > FILES_MAX {
             listing.files.truncate(FILES_MAX);
-            listing.reject(root, Refusal::TooManyFiles { limit: FILES_MAX });
+            listing.reject(root, RuleError::TooManyFiles { limit: FILES_MAX });
         }
         listing
     }
@@ -43,7 +43,7 @@ impl Listing {
     fn folder(&mut self, folder: &Path, depth: usize) {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(cause) => return self.reject(folder, Refusal::Unreadable { cause }),
+            Err(cause) => return self.reject(folder, RuleError::Unreadable { cause }),
         };
         for entry in entries.flatten() {
             let path = entry.path();
@@ -53,7 +53,7 @@ impl Listing {
                 .extension()
                 .is_some_and(|extension| extension == "yml" || extension == "yaml");
             if is_folder && depth == FOLDER_DEPTH_MAX {
-                self.reject(&path, Refusal::TooManyFiles { limit: FILES_MAX });
+                self.reject(&path, RuleError::TooManyFiles { limit: FILES_MAX });
             } else if is_folder {
                 self.folder(&path, depth + 1);
             } else if is_rule && self.files.len() <= FILES_MAX {
@@ -62,8 +62,8 @@ impl Listing {
         }
     }
 
-    fn reject(&mut self, path: &Path, reason: Refusal) {
-        self.rejected.push(Rejected {
+    fn reject(&mut self, path: &Path, reason: RuleError) {
+        self.rejected.push(LoadDiagnostic {
             file: path.display().to_string(),
             line: None,
             reason,

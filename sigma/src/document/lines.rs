@@ -1,6 +1,6 @@
 //! Where in a file something stands: documents, and the lines that a refusal is about.
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// One document of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +88,8 @@ impl Document<'_> {
     }
 
     /// The line of what a refusal speaks of; the first if that cannot be told.
-    pub(crate) fn line_of_refusal(&self, refusal: &Refusal) -> usize {
-        if let Refusal::UnknownRule { name } | Refusal::Ambiguous { name } = refusal {
+    pub(crate) fn line_of_refusal(&self, refusal: &RuleError) -> usize {
+        if let RuleError::UnknownRule { name } | RuleError::Ambiguous { name } = refusal {
             let dashed = format!("- {name}");
             let found = self
                 .line_of(&["rules:", name])
@@ -98,7 +98,7 @@ impl Document<'_> {
                 return line;
             }
         }
-        if let Refusal::Item { field, cause } = refusal {
+        if let RuleError::Item { field, cause } = refusal {
             return self.line_of_item(field, &words(cause));
         }
         let words = words(refusal);
@@ -144,29 +144,29 @@ fn is_key(line: &str, field: &str) -> bool {
 }
 
 /// Words of the line that a refusal speaks of, the surest first.
-fn words(refusal: &Refusal) -> Vec<String> {
+fn words(refusal: &RuleError) -> Vec<String> {
     match refusal {
-        Refusal::Modifiers { modifiers } => modifiers
+        RuleError::Modifiers { modifiers } => modifiers
             .split('|')
             .map(|name| format!("|{name}"))
             .collect(),
-        Refusal::DetectionName { name } => vec![name.clone()],
-        Refusal::Value { value } => vec![value.clone()],
-        Refusal::Placeholder { name } => vec![format!("%{name}%")],
-        Refusal::Regex { .. } | Refusal::RegexTooLong { .. } => vec!["|re".to_owned()],
-        Refusal::Key { key, .. }
-        | Refusal::Correlation { key, .. }
-        | Refusal::OverTime { key, .. } => vec![format!("{key}:")],
-        Refusal::Shape { key } | Refusal::LookAlike { key } => vec![key.clone()],
-        Refusal::Duplicate { what, .. } => vec![format!("{what}:")],
-        Refusal::LogSource { .. } => vec!["logsource:".to_owned()],
-        Refusal::UnknownDetection { .. } | Refusal::ConditionTooLarge { .. } => {
+        RuleError::DetectionName { name } => vec![name.clone()],
+        RuleError::Value { value } => vec![value.clone()],
+        RuleError::Placeholder { name } => vec![format!("%{name}%")],
+        RuleError::Regex { .. } | RuleError::RegexTooLong { .. } => vec!["|re".to_owned()],
+        RuleError::Key { key, .. }
+        | RuleError::Correlation { key, .. }
+        | RuleError::OwnCorrelation { key, .. } => vec![format!("{key}:")],
+        RuleError::Shape { key } | RuleError::LookAlike { key } => vec![key.clone()],
+        RuleError::Duplicate { what, .. } => vec![format!("{what}:")],
+        RuleError::LogSource { .. } => vec!["logsource:".to_owned()],
+        RuleError::UnknownDetection { .. } | RuleError::ConditionTooLarge { .. } => {
             vec!["condition:".to_owned()]
         }
-        Refusal::UnknownRule { .. } | Refusal::Ambiguous { .. } | Refusal::Cycle { .. } => {
+        RuleError::UnknownRule { .. } | RuleError::Ambiguous { .. } | RuleError::Cycle { .. } => {
             vec!["rules:".to_owned()]
         }
-        Refusal::Unsupported { what } => what
+        RuleError::Unsupported { what } => what
             .split(' ')
             .next()
             .map(|word| vec![format!("{word}:")])

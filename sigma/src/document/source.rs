@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use super::lines::Document;
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// A document of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Source {
+pub struct DocumentSource {
     /// The line of the file at which the document starts, from 1.
     pub line: usize,
     /// Its text.
     pub text: Arc<str>,
 }
 
-impl From<&Document<'_>> for Source {
+impl From<&Document<'_>> for DocumentSource {
     fn from(document: &Document<'_>) -> Self {
         Self {
             line: document.line,
@@ -23,9 +23,9 @@ impl From<&Document<'_>> for Source {
     }
 }
 
-impl Source {
+impl DocumentSource {
     /// The line of the file that a refusal speaks of; none if the rule was not read from a file.
-    pub(crate) fn line_of_refusal(&self, refusal: &Refusal) -> Option<usize> {
+    pub(crate) fn line_of_refusal(&self, refusal: &RuleError) -> Option<usize> {
         let document = Document {
             line: self.line,
             text: &self.text,

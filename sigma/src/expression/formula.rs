@@ -21,7 +21,7 @@ pub(crate) enum Formula {
 
 /// What is known of all rows before any of them is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outlook {
+pub(crate) enum Ternary {
     /// It holds for no row.
     Never,
     /// It may hold for some.
@@ -30,9 +30,9 @@ pub(crate) enum Outlook {
     Always,
 }
 
-/// What is left of a formula under the outlooks of its tests.
+/// What is left of a formula under the ternaries of its tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Residue {
+pub(crate) enum Residual {
     /// It holds for no row.
     Never,
     /// It holds for every row.
@@ -95,22 +95,22 @@ impl Formula {
         }
     }
 
-    /// What the outlooks of its tests leave to be decided.
-    pub(crate) fn residue(&self, test: &dyn Fn(usize) -> Outlook) -> Residue {
+    /// What the ternaries of its tests leave to be decided.
+    pub(crate) fn residual(&self, test: &dyn Fn(usize) -> Ternary) -> Residual {
         match self {
             Self::Test(number) => match test(*number) {
-                Outlook::Never => Residue::Never,
-                Outlook::Always => Residue::Always,
-                Outlook::Maybe => Residue::Open(self.clone()),
+                Ternary::Never => Residual::Never,
+                Ternary::Always => Residual::Always,
+                Ternary::Maybe => Residual::Open(self.clone()),
             },
-            Self::Not(inner) => match inner.residue(test) {
-                Residue::Never => Residue::Always,
-                Residue::Always => Residue::Never,
-                Residue::Open(inner) => Residue::Open(Self::Not(Box::new(inner))),
+            Self::Not(inner) => match inner.residual(test) {
+                Residual::Never => Residual::Always,
+                Residual::Always => Residual::Never,
+                Residual::Open(inner) => Residual::Open(Self::Not(Box::new(inner))),
             },
-            Self::And(members) => at_least_residue(members.len() as u64, members, test),
-            Self::Or(members) => at_least_residue(1, members, test),
-            Self::AtLeast(count, members) => at_least_residue(*count, members, test),
+            Self::And(members) => at_least_residual(members.len() as u64, members, test),
+            Self::Or(members) => at_least_residual(1, members, test),
+            Self::AtLeast(count, members) => at_least_residual(*count, members, test),
         }
     }
 
@@ -129,25 +129,25 @@ impl Formula {
 }
 
 /// "All" is at least as many as there are, and "one" is at least one.
-fn at_least_residue(count: u64, members: &[Formula], test: &dyn Fn(usize) -> Outlook) -> Residue {
+fn at_least_residual(count: u64, members: &[Formula], test: &dyn Fn(usize) -> Ternary) -> Residual {
     let mut missing = count;
     let mut open = Vec::new();
     for member in members {
-        match member.residue(test) {
-            Residue::Never => {}
-            Residue::Always => missing = missing.saturating_sub(1),
-            Residue::Open(member) => open.push(member),
+        match member.residual(test) {
+            Residual::Never => {}
+            Residual::Always => missing = missing.saturating_sub(1),
+            Residual::Open(member) => open.push(member),
         }
     }
     if missing == 0 {
-        return Residue::Always;
+        return Residual::Always;
     }
     match (open.len() as u64).cmp(&missing) {
-        Ordering::Less => Residue::Never,
-        _ if open.len() == 1 => Residue::Open(open.swap_remove(0)),
-        Ordering::Equal => Residue::Open(Formula::And(open)),
-        Ordering::Greater if missing == 1 => Residue::Open(Formula::Or(open)),
-        Ordering::Greater => Residue::Open(Formula::AtLeast(missing, open)),
+        Ordering::Less => Residual::Never,
+        _ if open.len() == 1 => Residual::Open(open.swap_remove(0)),
+        Ordering::Equal => Residual::Open(Formula::And(open)),
+        Ordering::Greater if missing == 1 => Residual::Open(Formula::Or(open)),
+        Ordering::Greater => Residual::Open(Formula::AtLeast(missing, open)),
     }
 }
 
@@ -175,7 +175,7 @@ fn at_least<E>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Formula, Outlook, Residue, Rows};
+    use super::{Formula, Residual, Rows, Ternary};
     use arrow::buffer::BooleanBuffer;
 
     /// Evaluates over four rows: test `n` holds for the rows of `answers[n]`.
@@ -209,41 +209,41 @@ mod tests {
     #[test]
     fn what_is_known_of_all_rows_need_not_be_asked() {
         use Formula::{And, AtLeast, Not, Or, Test};
-        let outlooks = [
-            Outlook::Never,
-            Outlook::Maybe,
-            Outlook::Always,
-            Outlook::Maybe,
+        let ternaries = [
+            Ternary::Never,
+            Ternary::Maybe,
+            Ternary::Always,
+            Ternary::Maybe,
         ];
-        let check = |formula: Formula, expected: Residue| {
+        let check = |formula: Formula, expected: Residual| {
             assert_eq!(
-                formula.residue(&|test| outlooks[test]),
+                formula.residual(&|test| ternaries[test]),
                 expected,
                 "{formula:?}"
             );
         };
-        check(And(vec![Test(0), Test(1)]), Residue::Never);
-        check(And(vec![Test(1), Test(2)]), Residue::Open(Test(1)));
+        check(And(vec![Test(0), Test(1)]), Residual::Never);
+        check(And(vec![Test(1), Test(2)]), Residual::Open(Test(1)));
         check(
             Or(vec![And(vec![Test(0), Test(3)]), Test(1)]),
-            Residue::Open(Test(1)),
+            Residual::Open(Test(1)),
         );
-        check(Or(vec![Test(1), Test(2)]), Residue::Always);
-        check(Not(Box::new(Test(0))), Residue::Always);
+        check(Or(vec![Test(1), Test(2)]), Residual::Always);
+        check(Not(Box::new(Test(0))), Residual::Always);
         check(
             Not(Box::new(Test(1))),
-            Residue::Open(Not(Box::new(Test(1)))),
+            Residual::Open(Not(Box::new(Test(1)))),
         );
         check(
             AtLeast(2, vec![Test(0), Test(1), Test(2), Test(3)]),
-            Residue::Open(Or(vec![Test(1), Test(3)])),
+            Residual::Open(Or(vec![Test(1), Test(3)])),
         );
         check(
             AtLeast(3, vec![Test(1), Test(2), Test(3)]),
-            Residue::Open(And(vec![Test(1), Test(3)])),
+            Residual::Open(And(vec![Test(1), Test(3)])),
         );
-        check(AtLeast(4, vec![Test(1), Test(2), Test(3)]), Residue::Never);
-        check(And(vec![]), Residue::Always);
-        check(Or(vec![]), Residue::Never);
+        check(AtLeast(4, vec![Test(1), Test(2), Test(3)]), Residual::Never);
+        check(And(vec![]), Residual::Always);
+        check(Or(vec![]), Residual::Never);
     }
 }

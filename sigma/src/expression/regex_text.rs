@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// Largest program of a compiled regular expression, in bytes: a rule must not cost more than all others.
 pub(crate) const REGEX_BYTES_MAX: usize = 1024 * 1024;
@@ -14,9 +14,9 @@ const REGEX_LENGTH_MAX: usize = 4096;
 pub(crate) fn regex(
     pattern: &str,
     [ignores_case, is_multiline, dot_is_all]: [bool; 3],
-) -> Result<String, Refusal> {
+) -> Result<String, RuleError> {
     if pattern.len() > REGEX_LENGTH_MAX {
-        return Err(Refusal::RegexTooLong {
+        return Err(RuleError::RegexTooLong {
             bytes: pattern.len(),
             limit: REGEX_LENGTH_MAX,
         });
@@ -34,20 +34,20 @@ pub(crate) fn regex(
         };
         expression(&whole).map(|_| whole)
     });
-    built.map_err(|cause| Refusal::Regex {
+    built.map_err(|cause| RuleError::Regex {
         cause: Box::new(cause),
     })
 }
 
 /// A regular expression without flags, compiled.
-pub(crate) fn compiled(pattern: &str) -> Result<Regex, Refusal> {
+pub(crate) fn compiled(pattern: &str) -> Result<Regex, RuleError> {
     if pattern.len() > REGEX_LENGTH_MAX {
-        return Err(Refusal::RegexTooLong {
+        return Err(RuleError::RegexTooLong {
             bytes: pattern.len(),
             limit: REGEX_LENGTH_MAX,
         });
     }
-    expression(pattern).map_err(|cause| Refusal::Regex {
+    expression(pattern).map_err(|cause| RuleError::Regex {
         cause: Box::new(cause),
     })
 }

@@ -5,11 +5,11 @@ use rsigma_parser::{
     detection_name_matches,
 };
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// What becomes of an item.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum Rewrite {
     /// This item stands in its place.
     Keep(DetectionItem),
     /// This stands in its place.
@@ -21,11 +21,11 @@ pub(crate) enum Change {
 /// Changes every item; a detection that loses all of them leaves the condition as well.
 ///
 /// # Errors
-/// Whatever `change` refuses, and [`Refusal::Empty`] if nothing is left of a condition.
+/// Whatever `change` refuses, and [`RuleError::Empty`] if nothing is left of a condition.
 pub(crate) fn items(
     detections: &mut Detections,
-    change: &mut dyn FnMut(DetectionItem) -> Result<Change, Refusal>,
-) -> Result<(), Refusal> {
+    change: &mut dyn FnMut(DetectionItem) -> Result<Rewrite, RuleError>,
+) -> Result<(), RuleError> {
     let mut names: Vec<String> = detections.named.keys().cloned().collect();
     names.sort_unstable();
     let mut dropped = Vec::new();
@@ -44,15 +44,16 @@ pub(crate) fn items(
         return Ok(());
     }
     for condition in &mut detections.conditions {
-        *condition = without(condition, &dropped, detections.named.keys()).ok_or(Refusal::Empty)?;
+        *condition =
+            without(condition, &dropped, detections.named.keys()).ok_or(RuleError::Empty)?;
     }
     Ok(())
 }
 
 fn of_detection(
     detection: Detection,
-    change: &mut dyn FnMut(DetectionItem) -> Result<Change, Refusal>,
-) -> Result<Option<Detection>, Refusal> {
+    change: &mut dyn FnMut(DetectionItem) -> Result<Rewrite, RuleError>,
+) -> Result<Option<Detection>, RuleError> {
     let mut all = |members: Vec<Detection>| {
         let mut kept = Vec::new();
         for member in members {
@@ -73,9 +74,9 @@ fn of_detection(
         Detection::Keywords(values) => {
             let field = FieldSpec::new(None, Vec::new());
             Ok(match change(DetectionItem { field, values })? {
-                Change::Keep(item) => Some(Detection::AllOf(vec![item])),
-                Change::Into(detection) => Some(detection),
-                Change::Drop => None,
+                Rewrite::Keep(item) => Some(Detection::AllOf(vec![item])),
+                Rewrite::Into(detection) => Some(detection),
+                Rewrite::Drop => None,
             })
         }
         // Not of Sigma 2.1: refused when it is compiled.
@@ -85,8 +86,8 @@ fn of_detection(
 
 fn of_items(
     items: Vec<DetectionItem>,
-    change: &mut dyn FnMut(DetectionItem) -> Result<Change, Refusal>,
-) -> Result<Option<Detection>, Refusal> {
+    change: &mut dyn FnMut(DetectionItem) -> Result<Rewrite, RuleError>,
+) -> Result<Option<Detection>, RuleError> {
     if items.is_empty() {
         return Ok(Some(Detection::AllOf(items)));
     }
@@ -94,9 +95,9 @@ fn of_items(
     let mut others = Vec::new();
     for item in items {
         match change(item)? {
-            Change::Keep(item) => kept.push(item),
-            Change::Into(detection) => others.push(detection),
-            Change::Drop => {}
+            Rewrite::Keep(item) => kept.push(item),
+            Rewrite::Into(detection) => others.push(detection),
+            Rewrite::Drop => {}
         }
     }
     if others.is_empty() {

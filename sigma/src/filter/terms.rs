@@ -4,7 +4,7 @@
 
 use rsigma_parser::FilterRule;
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::metadata::Day;
 use crate::metadata::keys::key;
 
@@ -23,8 +23,8 @@ impl Terms {
     /// Reads the keys of a filter.
     ///
     /// # Errors
-    /// [`Refusal::Key`] if one of them has another form than it needs: a filter whose end cannot be read has none.
-    pub fn of(filter: &FilterRule) -> Result<Self, Refusal> {
+    /// [`RuleError::Key`] if one of them has another form than it needs: a filter whose end cannot be read has none.
+    pub fn of(filter: &FilterRule) -> Result<Self, RuleError> {
         let keys = &filter.custom_attributes;
         Ok(Self {
             owner: key(keys, "owner")?,

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::extension::Extension;
+use super::user_mapping::UserMapping;
 
 /// Our own tables, in the order in which a log source is looked for.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -16,11 +16,11 @@ const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// Our own tables.
-pub(crate) fn built_in() -> &'static Extension {
-    static TABLES: LazyLock<Extension> = LazyLock::new(|| {
-        let mut all = Extension::default();
+pub(crate) fn built_in() -> &'static UserMapping {
+    static TABLES: LazyLock<UserMapping> = LazyLock::new(|| {
+        let mut all = UserMapping::default();
         for (name, text) in BUILT_IN {
-            match Extension::parse(name, text) {
+            match UserMapping::parse(name, text) {
                 Ok(one) => all.join(one),
                 // A test reads them all, so this is a table that was changed and never tested.
                 Err(rejected) => tracing::error!(%rejected, "cannot read built-in table of names"),
@@ -33,12 +33,12 @@ pub(crate) fn built_in() -> &'static Extension {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, Extension};
+    use super::{BUILT_IN, UserMapping};
 
     #[test]
     fn every_built_in_table_is_read() {
         for (name, text) in BUILT_IN {
-            let parsed = Extension::parse(name, text).map_err(|rejected| rejected.to_string());
+            let parsed = UserMapping::parse(name, text).map_err(|rejected| rejected.to_string());
             assert_eq!(parsed.map(|one| one.sources.len()), Ok(1), "{name}");
         }
     }

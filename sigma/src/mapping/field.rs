@@ -4,7 +4,7 @@ use crate::expression::{Fold, RecordPath};
 
 /// Where the values of a field stand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Place {
+pub(crate) enum FieldBinding {
     /// In a column.
     Column(String),
     /// In the raw record, at the first of these paths that has a value.
@@ -17,7 +17,7 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     /// Where it stands.
-    pub place: Place,
+    pub place: FieldBinding,
     /// How its text compares.
     pub fold: Fold,
     /// Words of rules that mean more than they say.
@@ -26,7 +26,7 @@ pub(crate) struct Field {
 
 impl Field {
     /// A field without words of its own.
-    pub(crate) fn plain(place: Place) -> Self {
+    pub(crate) fn plain(place: FieldBinding) -> Self {
         Self {
             place,
             fold: Fold::Lower,

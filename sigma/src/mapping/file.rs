@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use schemas::tables::Table;
 use serde::Deserialize;
 
-use super::extension::{Extension, Source, Values};
-use super::field::{Ask, Clause, Field, Meaning, Place, natural_fold};
+use super::field::{Ask, Clause, Field, FieldBinding, Meaning, natural_fold};
 use super::names::Names;
+use super::user_mapping::{DocumentedValues, TableMapping, UserMapping};
 use crate::document::FILE_BYTES_MAX;
-use crate::error::{Fault, Refusal, Rejected};
+use crate::error::{LoadDiagnostic, MappingError, RuleError};
 use crate::expression::{Fold, RecordPath};
 
 /// Longest path, in bytes.
@@ -81,28 +81,28 @@ struct ValuesFile {
     because: Option<String>,
 }
 
-impl Extension {
+impl UserMapping {
     /// Reads a mapping file; `name` is what messages call it.
     ///
     /// Shape: YAML, a table's name over `logsources`, `paths`, `fields`, `values` and `known`.
     ///
     /// # Errors
-    /// [`Rejected`] with the file, its line and the reason, if it names an unknown table or column, or has a path or
+    /// [`LoadDiagnostic`] with the file, its line and the reason, if it names an unknown table or column, or has a path or
     /// key that cannot be read.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Rejected> {
+    pub fn parse(name: &str, text: &str) -> Result<Self, LoadDiagnostic> {
         read(name, text).map(|sources| Self { sources })
     }
 }
 
 /// The tables of a file.
-fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
-    let rejected = |line, reason| Rejected {
+fn read(name: &str, text: &str) -> Result<Vec<TableMapping>, LoadDiagnostic> {
+    let rejected = |line, reason| LoadDiagnostic {
         file: name.to_owned(),
         line,
         reason,
     };
     if text.len() > FILE_BYTES_MAX {
-        let reason = Refusal::FileTooLarge {
+        let reason = RuleError::FileTooLarge {
             bytes: text.len(),
             limit: FILE_BYTES_MAX,
         };
@@ -110,12 +110,12 @@ fn read(name: &str, text: &str) -> Result<Vec<Source>, Rejected> {
     }
     let tables: BTreeMap<String, TableFile> = serde_yaml_ng::from_str(text).map_err(|cause| {
         let line = cause.location().map(|place| place.line());
-        rejected(line, Refusal::Yaml { cause })
+        rejected(line, RuleError::Yaml { cause })
     })?;
     let read = tables.into_iter().map(|(name, file)| source(&name, file));
     read.collect::<Result<_, _>>().map_err(|fault| {
         let line = line_of(text, fault.subject());
-        rejected(line, Refusal::Mapping { cause: fault })
+        rejected(line, RuleError::Mapping { cause: fault })
     })
 }
 
@@ -130,22 +130,22 @@ fn line_of(text: &str, word: &str) -> Option<usize> {
     text.lines().position(has).map(|line| line + 1)
 }
 
-fn source(name: &str, file: TableFile) -> Result<Source, Fault> {
+fn source(name: &str, file: TableFile) -> Result<TableMapping, MappingError> {
     let table = Table::of_name(name)
         .filter(|table| table.is_events())
-        .ok_or_else(|| Fault::Table {
+        .ok_or_else(|| MappingError::Table {
             name: name.to_owned(),
         })?;
     for template in &file.paths {
         if template.matches("{}").count() != 1 {
             let path = template.clone();
-            return Err(Fault::Template { path });
+            return Err(MappingError::Template { path });
         }
         path(&template.replace("{}", "x"), template)?;
     }
     let fields = file.fields.into_iter();
     let values = file.values.into_iter();
-    Ok(Source {
+    Ok(TableMapping {
         table,
         logsources: file.logsources,
         paths: file.paths,
@@ -159,20 +159,20 @@ fn source(name: &str, file: TableFile) -> Result<Source, Fault> {
     })
 }
 
-fn field(table: Table, line: FieldFile) -> Result<(Vec<String>, Field), Fault> {
+fn field(table: Table, line: FieldFile) -> Result<(Vec<String>, Field), MappingError> {
     let first = line.names.first().cloned().unwrap_or_default();
     let (place, natural) = match (&line.column, line.paths.as_slice(), line.anywhere) {
         (Some(column), [], false) => (column_place(table, column)?, natural_fold(column)),
         (None, paths, false) if !paths.is_empty() => {
             let paths = paths.iter().map(|text| path(text, text));
             let paths = paths.collect::<Result<_, _>>()?;
-            (Place::Raw(paths), Fold::Lower)
+            (FieldBinding::Raw(paths), Fold::Lower)
         }
-        (None, [], true) => (Place::Anywhere, Fold::Lower),
-        _ => return Err(Fault::Field { name: first }),
+        (None, [], true) => (FieldBinding::Anywhere, Fold::Lower),
+        _ => return Err(MappingError::Field { name: first }),
     };
     if first.is_empty() {
-        return Err(Fault::Field { name: first });
+        return Err(MappingError::Field { name: first });
     }
     let fold = line.fold.map_or(natural, |fold| match fold {
         FoldFile::Exact => Fold::Exact,
@@ -191,18 +191,18 @@ fn field(table: Table, line: FieldFile) -> Result<(Vec<String>, Field), Fault> {
     Ok((line.names, field))
 }
 
-fn column_place(table: Table, name: &str) -> Result<Place, Fault> {
+fn column_place(table: Table, name: &str) -> Result<FieldBinding, MappingError> {
     if table.columns().iter().any(|column| column.name == name) {
-        return Ok(Place::Column(name.to_owned()));
+        return Ok(FieldBinding::Column(name.to_owned()));
     }
-    Err(Fault::Column {
+    Err(MappingError::Column {
         table,
         name: name.to_owned(),
     })
 }
 
 /// A path, checked; `written` is what the file says.
-fn path(text: &str, written: &str) -> Result<RecordPath, Fault> {
+fn path(text: &str, written: &str) -> Result<RecordPath, MappingError> {
     let mut rest = text;
     let mut is_right = !text.is_empty() && text.len() <= PATH_BYTES_MAX;
     while is_right && !rest.is_empty() {
@@ -215,12 +215,12 @@ fn path(text: &str, written: &str) -> Result<RecordPath, Fault> {
     }
     is_right
         .then(|| RecordPath::new(text))
-        .ok_or_else(|| Fault::Path {
+        .ok_or_else(|| MappingError::Path {
             path: written.to_owned(),
         })
 }
 
-fn meaning(word: &str, file: WordFile) -> Result<Meaning, Fault> {
+fn meaning(word: &str, file: WordFile) -> Result<Meaning, MappingError> {
     let own = AskFile {
         one_of: file.one_of,
         none_of: file.none_of,
@@ -257,7 +257,7 @@ impl AskFile {
     }
 }
 
-fn ask(word: &str, file: AskFile) -> Result<Ask, Fault> {
+fn ask(word: &str, file: AskFile) -> Result<Ask, MappingError> {
     let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
     let asks = [
         file.one_of.map(|words| Ask::OneOf(lower(words))),
@@ -270,20 +270,20 @@ fn ask(word: &str, file: AskFile) -> Result<Ask, Fault> {
     let mut asks = asks.into_iter().flatten();
     match (asks.next(), asks.next()) {
         (Some(only), None) => Ok(only),
-        _ => Err(Fault::Word {
+        _ => Err(MappingError::Word {
             word: word.to_owned(),
         }),
     }
 }
 
-fn values_of(table: Table, line: ValuesFile) -> Result<Values, Fault> {
+fn values_of(table: Table, line: ValuesFile) -> Result<DocumentedValues, MappingError> {
     let place = match (&line.column, &line.path) {
         (Some(column), None) => column_place(table, column)?,
-        (None, Some(text)) => Place::Raw(vec![path(text, text)?]),
-        _ => return Err(Fault::Values),
+        (None, Some(text)) => FieldBinding::Raw(vec![path(text, text)?]),
+        _ => return Err(MappingError::Values),
     };
     let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
-    Ok(Values {
+    Ok(DocumentedValues {
         place,
         documented: line
             .documented

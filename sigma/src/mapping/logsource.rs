@@ -4,24 +4,24 @@ use rsigma_parser::LogSource;
 use schemas::tables::Table;
 
 use super::built_in::built_in;
-use super::extension::{Extension, Source};
-use crate::error::Refusal;
+use super::user_mapping::{TableMapping, UserMapping};
+use crate::error::RuleError;
 
-/// The table that holds a rule's log source; names of `extension` come before our own.
+/// The table that holds a rule's log source; names of `user_mapping` come before our own.
 ///
 /// The service decides; a category does where there is no service. Without a product, the service's name must
 /// belong to one table alone.
 ///
 /// # Errors
-/// [`Refusal::LogSource`] if no table holds it, or more than one might.
-pub(crate) fn table(extension: &Extension, logsource: &LogSource) -> Result<Table, Refusal> {
+/// [`RuleError::LogSource`] if no table holds it, or more than one might.
+pub(crate) fn table(user_mapping: &UserMapping, logsource: &LogSource) -> Result<Table, RuleError> {
     let product = logsource.product.as_deref();
     let service = logsource
         .service
         .as_deref()
         .or(logsource.category.as_deref());
-    for sources in [extension.sources(), built_in().sources()] {
-        let mut found = sources.iter().filter(|source: &&Source| {
+    for sources in [user_mapping.sources(), built_in().sources()] {
+        let mut found = sources.iter().filter(|source: &&TableMapping| {
             source
                 .logsources
                 .iter()
@@ -34,9 +34,9 @@ pub(crate) fn table(extension: &Extension, logsource: &LogSource) -> Result<Tabl
             (None, _) => {}
         }
     }
-    Err(Refusal::LogSource {
+    Err(RuleError::LogSource {
         logsource: describe(logsource),
-        known: known(extension),
+        known: known(user_mapping),
     })
 }
 
@@ -50,8 +50,8 @@ fn describe(logsource: &LogSource) -> String {
 }
 
 /// One product and service for each table, as an example of what is known.
-fn known(extension: &Extension) -> String {
-    let example = |source: &Source| {
+fn known(user_mapping: &UserMapping) -> String {
+    let example = |source: &TableMapping| {
         let names = source.logsources.first()?;
         let services: Vec<&str> = names.services.iter().take(3).map(String::as_str).collect();
         let product = names.products.first()?;
@@ -61,6 +61,6 @@ fn known(extension: &Extension) -> String {
             services.join("|")
         ))
     };
-    let all = extension.sources().iter().chain(built_in().sources());
+    let all = user_mapping.sources().iter().chain(built_in().sources());
     all.filter_map(example).collect::<Vec<_>>().join(", ")
 }

@@ -5,8 +5,8 @@ use super::names::same_word;
 use schemas::tables::{Column, Table};
 
 use super::built_in::built_in;
-use super::extension::{Extension, Source};
-use super::field::{Field, Place};
+use super::field::{Field, FieldBinding};
+use super::user_mapping::{TableMapping, UserMapping};
 use crate::expression::RecordPath;
 
 /// Lists of name and value pairs: `Parameters.ForwardTo` is `Parameters[ForwardTo]`.
@@ -26,8 +26,8 @@ const CHANGES: (&str, &[&str]) = (
 );
 
 /// Where the field `name` of a table stands.
-pub(super) fn field(extension: &Extension, table: Table, name: &str) -> Field {
-    let sources = || [extension.source(table), built_in().source(table)];
+pub(super) fn field(user_mapping: &UserMapping, table: Table, name: &str) -> Field {
+    let sources = || [user_mapping.source(table), built_in().source(table)];
     if let Some(field) = sources()
         .into_iter()
         .flatten()
@@ -38,7 +38,7 @@ pub(super) fn field(extension: &Extension, table: Table, name: &str) -> Field {
     let mut templates: Vec<&str> = sources()
         .into_iter()
         .flatten()
-        .flat_map(|source: &Source| source.paths.iter().map(String::as_str))
+        .flat_map(|source: &TableMapping| source.paths.iter().map(String::as_str))
         .collect();
     if templates.is_empty() {
         templates.push("{}");
@@ -46,11 +46,11 @@ pub(super) fn field(extension: &Extension, table: Table, name: &str) -> Field {
     let paths = candidates(name, &templates);
     match column_of(table, name, &paths) {
         Some(column) => Field {
-            place: Place::Column(column.name.to_owned()),
+            place: FieldBinding::Column(column.name.to_owned()),
             fold: natural_fold(column.name),
             meanings: Vec::new(),
         },
-        None => Field::plain(Place::Raw(
+        None => Field::plain(FieldBinding::Raw(
             paths.iter().map(|path| RecordPath::new(path)).collect(),
         )),
     }

@@ -3,15 +3,15 @@
 use rsigma_parser::LogSource;
 use schemas::tables::Table;
 
-use super::field::Place;
-use super::{Extension, Mapping, logsource};
+use super::field::FieldBinding;
+use super::{Mapping, UserMapping, logsource};
 
 #[track_caller]
 fn check(table: Table, name: &str, column: &str) {
-    let field = Mapping::Lake(table).field(&Extension::default(), name);
+    let field = Mapping::Lake(table).field(&UserMapping::default(), name);
     assert_eq!(
         field.place,
-        Place::Column(column.to_owned()),
+        FieldBinding::Column(column.to_owned()),
         "{table} {name}"
     );
 }
@@ -78,8 +78,8 @@ fn pairs_are_selected_by_name_wherever_their_list_stands() {
             "properties.additionalDetails[additionalInfo]",
         ),
     ] {
-        let Place::Raw(paths) = Mapping::Lake(table)
-            .field(&Extension::default(), name)
+        let FieldBinding::Raw(paths) = Mapping::Lake(table)
+            .field(&UserMapping::default(), name)
             .place
         else {
             panic!("{name} has a column");
@@ -99,7 +99,7 @@ fn of(product: &str, category: &str, service: &str) -> Result<Table, String> {
         service: some(service),
         ..LogSource::default()
     };
-    logsource::table(&Extension::default(), &source).map_err(|refusal| refusal.to_string())
+    logsource::table(&UserMapping::default(), &source).map_err(|refusal| refusal.to_string())
 }
 
 #[test]
@@ -174,18 +174,18 @@ signins:
 
 #[test]
 fn a_users_file_comes_before_our_own_tables() {
-    let extension = Extension::parse("acme.yml", FILE).unwrap();
+    let user_mapping = UserMapping::parse("acme.yml", FILE).unwrap();
     let mapping = Mapping::Lake(Table::Signins);
-    let ring = mapping.field(&extension, "resulttype");
+    let ring = mapping.field(&user_mapping, "resulttype");
     assert!(
-        matches!(&ring.place, Place::Raw(paths) if paths[0].as_text() == "properties.acme.ring")
+        matches!(&ring.place, FieldBinding::Raw(paths) if paths[0].as_text() == "properties.acme.ring")
     );
-    let outcome = mapping.field(&extension, "Outcome");
-    assert_eq!(outcome.place, Place::Column("result_type".into()));
+    let outcome = mapping.field(&user_mapping, "Outcome");
+    assert_eq!(outcome.place, FieldBinding::Column("result_type".into()));
     assert!(outcome.meaning("LOCKED").is_some());
     assert_eq!(
-        mapping.field(&extension, "Username"),
-        mapping.field(&Extension::default(), "Username")
+        mapping.field(&user_mapping, "Username"),
+        mapping.field(&UserMapping::default(), "Username")
     );
     let source = LogSource {
         product: Some("acme".into()),
@@ -193,7 +193,7 @@ fn a_users_file_comes_before_our_own_tables() {
         ..LogSource::default()
     };
     assert_eq!(
-        logsource::table(&extension, &source).ok(),
+        logsource::table(&user_mapping, &source).ok(),
         Some(Table::Signins)
     );
 }
@@ -245,7 +245,7 @@ fn a_users_file_is_refused_with_file_line_and_reason() {
         ("signins: [", "x.yml:1: cannot read YAML: "),
         (&long, "x.yml: file has 300"),
     ] {
-        let message = Extension::parse("x.yml", text).unwrap_err().to_string();
+        let message = UserMapping::parse("x.yml", text).unwrap_err().to_string();
         assert!(message.starts_with(expected), "{message} is not {expected}");
     }
 }

@@ -7,7 +7,7 @@ use schemas::label::Label;
 use schemas::severity::Severity;
 use serde::Serialize;
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// Sigma's level; a rule without one counts as medium, so that somebody looks.
 pub(crate) fn severity(level: Option<Level>) -> Severity {
@@ -20,7 +20,7 @@ pub(crate) fn severity(level: Option<Level>) -> Severity {
 pub(crate) fn made_label<V: Serialize>(
     keys: &HashMap<String, V>,
     id: &str,
-) -> Result<String, Refusal> {
+) -> Result<String, RuleError> {
     let number: Option<u32> = key(keys, "label")?;
     Ok(match number {
         Some(number) => Label::SaasM365(number).to_string(),
@@ -32,9 +32,9 @@ pub(crate) fn made_label<V: Serialize>(
 pub(crate) fn key<T: serde::de::DeserializeOwned>(
     keys: &HashMap<String, impl Serialize>,
     name: &'static str,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, RuleError> {
     keys.get(name)
         .map(|value| serde_json::to_value(value).and_then(serde_json::from_value))
         .transpose()
-        .map_err(|cause| Refusal::Key { key: name, cause })
+        .map_err(|cause| RuleError::Key { key: name, cause })
 }

@@ -8,8 +8,8 @@ use rsigma_parser::{
 };
 
 use super::transformation::{Texts, Transformation};
-use crate::error::Refusal;
-use crate::expression::rewrite::Change;
+use crate::error::RuleError;
+use crate::expression::rewrite::Rewrite;
 use crate::placeholders::{Piece, Placeholders, expanded, pieces};
 
 /// Adds a detection under `name`, and asks for it in every condition.
@@ -19,7 +19,7 @@ pub(super) fn add_condition(
     conditions: &BTreeMap<String, serde_json::Value>,
     is_template: bool,
     is_negated: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), RuleError> {
     let logsource = rule.logsource.clone();
     let filled = |text: &str| {
         let mut text = text.to_owned();
@@ -48,7 +48,7 @@ pub(super) fn add_condition(
     };
     let mut items = Vec::new();
     for (key, given) in conditions {
-        let field = parse_field_spec(key).map_err(|error| Refusal::NotARule {
+        let field = parse_field_spec(key).map_err(|error| RuleError::NotARule {
             reason: error.to_string(),
         })?;
         let values = match given {
@@ -77,7 +77,7 @@ pub(super) fn item(
     transformation: &Transformation,
     vars: &BTreeMap<String, Vec<String>>,
     mut item: DetectionItem,
-) -> Result<Change, Refusal> {
+) -> Result<Rewrite, RuleError> {
     match transformation {
         Transformation::FieldNameMapping { mapping } => {
             return Ok(renamed(item, &|name| {
@@ -93,7 +93,7 @@ pub(super) fn item(
         Transformation::FieldNameSuffix { suffix } => {
             return Ok(renamed(item, &|name| Some(vec![format!("{name}{suffix}")])));
         }
-        Transformation::DropDetectionItem {} => return Ok(Change::Drop),
+        Transformation::DropDetectionItem {} => return Ok(Rewrite::Drop),
         Transformation::ReplaceString {
             regex,
             replacement,
@@ -110,7 +110,7 @@ pub(super) fn item(
         }
         _ => {}
     }
-    Ok(Change::Keep(item))
+    Ok(Rewrite::Keep(item))
 }
 
 fn by_prefix(mapping: &BTreeMap<String, Texts>, name: &str) -> Option<Vec<String>> {
@@ -128,7 +128,7 @@ fn by_prefix(mapping: &BTreeMap<String, Texts>, name: &str) -> Option<Vec<String
 }
 
 /// The item under its field's new names: one of them is enough. Fields that it refers to are renamed as well.
-fn renamed(mut item: DetectionItem, names: &dyn Fn(&str) -> Option<Vec<String>>) -> Change {
+fn renamed(mut item: DetectionItem, names: &dyn Fn(&str) -> Option<Vec<String>>) -> Rewrite {
     if item.field.modifiers.contains(&Modifier::FieldRef) {
         for value in &mut item.values {
             let SigmaValue::String(text) = value else {
@@ -140,7 +140,7 @@ fn renamed(mut item: DetectionItem, names: &dyn Fn(&str) -> Option<Vec<String>>)
         }
     }
     let Some(found) = item.field.name.as_deref().and_then(names) else {
-        return Change::Keep(item);
+        return Rewrite::Keep(item);
     };
     let mut renamed: Vec<DetectionItem> = found
         .into_iter()
@@ -151,9 +151,9 @@ fn renamed(mut item: DetectionItem, names: &dyn Fn(&str) -> Option<Vec<String>>)
         })
         .collect();
     match renamed.len() {
-        0 => Change::Keep(item),
-        1 => Change::Keep(renamed.remove(0)),
-        _ => Change::Into(Detection::AnyOf(
+        0 => Rewrite::Keep(item),
+        1 => Rewrite::Keep(renamed.remove(0)),
+        _ => Rewrite::Into(Detection::AnyOf(
             renamed
                 .into_iter()
                 .map(|item| Detection::AllOf(vec![item]))
@@ -167,7 +167,7 @@ fn replace(
     pattern: &str,
     replacement: &str,
     skip_special: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), RuleError> {
     if item.field.modifiers.contains(&Modifier::Re) {
         return Ok(());
     }
@@ -248,7 +248,7 @@ fn fill(
     include: Option<&Vec<String>>,
     exclude: Option<&Vec<String>>,
     values: &dyn Fn(&str) -> Vec<String>,
-) -> Result<DetectionItem, Refusal> {
+) -> Result<DetectionItem, RuleError> {
     if !item.field.modifiers.contains(&Modifier::Expand) {
         return Ok(item);
     }

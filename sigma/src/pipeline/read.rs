@@ -9,7 +9,7 @@ use super::conditions::{Conditions, OF_FIELD, OF_ITEM, OF_RULE};
 use super::transformation::{TRANSFORMATIONS, Transformation};
 use super::{Pipeline, Step, TRANSFORMATIONS_MAX};
 use crate::document::lines::Document;
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::regex_text::compiled;
 
 impl Pipeline {
@@ -18,11 +18,11 @@ impl Pipeline {
         file: &str,
         document: &Document<'_>,
         value: &Value,
-    ) -> Result<Self, (usize, Refusal)> {
+    ) -> Result<Self, (usize, RuleError)> {
         let shape = |key: &str| {
             let key = key.to_owned();
             let line = document.line_of(&[&key]).unwrap_or(document.first());
-            (line, Refusal::Shape { key })
+            (line, RuleError::Shape { key })
         };
         let members = value.as_mapping().ok_or_else(|| shape("transformations"))?;
         for (key, value) in members {
@@ -62,9 +62,9 @@ fn member(value: &Value, key: &str) -> Option<String> {
 }
 
 /// The line of a step: that of what is not known, its id, or its type.
-fn line_of(document: &Document<'_>, step: &Value, refusal: &Refusal) -> usize {
+fn line_of(document: &Document<'_>, step: &Value, refusal: &RuleError) -> usize {
     let named = match refusal {
-        Refusal::PipelineCondition { name } => Some(format!("type: {name}")),
+        RuleError::PipelineCondition { name } => Some(format!("type: {name}")),
         _ => None,
     };
     let by = |key: &str| member(step, key).map(|word| format!("{key}: {word}"));
@@ -95,8 +95,8 @@ fn vars(value: &Value) -> Option<BTreeMap<String, Vec<String>>> {
     vars.as_mapping()?.iter().map(of_one).collect()
 }
 
-fn step_of(step: &Value) -> Result<Step, Refusal> {
-    let shape = |key: &str| Refusal::Shape {
+fn step_of(step: &Value) -> Result<Step, RuleError> {
+    let shape = |key: &str| RuleError::Shape {
         key: key.to_owned(),
     };
     let mut members = step
@@ -105,7 +105,7 @@ fn step_of(step: &Value) -> Result<Step, Refusal> {
         .ok_or_else(|| shape("transformations"))?;
     let kind = member(step, "type").ok_or_else(|| shape("type"))?;
     if !TRANSFORMATIONS.contains(&kind.as_str()) {
-        return Err(Refusal::Transformation { name: kind });
+        return Err(RuleError::Transformation { name: kind });
     }
     let id = member(step, "id");
     members.remove("id");
@@ -130,7 +130,7 @@ fn step_of(step: &Value) -> Result<Step, Refusal> {
         compiled(pattern)?;
     }
     let transformation: Transformation = serde_yaml_ng::from_value(Value::Mapping(members))
-        .map_err(|cause| Refusal::PipelineStep { name: kind, cause })?;
+        .map_err(|cause| RuleError::PipelineStep { name: kind, cause })?;
     if let Transformation::ReplaceString { regex: pattern, .. } = &transformation {
         compiled(pattern)?;
     }
@@ -149,13 +149,13 @@ fn conditions<C: DeserializeOwned>(
     key: &str,
     prefix: &str,
     known: &[&str],
-) -> Result<Conditions<C>, Refusal> {
+) -> Result<Conditions<C>, RuleError> {
     let given = match members.remove(key) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Sequence(list)) => list,
         Some(Value::Mapping(map)) => map.into_iter().map(|(_, value)| value).collect(),
         Some(_) => {
-            return Err(Refusal::Shape {
+            return Err(RuleError::Shape {
                 key: key.to_owned(),
             });
         }
@@ -166,21 +166,21 @@ fn conditions<C: DeserializeOwned>(
         Some(value) => match value.as_str() {
             Some("or") => true,
             Some("and") => false,
-            _ => return Err(Refusal::Shape { key: operator_key }),
+            _ => return Err(RuleError::Shape { key: operator_key }),
         },
     };
     let negation_key = format!("{prefix}_not");
     let is_negated = match members.remove(&negation_key) {
         None => false,
         Some(Value::Bool(value)) => value,
-        Some(_) => return Err(Refusal::Shape { key: negation_key }),
+        Some(_) => return Err(RuleError::Shape { key: negation_key }),
     };
     let read = |value: Value| {
         let name = member(&value, "type").unwrap_or_default();
         if !known.contains(&name.as_str()) {
-            return Err(Refusal::PipelineCondition { name });
+            return Err(RuleError::PipelineCondition { name });
         }
-        serde_yaml_ng::from_value(value).map_err(|cause| Refusal::PipelineStep { name, cause })
+        serde_yaml_ng::from_value(value).map_err(|cause| RuleError::PipelineStep { name, cause })
     };
     Ok(Conditions {
         members: given.into_iter().map(read).collect::<Result<_, _>>()?,

@@ -8,8 +8,8 @@ use arrow::datatypes::Int32Type;
 
 use super::chunk::{Chunk, Distinct};
 use super::leaves::{Column, ask_values};
-use super::{Field, Hits, Home, Plan};
-use crate::expression::{Outlook, Residue, Rows};
+use super::{Binding, Field, Hits, Plan};
+use crate::expression::{Residual, Rows, Ternary};
 
 impl Plan {
     /// The rows of a chunk that each rule matches; rules without any are left out.
@@ -24,11 +24,11 @@ impl Plan {
         let mut evaluation = Evaluation::start(self, chunk)?;
         let open = evaluation.open_rules();
         let mut all_hits = Vec::new();
-        for (rule, residue) in open {
-            let found = match residue {
-                Residue::Never => Rows::None,
-                Residue::Always => Rows::All,
-                Residue::Open(formula) => formula
+        for (rule, residual) in open {
+            let found = match residual {
+                Residual::Never => Rows::None,
+                Residual::Always => Rows::All,
+                Residual::Open(formula) => formula
                     .evaluate(&Rows::All, &mut |test, candidates| {
                         evaluation.ask(test, candidates)
                     })?,
@@ -49,7 +49,7 @@ struct Evaluation<'a, C> {
     plan: &'a Plan,
     chunk: &'a mut C,
     rows: usize,
-    outlooks: Vec<Outlook>,
+    ternaries: Vec<Ternary>,
     /// Tests that an open rule needs.
     needed: Vec<bool>,
     answers: Vec<Option<Rows>>,
@@ -69,8 +69,8 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
     /// Asks the distinct values of every column that can tell them.
     fn start(plan: &'a Plan, chunk: &'a mut C) -> Result<Self, C::Error> {
         let rows = chunk.rows();
-        let tests = plan.homes.len();
-        let mut outlooks = vec![Outlook::Maybe; tests];
+        let tests = plan.bindings.len();
+        let mut ternaries = vec![Ternary::Maybe; tests];
         let mut known = Vec::with_capacity(plan.columns.len());
         for field in &plan.columns {
             let Some(distinct) = chunk.distinct(&field.name)? else {
@@ -79,9 +79,9 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
             };
             let hits = ask_values(&distinct.values, field.kind, &field.matcher);
             for test in &field.tests {
-                outlooks[*test] = Outlook::Never;
+                ternaries[*test] = Ternary::Never;
             }
-            settle(&mut outlooks, &distinct, &hits, field);
+            settle(&mut ternaries, &distinct, &hits, field);
             known.push(Some(Known {
                 values: distinct.values,
                 hits,
@@ -91,7 +91,7 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
             plan,
             chunk,
             rows,
-            outlooks,
+            ternaries,
             needed: vec![false; tests],
             answers: vec![None; tests],
             known,
@@ -101,15 +101,15 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
     }
 
     /// The rules that may match, and what has still to be asked for each.
-    fn open_rules(&mut self) -> Vec<(usize, Residue)> {
+    fn open_rules(&mut self) -> Vec<(usize, Residual)> {
         let mut open = Vec::new();
         for (rule, formula) in &self.plan.rules {
-            let residue = formula.residue(&|test| self.outlooks[test]);
-            if let Residue::Open(formula) = &residue {
+            let residual = formula.residual(&|test| self.ternaries[test]);
+            if let Residual::Open(formula) = &residual {
                 formula.visit_tests(&mut |test| self.needed[test] = true);
             }
-            if residue != Residue::Never {
-                open.push((*rule, residue));
+            if residual != Residual::Never {
+                open.push((*rule, residual));
             }
         }
         open
@@ -120,13 +120,13 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
         if let Some(rows) = &self.answers[test] {
             return Ok(rows.clone());
         }
-        match self.plan.homes[test] {
-            Home::Column(at) if self.known[at].is_some() => {
+        match self.plan.bindings[test] {
+            Binding::Column(at) if self.known[at].is_some() => {
                 self.locate(at)?;
                 Ok(self.answers[test].clone().unwrap_or(Rows::None))
             }
-            Home::Column(at) => self.ask_column(at, test, candidates),
-            Home::Record => self.ask_records(test, candidates),
+            Binding::Column(at) => self.ask_column(at, test, candidates),
+            Binding::Record => self.ask_records(test, candidates),
         }
     }
 
@@ -146,10 +146,10 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
             let fresh =
                 (*values != known.values).then(|| ask_values(values, field.kind, &field.matcher));
             let hits = fresh.as_ref().unwrap_or(&known.hits);
-            rows_of_keys(&array, hits, &tests, field, self.plan.homes.len())
+            rows_of_keys(&array, hits, &tests, field, self.plan.bindings.len())
         } else {
             let column = Column::new(&array, field.kind)?;
-            let mut bits = Bits::new(self.plan.homes.len(), &tests, self.rows);
+            let mut bits = Bits::new(self.plan.bindings.len(), &tests, self.rows);
             for row in 0..column.len() {
                 column.ask(row, &field.matcher, &mut |test| bits.set(test, row));
             }
@@ -212,7 +212,7 @@ impl<'a, C: Chunk> Evaluation<'a, C> {
 }
 
 /// What the distinct values of a column say about all rows.
-fn settle(outlooks: &mut [Outlook], distinct: &Distinct, hits: &[(u32, u32)], field: &Field) {
+fn settle(ternaries: &mut [Ternary], distinct: &Distinct, hits: &[(u32, u32)], field: &Field) {
     let mut counts: Vec<(usize, usize)> = Vec::new();
     let mut tests: Vec<u32> = hits.iter().map(|(_, test)| *test).collect();
     tests.sort_unstable();
@@ -225,18 +225,18 @@ fn settle(outlooks: &mut [Outlook], distinct: &Distinct, hits: &[(u32, u32)], fi
     let values = distinct.values.len() - distinct.values.null_count();
     for (test, count) in counts {
         let is_certain = count == values && !distinct.has_nulls;
-        outlooks[test] = if is_certain {
-            Outlook::Always
+        ternaries[test] = if is_certain {
+            Ternary::Always
         } else {
-            Outlook::Maybe
+            Ternary::Maybe
         };
     }
     if distinct.has_nulls {
         for test in field.matcher.of_absent() {
-            outlooks[*test] = if values == 0 {
-                Outlook::Always
+            ternaries[*test] = if values == 0 {
+                Ternary::Always
             } else {
-                Outlook::Maybe
+                Ternary::Maybe
             };
         }
     }

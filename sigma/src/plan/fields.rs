@@ -10,20 +10,20 @@ use arrow::record_batch::RecordBatch;
 use schemas::provenance::Provenance;
 
 use crate::expression::Leaves;
-use crate::mapping::{Extension, Mapping, Place};
+use crate::mapping::{FieldBinding, Mapping, UserMapping};
 
 /// Longest value that is kept; what is longer is cut.
 const VALUE_BYTES_MAX: usize = 4_096;
 
 /// Fields of a table, found.
 #[derive(Debug, Clone, Default)]
-pub struct Fields(Vec<(Arc<str>, Place)>);
+pub struct Fields(Vec<(Arc<str>, FieldBinding)>);
 
 impl Fields {
-    /// Finds fields by their names; names of `extension` come before our own.
-    pub fn new(mapping: Mapping, extension: &Extension, names: &BTreeSet<Arc<str>>) -> Self {
+    /// Finds fields by their names; names of `user_mapping` come before our own.
+    pub fn new(mapping: Mapping, user_mapping: &UserMapping, names: &BTreeSet<Arc<str>>) -> Self {
         let place = |name: &Arc<str>| {
-            let field = mapping.field(extension, name);
+            let field = mapping.field(user_mapping, name);
             (Arc::clone(name), field.place)
         };
         Self(names.iter().map(place).collect())
@@ -36,8 +36,8 @@ impl Fields {
         let mut record = None;
         let found = self.0.iter().filter_map(|(name, place)| {
             let value = match place {
-                Place::Column(column) => text(batch, column, row),
-                Place::Raw(paths) => {
+                FieldBinding::Column(column) => text(batch, column, row),
+                FieldBinding::Raw(paths) => {
                     let record = record.get_or_insert_with(|| {
                         let raw = text(batch, "raw", row).unwrap_or_default();
                         serde_json::from_str(&raw).unwrap_or_default()
@@ -46,7 +46,7 @@ impl Fields {
                     let first = leaves.as_leaves().into_iter().next();
                     first.map(|leaf| leaf.text().into_owned())
                 }
-                Place::Anywhere => None,
+                FieldBinding::Anywhere => None,
             };
             let value = value.filter(|value| !value.is_empty())?;
             let end = value.floor_char_boundary(VALUE_BYTES_MAX);

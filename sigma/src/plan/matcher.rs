@@ -12,7 +12,7 @@ use ahash::RandomState;
 use aho_corasick::AhoCorasick;
 use regex::{Regex, RegexSet, RegexSetBuilder};
 
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::regex_text::{REGEX_BYTES_MAX, expression};
 use crate::expression::{Fold, Leaf, Network, Order, Question, TimePart};
 
@@ -61,7 +61,7 @@ enum Expressions {
 }
 
 impl Expressions {
-    fn new(patterns: &[(String, usize)]) -> Result<Self, Refusal> {
+    fn new(patterns: &[(String, usize)]) -> Result<Self, RuleError> {
         let patterns: Vec<&str> = patterns
             .iter()
             .map(|(pattern, _)| pattern.as_str())
@@ -76,7 +76,7 @@ impl Expressions {
         apart
             .collect::<Result<_, _>>()
             .map(Self::Apart)
-            .map_err(|cause| Refusal::Regex {
+            .map_err(|cause| RuleError::Regex {
                 cause: Box::new(cause),
             })
     }
@@ -97,10 +97,10 @@ impl Matcher {
     /// Gathers numbered questions.
     ///
     /// # Errors
-    /// [`Refusal`] if they do not fit into an automaton.
+    /// [`RuleError`] if they do not fit into an automaton.
     pub fn new<'a>(
         questions: impl IntoIterator<Item = (usize, &'a Question)>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RuleError> {
         let mut matcher = Self::default();
         for (number, question) in questions {
             matcher.add(number, question);
@@ -262,7 +262,7 @@ impl Form {
         }
     }
 
-    fn finish(&mut self) -> Result<(), Refusal> {
+    fn finish(&mut self) -> Result<(), RuleError> {
         let lengths = self.words.keys().map(String::len);
         self.lengths = lengths.clone().min().unwrap_or(1)..=lengths.max().unwrap_or(0);
         // Other ways of folding than to lower case change lengths.
@@ -272,7 +272,7 @@ impl Form {
             && self.inside.is_empty()
             && self.patterns.is_empty();
         if !self.inside.is_empty() {
-            let automaton = AhoCorasick::new(self.inside.keys()).map_err(|_| Refusal::Value {
+            let automaton = AhoCorasick::new(self.inside.keys()).map_err(|_| RuleError::Value {
                 value: self.inside.keys().cloned().collect::<Vec<_>>().join(", "),
             })?;
             self.automaton = Some(automaton);

@@ -16,7 +16,7 @@ use super::leaves::Column;
 use super::matcher::{Matcher, matcher_of};
 use crate::compile::detection::Test;
 use crate::expression::{Leaf, Leaves, Question, RecordPath, Relation, visit_texts};
-use crate::mapping::{self, Mapping, Place};
+use crate::mapping::{self, FieldBinding, Mapping};
 
 /// The column that holds the record as received.
 pub const RAW: &str = "raw";
@@ -45,8 +45,8 @@ type Asked = (Vec<RecordPath>, Vec<(usize, Question)>);
 #[derive(Debug)]
 struct Reference {
     number: usize,
-    left: Place,
-    right: Place,
+    left: FieldBinding,
+    right: FieldBinding,
     relation: Relation,
 }
 
@@ -64,14 +64,14 @@ impl Records {
         let mut references = Vec::new();
         for (number, test) in tests {
             match test {
-                Test::Value(Place::Raw(paths), question) => {
+                Test::Value(FieldBinding::Raw(paths), question) => {
                     match fields.iter_mut().find(|(known, _)| *known == paths) {
                         Some((_, questions)) => questions.push((number, question)),
                         None => fields.push((paths, vec![(number, question)])),
                     }
                 }
                 // A column is not asked here: its matcher is.
-                Test::Value(Place::Anywhere | Place::Column(_), question) => {
+                Test::Value(FieldBinding::Anywhere | FieldBinding::Column(_), question) => {
                     anywhere.push((number, question));
                 }
                 Test::Reference(left, right, relation) => references.push(Reference {
@@ -86,8 +86,8 @@ impl Records {
             .iter()
             .flat_map(|reference| [&reference.left, &reference.right])
             .filter_map(|place| match place {
-                Place::Column(name) => Some(name.clone()),
-                Place::Raw(_) | Place::Anywhere => None,
+                FieldBinding::Column(name) => Some(name.clone()),
+                FieldBinding::Raw(_) | FieldBinding::Anywhere => None,
             })
             .collect();
         Self {
@@ -176,20 +176,20 @@ impl Reference {
     fn reads_raw(&self) -> bool {
         [&self.left, &self.right]
             .iter()
-            .any(|place| !matches!(place, Place::Column(_)))
+            .any(|place| !matches!(place, FieldBinding::Column(_)))
     }
 }
 
 impl RecordRows<'_> {
-    fn leaves(&self, place: &Place, row: usize, record: &Lazy<'_>) -> Leaves {
+    fn leaves(&self, place: &FieldBinding, row: usize, record: &Lazy<'_>) -> Leaves {
         match place {
-            Place::Column(name) => self
+            FieldBinding::Column(name) => self
                 .columns
                 .get(name.as_str())
                 .map(|column| column.leaves(row))
                 .unwrap_or_default(),
-            Place::Raw(paths) => Leaves::find(record.get(), paths),
-            Place::Anywhere => record.text.map(Leaves::of_text).unwrap_or_default(),
+            FieldBinding::Raw(paths) => Leaves::find(record.get(), paths),
+            FieldBinding::Anywhere => record.text.map(Leaves::of_text).unwrap_or_default(),
         }
     }
 }

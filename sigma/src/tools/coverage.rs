@@ -15,8 +15,8 @@ use crate::collection::Rule;
 use crate::compile::detection::{Builder, Test};
 use crate::expression::{Fold, Formula, Leaf, Question, RecordPath};
 use crate::mapping::built_in::built_in;
-use crate::mapping::extension::Source;
-use crate::mapping::{Extension, Mapping, Place, Values};
+use crate::mapping::user_mapping::TableMapping;
+use crate::mapping::{DocumentedValues, FieldBinding, Mapping, UserMapping};
 use crate::plan::matcher::Matcher;
 
 /// Whether a rule can fire.
@@ -76,8 +76,8 @@ impl fmt::Display for Reason {
 pub type Seen<'a> = dyn Fn(Table, &str) -> Option<BTreeSet<String>> + 'a;
 
 /// Whether `rule` can fire, with a user's names of fields, and what a lake has seen.
-pub fn verdict(rule: &Rule, extension: &Arc<Extension>, seen: &Seen<'_>) -> Verdict {
-    let mut builder = Builder::new(Mapping::Lake(rule.table), extension);
+pub fn verdict(rule: &Rule, user_mapping: &Arc<UserMapping>, seen: &Seen<'_>) -> Verdict {
+    let mut builder = Builder::new(Mapping::Lake(rule.table), user_mapping);
     let formula = match builder.rule(&rule.sigma) {
         Ok(formula) => formula,
         Err(refusal) => {
@@ -87,10 +87,13 @@ pub fn verdict(rule: &Rule, extension: &Arc<Extension>, seen: &Seen<'_>) -> Verd
     };
     let known = Known {
         table: rule.table,
-        sources: [extension.source(rule.table), built_in().source(rule.table)]
-            .into_iter()
-            .flatten()
-            .collect(),
+        sources: [
+            user_mapping.source(rule.table),
+            built_in().source(rule.table),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         tests: &builder.tests,
         seen,
     };
@@ -99,7 +102,7 @@ pub fn verdict(rule: &Rule, extension: &Arc<Extension>, seen: &Seen<'_>) -> Verd
 
 struct Known<'a> {
     table: Table,
-    sources: Vec<&'a Source>,
+    sources: Vec<&'a TableMapping>,
     tests: &'a [Test],
     seen: &'a Seen<'a>,
 }
@@ -129,7 +132,7 @@ impl Known<'_> {
     fn test(&self, test: &Test) -> Verdict {
         match test {
             Test::Reference(..)
-            | Test::Value(Place::Anywhere, _)
+            | Test::Value(FieldBinding::Anywhere, _)
             | Test::Value(_, Question::Null) => Verdict::CanFire,
             Test::Value(place, question) => {
                 for values in self.values(place) {
@@ -138,15 +141,15 @@ impl Known<'_> {
                     }
                 }
                 match place {
-                    Place::Column(column) => self.column(column, question),
-                    Place::Raw(paths) => self.raw(paths),
-                    Place::Anywhere => Verdict::CanFire,
+                    FieldBinding::Column(column) => self.column(column, question),
+                    FieldBinding::Raw(paths) => self.raw(paths),
+                    FieldBinding::Anywhere => Verdict::CanFire,
                 }
             }
         }
     }
 
-    fn values(&self, place: &Place) -> impl Iterator<Item = &Values> {
+    fn values(&self, place: &FieldBinding) -> impl Iterator<Item = &DocumentedValues> {
         let values = self.sources.iter().flat_map(|source| &source.values);
         values.filter(move |values| is_same(&values.place, place))
     }
@@ -190,7 +193,7 @@ impl Known<'_> {
         for member in members {
             self.conjuncts(member, &mut tests);
         }
-        let is_asked = |place: &Place, word: &String| {
+        let is_asked = |place: &FieldBinding, word: &String| {
             tests.iter().any(|test| match test {
                 Test::Value(own, Question::ContainsAny(_, words)) => {
                     is_same(own, place) && words.len() == 1 && words.contains(word)
@@ -247,7 +250,11 @@ fn at_least(count: usize, members: Vec<Verdict>) -> Verdict {
 }
 
 /// What the documented values of a place say of a question; none if they leave it open.
-fn of_values(place: &Place, question: &Question, values: &Values) -> Option<Verdict> {
+fn of_values(
+    place: &FieldBinding,
+    question: &Question,
+    values: &DocumentedValues,
+) -> Option<Verdict> {
     if let Some(documented) = &values.documented {
         let may_be_empty = holds(question, "");
         if may_be_empty || documented.iter().any(|value| holds(question, value)) {
@@ -280,13 +287,13 @@ fn of_values(place: &Place, question: &Question, values: &Values) -> Option<Verd
     }
 }
 
-fn value_reason(place: &Place, because: String) -> Reason {
+fn value_reason(place: &FieldBinding, because: String) -> Reason {
     let field = match place {
-        Place::Column(name) => name.clone(),
-        Place::Raw(paths) => paths
+        FieldBinding::Column(name) => name.clone(),
+        FieldBinding::Raw(paths) => paths
             .first()
             .map_or_else(String::new, |path| path.as_text().to_owned()),
-        Place::Anywhere => "the record".to_owned(),
+        FieldBinding::Anywhere => "the record".to_owned(),
     };
     Reason::Value { field, because }
 }
@@ -301,13 +308,15 @@ pub(crate) fn holds(question: &Question, value: &str) -> bool {
 }
 
 /// The same column, or the same first path.
-fn is_same(left: &Place, right: &Place) -> bool {
+fn is_same(left: &FieldBinding, right: &FieldBinding) -> bool {
     match (left, right) {
-        (Place::Column(left), Place::Column(right)) => left == right,
-        (Place::Raw(left), Place::Raw(right)) => match (left.first(), right.first()) {
-            (Some(left), Some(right)) => left.as_text().eq_ignore_ascii_case(right.as_text()),
-            _ => false,
-        },
+        (FieldBinding::Column(left), FieldBinding::Column(right)) => left == right,
+        (FieldBinding::Raw(left), FieldBinding::Raw(right)) => {
+            match (left.first(), right.first()) {
+                (Some(left), Some(right)) => left.as_text().eq_ignore_ascii_case(right.as_text()),
+                _ => false,
+            }
+        }
         _ => false,
     }
 }

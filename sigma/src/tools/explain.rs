@@ -21,8 +21,8 @@ use schemas::wire::Event;
 use self::row::{Row, written};
 use self::tree::{Explanation, Item, Node, Part, Standing};
 use crate::collection::Rule;
-use crate::error::Refusal;
-use crate::mapping::Extension;
+use crate::error::RuleError;
+use crate::mapping::UserMapping;
 
 /// Most values of one item that are asked one by one.
 const VALUES_MAX: usize = 64;
@@ -35,22 +35,22 @@ const PART: &str = "part";
 pub enum ExplainError {
     /// The rule cannot be honoured.
     #[error("rule is refused")]
-    Refused(#[from] Refusal),
+    Refused(#[from] RuleError),
     /// The event does not make a row.
     #[error("cannot make a row of the event")]
     Row(#[from] ArrowError),
 }
 
-/// What `rule` makes of `event`, a row of the rule's table; names of `extension` come before our own.
+/// What `rule` makes of `event`, a row of the rule's table; names of `user_mapping` come before our own.
 ///
 /// # Errors
 /// [`ExplainError`] if the rule is refused, or the event makes no row.
 pub fn explain(
     rule: &Rule,
-    extension: &Arc<Extension>,
+    user_mapping: &Arc<UserMapping>,
     event: &Event,
 ) -> Result<Explanation, ExplainError> {
-    let row = Row::new(rule.table, event, extension)?;
+    let row = Row::new(rule.table, event, user_mapping)?;
     let mut asked = Asked::new(&rule.sigma);
     let whole = asked.add(rule.sigma.clone());
     let conditions = &rule.sigma.detection.conditions;
@@ -355,17 +355,17 @@ mod tests {
     use schemas::wire::Event;
 
     use super::explain;
-    use crate::collection::{Catalogue, Rule};
-    use crate::mapping::Extension;
+    use crate::collection::{Rule, RuleCollection};
+    use crate::mapping::UserMapping;
 
     fn rule(detection: &str) -> Rule {
         let text = format!(
             "title: Try\nid: 1f0c2f8e-55a3-4a5c-9e42-6a5e0f7d9b11\nlabel: 7\nlogsource: {{product: m365, service: audit}}\n{detection}"
         );
-        let mut catalogue = Catalogue::default();
-        catalogue.add("try.yml", text.as_bytes());
-        assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
-        catalogue.loaded.remove(0)
+        let mut collection = RuleCollection::default();
+        collection.add("try.yml", text.as_bytes());
+        assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
+        collection.loaded.remove(0)
     }
 
     fn event(record: &str) -> Event {
@@ -411,10 +411,10 @@ mod tests {
         let event = event(r#"{"MailboxOwnerUPN":"x"}"#);
         let mapping =
             "m365_activity:\n  fields:\n    - names: [Postbox]\n      paths: [MailboxOwnerUPN]\n";
-        let extension = Extension::parse("mine.yml", mapping).unwrap();
+        let user_mapping = UserMapping::parse("mine.yml", mapping).unwrap();
         let plain = explain(&rule, &Arc::default(), &event).unwrap();
         assert!(!plain.holds);
-        let extended = explain(&rule, &Arc::new(extension), &event).unwrap();
+        let extended = explain(&rule, &Arc::new(user_mapping), &event).unwrap();
         assert!(extended.holds, "{extended}");
         assert!(
             extended.to_string().contains("MailboxOwnerUPN"),

@@ -17,20 +17,20 @@ mod terms;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use self::document::{Document, documents};
+use self::document::{LintDocument, documents};
 use self::finding::Notes;
 pub use self::finding::{Finding, Level};
-use crate::collection::{Catalogue, Rule};
+use crate::collection::{Rule, RuleCollection};
 use crate::document::FILE_BYTES_MAX;
-use crate::error::Refusal;
-use crate::mapping::{Extension, Mapping};
+use crate::error::RuleError;
+use crate::mapping::{Mapping, UserMapping};
 use crate::metadata::Day;
 use crate::plan::Plan;
 
 /// Looks at files one after another, because ids and titles must be unique among all of them.
 #[derive(Debug, Default)]
 pub struct Linter {
-    catalogue: Catalogue,
+    collection: RuleCollection,
     titles: HashMap<String, String>,
     findings: Vec<Finding>,
 }
@@ -44,20 +44,20 @@ impl Linter {
     /// As [`Self::new`]; filters whose last day is before `today` are told.
     pub fn on(today: Day) -> Self {
         let mut linter = Self::default();
-        linter.catalogue.today = Some(today);
+        linter.collection.today = Some(today);
         linter
     }
 
     /// Looks at a file; `name` is what findings call it.
     pub fn file(&mut self, name: &str, bytes: &[u8]) {
-        let (loaded, rejected) = (self.catalogue.loaded.len(), self.catalogue.rejected.len());
-        self.catalogue.add(name, bytes);
+        let (loaded, rejected) = (self.collection.loaded.len(), self.collection.rejected.len());
+        self.collection.add(name, bytes);
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         let mut notes = Notes {
             file: name,
             findings: Vec::new(),
         };
-        for refused in &self.catalogue.rejected[rejected..] {
+        for refused in &self.collection.rejected[rejected..] {
             notes.refused(refused.line, &refused.reason);
         }
         notes.file_name();
@@ -66,13 +66,13 @@ impl Linter {
             for document in documents(text) {
                 keys::check(&document, &mut notes);
                 tags::check(&document, &mut notes);
-                terms::check(&document, self.catalogue.today, &mut notes);
+                terms::check(&document, self.collection.today, &mut notes);
                 title(&document, &mut self.titles, &mut notes);
             }
         }
         notes.prefer_exact();
-        for rule in &self.catalogue.loaded[loaded..] {
-            compile(rule, &self.catalogue.extension, &mut notes);
+        for rule in &self.collection.loaded[loaded..] {
+            compile(rule, &self.collection.user_mapping, &mut notes);
             detections::check(rule, text, &mut notes);
         }
         self.findings.append(&mut notes.findings);
@@ -84,13 +84,13 @@ impl Linter {
             file: name,
             findings: Vec::new(),
         };
-        notes.refused(None, &Refusal::Unreadable { cause });
+        notes.refused(None, &RuleError::Unreadable { cause });
         self.findings.append(&mut notes.findings);
     }
 
     /// The rules that were loaded on the way.
     pub fn rules(&self) -> &[Rule] {
-        &self.catalogue.loaded
+        &self.collection.loaded
     }
 
     /// All findings, by file and line.
@@ -104,14 +104,14 @@ impl Linter {
 }
 
 /// Whether the engine takes the rule.
-fn compile(rule: &Rule, extension: &Arc<Extension>, notes: &mut Notes<'_>) {
-    let (_, refused) = Plan::extended(Mapping::Lake(rule.table), extension, [(0, &rule.sigma)]);
+fn compile(rule: &Rule, user_mapping: &Arc<UserMapping>, notes: &mut Notes<'_>) {
+    let (_, refused) = Plan::extended(Mapping::Lake(rule.table), user_mapping, [(0, &rule.sigma)]);
     for (_, reason) in refused {
         notes.refused(rule.source.line_of_refusal(&reason), &reason);
     }
 }
 
-fn title(document: &Document<'_>, titles: &mut HashMap<String, String>, notes: &mut Notes<'_>) {
+fn title(document: &LintDocument<'_>, titles: &mut HashMap<String, String>, notes: &mut Notes<'_>) {
     let Some(title) = document.text_of("title") else {
         return;
     };

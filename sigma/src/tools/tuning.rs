@@ -20,14 +20,14 @@ use rsigma_parser::SigmaRule;
 use schemas::ids;
 use schemas::wire::Event;
 
-use self::candidates::{Candidate, Gathered};
+use self::candidates::{Candidate, Candidates};
 
 pub use self::chosen::{Chosen, Role};
-use crate::collection::{Catalogue, Rule};
-use crate::error::Refusal;
+use crate::collection::{Rule, RuleCollection};
+use crate::error::RuleError;
 use crate::filter::terms::Terms;
 use crate::filter::{self, Filter};
-use crate::mapping::{Extension, Mapping};
+use crate::mapping::{Mapping, UserMapping};
 use crate::plan::chunk::Batch;
 use crate::plan::{Plan, event_batch};
 use crate::tools::explain::row::Row;
@@ -44,7 +44,7 @@ const FIELDS_MAX: usize = 3;
 pub enum TuneError {
     /// The rule cannot be honoured.
     #[error("rule is refused")]
-    Refused(#[from] Refusal),
+    Refused(#[from] RuleError),
     /// The event does not make a row.
     #[error("cannot make a row of the event")]
     Row(#[from] ArrowError),
@@ -111,16 +111,16 @@ impl Proposal {
     /// For each of some events of the rule's table, whether the filter would leave it out.
     ///
     /// # Errors
-    /// [`TuneError`] if the filter cannot be compiled with this extension, or an event makes no row.
+    /// [`TuneError`] if the filter cannot be compiled with this mapping, or an event makes no row.
     pub fn leaves_out(
         &self,
         rule: &Rule,
-        extension: &Arc<Extension>,
+        user_mapping: &Arc<UserMapping>,
         events: &[Event],
     ) -> Result<Vec<bool>, TuneError> {
         let alone = filter::alone(&self.filter.sigma, &rule.sigma);
         let batch = event_batch::batch(rule.table, events)?;
-        let kept = matching(rule, extension, &[alone], &batch)?;
+        let kept = matching(rule, user_mapping, &[alone], &batch)?;
         Ok((0..events.len())
             .map(|row| !kept.contains(&(0, row)))
             .collect())
@@ -129,7 +129,7 @@ impl Proposal {
 
 /// Proposes filters for `event`, which `rule` matches; `terms` are written into them, missing ones left out.
 ///
-/// `rule` is one that runs, with pipelines and placeholders in it; names of `extension` come before our own. Every
+/// `rule` is one that runs, with pipelines and placeholders in it; names of `user_mapping` come before our own. Every
 /// proposal has been loaded and asked: the rule with it does not match the event.
 ///
 /// # Errors
@@ -137,15 +137,15 @@ impl Proposal {
 pub fn propose(
     rule: &Rule,
     event: &Event,
-    extension: &Arc<Extension>,
+    user_mapping: &Arc<UserMapping>,
     terms: &Terms,
 ) -> Result<Tuning, TuneError> {
-    let row = Row::new(rule.table, event, extension)?;
+    let row = Row::new(rule.table, event, user_mapping)?;
     let whole = std::slice::from_ref(&rule.sigma);
-    if matching(rule, extension, whole, row.batch())?.is_empty() {
+    if matching(rule, user_mapping, whole, row.batch())?.is_empty() {
         return Err(TuneError::NoMatch);
     }
-    let gathered = candidates::gather(rule, &row, extension)?;
+    let gathered = candidates::gather(rule, &row, user_mapping)?;
     let mut proposals = Vec::new();
     for selection in selections(&gathered) {
         let is_widest = selection.len() == 1;
@@ -155,7 +155,7 @@ pub fn propose(
         let mut tuned = rule.sigma.clone();
         filter::add(&proposal.filter.sigma, TUNED, &mut tuned);
         // What does not leave the event out would only seem to help.
-        if matching(rule, extension, &[tuned], row.batch())?.is_empty() {
+        if matching(rule, user_mapping, &[tuned], row.batch())?.is_empty() {
             proposals.push(proposal);
         }
     }
@@ -168,18 +168,18 @@ pub fn propose(
     })
 }
 
-/// The number of a proposed filter among those of a rule, beyond those that a catalogue may have.
+/// The number of a proposed filter among those of a rule, beyond those that a collection may have.
 const TUNED: usize = filter::FILTERS_MAX;
 
 /// Numbers of rules and rows that match.
 fn matching(
     rule: &Rule,
-    extension: &Arc<Extension>,
+    user_mapping: &Arc<UserMapping>,
     rules: &[SigmaRule],
     batch: &RecordBatch,
 ) -> Result<BTreeSet<(usize, usize)>, TuneError> {
     let mapping = Mapping::Lake(rule.table);
-    let (plan, refused) = Plan::extended(mapping, extension, rules.iter().enumerate());
+    let (plan, refused) = Plan::extended(mapping, user_mapping, rules.iter().enumerate());
     if let Some((_, refusal)) = refused.into_iter().next() {
         return Err(refusal.into());
     }
@@ -189,7 +189,7 @@ fn matching(
 }
 
 /// What to leave out, from narrow to wide: three fields together, one of them with each other, and it alone.
-fn selections(gathered: &Gathered) -> Vec<Vec<Chosen>> {
+fn selections(gathered: &Candidates) -> Vec<Vec<Chosen>> {
     let first_of = |role: &Role| gathered.found.iter().find(|one| one.chosen.role == *role);
     let present: Vec<&Candidate> = Role::ALL.iter().filter_map(first_of).collect();
     // What is common makes a selection narrower; without anything else it would hide attacks.
@@ -218,10 +218,10 @@ fn draft(rule: &Rule, selection: Vec<Chosen>, is_widest: bool, terms: &Terms) ->
     let id = id_of(rule, &selection);
     let sentence = sentence(&selection, is_widest);
     let yaml = yaml::document(rule, &id, &sentence, &selection, terms);
-    let mut catalogue = Catalogue::default();
-    catalogue.add("proposal", yaml.as_bytes());
-    let filter = catalogue.filters.pop()?;
-    let is_sound = catalogue.rejected.is_empty() && filter::applies(&filter.sigma, &rule.sigma);
+    let mut collection = RuleCollection::default();
+    collection.add("proposal", yaml.as_bytes());
+    let filter = collection.filters.pop()?;
+    let is_sound = collection.rejected.is_empty() && filter::applies(&filter.sigma, &rule.sigma);
     is_sound.then_some(Proposal {
         id,
         selection,

@@ -13,11 +13,11 @@ fn nothing_seen(_: Table, _: &str) -> Option<BTreeSet<String>> {
 
 #[test]
 fn coverage_of_the_public_rules() {
-    let catalogue = rules("sigmahq/rules");
+    let collection = rules("sigmahq/rules");
     let mut counts = [0; 3];
     let mut cannot = Vec::new();
-    for rule in &catalogue.loaded {
-        match verdict(rule, &catalogue.extension, &nothing_seen) {
+    for rule in &collection.loaded {
+        match verdict(rule, &collection.user_mapping, &nothing_seen) {
             Verdict::CanFire => counts[0] += 1,
             Verdict::Cannot(reason) => {
                 counts[1] += 1;
@@ -31,7 +31,7 @@ fn coverage_of_the_public_rules() {
         }
     }
     let [can, not, unknown] = counts;
-    let statements: Vec<_> = catalogue
+    let statements: Vec<_> = collection
         .loaded
         .iter()
         .map(sigma::Rule::statement)

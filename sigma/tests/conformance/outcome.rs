@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sigma::collection::load_folder;
-use sigma::{Catalogue, Ruleset};
+use sigma::{RuleCollection, Ruleset};
 
 use crate::corpus::corpus;
 use crate::records::{Record, found, stem};
 
 /// The rules of a folder of the corpora.
-pub(crate) fn rules(folder: &str) -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    load_folder(&mut catalogue, &corpus(folder));
-    catalogue
+pub(crate) fn rules(folder: &str) -> RuleCollection {
+    let mut collection = RuleCollection::default();
+    load_folder(&mut collection, &corpus(folder));
+    collection
 }
 
 /// What rules make of records that are made for them, and of each other's.

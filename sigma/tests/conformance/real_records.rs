@@ -55,8 +55,8 @@ fn real_records() -> Vec<Value> {
 
 #[test]
 fn public_rules_on_real_records() {
-    let (mut catalogue, all) = (rules("sigmahq/rules"), real_records());
-    let rules = Ruleset::compile(&mut catalogue);
+    let (mut collection, all) = (rules("sigmahq/rules"), real_records());
+    let rules = Ruleset::compile(&mut collection);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut read = 0;
     for record in &all {

@@ -30,12 +30,12 @@ const CANNOT: &[(&str, &str)] = &[
 
 #[test]
 fn all_public_rules_are_loaded_and_140_can_fire() {
-    let mut catalogue = rules("sigmahq/rules");
-    let rules = Ruleset::compile(&mut catalogue);
-    for rejected in &catalogue.rejected {
+    let mut collection = rules("sigmahq/rules");
+    let rules = Ruleset::compile(&mut collection);
+    for rejected in &collection.rejected {
         println!("{rejected}");
     }
-    assert_eq!((rules.rules().len(), catalogue.rejected.len()), (142, 0));
+    assert_eq!((rules.rules().len(), collection.rejected.len()), (142, 0));
     let records: Vec<Record> = FILES.iter().flat_map(|file| records(file)).collect();
     let outcome = outcome(&rules, &records);
     let all: BTreeSet<String> = rules.rules().iter().map(stem).collect();
@@ -61,8 +61,8 @@ fn all_public_rules_are_loaded_and_140_can_fire() {
 /// A rule finds another's record only where both mean the same thing.
 #[test]
 fn public_rules_find_few_records_of_others() {
-    let mut catalogue = rules("sigmahq/rules");
-    let rules = Ruleset::compile(&mut catalogue);
+    let mut collection = rules("sigmahq/rules");
+    let rules = Ruleset::compile(&mut collection);
     let records: Vec<Record> = FILES.iter().flat_map(|file| records(file)).collect();
     let outcome = outcome(&rules, &records);
     let pairs: usize = outcome.also.values().map(BTreeSet::len).sum();

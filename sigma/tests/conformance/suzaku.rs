@@ -17,12 +17,12 @@ const FILES: &[&str] = &[
 
 #[test]
 fn all_rules_of_suzaku_are_loaded_and_can_fire() {
-    let mut catalogue = rules("suzaku-rules");
-    let rules = Ruleset::compile(&mut catalogue);
-    for rejected in &catalogue.rejected {
+    let mut collection = rules("suzaku-rules");
+    let rules = Ruleset::compile(&mut collection);
+    for rejected in &collection.rejected {
         println!("{rejected}");
     }
-    assert_eq!((rules.rules().len(), catalogue.rejected.len()), (80, 0));
+    assert_eq!((rules.rules().len(), collection.rejected.len()), (80, 0));
     let all: BTreeSet<String> = rules.rules().iter().map(stem).collect();
     let records: Vec<Record> = FILES
         .iter()

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sigma::filter;
 use sigma::mapping::Mapping;
 use sigma::plan::chunk::Batch;
-use sigma::{Plan, Refusal};
+use sigma::{Plan, RuleError};
 
 use crate::corpus::corpus;
 
@@ -26,7 +26,7 @@ const DIFFERENT: &[&str] = &["5806930d26f8", "e0f98eb337a4"];
 const REFUSED_MAX: usize = 5;
 
 /// A refusal with its causes.
-fn chain(refusal: &Refusal) -> String {
+fn chain(refusal: &RuleError) -> String {
     let mut text = refusal.to_string();
     let mut cause = std::error::Error::source(refusal);
     while let Some(inner) = cause {

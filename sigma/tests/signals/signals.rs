@@ -6,17 +6,17 @@ use schemas::tables::Table;
 use schemas::wire::Event;
 use serde_json::Value;
 use sigma::correlation::{Evidence, Signal, Subject, matched};
-use sigma::mapping::Extension;
+use sigma::mapping::UserMapping;
 use sigma::plan::chunk::Batch;
-use sigma::{Catalogue, Correlator, Ruleset};
+use sigma::{Correlator, RuleCollection, Ruleset};
 
 /// Rules over records of any shape: every field is a path of the raw record.
 pub(crate) fn ruleset(text: &str) -> Ruleset {
     let names = "other_events:\n    logsources:\n        - {products: [test], services: [all]}\n";
-    let mut catalogue = Catalogue::extended(Extension::parse("names.yml", names).unwrap());
-    catalogue.add("rules.yml", text.as_bytes());
-    let rules = Ruleset::compile(&mut catalogue);
-    assert!(catalogue.rejected.is_empty(), "{}", catalogue.rejected[0]);
+    let mut collection = RuleCollection::extended(UserMapping::parse("names.yml", names).unwrap());
+    collection.add("rules.yml", text.as_bytes());
+    let rules = Ruleset::compile(&mut collection);
+    assert!(collection.rejected.is_empty(), "{}", collection.rejected[0]);
     rules
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn signals(rules: &Ruleset, events: &[(i64, Value)]) -> Vec<Signal> {
 
 /// All of them at once.
 pub(crate) fn correlated(rules: &Ruleset, signals: Vec<Signal>) -> Correlator {
-    let mut correlator = Correlator::new(Arc::clone(rules.over_time()), i64::MAX);
+    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
     correlator.add(signals);
     correlator
 }

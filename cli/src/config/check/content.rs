@@ -1,6 +1,6 @@
 //! What the settings name: rules, mappings, databases and playbooks, read as the stages would read them.
 
-use detect::rules::catalogue;
+use detect::rules::collection;
 use respond::stage::load_playbooks;
 use sigma::Ruleset;
 
@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             );
         }
     }
-    let mut rules = catalogue(&config.detect());
+    let mut rules = collection(&config.detect());
     // Some rules are refused only when they are compiled.
     Ruleset::compile(&mut rules);
     for rejected in rules.rejected.iter().take(REFUSED_TOLD_MAX) {

@@ -11,7 +11,7 @@ use schemas::wire::Event;
 use sigma::correlation::{Correlation, Referred};
 use sigma::filter::terms::Terms;
 use sigma::tools::tuning::{TuneError, Tuning, propose};
-use sigma::{Catalogue, Rule, Ruleset};
+use sigma::{Rule, RuleCollection, Ruleset};
 
 use crate::inert::inert;
 use crate::reproduce::Stored;
@@ -30,7 +30,7 @@ pub(super) struct Cause {
 
 /// The rules and correlations that run.
 pub(super) struct Running<'a> {
-    pub(super) catalogue: &'a Catalogue,
+    pub(super) collection: &'a RuleCollection,
     pub(super) rules: &'a Ruleset,
 }
 
@@ -43,7 +43,7 @@ impl Running<'_> {
         terms: &Terms,
         now_us: i64,
     ) -> anyhow::Result<Cause> {
-        let correlations = &self.catalogue.correlations;
+        let correlations = &self.collection.correlations;
         let correlation = correlations.iter().find(|one| one.id == alert.rule_id);
         let bases = match (self.rule(&alert.rule_id), correlation) {
             (Some(rule), _) => vec![rule],
@@ -68,13 +68,13 @@ impl Running<'_> {
         );
         for (table, event) in &events {
             for rule in bases.iter().filter(|rule| rule.table.name() == table) {
-                match propose(rule, event, &self.catalogue.extension, terms) {
+                match propose(rule, event, &self.collection.user_mapping, terms) {
                     Err(TuneError::NoMatch) => {}
                     tuning => {
                         let tuning =
                             tuning.with_context(|| format!("cannot tune {}", inert(&rule.file)))?;
                         return Ok(Cause {
-                            is_counted: correlation.is_some() || rule.over_time.is_some(),
+                            is_counted: correlation.is_some() || rule.own_correlation.is_some(),
                             told: correlation.map(|correlation| of_rule(correlation, rule)),
                             tuning,
                             rule: rule.clone(),
@@ -100,7 +100,7 @@ impl Running<'_> {
     fn rule(&self, id: &str) -> Option<Rule> {
         let is_it = |rule: &&Rule| rule.id == id;
         let mut rule = self.rules.rules().iter().find(is_it)?.clone();
-        let as_written = self.catalogue.loaded.iter().find(is_it)?;
+        let as_written = self.collection.loaded.iter().find(is_it)?;
         // Filters are compared with the log source that a rule was written for, before pipelines change it.
         rule.sigma.logsource = as_written.sigma.logsource.clone();
         Some(rule)
@@ -115,7 +115,7 @@ impl Running<'_> {
             match referred {
                 Referred::Rule(id) if known.insert(id) => bases.extend(self.rule(id)),
                 Referred::Correlation(id) if known.insert(id) => {
-                    let mut all = self.catalogue.correlations.iter();
+                    let mut all = self.collection.correlations.iter();
                     let found = all.find(|one| {
                         one.id == *id
                             || one.sigma.name.as_ref() == Some(id)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::metadata::Statement;
+use crate::metadata::RuleMetadata;
 
 /// The vocabulary of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Attack {
     /// The tactics of a rule in this vocabulary, by their slugs.
     ///
     /// A rule of v18 that evades is one of stealth in v19 unless it names a technique that impairs.
-    pub fn tactics(self, rule: &Statement) -> BTreeSet<String> {
+    pub fn tactics(self, rule: &RuleMetadata) -> BTreeSet<String> {
         let impairs = rule
             .techniques
             .iter()
@@ -69,7 +69,7 @@ pub fn layer<'a>(
     name: &str,
     description: &str,
     attack: Attack,
-    rules: impl IntoIterator<Item = &'a Statement>,
+    rules: impl IntoIterator<Item = &'a RuleMetadata>,
 ) -> Value {
     let mut titles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut tactics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -125,29 +125,29 @@ pub fn layer<'a>(
 #[cfg(test)]
 mod tests {
     use super::{Attack, layer};
-    use crate::collection::{Catalogue, Rule};
-    use crate::metadata::Statement;
+    use crate::collection::{Rule, RuleCollection};
+    use crate::metadata::RuleMetadata;
 
-    fn rules(tags: [&str; 2]) -> Vec<Statement> {
-        let mut catalogue = Catalogue::default();
+    fn rules(tags: [&str; 2]) -> Vec<RuleMetadata> {
+        let mut collection = RuleCollection::default();
         for (at, tags) in tags.iter().enumerate() {
             let rule = format!(
                 "title: Rule {at}\nid: 0{at}f3f7c2-8c0f-4a57-b0d4-9e1f2a3b4c5d\ntags: [{tags}]\n\
                  logsource: {{product: azure, service: signinlogs}}\ndetection: {{s: {{ResultType: 0}}, condition: s}}\n"
             );
-            catalogue.add("t.yml", rule.as_bytes());
+            collection.add("t.yml", rule.as_bytes());
         }
-        assert!(catalogue.rejected.is_empty(), "{:?}", catalogue.rejected);
-        catalogue.loaded.iter().map(Rule::statement).collect()
+        assert!(collection.rejected.is_empty(), "{:?}", collection.rejected);
+        collection.loaded.iter().map(Rule::metadata).collect()
     }
 
     #[test]
     fn a_techniques_score_is_the_number_of_its_rules() {
-        let statements = rules([
+        let metadata = rules([
             "attack.initial-access, attack.t1078.004, attack.t1078.004",
             "attack.initial_access, attack.t1078.004, attack.t1110",
         ]);
-        let layer = layer("a", "b", Attack::V19, &statements);
+        let layer = layer("a", "b", Attack::V19, &metadata);
         assert_eq!(layer["versions"]["layer"], "4.5");
         assert_eq!(layer["domain"], "enterprise-attack");
         let found: Vec<_> = layer["techniques"]
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn both_vocabularies_give_the_same_layer() {
-        let statements = rules([
+        let metadata = rules([
             "attack.defense-evasion, attack.t1562.007",
             "attack.defense-impairment, attack.t1686.001",
         ]);
@@ -180,7 +180,7 @@ mod tests {
             (Attack::V18, "T1562.007", "defense-evasion"),
             (Attack::V19, "T1686.001", "defense-impairment"),
         ] {
-            let layer = layer("a", "b", attack, &statements);
+            let layer = layer("a", "b", attack, &metadata);
             let technique = &layer["techniques"][0];
             assert_eq!(technique["techniqueID"], id);
             assert_eq!(technique["score"], 2);

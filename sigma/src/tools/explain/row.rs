@@ -9,11 +9,11 @@ use rsigma_parser::{DetectionItem, Modifier, SigmaRule, SigmaValue};
 use schemas::tables::{Kind, Table};
 use schemas::wire::Event;
 
-use super::tree::{Found, Item, Standing, Value, shown};
+use super::tree::{FoundValue, Item, Standing, Value, shown};
 use super::{Answers, ExplainError, VALUES_MAX};
 use crate::compile::modifiers;
 use crate::expression::{Fold, Leaves};
-use crate::mapping::{self, Ask, Clause, Extension, Mapping, Meaning, Place};
+use crate::mapping::{self, Ask, Clause, FieldBinding, Mapping, Meaning, UserMapping};
 use crate::plan::chunk::Batch;
 use crate::plan::{Plan, event_batch, fields};
 
@@ -25,20 +25,20 @@ pub(crate) struct Row {
     table: Table,
     batch: RecordBatch,
     record: serde_json::Value,
-    extension: Arc<Extension>,
+    user_mapping: Arc<UserMapping>,
 }
 
 impl Row {
     pub(crate) fn new(
         table: Table,
         event: &Event,
-        extension: &Arc<Extension>,
+        user_mapping: &Arc<UserMapping>,
     ) -> Result<Self, ArrowError> {
         Ok(Self {
             table,
             batch: event_batch::batch(table, std::slice::from_ref(event))?,
             record: serde_json::from_slice(&event.raw).unwrap_or_default(),
-            extension: Arc::clone(extension),
+            user_mapping: Arc::clone(user_mapping),
         })
     }
 
@@ -54,7 +54,7 @@ impl Row {
     /// Evaluates the rules together; the one with the number `whole` must not be refused.
     pub(super) fn ask(&self, rules: &[SigmaRule], whole: usize) -> Result<Answers, ExplainError> {
         let (plan, refused) =
-            Plan::extended(self.mapping(), &self.extension, rules.iter().enumerate());
+            Plan::extended(self.mapping(), &self.user_mapping, rules.iter().enumerate());
         let mut answers = Answers {
             matched: BTreeSet::new(),
             refused: BTreeSet::new(),
@@ -86,7 +86,7 @@ impl Row {
                 found: Vec::new(),
             };
         };
-        let field = self.mapping().field(&self.extension, name);
+        let field = self.mapping().field(&self.user_mapping, name);
         let fold = if asked.contains(&Modifier::Cased) {
             Fold::Exact
         } else {
@@ -116,7 +116,7 @@ impl Row {
 
     /// Where the other field of a comparison stands, and what is there.
     fn other_field(&self, name: &str) -> String {
-        let field = self.mapping().field(&self.extension, name);
+        let field = self.mapping().field(&self.user_mapping, name);
         let (standing, found) = self.look(&field.place, field.fold);
         if found.is_empty() {
             return format!("{standing}: no value");
@@ -126,11 +126,11 @@ impl Row {
     }
 
     /// Where a place is in this event, and the values there.
-    pub(crate) fn look(&self, place: &Place, fold: Fold) -> (Standing, Vec<Found>) {
+    pub(crate) fn look(&self, place: &FieldBinding, fold: Fold) -> (Standing, Vec<FoundValue>) {
         match place {
-            Place::Anywhere => (Standing::Anywhere, Vec::new()),
-            Place::Column(name) => (Standing::Column(name.clone()), self.column(name, fold)),
-            Place::Raw(paths) => {
+            FieldBinding::Anywhere => (Standing::Anywhere, Vec::new()),
+            FieldBinding::Column(name) => (Standing::Column(name.clone()), self.column(name, fold)),
+            FieldBinding::Raw(paths) => {
                 for path in paths {
                     let leaves = Leaves::find(&self.record, std::slice::from_ref(path));
                     let found = told(&leaves, fold);
@@ -144,7 +144,7 @@ impl Row {
         }
     }
 
-    fn column(&self, name: &str, fold: Fold) -> Vec<Found> {
+    fn column(&self, name: &str, fold: Fold) -> Vec<FoundValue> {
         let Some(text) = fields::text(&self.batch, name, 0) else {
             return Vec::new();
         };
@@ -158,7 +158,7 @@ impl Row {
     }
 }
 
-fn told(leaves: &Leaves, fold: Fold) -> Vec<Found> {
+fn told(leaves: &Leaves, fold: Fold) -> Vec<FoundValue> {
     leaves
         .as_leaves()
         .iter()
@@ -167,7 +167,7 @@ fn told(leaves: &Leaves, fold: Fold) -> Vec<Found> {
             let value = leaf.text().into_owned();
             let form = fold.apply(&value).into_owned();
             let differs = fold == Fold::Operation && form != value.to_lowercase();
-            Found {
+            FoundValue {
                 compared_as: differs.then_some(form),
                 value,
             }

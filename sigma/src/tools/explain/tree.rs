@@ -83,7 +83,7 @@ pub struct Item {
     /// Where the mapping finds the field.
     pub standing: Standing,
     /// What the event has there; nothing if the field is absent.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundValue>,
 }
 
 /// A value of a rule.
@@ -100,7 +100,7 @@ pub struct Value {
 
 /// A value of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Found {
+pub struct FoundValue {
     /// As the event has it.
     pub value: String,
     /// The form in which it is compared, where it differs by more than letter case.
@@ -289,7 +289,7 @@ impl Item {
     }
 }
 
-fn found(found: &Found) -> String {
+fn found(found: &FoundValue) -> String {
     match &found.compared_as {
         Some(form) => format!("{} compared as {}", shown(&found.value), shown(form)),
         None => shown(&found.value),

@@ -7,7 +7,7 @@ use rsigma_parser::{
     detection_name_matches,
 };
 
-use super::document::{Document, documents};
+use super::document::{LintDocument, documents};
 use super::finding::{Level::Notice, Level::Warning, Notes};
 use crate::collection::Rule;
 
@@ -38,18 +38,18 @@ pub(super) fn check(rule: &Rule, text: &str, notes: &mut Notes<'_>) {
         );
     }
     for name in names {
-        let place = Place { document, name };
+        let place = SourceSpan { document, name };
         check_detection(&detections.named[name], &place, notes);
     }
 }
 
 /// The detection that is looked at.
-struct Place<'a> {
-    document: &'a Document<'a>,
+struct SourceSpan<'a> {
+    document: &'a LintDocument<'a>,
     name: &'a str,
 }
 
-impl Place<'_> {
+impl SourceSpan<'_> {
     fn line(&self, word: &str) -> Option<usize> {
         self.document.line_with(&["detection", self.name], word)
     }
@@ -77,7 +77,7 @@ fn collect<'a>(
     }
 }
 
-fn check_detection(detection: &Detection, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn check_detection(detection: &Detection, place: &SourceSpan<'_>, notes: &mut Notes<'_>) {
     match detection {
         Detection::AllOf(items) => {
             for item in items {
@@ -95,7 +95,7 @@ fn check_detection(detection: &Detection, place: &Place<'_>, notes: &mut Notes<'
     }
 }
 
-fn check_item(item: &DetectionItem, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn check_item(item: &DetectionItem, place: &SourceSpan<'_>, notes: &mut Notes<'_>) {
     let has = |modifier| item.field.has_modifier(modifier);
     let is_exact = has(Modifier::Cased) || has(Modifier::Re);
     check_twice(&item.values, is_exact, place, notes);
@@ -111,7 +111,12 @@ fn check_item(item: &DetectionItem, place: &Place<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_twice(values: &[SigmaValue], is_exact: bool, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn check_twice(
+    values: &[SigmaValue],
+    is_exact: bool,
+    place: &SourceSpan<'_>,
+    notes: &mut Notes<'_>,
+) {
     let mut seen = HashSet::new();
     for value in values {
         let text = value.to_string();
@@ -131,7 +136,7 @@ fn check_twice(values: &[SigmaValue], is_exact: bool, place: &Place<'_>, notes: 
     }
 }
 
-fn check_contains(item: &DetectionItem, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn check_contains(item: &DetectionItem, place: &SourceSpan<'_>, notes: &mut Notes<'_>) {
     let values = item.values.iter().take(COMPARED_MAX);
     let texts: Vec<String> = values.map(ToString::to_string).collect();
     for text in &texts {
@@ -168,7 +173,7 @@ fn check_contains(item: &DetectionItem, place: &Place<'_>, notes: &mut Notes<'_>
     }
 }
 
-fn check_expression(pattern: &str, place: &Place<'_>, notes: &mut Notes<'_>) {
+fn check_expression(pattern: &str, place: &SourceSpan<'_>, notes: &mut Notes<'_>) {
     let start = pattern.strip_prefix('^').unwrap_or(pattern);
     let end = pattern.strip_suffix('$').unwrap_or(pattern);
     if start.starts_with(".*") || (end.ends_with(".*") && !end.ends_with("\\.*")) {

@@ -6,7 +6,7 @@ use crate::document::lines;
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Document<'a> {
+pub(super) struct LintDocument<'a> {
     pub(super) value: Value,
     text: &'a str,
     /// Lines of the file before it.
@@ -14,12 +14,12 @@ pub(super) struct Document<'a> {
 }
 
 /// The documents of a file that are YAML; the others were refused already.
-pub(super) fn documents(text: &str) -> Vec<Document<'_>> {
+pub(super) fn documents(text: &str) -> Vec<LintDocument<'_>> {
     lines::documents(text)
         .into_iter()
         .filter_map(|lines::Document { line, text }| {
             let value: Value = serde_yaml_ng::from_str(text).ok()?;
-            value.is_mapping().then_some(Document {
+            value.is_mapping().then_some(LintDocument {
                 value,
                 text,
                 lines_before: line - 1,
@@ -28,7 +28,7 @@ pub(super) fn documents(text: &str) -> Vec<Document<'_>> {
         .collect()
 }
 
-impl Document<'_> {
+impl LintDocument<'_> {
     /// The text of a key at the top; none if it is absent or no text.
     pub(super) fn text_of(&self, key: &str) -> Option<&str> {
         self.value.get(key).and_then(Value::as_str)

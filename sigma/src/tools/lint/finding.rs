@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::advice;
-use crate::error::Refusal;
+use crate::error::RuleError;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -70,7 +70,7 @@ impl Notes<'_> {
         });
     }
 
-    pub(super) fn refused(&mut self, line: Option<usize>, reason: &Refusal) {
+    pub(super) fn refused(&mut self, line: Option<usize>, reason: &RuleError) {
         let mut what = reason.to_string();
         let mut cause = std::error::Error::source(reason);
         while let Some(inner) = cause {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_yaml_ng::Value;
 
-use super::document::Document;
+use super::document::LintDocument;
 use super::finding::{Level::Error, Level::Notice, Level::Warning, Notes};
 
 /// What a key holds.
@@ -116,7 +116,7 @@ const WANTED_OF_OURS: &[(&str, &str)] = &[
 ];
 
 /// Looks at the keys at the top of a document.
-pub(super) fn check(document: &Document<'_>, notes: &mut Notes<'_>) {
+pub(super) fn check(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let Some(members) = document.value.as_mapping() else {
         return;
     };
@@ -138,7 +138,7 @@ pub(super) fn check(document: &Document<'_>, notes: &mut Notes<'_>) {
 }
 
 fn check_form(
-    document: &Document<'_>,
+    document: &LintDocument<'_>,
     name: &str,
     value: &Value,
     form: Form,
@@ -166,7 +166,7 @@ fn check_form(
     );
 }
 
-fn check_twice(document: &Document<'_>, name: &str, items: &[Value], notes: &mut Notes<'_>) {
+fn check_twice(document: &LintDocument<'_>, name: &str, items: &[Value], notes: &mut Notes<'_>) {
     // Tags are compared without letter case, elsewhere.
     if name == "tags" {
         return;
@@ -185,7 +185,7 @@ fn check_twice(document: &Document<'_>, name: &str, items: &[Value], notes: &mut
 }
 
 /// Custom keys are allowed; one that looks like a slip of the pen is told.
-fn check_unknown(document: &Document<'_>, name: &str, notes: &mut Notes<'_>) {
+fn check_unknown(document: &LintDocument<'_>, name: &str, notes: &mut Notes<'_>) {
     let near = KEYS
         .iter()
         .find(|(known, _)| known.len() > 3 && is_slip(known, name));
@@ -199,7 +199,7 @@ fn check_unknown(document: &Document<'_>, name: &str, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_letter_case(document: &Document<'_>, names: &[&str], notes: &mut Notes<'_>) {
+fn check_letter_case(document: &LintDocument<'_>, names: &[&str], notes: &mut Notes<'_>) {
     let mut seen: HashMap<String, &str> = HashMap::new();
     for name in names {
         if let Some(first) = seen.insert(name.to_lowercase(), name) {
@@ -213,7 +213,7 @@ fn check_letter_case(document: &Document<'_>, names: &[&str], notes: &mut Notes<
     }
 }
 
-fn check_id(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_id(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let Some(id) = document.text_of("id") else {
         return;
     };
@@ -234,7 +234,7 @@ fn check_id(document: &Document<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_days(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_days(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let (Some(date), Some(modified)) = (document.text_of("date"), document.text_of("modified"))
     else {
         return;
@@ -249,7 +249,7 @@ fn check_days(document: &Document<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_related(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_related(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     const TYPES: &[&str] = &[
         "derived",
         "obsolete",
@@ -271,7 +271,7 @@ fn check_related(document: &Document<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_taxonomy(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_taxonomy(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     if let Some(taxonomy) = document.text_of("taxonomy").filter(|name| *name != "sigma") {
         notes.add(
             (Warning, "taxonomy"),
@@ -282,7 +282,7 @@ fn check_taxonomy(document: &Document<'_>, notes: &mut Notes<'_>) {
     }
 }
 
-fn check_wanted(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_wanted(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let has = |key: &str| match document.value.get(key) {
         None | Some(Value::Null) => false,
         Some(Value::Sequence(items)) => !items.is_empty(),
@@ -320,7 +320,7 @@ fn check_wanted(document: &Document<'_>, notes: &mut Notes<'_>) {
 }
 
 /// A rule needs a record that it finds and one that it does not.
-fn check_cases(document: &Document<'_>, notes: &mut Notes<'_>) {
+fn check_cases(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let cases = document.list_of("cases");
     for (alerts, kind) in [(1, "finds"), (0, "must not find")] {
         let says = |case: &Value| case.get("alerts").and_then(Value::as_u64) == Some(alerts);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use serde_yaml_ng::Value;
 
-use super::document::Document;
+use super::document::LintDocument;
 use super::finding::{Level::Error, Level::Notice, Level::Warning, Notes};
 use crate::metadata::attack;
 
@@ -20,7 +20,7 @@ const TLP: &[&str] = &["red", "amber", "amber-strict", "green", "clear"];
 const D3FEND_TACTICS: &[&str] = &["model", "harden", "detect", "isolate", "deceive", "evict"];
 
 /// Looks at the tags of a document.
-pub(super) fn check(document: &Document<'_>, notes: &mut Notes<'_>) {
+pub(super) fn check(document: &LintDocument<'_>, notes: &mut Notes<'_>) {
     let mut seen = HashSet::new();
     for tag in document.list_of("tags").iter().filter_map(Value::as_str) {
         let line = document.line_with(&["tags"], tag);

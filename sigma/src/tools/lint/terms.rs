@@ -2,7 +2,7 @@
 
 use serde_yaml_ng::Value;
 
-use super::document::Document;
+use super::document::LintDocument;
 use super::finding::Level::Warning;
 use super::finding::Notes;
 use crate::metadata::Day;
@@ -21,7 +21,7 @@ const WANTED: &[(&str, &str)] = &[
 ];
 
 /// Looks at the terms of a filter; no filter comes with the binary, so each is a tenant's own.
-pub(super) fn check(document: &Document<'_>, today: Option<Day>, notes: &mut Notes<'_>) {
+pub(super) fn check(document: &LintDocument<'_>, today: Option<Day>, notes: &mut Notes<'_>) {
     if document.value.get("filter").is_none() {
         return;
     }

@@ -31,7 +31,7 @@ level: medium
 check_first:
     - who made the rule
 blind_spots:
-    - rules that Outlook makes
+    - rules that Ternary makes
 cases:
     - name: deletes
       alerts: 1
@@ -97,7 +97,7 @@ fn finds_faults_of_keys() {
         (Warning, "taxonomy", Some(6)),
     );
     check(
-        "blind_spots:\n    - rules that Outlook makes\n",
+        "blind_spots:\n    - rules that Ternary makes\n",
         "",
         (Error, "key-missing", Some(1)),
     );

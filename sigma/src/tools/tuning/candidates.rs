@@ -8,9 +8,9 @@ use schemas::tables::Table;
 use super::chosen::{Chosen, Role};
 use crate::collection::Rule;
 use crate::compile::detection::{Builder, Test};
-use crate::error::Refusal;
+use crate::error::RuleError;
 use crate::expression::Formula;
-use crate::mapping::{Extension, Mapping, Place};
+use crate::mapping::{FieldBinding, Mapping, UserMapping};
 use crate::tools::coverage::holds;
 use crate::tools::explain::row::Row;
 
@@ -147,7 +147,7 @@ pub(super) struct Candidate {
 }
 
 /// What an event has.
-pub(super) struct Gathered {
+pub(super) struct Candidates {
     /// In the order of the table's fields.
     pub(super) found: Vec<Candidate>,
     pub(super) kept_out: Vec<Chosen>,
@@ -157,13 +157,13 @@ pub(super) struct Gathered {
 pub(super) fn gather(
     rule: &Rule,
     row: &Row,
-    extension: &Arc<Extension>,
-) -> Result<Gathered, Refusal> {
-    let sought = Sought::of(rule, extension)?;
+    user_mapping: &Arc<UserMapping>,
+) -> Result<Candidates, RuleError> {
+    let sought = Sought::of(rule, user_mapping)?;
     let mut found = Vec::new();
     let mut kept_out: Vec<Chosen> = Vec::new();
     for known in fields(rule.table) {
-        let field = Mapping::Lake(rule.table).field(extension, known.field);
+        let field = Mapping::Lake(rule.table).field(user_mapping, known.field);
         let (_, values) = row.look(&field.place, field.fold);
         let value = values.into_iter().map(|found| found.value).next();
         let Some(value) = value.filter(|value| says_something(value)) else {
@@ -190,7 +190,7 @@ pub(super) fn gather(
         let says = one.chosen.role;
         !says.is_one_thing() || kept_out.iter().all(|kept| kept.role != says)
     });
-    Ok(Gathered { found, kept_out })
+    Ok(Candidates { found, kept_out })
 }
 
 /// True if a value names one thing rather than none.
@@ -210,8 +210,8 @@ struct Sought {
 }
 
 impl Sought {
-    fn of(rule: &Rule, extension: &Arc<Extension>) -> Result<Self, Refusal> {
-        let mut builder = Builder::new(Mapping::Lake(rule.table), extension);
+    fn of(rule: &Rule, user_mapping: &Arc<UserMapping>) -> Result<Self, RuleError> {
+        let mut builder = Builder::new(Mapping::Lake(rule.table), user_mapping);
         let formula = builder.rule(&rule.sigma)?;
         let mut positive = Vec::new();
         collect(&formula, true, &mut positive);
@@ -228,7 +228,7 @@ impl Sought {
     /// match holds for it and not for another value of the same form: `UserAgent|contains: azurehound` keeps the
     /// agent out, and `UserId|re: '\S'`, which any user fulfils, keeps nothing out. The field does not count, since
     /// one value may stand in several: a role's name in the target and in the list of targets.
-    fn is(&self, place: &Place, value: &str) -> bool {
+    fn is(&self, place: &FieldBinding, value: &str) -> bool {
         let other = another(value);
         self.positive
             .iter()
@@ -284,7 +284,7 @@ mod tests {
     use schemas::tables::Table;
 
     use super::{Role, another, fields, says_something};
-    use crate::mapping::{Extension, Mapping, Place};
+    use crate::mapping::{FieldBinding, Mapping, UserMapping};
 
     #[test]
     fn every_field_is_one_that_its_table_maps() {
@@ -299,9 +299,9 @@ mod tests {
             let mut places = Vec::new();
             for known in fields(*table) {
                 let place = Mapping::Lake(*table)
-                    .field(&Extension::default(), known.field)
+                    .field(&UserMapping::default(), known.field)
                     .place;
-                let is_column = matches!(place, Place::Column(_));
+                let is_column = matches!(place, FieldBinding::Column(_));
                 assert_eq!(is_column, !raw.contains(&known.field), "{}", known.field);
                 assert!(!places.contains(&place), "{table} {}", known.field);
                 places.push(place);

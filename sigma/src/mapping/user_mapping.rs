@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use schemas::tables::Table;
 
-use super::field::{Field, Place};
+use super::field::{Field, FieldBinding};
 use super::names::Names;
 
 /// Names of log sources and fields, table by table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Extension {
-    pub(super) sources: Vec<Source>,
+pub struct UserMapping {
+    pub(super) sources: Vec<TableMapping>,
 }
 
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct TableMapping {
     /// The table.
     pub(super) table: Table,
     /// The names that rules give its log source.
@@ -25,16 +25,16 @@ pub(crate) struct Source {
     /// Fields by the names that rules use.
     pub(super) aliases: Vec<(Vec<String>, Field)>,
     /// What Microsoft documents of the values of fields.
-    pub(crate) values: Vec<Values>,
+    pub(crate) values: Vec<DocumentedValues>,
     /// Paths that Microsoft documents and that have no column.
     pub(crate) known: Vec<String>,
 }
 
 /// What Microsoft documents of the values of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Values {
+pub(crate) struct DocumentedValues {
     /// The field.
-    pub place: Place,
+    pub place: FieldBinding,
     /// All its values, in lower case, if they are a closed set.
     pub documented: Option<BTreeSet<String>>,
     /// What every value contains.
@@ -45,7 +45,7 @@ pub(crate) struct Values {
     pub because: Option<String>,
 }
 
-impl Extension {
+impl UserMapping {
     /// Adds what another file says; where both speak of a name, this one counts.
     pub fn join(&mut self, other: Self) {
         for source in other.sources {
@@ -66,17 +66,17 @@ impl Extension {
         }
     }
 
-    pub(super) fn sources(&self) -> &[Source] {
+    pub(super) fn sources(&self) -> &[TableMapping] {
         &self.sources
     }
 
     /// What it says of a table.
-    pub(crate) fn source(&self, table: Table) -> Option<&Source> {
+    pub(crate) fn source(&self, table: Table) -> Option<&TableMapping> {
         self.sources.iter().find(|source| source.table == table)
     }
 }
 
-impl Source {
+impl TableMapping {
     pub(super) fn alias(&self, name: &str) -> Option<&Field> {
         let is_named = |names: &[String]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
         self.aliases

@@ -6,7 +6,7 @@ use super::attack;
 
 /// What an alert says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct RuleMetadata {
     /// Id of the rule or correlation.
     pub id: String,
     /// The name under which its alerts are known.
@@ -23,7 +23,7 @@ pub struct Statement {
     pub tactics: Vec<String>,
 }
 
-impl Statement {
+impl RuleMetadata {
     pub(crate) fn new(
         id: &str,
         label: &str,
