@@ -29,7 +29,7 @@ pub enum RuleError {
     Yaml {
         /// Why.
         #[source]
-        cause: serde_yaml_ng::Error,
+        cause: yaml_serde::Error,
     },
     /// The file is YAML, but not a rule.
     #[error("cannot read rule: {reason}")]
@@ -152,7 +152,7 @@ pub enum RuleError {
         name: String,
         /// Why.
         #[source]
-        cause: serde_yaml_ng::Error,
+        cause: yaml_serde::Error,
     },
     /// A pipeline says that a rule must not be used.
     #[error("pipeline \"{name}\" refuses: {message}")]

@@ -7,6 +7,46 @@
 //!                                                   correlation: windows of event time ◀───────┘
 //! ```
 //!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arrow::array::{ArrayRef, StringArray};
+//! use arrow::record_batch::RecordBatch;
+//! use sigma::mapping::Mapping;
+//! use sigma::plan::chunk::Batch;
+//! use sigma::{Plan, RuleCollection};
+//!
+//! let mut collection = RuleCollection::default();
+//! collection.add(
+//!     "inbox_rule.yml",
+//!     b"title: A new inbox rule
+//! id: 5f0c54b2-3a3e-4b1e-9d3b-2f1f3a0f4b10
+//! logsource: {product: m365, service: audit}
+//! detection:
+//!   created: {Operation: New-InboxRule}
+//!   own: {UserId|endswith: '@contoso.test'}
+//!   condition: created and not own
+//! ",
+//! );
+//! assert!(collection.rejected.is_empty());
+//!
+//! // A batch with a column for each field and for the log source, named as in the rule; a table of the lake is
+//! // `Mapping::Lake(table)`.
+//! let column = |values: [&str; 3]| Arc::new(StringArray::from_iter_values(values)) as ArrayRef;
+//! let batch = RecordBatch::try_from_iter([
+//!     ("product", column(["m365"; 3])),
+//!     ("service", column(["audit"; 3])),
+//!     ("Operation", column(["New-InboxRule", "MailItemsAccessed", "new-inboxrule"])),
+//!     ("UserId", column(["ada@contoso.test", "eve@evil.test", "eve@evil.test"])),
+//! ])?;
+//! let rules = collection.loaded.iter().map(|rule| &rule.sigma).enumerate();
+//! let (plan, refused) = Plan::new(Mapping::Flat, rules);
+//! assert!(refused.is_empty());
+//! let hits = plan.evaluate(&mut Batch(&batch))?;
+//! assert_eq!(hits[0].rows, [2]);
+//! # Ok::<(), arrow::error::ArrowError>(())
+//! ```
+//!
 //! The modules are floors: each names only those above it in this list, which a test holds.
 //!
 //! | floor | what it is |

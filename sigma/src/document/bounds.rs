@@ -1,6 +1,6 @@
 //! Bounds on everything that a file of rules can ask for, checked before anything is made of it.
 
-use serde_yaml_ng::Value;
+use yaml_serde::Value;
 
 use super::files::FILE_BYTES_MAX;
 use super::lines::Document;
@@ -36,10 +36,10 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, RuleError> {
 /// The line and why, if it does not.
 pub(crate) fn check(document: &Document<'_>) -> Result<Option<Value>, (usize, RuleError)> {
     let mut found = None;
-    for one in serde_yaml_ng::Deserializer::from_str(document.text) {
+    for one in yaml_serde::Deserializer::from_str(document.text) {
         // The reader itself refuses recursion beyond 128 levels and aliases that multiply.
         let value: Value =
-            serde::Deserialize::deserialize(one).map_err(|cause: serde_yaml_ng::Error| {
+            serde::Deserialize::deserialize(one).map_err(|cause: yaml_serde::Error| {
                 let line = cause.location().map_or(1, |place| place.line());
                 (document.line + line - 1, RuleError::Yaml { cause })
             })?;

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::time_part::TimePart;
 
 /// One value of a field.
@@ -216,44 +218,23 @@ impl Relation {
 
 /// A network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network {
-    address: u128,
-    is_v4: bool,
-    mask: u128,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Reads `10.0.0.0/8`, `2001:db8::/32`, or an address alone.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u32>().ok()?)),
-            None => (text, None),
+        let network = match text.split_once('/') {
+            Some((address, length)) => {
+                IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()?
+            }
+            None => IpNet::from(text.parse::<IpAddr>().ok()?),
         };
-        let (address, is_v4) = bits(address.parse().ok()?);
-        let width = if is_v4 { 32 } else { 128 };
-        let length = length.unwrap_or(width);
-        if length > width {
-            return None;
-        }
-        let mask = u128::MAX.checked_shl(width - length).unwrap_or(0);
-        Some(Self {
-            address: address & mask,
-            is_v4,
-            mask,
-        })
+        Some(Self(network.trunc()))
     }
 
     /// True for an address in it; one of IPv4 is in none of IPv6.
     pub fn contains(self, address: IpAddr) -> bool {
-        let (address, is_v4) = bits(address);
-        is_v4 == self.is_v4 && address & self.mask == self.address
-    }
-}
-
-fn bits(address: IpAddr) -> (u128, bool) {
-    match address {
-        IpAddr::V4(address) => (u128::from(u32::from(address)), true),
-        IpAddr::V6(address) => (u128::from(address), false),
+        self.0.contains(&address)
     }
 }
 

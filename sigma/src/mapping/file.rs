@@ -108,7 +108,7 @@ fn read(name: &str, text: &str) -> Result<Vec<TableMapping>, LoadDiagnostic> {
         };
         return Err(rejected(None, reason));
     }
-    let tables: BTreeMap<String, TableFile> = serde_yaml_ng::from_str(text).map_err(|cause| {
+    let tables: BTreeMap<String, TableFile> = yaml_serde::from_str(text).map_err(|cause| {
         let line = cause.location().map(|place| place.line());
         rejected(line, RuleError::Yaml { cause })
     })?;

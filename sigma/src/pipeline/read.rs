@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
-use serde_yaml_ng::{Mapping, Value};
+use yaml_serde::{Mapping, Value};
 
 use super::conditions::{Conditions, OF_FIELD, OF_ITEM, OF_RULE};
 use super::transformation::{TRANSFORMATIONS, Transformation};
@@ -129,7 +129,7 @@ fn step_of(step: &Value) -> Result<Step, RuleError> {
     {
         compiled(pattern)?;
     }
-    let transformation: Transformation = serde_yaml_ng::from_value(Value::Mapping(members))
+    let transformation: Transformation = yaml_serde::from_value(Value::Mapping(members))
         .map_err(|cause| RuleError::PipelineStep { name: kind, cause })?;
     if let Transformation::ReplaceString { regex: pattern, .. } = &transformation {
         compiled(pattern)?;
@@ -180,7 +180,7 @@ fn conditions<C: DeserializeOwned>(
         if !known.contains(&name.as_str()) {
             return Err(RuleError::PipelineCondition { name });
         }
-        serde_yaml_ng::from_value(value).map_err(|cause| RuleError::PipelineStep { name, cause })
+        yaml_serde::from_value(value).map_err(|cause| RuleError::PipelineStep { name, cause })
     };
     Ok(Conditions {
         members: given.into_iter().map(read).collect::<Result<_, _>>()?,

@@ -34,7 +34,7 @@ fn coverage_of_the_public_rules() {
     let statements: Vec<_> = collection
         .loaded
         .iter()
-        .map(sigma::Rule::statement)
+        .map(sigma::Rule::metadata)
         .collect();
     let layer = navigator::layer("public", "", navigator::Attack::V19, &statements);
     let techniques = layer["techniques"].as_array().map_or(0, Vec::len);

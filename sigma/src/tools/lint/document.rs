@@ -1,6 +1,6 @@
 //! A YAML document of a rule file, and the lines on which its keys stand.
 
-use serde_yaml_ng::Value;
+use yaml_serde::Value;
 
 use crate::document::lines;
 
@@ -18,7 +18,7 @@ pub(super) fn documents(text: &str) -> Vec<LintDocument<'_>> {
     lines::documents(text)
         .into_iter()
         .filter_map(|lines::Document { line, text }| {
-            let value: Value = serde_yaml_ng::from_str(text).ok()?;
+            let value: Value = yaml_serde::from_str(text).ok()?;
             value.is_mapping().then_some(LintDocument {
                 value,
                 text,

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use serde_yaml_ng::Value;
+use yaml_serde::Value;
 
 use super::document::LintDocument;
 use super::finding::{Level::Error, Level::Notice, Level::Warning, Notes};

@@ -1,6 +1,6 @@
 //! The terms of filters: who answers for each, why it is there, and whether its last day has passed.
 
-use serde_yaml_ng::Value;
+use yaml_serde::Value;
 
 use super::document::LintDocument;
 use super::finding::Level::Warning;

@@ -136,7 +136,7 @@ mod tests {
         for text in HOSTILE {
             let written = quoted(text);
             assert_eq!(written.lines().count(), 1, "{written}");
-            let read: String = serde_yaml_ng::from_str(&written).unwrap();
+            let read: String = yaml_serde::from_str(&written).unwrap();
             assert_eq!(read, *text, "{written}");
         }
     }
