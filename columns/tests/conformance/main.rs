@@ -7,6 +7,8 @@
     reason = "test code: it fails loudly and prints what it found"
 )]
 
+#[path = "../../src/changes.rs"]
+mod changes;
 #[path = "../../../schemas/tests/conformance/corpus.rs"]
 mod corpus;
 #[path = "../../src/tests/oracle.rs"]
