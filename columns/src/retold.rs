@@ -18,6 +18,7 @@ use schemas::tables::Table;
 use serde_json::Value;
 
 use self::record::Record;
+use crate::changes;
 
 /// A record as Entra's own log would have it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,28 @@ pub struct Retold {
     pub event_id: String,
     /// The record in that log's shape.
     pub record: Value,
+}
+
+impl Retold {
+    /// The record, with what its changes added and took away as members of their own, by the names of the columns.
+    pub fn with_changes(self) -> Value {
+        let Value::Object(mut members) = self.record else {
+            return self.record;
+        };
+        let of_changes = self.table.record_columns().iter();
+        for column in of_changes.filter(|column| column.changes.is_some()) {
+            let targets = members
+                .get("properties")
+                .and_then(|properties| properties.get("targetResources"));
+            let values = targets
+                .zip(column.changes)
+                .and_then(|(targets, side)| changes::of(targets, side));
+            if let Some(values) = values {
+                members.insert(column.name.to_owned(), Value::from(values));
+            }
+        }
+        Value::Object(members)
+    }
 }
 
 /// The workload under which Entra writes into the unified audit log.

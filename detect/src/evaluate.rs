@@ -3,6 +3,7 @@
 //! Pure but for reading the file: the same rules and rows give the same alerts always.
 
 mod careful;
+mod retold;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use sigma::plan::chunk::of_tenant::OfTenant;
 use sigma::plan::chunk::row_group::RowGroup;
 use sigma::plan::chunk::{Batch, Chunk as _};
 use sigma::plan::fields;
-use sigma::{Hits, Ruleset};
+use sigma::{Hits, Plan, Ruleset};
 
+pub(crate) use self::retold::told_id;
 use crate::alert::{self, Origin};
 use crate::error::DetectError;
 use crate::graph_alert;
@@ -73,36 +75,53 @@ impl Evaluation<'_> {
     /// # Errors
     /// [`DetectError::Evaluate`] if the file cannot be read.
     pub fn row_group(&self, mut group: RowGroup) -> Result<Findings, DetectError> {
-        let first_row = group.first_row();
         // Every row of these is looked at.
         if matches!(self.table, Table::GraphAlerts | Table::Revisions) {
+            let first_row = group.first_row();
             let batch = group
                 .read(None)
                 .map_err(|cause| DetectError::evaluate(self.table, cause))?;
             let places: Vec<u64> = (first_row..).take(batch.num_rows()).collect();
             return self.rows(&batch, &places);
         }
-        let Some(plan) = self.rules.plan(self.table) else {
-            return Ok(Findings::default());
-        };
+        let mut findings = Findings::default();
+        if let Some(plan) = self.rules.plan(self.table)
+            && let Some(found) = self.hits(plan, &mut group)?
+        {
+            findings.extend(self.findings(&found.batch, &found.places, &found.hits));
+        }
+        for (told, plan) in self.rules.retold(self.table) {
+            if let Some(found) = self.hits(plan, &mut group)? {
+                findings.extend(self.retold(told, &found.batch, &found.places, &found.hits)?);
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The rows of a row group that a plan's rules match, read; none if there are none.
+    fn hits(&self, plan: &Plan, group: &mut RowGroup) -> Result<Option<Matched>, DetectError> {
+        let failed = |cause| DetectError::evaluate(self.table, cause);
         let mut hits = plan
-            .evaluate(&mut OfTenant::new(&mut group, &self.origin.tenant_id))
-            .map_err(|cause| DetectError::evaluate(self.table, cause))?;
+            .evaluate(&mut OfTenant::new(group, &self.origin.tenant_id))
+            .map_err(failed)?;
         if hits.is_empty() {
-            return Ok(Findings::default());
+            return Ok(None);
         }
         let wanted = union(&hits, group.rows());
-        let batch = group
-            .read(Some(&wanted))
-            .map_err(|cause| DetectError::evaluate(self.table, cause))?;
+        let batch = group.read(Some(&wanted)).map_err(failed)?;
         let rows: Vec<usize> = wanted.set_indices().collect();
         for hit in &mut hits {
             for row in &mut hit.rows {
                 *row = rows.partition_point(|earlier| earlier < row);
             }
         }
-        let places: Vec<u64> = rows.iter().map(|row| first_row + *row as u64).collect();
-        Ok(self.findings(&batch, &places, &hits))
+        let first_row = group.first_row();
+        let places = rows.iter().map(|row| first_row + *row as u64).collect();
+        Ok(Some(Matched {
+            batch,
+            places,
+            hits,
+        }))
     }
 
     /// What is found in a batch in memory.
@@ -126,16 +145,19 @@ impl Evaluation<'_> {
             });
             findings.alerts.extend(alerts);
         }
-        let Some(plan) = self.rules.plan(self.table) else {
-            return Ok(findings);
-        };
-        let hits = plan
-            .evaluate(&mut OfTenant::new(
+        let evaluate = |plan: &Plan| {
+            plan.evaluate(&mut OfTenant::new(
                 &mut Batch(batch),
                 &self.origin.tenant_id,
             ))
-            .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
-        findings.extend(self.findings(batch, places, &hits));
+            .map_err(|cause| DetectError::evaluate(self.table, cause.into()))
+        };
+        if let Some(plan) = self.rules.plan(self.table) {
+            findings.extend(self.findings(batch, places, &evaluate(plan)?));
+        }
+        for (told, plan) in self.rules.retold(self.table) {
+            findings.extend(self.retold(told, batch, places, &evaluate(plan)?)?);
+        }
         Ok(findings)
     }
 
@@ -208,6 +230,14 @@ impl Evaluation<'_> {
         }
         Ok(findings)
     }
+}
+
+/// Rows that rules matched.
+struct Matched {
+    batch: RecordBatch,
+    /// Where each row of the batch stands in its file.
+    places: Vec<u64>,
+    hits: Vec<Hits>,
 }
 
 /// The rows that any rule matched, of so many.

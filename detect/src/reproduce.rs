@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 
 use arrow::array::BooleanBufferBuilder;
 use arrow::record_batch::RecordBatch;
+use columns::retold::WORKLOAD;
 use lake::{Lake, LakeError, TableFile, literals};
 use schemas::tables::Table;
 use schemas::time;
@@ -20,7 +21,7 @@ use sigma::plan::fields::text;
 use crate::alert::Origin;
 use crate::backtest::{evaluate_files, evaluate_lake};
 use crate::error::DetectError;
-use crate::evaluate::{Evaluation, event};
+use crate::evaluate::{Evaluation, event, told_id};
 
 /// Where the row of an evidence was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +158,8 @@ fn in_file(
         wanted.set_bit(row, true);
         let batch = group.read(Some(&wanted.finish())).map_err(failed)?;
         let is_it = text(&batch, table.identity(), 0).is_some_and(|id| id == evidence.event_id)
-            || text(&batch, "event_id", 0).is_some_and(|id| id == evidence.event_id);
+            || text(&batch, "event_id", 0).is_some_and(|id| id == evidence.event_id)
+            || told_id(&batch, 0).is_some_and(|id| id == evidence.event_id);
         return Ok(is_it.then_some(batch));
     }
     Ok(None)
@@ -169,10 +171,16 @@ async fn in_table(
     table: Table,
     evidence: &Evidence,
 ) -> Result<Option<RecordBatch>, DetectError> {
+    let id = literals([&evidence.event_id]);
+    // What is told again is named by the id that it has in Entra's own log.
+    let told = if table == Table::M365Activity {
+        format!(" OR (workload = '{WORKLOAD}' AND strpos(raw, {id}) > 0)")
+    } else {
+        String::new()
+    };
     let query = format!(
-        "SELECT * FROM {} WHERE event_id = {} LIMIT 1",
-        table.name(),
-        literals([&evidence.event_id])
+        "SELECT * FROM {} WHERE event_id = {id}{told} LIMIT 1",
+        table.name()
     );
     let (_, batches) = lake.query_all(&query).await?;
     Ok(batches.into_iter().find(|batch| batch.num_rows() > 0))

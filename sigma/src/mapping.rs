@@ -27,6 +27,7 @@ mod file;
 pub(crate) mod logsource;
 mod lookup;
 mod names;
+pub(crate) mod retold;
 pub(crate) mod user_mapping;
 
 use schemas::tables::{Kind, Table};
@@ -48,16 +49,19 @@ pub enum Mapping {
     Flat,
     /// Nothing but the raw record.
     Raw,
+    /// Records of the unified audit log, told again as records of one of Entra's own tables.
+    Retold(Table),
 }
 
 impl Mapping {
     /// Where the field `name` stands; names of `user_mapping` come before our own.
     pub(crate) fn field(self, user_mapping: &UserMapping, name: &str) -> Field {
         match self {
-            Self::Lake(_) if name == TENANT_ID => {
+            Self::Lake(_) | Self::Retold(_) if name == TENANT_ID => {
                 Field::plain(FieldBinding::Column(TENANT_ID.to_owned()))
             }
             Self::Lake(table) => lookup::field(user_mapping, table, name),
+            Self::Retold(table) => retold::field(user_mapping, table, name),
             Self::Flat => Field::plain(FieldBinding::Column(name.to_owned())),
             Self::Raw => Field::plain(FieldBinding::Raw(vec![RecordPath::new(name)])),
         }
@@ -66,14 +70,16 @@ impl Mapping {
 
 /// The kind of a column of a table; text for columns that only the batch has.
 pub fn kind(mapping: Mapping, column: &str) -> Kind {
-    match mapping {
-        Mapping::Lake(table) => table
-            .columns()
-            .iter()
-            .find(|known| known.name == column)
-            .map_or(Kind::Text, |known| known.kind),
-        Mapping::Flat | Mapping::Raw => Kind::Text,
-    }
+    let table = match mapping {
+        Mapping::Lake(table) => table,
+        Mapping::Retold(_) => retold::TELLER,
+        Mapping::Flat | Mapping::Raw => return Kind::Text,
+    };
+    table
+        .columns()
+        .iter()
+        .find(|known| known.name == column)
+        .map_or(Kind::Text, |known| known.kind)
 }
 
 #[cfg(test)]

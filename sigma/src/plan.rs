@@ -26,7 +26,7 @@ use self::records::Records;
 use crate::compile::detection::{Builder, Test};
 use crate::error::RuleError;
 use crate::expression::{Formula, Question};
-use crate::mapping::{self, FieldBinding, Mapping, UserMapping};
+use crate::mapping::{self, FieldBinding, Mapping, UserMapping, retold};
 
 /// The rules of one table, ready to evaluate.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Plan {
     bindings: Vec<Binding>,
     columns: Vec<Field>,
     records: Records,
+    /// The only rows that are asked at all: those that it matches.
+    guard: Option<Box<Self>>,
 }
 
 /// Where a test is answered.
@@ -98,7 +100,12 @@ impl Plan {
                 }
             }
         }
-        (Self::gather(mapping, compiled, builder.tests), refused)
+        let mut plan = Self::gather(mapping, compiled, builder.tests);
+        if let Mapping::Retold(table) = mapping {
+            let guard = retold::guard(table).map(|rule| (0, rule));
+            plan.guard = Some(Box::new(Self::new(Mapping::Lake(retold::TELLER), guard).0));
+        }
+        (plan, refused)
     }
 
     /// Puts the tests of each field together.
@@ -135,6 +142,7 @@ impl Plan {
             bindings,
             columns: columns.into_iter().map(field).collect(),
             records: Records::new(mapping, of_records),
+            guard: None,
         }
     }
 
@@ -155,6 +163,7 @@ impl Plan {
             .iter()
             .map(|field| field.name.as_str())
             .chain(self.records.columns())
+            .chain(self.guard.iter().flat_map(|guard| guard.columns()))
             .collect();
         names.sort_unstable();
         names.dedup();

@@ -11,6 +11,7 @@ use crate::correlation::matched::Counted;
 use crate::correlation::{Correlation, Correlations, custom};
 use crate::error::RuleError;
 use crate::geo::GeoLocator;
+use crate::mapping::retold::{TELLER, TOLD};
 use crate::mapping::{Mapping, UserMapping};
 use crate::metadata::RuleMetadata;
 use crate::plan::Plan;
@@ -21,6 +22,8 @@ use crate::plan::fields::Fields;
 pub struct Ruleset {
     rules: Vec<Rule>,
     plans: BTreeMap<Table, Plan>,
+    /// The rules about Entra's own tables, for the unified audit log that tells the same.
+    retold: BTreeMap<Table, Plan>,
     compiled_correlations: Arc<Correlations>,
     correlations: Vec<Correlation>,
     /// What alerts of correlations say, by their ids.
@@ -87,6 +90,7 @@ impl Ruleset {
         let metadata = correlated_metadata(&rules, &correlations);
         Self {
             counted: counted(&rules, &compiled_correlations, context),
+            retold: retold_plans(&rules, context.user_mapping),
             rules,
             plans,
             compiled_correlations,
@@ -105,9 +109,19 @@ impl Ruleset {
         self.plans.get(&table)
     }
 
+    /// The plans of rules about other tables whose acts a table tells too, by those tables.
+    ///
+    /// Their hits are rows whose record [`columns::retold::retold`] tells again as one of the other table.
+    pub fn retold(&self, table: Table) -> impl Iterator<Item = (Table, &Plan)> {
+        let is_teller = table == TELLER;
+        let plans = self.retold.iter().filter(move |_| is_teller);
+        plans.map(|(told, plan)| (*told, plan))
+    }
+
     /// The tables that rules are about.
     pub fn tables(&self) -> impl Iterator<Item = Table> + '_ {
-        self.plans.keys().copied()
+        let is_told = !self.retold.is_empty() && !self.plans.contains_key(&TELLER);
+        self.plans.keys().copied().chain(is_told.then_some(TELLER))
     }
 
     /// The correlations as they are written.
@@ -171,6 +185,27 @@ fn plans(
         all_refused.extend(refused);
     }
     (plans, all_refused)
+}
+
+/// The rules about Entra's own tables once more, as rules about records that tell the same.
+fn retold_plans(rules: &[Rule], user_mapping: &Arc<UserMapping>) -> BTreeMap<Table, Plan> {
+    let of_table = |told: Table| {
+        let numbered = rules.iter().enumerate();
+        let of_table: Vec<_> = numbered
+            .filter(|(_, rule)| rule.table == told)
+            .map(|(number, rule)| (number, &rule.sigma))
+            .collect();
+        if of_table.is_empty() {
+            return None;
+        }
+        // One that its own table takes and this one does not is seen by fewer logs; it says so.
+        let (plan, refused) = Plan::extended(Mapping::Retold(told), user_mapping, of_table);
+        for (number, reason) in refused {
+            tracing::warn!(rule = rules[number].label, %reason, "the rule is not asked of the unified audit log");
+        }
+        Some((told, plan))
+    };
+    TOLD.into_iter().filter_map(of_table).collect()
 }
 
 /// Every correlation, and what each silences: what others count alerts by itself only where one of them says so.

@@ -21,15 +21,19 @@ impl Plan {
         if rows == 0 || self.rules.is_empty() {
             return Ok(Vec::new());
         }
+        let candidates = self.candidates(chunk)?;
+        if candidates.is_none() {
+            return Ok(Vec::new());
+        }
         let mut evaluation = Evaluation::start(self, chunk)?;
         let open = evaluation.open_rules();
         let mut all_hits = Vec::new();
         for (rule, residual) in open {
             let found = match residual {
                 Residual::Never => Rows::None,
-                Residual::Always => Rows::All,
+                Residual::Always => candidates.clone(),
                 Residual::Open(formula) => formula
-                    .evaluate(&Rows::All, &mut |test, candidates| {
+                    .evaluate(&candidates, &mut |test, candidates| {
                         evaluation.ask(test, candidates)
                     })?,
             };
@@ -41,6 +45,19 @@ impl Plan {
             }
         }
         Ok(all_hits)
+    }
+
+    /// The rows that are asked at all.
+    fn candidates<C: Chunk>(&self, chunk: &mut C) -> Result<Rows, C::Error> {
+        let Some(guard) = &self.guard else {
+            return Ok(Rows::All);
+        };
+        let mut rows = BooleanBufferBuilder::new(chunk.rows());
+        rows.append_n(chunk.rows(), false);
+        for row in guard.evaluate(chunk)?.iter().flat_map(|hits| &hits.rows) {
+            rows.set_bit(*row, true);
+        }
+        Ok(Rows::of(rows.finish()))
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use arrow::array::ArrayRef;
 use arrow::error::ArrowError;
-use schemas::tables::Kind;
+use columns::retold::{Retold, retold};
+use schemas::tables::{Kind, Table};
 use serde_json::Value;
 
 use super::leaves::Column;
@@ -30,6 +31,8 @@ pub(super) struct Records {
     names: Option<AhoCorasick>,
     /// Columns that references read.
     columns: Vec<(String, Kind)>,
+    /// The table as whose records they are told again.
+    told: Option<Table>,
 }
 
 /// A field at its paths, and all that is asked of it.
@@ -90,8 +93,14 @@ impl Records {
                 FieldBinding::Raw(_) | FieldBinding::Anywhere => None,
             })
             .collect();
+        let told = match mapping {
+            Mapping::Retold(table) => Some(table),
+            _ => None,
+        };
         Self {
-            names: names(&fields),
+            // Told again, a record has names that are nowhere in its bytes.
+            names: told.is_none().then(|| names(&fields)).flatten(),
+            told,
             fields: fields
                 .into_iter()
                 .map(|(paths, questions)| RecordField {
@@ -145,7 +154,7 @@ impl Records {
     /// Calls `found` with every test that holds for a row.
     pub(super) fn ask(&self, rows: &RecordRows<'_>, row: usize, found: &mut dyn FnMut(usize)) {
         let raw = rows.raw.as_ref().and_then(|raw| raw.text(row));
-        let record = Lazy::new(raw);
+        let record = Lazy::new(raw, self.told);
         if let Some(matcher) = &self.anywhere {
             match raw {
                 Some(text) => ask_anywhere(matcher, text, &record, found),
@@ -197,23 +206,31 @@ impl RecordRows<'_> {
 /// A record that is parsed when somebody first asks for it.
 struct Lazy<'a> {
     text: Option<&'a str>,
+    told: Option<Table>,
     parsed: OnceCell<Value>,
 }
 
 impl<'a> Lazy<'a> {
-    fn new(text: Option<&'a str>) -> Self {
+    fn new(text: Option<&'a str>, told: Option<Table>) -> Self {
         Self {
             text,
+            told,
             parsed: OnceCell::new(),
         }
     }
 
-    /// The record; null if it is not JSON, so that it has no fields.
+    /// The record; null if it is not JSON, or is not one of those that are told again, so that it has no fields.
     fn get(&self) -> &Value {
         self.parsed.get_or_init(|| {
-            self.text
-                .and_then(|text| serde_json::from_str(text).ok())
-                .unwrap_or_default()
+            let record: Option<Value> = self.text.and_then(|text| serde_json::from_str(text).ok());
+            let record = record.unwrap_or_default();
+            match self.told {
+                None => record,
+                Some(table) => retold(&record)
+                    .filter(|retold| retold.table == table)
+                    .map(Retold::with_changes)
+                    .unwrap_or_default(),
+            }
         })
     }
 }
