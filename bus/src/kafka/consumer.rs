@@ -14,7 +14,7 @@ use schemas::topics::Topic;
 use tokio::task;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::context::Membership;
+use super::context::{Membership, published_us};
 use super::leaving::Leaving;
 use super::{Cluster, recognise, settings};
 use crate::error::BusError;
@@ -491,6 +491,6 @@ pub(super) fn delivery(topic: Topic, message: &BorrowedMessage<'_>) -> Delivery 
         // A key of other producers may be no text; it is data, not an error.
         key: String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned(),
         payload: message.payload().unwrap_or_default().to_vec(),
-        published_us: recognise::published_us(message.timestamp()),
+        published_us: published_us(message.timestamp()),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
+use rdkafka::{ClientContext, Timestamp};
 use schemas::topics::Topic;
 use tokio::sync::Notify;
 
@@ -160,6 +160,12 @@ impl ConsumerContext for Membership {
         }
         self.changed.notify_one();
     }
+}
+
+/// When a message was published, in microseconds since the Unix epoch; 0 if unknown.
+pub(super) fn published_us(at: Timestamp) -> i64 {
+    at.to_millis()
+        .map_or(0, |millis| millis.saturating_mul(1000))
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ use rdkafka::{ClientConfig, Timestamp};
 use schemas::topics::Topic;
 use tokio::time::sleep;
 
-use super::context::Logging;
-use super::recognise::published_us;
+use super::context::{Logging, published_us};
 use super::settings;
 use crate::error::BusError;
 use crate::message::{Message, Position};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, StreamConsumer};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use rdkafka::{Message as _, Offset, Timestamp, TopicPartitionList};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
 use schemas::topics::Topic;
 
 use super::consumer::{add, delivery};
@@ -29,12 +29,6 @@ type Bounds = (i64, i64);
 /// What is committed beside an offset: the message before it.
 pub(super) fn to_metadata(last: Option<Fingerprint>) -> String {
     last.map_or_else(String::new, |last| format!("last={:016x}", last.to_i64()))
-}
-
-/// When a message was published, in microseconds since the Unix epoch; 0 if unknown.
-pub(super) fn published_us(at: Timestamp) -> i64 {
-    at.to_millis()
-        .map_or(0, |millis| millis.saturating_mul(1000))
 }
 
 /// A group's position on a topic, if it has one.
