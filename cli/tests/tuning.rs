@@ -91,16 +91,31 @@ fn a_tuned_alert_is_silent_and_the_others_stay_until_the_filter_ends() {
         "tune",
         &id,
         "--expires",
-        "2026-01-31",
+        "2999-01-31",
         "--write",
         "ended/archive.yml",
     ];
     bench.rules(0, &[&ended[..], &terms[..]].concat());
+    // Its last day comes some day.
+    let path = bench.folder.path().join("ended/archive.yml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(path, text.replace("2999-01-31", "2026-01-31")).unwrap();
     let text = bench.rules(1, &["list", "--config", "ended.toml"]);
     assert!(text.contains("0 filters applied, 1 ended"), "{text}");
     assert!(text.contains("archive.yml:1: filter"), "{text}");
     assert!(text.contains("of kim ended with 2026-01-31"), "{text}");
     assert_eq!(found(&bench, "ended.toml"), before);
+}
+
+/// A filter with a last day that is over would never hold.
+#[test]
+fn a_last_day_that_is_over_is_refused() {
+    let bench = Bench::new();
+    let late = ["rules", "tune", "f4993d4c", "--expires", "2020-01-01"];
+    let refused = bench.call(&late, None);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(told.contains("this day is over"), "{told}");
 }
 
 /// Mailboxes that forward twice within a week, and those that forward.

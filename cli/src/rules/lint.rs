@@ -26,7 +26,7 @@ Examples:
   vedette rules lint rules/ other/rule.yml
   vedette rules lint rules/ --output json | jq -r 'select(.level == \"error\") | .file'
 
-Exit code 1 if there is an error.";
+Exit code 1 if there is an error, or no rule file at all.";
 
 /// Checks rule files.
 #[derive(Debug, Args)]
@@ -61,6 +61,21 @@ impl Lint {
                 let suites = suites(&names, &findings);
                 junit::write(&mut out, "vedette rules lint", &suites)?;
             }
+        }
+        if names.is_empty() {
+            let places: Vec<String> = self
+                .paths
+                .iter()
+                .map(|path| inert(&path.display().to_string()))
+                .collect();
+            let place = if places.is_empty() {
+                "what detect.rules names".to_owned()
+            } else {
+                places.join(", ")
+            };
+            let why = "no rule was checked: there is no rule file (.yml, .yaml) in";
+            writeln!(std::io::stderr(), "{why} {place}")?;
+            return Ok(Verdict::Findings);
         }
         let has_error = findings.iter().any(|finding| finding.level == Level::Error);
         Ok(if has_error {

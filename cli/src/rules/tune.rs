@@ -89,8 +89,14 @@ pub(crate) struct Tune {
     output: Output,
 }
 
+/// A last day that is not over: a filter with another would never hold.
 fn day(text: &str) -> Result<Day, String> {
-    Day::parse(text).ok_or_else(|| "not a day as YYYY-MM-DD, for example 2027-03-31".to_owned())
+    let day = Day::parse(text);
+    let day = day.ok_or_else(|| "not a day as YYYY-MM-DD, for example 2027-03-31".to_owned())?;
+    if day < Day::of_us(SystemClock.now_us()) {
+        return Err("this day is over: a filter holds through its last day, UTC".to_owned());
+    }
+    Ok(day)
 }
 
 impl Tune {
