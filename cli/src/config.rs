@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bus::BusConfig;
@@ -14,6 +15,8 @@ use ingest::{ImportConfig, IngestConfig, TenantConfig};
 use lake::LakeConfig;
 use microsoft::HttpConfig;
 use respond::RespondConfig;
+use schemas::limits::SETTING_BYTES_MAX;
+use schemas::small_file;
 use serde::{Deserialize, Serialize};
 
 use crate::data_folder::{self, Readers};
@@ -64,6 +67,18 @@ pub(crate) struct HealthConfig {
     pub(crate) address: SocketAddr,
     /// Less free space than this where records are kept makes the process unready, in megabytes; 0 for never.
     pub(crate) disk_reserve_megabytes: u64,
+    /// A stage whose loop has not come round for so long makes the process unready, in seconds; 0 for never.
+    pub(crate) standstill_s: u64,
+}
+
+impl HealthConfig {
+    /// How long a loop may not come round before it stands still.
+    pub(crate) fn still_max(&self) -> Duration {
+        match self.standstill_s {
+            0 => Duration::MAX,
+            seconds => Duration::from_secs(seconds),
+        }
+    }
 }
 
 impl Default for HealthConfig {
@@ -72,6 +87,8 @@ impl Default for HealthConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 9464)),
             // Hours of a busy tenant's records: time to give it more room.
             disk_reserve_megabytes: 512,
+            // Loops come round within seconds, also while they work; a slow disk under load takes some tens.
+            standstill_s: 120,
         }
     }
 }
@@ -100,7 +117,7 @@ impl Config {
         let Some(path) = path else {
             return Ok(Self::default());
         };
-        let text = std::fs::read_to_string(path)
+        let text = small_file::read_text(path, SETTING_BYTES_MAX)
             .with_context(|| format!("cannot read {}", path.display()))
             .context(BadConfiguration)?;
         Self::parse(&text)
@@ -202,6 +219,14 @@ impl Config {
     pub(crate) fn open_folders(&self) -> anyhow::Result<()> {
         for (_, folder) in crate::health::watch::folders(self) {
             data_folder::open(&folder, self.readers)?;
+        }
+        let log = match self.bus() {
+            BusConfig::Log(log) => Some(log.path),
+            BusConfig::Kafka(_) => None,
+        };
+        let cursors = self.data.join(ingest::CURSOR_FILE);
+        for path in log.into_iter().chain([self.journal(), cursors]) {
+            data_folder::close_file(&path);
         }
         Ok(())
     }

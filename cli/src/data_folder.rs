@@ -93,6 +93,42 @@ pub(crate) fn open(folder: &Path, readers: Readers) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Closes a database and what SQLite keeps beside it to everybody but its owner, whatever the configuration says of
+/// readers: it holds the log, the journal or what was read.
+///
+/// One that cannot be closed is told and used all the same: whoever could read it could before.
+pub(crate) fn close_file(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        let file = Path::new(&file);
+        let Ok(facts) = std::fs::metadata(file) else {
+            // It is made closed.
+            continue;
+        };
+        let mode = facts.permissions().mode() & 0o7777;
+        if mode & Readers::Owner.forbidden() == 0 {
+            continue;
+        }
+        let closed = mode & !Readers::Owner.forbidden();
+        match std::fs::set_permissions(file, Permissions::from_mode(closed)) {
+            Ok(()) => tracing::warn!(
+                file = %file.display(),
+                before = format!("{mode:o}"),
+                now = format!("{closed:o}"),
+                "others could read or change the file; it is closed to them now"
+            ),
+            Err(error) => tracing::error!(
+                file = %file.display(),
+                mode = format!("{mode:o}"),
+                %error,
+                fix = format!("chmod go-rwx {}", file.display()),
+                "others may read or change the file, and it could not be closed to them"
+            ),
+        }
+    }
+}
+
 /// True if the folder is empty, or has been used as a data folder or a lake.
 fn is_ours(folder: &Path) -> anyhow::Result<bool> {
     let mut is_empty = true;
@@ -113,7 +149,7 @@ fn is_ours(folder: &Path) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LOCK_FILE, Readers, open};
+    use super::{LOCK_FILE, Readers, close_file, open};
     use std::fs::{Permissions, create_dir, metadata, set_permissions, write};
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
@@ -135,6 +171,19 @@ mod tests {
         let shared = folder.path().join("c");
         open(&shared, Readers::Group).expect("it is made");
         assert_eq!(mode(&shared) & 0o027, 0);
+    }
+
+    #[test]
+    fn a_database_is_closed_with_what_stands_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["log.sqlite", "log.sqlite-wal", "other"] {
+            write(path(name), "").expect("written");
+            set_permissions(path(name), Permissions::from_mode(0o644)).expect("a mode");
+        }
+        close_file(&path("log.sqlite"));
+        let modes = ["log.sqlite", "log.sqlite-wal", "other"].map(|name| mode(&path(name)));
+        assert_eq!(modes, [0o600, 0o600, 0o644]);
     }
 
     #[test]

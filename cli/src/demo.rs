@@ -91,7 +91,7 @@ impl Demo {
         let stages = run_stages(
             &config,
             &Stage::ALL,
-            Readiness::new(Arc::new(SystemClock)),
+            Readiness::new(Arc::new(SystemClock), Duration::MAX),
             stop.child_token(),
         );
         let watch = watch(&observer, &mut narrator);

@@ -104,7 +104,7 @@ impl Import {
         } else {
             &[]
         };
-        let readiness = Readiness::new(Arc::new(SystemClock));
+        let readiness = Readiness::new(Arc::new(SystemClock), Duration::MAX);
         let health = readiness.health.clone();
         let running = run_stages(config, stages, readiness, stop.child_token());
         let work = async {

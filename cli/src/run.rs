@@ -93,11 +93,11 @@ pub(crate) fn run(config: &Config, stages: &[Stage]) -> anyhow::Result<Verdict> 
         let stop = CancellationToken::new();
         // Before anything is said: whoever reads that it runs may stop it.
         let signals = Signals::listen()?.watch(stop.clone());
-        let readiness = Readiness::new(Arc::new(SystemClock));
+        let readiness = Readiness::new(Arc::new(SystemClock), config.health.still_max());
         let listener = server::bind(config.health.address).await?;
         tracing::info!(address = %listener.local_addr()?, "health and metrics are served");
         let health = server::serve(listener, readiness.clone(), metrics, stop.child_token());
-        let watch = watch::run(config, stages, readiness.health.clone(), stop.child_token());
+        let watch = watch::run(config, stages, readiness.clone(), stop.child_token());
         let work = run_stages(config, stages, readiness, stop.clone());
         tokio::pin!(work, health, signals, watch);
         loop {

@@ -9,6 +9,7 @@
 mod bench;
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -62,11 +63,48 @@ fn a_fault_is_told_with_its_line_and_its_remedy() {
     );
     let xml = bench.rules(1, &["lint", ".", "--output", "junit"]);
     assert!(xml.contains("tests=\"2\" failures=\"2\""), "{xml}");
+    std::fs::create_dir(bench.folder.path().join("empty")).unwrap();
+    let nothing = bench.call(&["rules", "lint", "empty"], None);
+    let told = String::from_utf8_lossy(&nothing.stderr);
+    assert_eq!(nothing.status.code(), Some(1), "nothing was checked");
+    assert!(
+        told.contains("there is no rule file") && told.contains("empty"),
+        "{told}"
+    );
     let text = bench.rules(4, &["lint", "nowhere"]);
     assert!(
         text.contains("name a rule file, or a folder of them"),
         "{text}"
     );
+}
+
+/// In a folder of rules may stand anything: what blocks or never ends is refused by name, and the others are read.
+#[test]
+fn a_pipe_and_a_device_are_no_rules_and_keep_no_other_from_being_read() {
+    let bench = Bench::new();
+    bench.write("m365_mine.yml", &our_rule("m365_inbox_rule_forwards.yml"));
+    let at = |name: &str| bench.folder.path().join(name);
+    let made = Command::new("mkfifo").arg(at("pipe.yml")).status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", at("endless.yml")).unwrap();
+    let findings = lines(&bench.rules(1, &["lint", ".", "--output", "json"]));
+    for (name, what) in [("pipe.yml", "a named pipe"), ("endless.yml", "a device")] {
+        let is_told = findings.iter().any(|finding| {
+            let has = |key: &str, text: &str| finding[key].as_str().unwrap().contains(text);
+            has("file", name) && has("what", what)
+        });
+        assert!(is_told, "{name}: {findings:?}");
+    }
+    let text = bench.rules(1, &["lint", "."]);
+    assert!(text.contains("3 files"), "{text}");
+    // The same of a configuration and a secret.
+    let text = String::from_utf8_lossy(
+        &bench
+            .call(&["config", "check", "--config", "pipe.yml"], None)
+            .stderr,
+    )
+    .into_owned();
+    assert!(text.contains("a named pipe"), "{text}");
 }
 
 #[test]

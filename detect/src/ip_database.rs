@@ -3,11 +3,11 @@
 //! None comes with vedette, because none that is right may be passed on. Of several files the first that knows a thing
 //! says it, so that one of cities and one of autonomous systems go together.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use maxminddb::{MaxMindDbError, Reader};
+use schemas::small_file;
 use serde::Deserialize;
 use serde_json::Value;
 use sigma::geo::{GeoLocation, GeoLocator};
@@ -84,10 +84,12 @@ fn open(path: &Path) -> Result<Reader<Vec<u8>>, IpDatabaseError> {
         path: path.clone(),
         source,
     };
-    if fs::metadata(&path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+    let bytes = small_file::read(&path, FILE_BYTES_MAX)
+        .map_err(unreadable)?
+        .bytes;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(IpDatabaseError::TooLarge { path });
     }
-    let bytes = fs::read(&path).map_err(unreadable)?;
     Reader::from_source(bytes).map_err(|source| IpDatabaseError::Format { path, source })
 }
 

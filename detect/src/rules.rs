@@ -1,9 +1,11 @@
 //! The rules that come with the binary, one file each in `rules/` with its cases, and those that a configuration names.
 
+use std::io;
 use std::sync::Arc;
-use std::{fs, io};
 
 use schemas::environment::{Clock as _, SystemClock};
+use schemas::limits::SETTING_BYTES_MAX;
+use schemas::small_file;
 use sigma::collection::load_folder;
 use sigma::error::LoadDiagnostic;
 use sigma::mapping::UserMapping;
@@ -29,7 +31,7 @@ pub fn empty(config: &DetectConfig) -> RuleCollection {
     let mut rejected = Vec::new();
     for path in &config.mappings {
         let file = path.display().to_string();
-        let read = fs::read_to_string(path).map_err(|cause| LoadDiagnostic {
+        let read = small_file::read_text(path, SETTING_BYTES_MAX).map_err(|cause| LoadDiagnostic {
             file: file.clone(),
             line: None,
             reason: RuleError::Unreadable { cause },

@@ -12,6 +12,7 @@
 mod begin;
 mod files;
 mod gaps;
+mod reload;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use crate::published::Published;
 use crate::rules::ruleset;
 use crate::watch::{Files, Watch};
 use gaps::Gaps;
+use reload::Look;
 
 /// Most announcements and signals taken at once; they are small, files are read one at a time.
 ///
@@ -80,7 +82,7 @@ pub async fn run(
     let mut stage = Stage {
         rules,
         watch: Watch::new(files),
-        looked: Instant::now(),
+        look: Look::begin(),
         domains,
         config,
         bus,
@@ -95,6 +97,7 @@ pub async fn run(
         of_day: HashMap::new(),
     };
     while !stop.is_cancelled() {
+        stage.comes_round();
         stage.reload().await?;
         stage.advance(&stop).await?;
         if let Err(error) = stage.fill_gaps(&stop).await {
@@ -116,6 +119,9 @@ pub async fn run(
     Ok(())
 }
 
+/// The part whose loop comes round.
+const STAGE: &str = "detect";
+
 /// The part that is in trouble while something is tried again.
 const RETRIES: &str = "detect/retries";
 
@@ -123,8 +129,8 @@ struct Stage {
     rules: Arc<Ruleset>,
     config: DetectConfig,
     watch: Watch,
-    /// When the files of rules were last looked at.
-    looked: Instant,
+    /// How the files of rules are looked at.
+    look: Look,
     /// What the lake says of domains.
     domains: Domains,
     bus: Bus,
@@ -145,58 +151,24 @@ struct Stage {
 }
 
 impl Stage {
+    /// Notes that the stage is at work.
+    fn comes_round(&self) {
+        self.health.comes_round(STAGE, self.clock.now_us());
+    }
+
     /// Waits as the error's fate asks, or gives the error back where going on is wrong.
     async fn obey(&self, error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
         let Fate::Retry { after } = error.fate() else {
             return Err(error);
         };
+        // It is told as trouble, and is no standstill.
+        self.comes_round();
         self.health
             .trouble(RETRIES, chain(&error), self.clock.now_us());
         tracing::warn!(error = %chain(&error), "detect tries again");
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(after) => {}
-        }
-        Ok(())
-    }
-
-    /// Takes changed rules, compiled aside; those that run go on until then, and where strictness refuses the new.
-    async fn reload(&mut self) -> Result<(), DetectError> {
-        let every = Duration::from_millis(self.config.reload_ms);
-        if every.is_zero() || self.looked.elapsed() < every {
-            return Ok(());
-        }
-        self.looked = Instant::now();
-        let config = self.config.clone();
-        if !self.watch.is_due(aside(move || Files::of(&config)).await?) {
-            return Ok(());
-        }
-        self.compile().await
-    }
-
-    /// Takes what the lake says of domains now.
-    async fn learn_domains(&mut self) -> Result<(), DetectError> {
-        let domains = domains::of_lake(&self.lake).await?;
-        if domains == self.domains {
-            return Ok(());
-        }
-        self.domains = domains;
-        self.compile().await
-    }
-
-    async fn compile(&mut self) -> Result<(), DetectError> {
-        let config = domains::join(self.config.clone(), &self.domains);
-        match aside(move || ruleset(&config)).await? {
-            Ok(rules) => {
-                tracing::info!(rules = rules.rules().len(), "rules were loaded again");
-                metrics::counter!("detect_reloads_total", "result" => "taken").increment(1);
-                self.rules = Arc::new(rules);
-                self.count = None;
-            }
-            Err(error) => {
-                tracing::error!(error = %chain(&error), "changed rules were not taken; those from before go on");
-                metrics::counter!("detect_reloads_total", "result" => "refused").increment(1);
-            }
         }
         Ok(())
     }

@@ -26,7 +26,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Most broken files that are kept; the last one is overwritten then.
 const BROKEN_FILES_MAX: u32 = 1_000;
 
-const FILE_NAME: &str = "ingest-cursors.sqlite";
+/// Name of the cursor store in the data folder.
+pub const FILE_NAME: &str = "ingest-cursors.sqlite";
 
 /// The newest state of an object that was published.
 #[derive(Debug, Clone, PartialEq, Eq)]

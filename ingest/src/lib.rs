@@ -28,4 +28,5 @@ pub use crate::config::{
     DirectoryConfig, EventHubsConfig, GraphAlertsConfig, ImportConfig, IngestConfig,
     ManagementActivityConfig, TenantConfig,
 };
+pub use crate::cursor::FILE_NAME as CURSOR_FILE;
 pub use crate::error::IngestError;

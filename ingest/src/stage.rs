@@ -38,6 +38,10 @@ const WAIT_MIN: Duration = Duration::from_millis(250);
 /// How long a turn that is under way may go on after a stop; then it is cut, as by a crash, which loses nothing.
 const CUT_AFTER: Duration = Duration::from_secs(5);
 
+/// The part whose loop comes round, and how often it does at least.
+const STAGE: &str = "ingest";
+const ROUND: Duration = Duration::from_secs(5);
+
 /// Runs all configured sources until `stop` is cancelled, then drains.
 ///
 /// # Errors
@@ -141,7 +145,10 @@ async fn attend(
     witness: &Witness,
     stop: &CancellationToken,
 ) -> Result<(), IngestError> {
+    let mut compared = tokio::time::Instant::now();
     loop {
+        let now_us = witness.watched.clock.now_us();
+        witness.watched.health.comes_round(STAGE, now_us);
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             // The others end with the set.
@@ -150,8 +157,13 @@ async fn attend(
                 continue;
             }
             () = witness.cursors.acknowledged().went_back() => {}
-            () = tokio::time::sleep(log::COMPARE_EVERY) => {}
+            () = tokio::time::sleep(ROUND) => {
+                if compared.elapsed() < log::COMPARE_EVERY {
+                    continue;
+                }
+            }
         }
+        compared = tokio::time::Instant::now();
         if !witness.compare().await.is_empty() {
             return Ok(());
         }

@@ -108,6 +108,9 @@ pub async fn run_on(
     outcome
 }
 
+/// The part whose loop comes round.
+const STAGE: &str = "lake";
+
 /// The part that is in trouble while something is tried again.
 const RETRIES: &str = "lake/retries";
 
@@ -185,6 +188,7 @@ impl Stage {
 
     async fn keep(&mut self) -> Result<(), LakeError> {
         while !self.stop.is_cancelled() {
+            self.comes_round();
             let wait = self.time_to_next_deadline();
             let stop = self.stop.clone();
             let polled = tokio::select! {
@@ -209,6 +213,11 @@ impl Stage {
             }
         }
         self.drain().await
+    }
+
+    /// Notes that the stage is at work.
+    fn comes_round(&self) {
+        self.health.comes_round(STAGE, self.clock.now_us());
     }
 
     async fn drain(&mut self) -> Result<(), LakeError> {
@@ -339,6 +348,8 @@ impl Stage {
         };
         let wait = (RETRY_WAIT_MIN * 2_u32.saturating_pow(tries.min(10)))
             .clamp(RETRY_WAIT_MIN, RETRY_WAIT_MAX.max(after));
+        // It is told as trouble, and is no standstill.
+        self.comes_round();
         let reason = if error.is_disk_full() {
             "disk_full"
         } else {

@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use schemas::small_file;
 use serde_json::json;
 
 use crate::error::MicrosoftError;
@@ -86,14 +87,11 @@ impl Credential {
 
 async fn federated_token(path: &Path) -> Result<Secret, MicrosoftError> {
     let refused = |problem: &str| unusable(format!("{}: {problem}", path.display()));
-    let facts = tokio::fs::metadata(path)
+    let file = path.to_owned();
+    let read = move || small_file::read_text(&file, FEDERATED_TOKEN_BYTES_MAX);
+    let text = tokio::task::spawn_blocking(read)
         .await
-        .map_err(|error| refused(&error.to_string()))?;
-    if !facts.is_file() || facts.len() > FEDERATED_TOKEN_BYTES_MAX {
-        return Err(refused("it is no file, or longer than a token"));
-    }
-    let text = tokio::fs::read_to_string(path)
-        .await
+        .map_err(|_| refused("reading it ended by a fault"))?
         .map_err(|error| refused(&error.to_string()))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_whitespace) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
+use schemas::limits::SETTING_BYTES_MAX;
+use schemas::small_file;
 
 use crate::config::HttpConfig;
 use crate::error::MicrosoftError;
@@ -40,11 +42,11 @@ impl Http {
         }
         if !config.ca_file.as_os_str().is_empty() {
             let unreadable = MicrosoftError::HttpConfig { part: "ca_file" };
-            let Ok(pem) = std::fs::read(&config.ca_file) else {
+            let Ok(pem) = small_file::read_text(&config.ca_file, SETTING_BYTES_MAX) else {
                 return Err(unreadable);
             };
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(refused("ca_file"))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(refused("ca_file"))?;
             if certificates.is_empty() {
                 return Err(unreadable);
             }

@@ -15,6 +15,7 @@ mod beginning;
 mod damage;
 mod intake;
 mod lookup;
+mod playbooks;
 mod protection;
 mod publisher;
 mod signer;
@@ -48,13 +49,14 @@ use crate::graph::GraphDirectory;
 use crate::journal::Ledger;
 use crate::journal::file::beside;
 use crate::never_act::entries_of;
-use crate::playbook::{self, Playbook};
+use crate::playbook::Playbook;
 use crate::preflight;
 
 use self::lookup::Lookup;
 use self::protection::Protection;
 use self::tenure::Candidate;
 
+pub use self::playbooks::load_playbooks;
 pub use self::tenure::stands_by;
 
 /// The consumer group.
@@ -71,6 +73,9 @@ type Wake = watch::Sender<()>;
 
 /// The tasks of the stage.
 type Tasks = JoinSet<Result<(), RespondError>>;
+
+/// The part whose beginning is waited for.
+const STAGE: &str = "respond";
 
 /// The directories in which respond may act, by tenant id in lower case.
 pub type Directories = BTreeMap<String, Arc<dyn Directory>>;
@@ -109,13 +114,18 @@ pub async fn run_in(
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     config.check()?;
+    // It may take any time, and so may the lease.
+    health.rests(STAGE);
     // One process acts on a journal; a second one waits until the first has ended.
     let Some(_lock) = lock(&config.journal, &stop).await? else {
         return Ok(());
     };
     let candidate = Candidate::new(&config, &bus, &clock, &health, &stop)?;
     loop {
-        let playbooks = load_playbooks(&config.playbooks)?;
+        let folder = config.playbooks.clone();
+        let playbooks = tokio::task::spawn_blocking(move || load_playbooks(&folder))
+            .await
+            .map_err(|_| RespondError::Task { task: "playbooks" })??;
         let Some(lease) = candidate.take().await? else {
             return Ok(());
         };
@@ -156,6 +166,7 @@ struct Term<'a> {
 impl Term<'_> {
     /// Acts until the stage is stopped or the lease is lost.
     async fn act(&self, playbooks: Vec<Playbook>) -> Result<Ended, RespondError> {
+        self.health.comes_round(STAGE, self.clock.now_us());
         let (config, stop) = (self.config, &self.stop);
         let tenants: Vec<&String> = self.directories.keys().collect();
         let beginning = beginning::Beginning {
@@ -167,7 +178,10 @@ impl Term<'_> {
             health: self.health,
             stop,
         };
-        let Some(ledger) = beginning.open().await? else {
+        let opened = beginning.open().await;
+        // From here on its tasks are at work: of these the one that takes alerts comes round.
+        self.health.rests(STAGE);
+        let Some(ledger) = opened? else {
             self.lease.release().await;
             return Ok(Ended::Stopped);
         };
@@ -403,35 +417,6 @@ fn executor(
         clock: Arc::clone(&acting.clock),
         stop: acting.stop.clone(),
     }
-}
-
-/// The embedded playbooks and those of the folder, by file name; an empty path is no folder.
-///
-/// # Errors
-/// [`RespondError::File`] if the folder cannot be read, [`RespondError::Playbook`] if a file is no playbook.
-pub fn load_playbooks(folder: &Path) -> Result<Vec<Playbook>, RespondError> {
-    let mut files = Vec::new();
-    if !folder.as_os_str().is_empty() {
-        let cannot = |cause: io::Error| RespondError::File {
-            what: "playbooks",
-            path: folder.to_owned(),
-            cause,
-        };
-        for entry in fs::read_dir(folder).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-            {
-                files.push((
-                    path.display().to_string(),
-                    fs::read_to_string(&path).map_err(cannot)?,
-                ));
-            }
-        }
-        files.sort();
-    }
-    Ok(playbook::load(&files)?)
 }
 
 fn lock_path(journal: &Path) -> PathBuf {

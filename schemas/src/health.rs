@@ -24,6 +24,7 @@ pub struct Health(Arc<Mutex<Told>>);
 struct Told {
     troubles: BTreeMap<String, Trouble>,
     notes: BTreeMap<String, String>,
+    rounds: BTreeMap<&'static str, i64>,
 }
 
 impl Health {
@@ -50,6 +51,27 @@ impl Health {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.troubles.remove(part);
         told.notes.remove(part);
+    }
+
+    /// Notes that the loop of `part` has come round: whoever calls it and then no more stands still, in whatever it waits.
+    pub fn comes_round(&self, part: &'static str, now_us: i64) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.rounds.insert(part, now_us);
+    }
+
+    /// Notes that the loop of `part` is not to come round: it has ended, or waits for what may take any time.
+    pub fn rests(&self, part: &str) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.rounds.remove(part);
+    }
+
+    /// When the loop of each part has last come round, in microseconds since the Unix epoch, UTC.
+    pub fn rounds(&self) -> BTreeMap<&'static str, i64> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rounds
+            .clone()
     }
 
     /// Everything that is wrong now, by part.

@@ -33,6 +33,7 @@ pub mod limits;
 pub mod path;
 pub mod provenance;
 pub mod severity;
+pub mod small_file;
 pub mod tables;
 pub mod time;
 pub mod topics;

@@ -63,6 +63,17 @@ pub const AUDIT_UNSIGNED_MAX: u64 = 64;
 /// Longest that a responder with a key leaves an entry of the audit chain without a signature.
 pub const AUDIT_UNSIGNED_WAIT: Duration = Duration::from_mins(1);
 
+/// Longest that the file system is waited for before it gives a small file, such as a rule: a local disk takes
+/// milliseconds, a server that is away takes for ever.
+pub const SMALL_FILE_WAIT: Duration = Duration::from_secs(10);
+
+/// Bytes of a file that are waited for a second longer: the slowest disk that a large IP database is read from.
+pub const SMALL_FILE_BYTES_PER_SECOND: u64 = 20_000_000;
+
+/// Largest configuration, secret, key, certificate, playbook or mapping that is read, in bytes: a bundle of all public
+/// certificates has a quarter of it.
+pub const SETTING_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Longest that a stage may take to drain after SIGTERM.
 pub const DRAIN_WAIT: Duration = Duration::from_secs(30);
 

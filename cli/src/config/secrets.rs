@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use microsoft::Secret;
+use schemas::limits::SETTING_BYTES_MAX;
+use schemas::small_file;
 
 /// What is shown instead of a secret.
 const NOT_SHOWN: &str = "(not shown)";
@@ -15,7 +17,7 @@ pub(super) fn read_secret(reference: &str) -> anyhow::Result<Secret> {
         Some(Reference::Environment(name)) => environment(name)?,
         Some(Reference::File(path)) => {
             check_file(Path::new(path))?;
-            std::fs::read_to_string(path)
+            small_file::read_text(Path::new(path), SETTING_BYTES_MAX)
                 .with_context(|| format!("cannot read the secret file {path}"))?
         }
         None => anyhow::bail!(

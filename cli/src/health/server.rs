@@ -145,7 +145,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let readiness = Readiness::new(Arc::new(SystemClock));
+        let readiness = Readiness::new(Arc::new(SystemClock), Duration::MAX);
         let serving = tokio::spawn(serve(listener, readiness, metrics, stop.clone()));
         let mut silent = Vec::new();
         for _ in 0..2 * CONNECTIONS_MAX {

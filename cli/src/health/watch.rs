@@ -1,6 +1,6 @@
 //! What no stage can tell of itself: how full the disk is, whether the stages move, and whether a promise was broken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use schemas::health::Health;
 use schemas::invariants;
 use tokio_util::sync::CancellationToken;
 
+use super::Readiness;
 use crate::config::Config;
 use crate::lag;
 use crate::run::Stage;
@@ -28,9 +29,11 @@ const STILL_MAX: Duration = Duration::from_mins(5);
 pub(crate) async fn run(
     config: &Config,
     stages: &[Stage],
-    health: Health,
+    readiness: Readiness,
     stop: CancellationToken,
 ) {
+    let health = readiness.health.clone();
+    let mut told_still = BTreeSet::new();
     let mut progress = Progress::default();
     let mut bus = None;
     let mut asked_us = 0;
@@ -38,6 +41,7 @@ pub(crate) async fn run(
         let now_us = SystemClock.now_us();
         disk(config, &health, now_us);
         tell_breaches(&health, now_us);
+        tell_still(&readiness, &mut told_still, now_us);
         if elapsed(asked_us, now_us) >= LAG_EVERY {
             asked_us = now_us;
             // Opened here as well, for the stages keep theirs; a bus that is away is theirs to tell.
@@ -128,6 +132,24 @@ fn tell_breaches(health: &Health, now_us: i64) {
         let why = format!("{} But: {}", breach.invariant.sentence(), breach.detail);
         health.trouble(&format!("invariants/{id}"), why, now_us);
     }
+}
+
+/// Tells once of each loop that stands still, and once that it has moved again.
+fn tell_still(readiness: &Readiness, told: &mut BTreeSet<&'static str>, now_us: i64) {
+    let still = readiness.standing_still();
+    for (part, since_us) in &still {
+        if told.insert(part) {
+            tracing::error!("{}", super::still(part, *since_us, now_us));
+            metrics::counter!("vedette_standstills_total", "part" => *part).increment(1);
+        }
+    }
+    told.retain(|part| {
+        let is_still = still.contains_key(part);
+        if !is_still {
+            tracing::info!(part, "comes round again");
+        }
+        is_still
+    });
 }
 
 /// How far stages were when they were last seen to move.

@@ -16,7 +16,6 @@ use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use schemas::wire::Event;
 use sigma::Rule;
-use sigma::document::read;
 use sigma::mapping::UserMapping;
 use sigma::tools::explain::explain;
 use sigma::tools::explain::tree::Explanation;
@@ -112,12 +111,20 @@ impl Explain {
         let bytes = if self.event == "-" {
             standard_input()?
         } else {
-            read(path, RECORD_BYTES_MAX)
-                .with_context(|| format!("cannot read {}", path.display()))?
+            read(path).with_context(|| format!("cannot read {}", path.display()))?
         };
         one_event(&bytes)
             .with_context(|| format!("cannot read an event from {}", inert(&self.event)))
     }
+}
+
+/// At most one byte more than a record may have. A pipe is read too, as a shell gives one for `<(…)`.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(RECORD_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn standard_input() -> anyhow::Result<Vec<u8>> {

@@ -50,6 +50,7 @@ impl Stage {
         &mut self,
         announced: Announced,
     ) -> Result<Option<u64>, DetectError> {
+        self.comes_round();
         if self.has_evaluated_day(&announced) {
             return Ok(Some(announced.file.rows));
         }

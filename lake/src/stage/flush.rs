@@ -37,6 +37,7 @@ impl Stage {
         if batch.advances.is_empty() {
             return Ok(());
         }
+        self.comes_round();
         let started = Instant::now();
         let mut done = Vec::new();
         let mut tries = 0;

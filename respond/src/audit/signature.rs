@@ -7,9 +7,9 @@
 //! the hash in its hexadecimal letters; keys as PKCS #8 and as `SubjectPublicKeyInfo` in PEM, or as 64 hexadecimal digits.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use schemas::small_file;
 use serde::{Deserialize, Serialize};
 
 use super::Anchor;
@@ -218,18 +219,18 @@ fn text_of(path: &Path, is_secret: bool) -> Result<String, KeyError> {
         path: path.to_owned(),
         cause,
     };
-    let file = File::open(path).map_err(cannot)?;
-    let mode = file.metadata().map_err(cannot)?.permissions().mode();
-    if is_secret && mode & 0o077 != 0 {
+    let content = small_file::read(path, FILE_BYTES_MAX).map_err(cannot)?;
+    if is_secret && content.mode & 0o077 != 0 {
         return Err(KeyError::Open {
             path: path.to_owned(),
         });
     }
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(cannot)?;
-    Ok(text)
+    String::from_utf8(content.bytes).map_err(|_| {
+        cannot(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not UTF-8",
+        ))
+    })
 }
 
 /// The 32 bytes that 64 hexadecimal digits mean.

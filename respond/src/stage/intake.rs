@@ -30,10 +30,28 @@ const WAIT_MAX: Duration = Duration::from_millis(500);
 /// a case of their own.
 const OUTBOX_MESSAGES_MAX: u64 = 10_240;
 
+/// The part whose loop comes round.
+const LOOP: &str = "respond/intake";
+
 /// The part that is in trouble while no alerts are taken.
 const PART: &str = "respond/intake";
 
 pub(super) async fn run(
+    intake: Intake,
+    lookup: Lookup,
+    ledger: Ledger,
+    bus: Bus,
+    watch: Watch,
+    wake: Wake,
+    stop: CancellationToken,
+) -> Result<(), RespondError> {
+    let health = watch.health.clone();
+    let outcome = take(intake, lookup, ledger, bus, watch, wake, stop).await;
+    health.rests(LOOP);
+    outcome
+}
+
+async fn take(
     intake: Intake,
     mut lookup: Lookup,
     ledger: Ledger,
@@ -46,6 +64,7 @@ pub(super) async fn run(
     let intake = Arc::new(intake);
     let mut consumer = bus.subscribe(super::GROUP, &[Topic::Alerts]).await?;
     loop {
+        health.comes_round(LOOP, clock.now_us());
         match has_room(&ledger, clock.as_ref(), &health).await {
             Ok(true) => {}
             Ok(false) if stop.is_cancelled() => return Ok(()),
@@ -67,6 +86,7 @@ pub(super) async fn run(
             }
         };
         while let Err(error) = begin(&mut consumer, &bus, &ledger, &polled, clock.as_ref()).await {
+            health.comes_round(LOOP, clock.now_us());
             obey(error, "intake", &stop).await?;
         }
         let records = polled.records;
@@ -76,6 +96,7 @@ pub(super) async fn run(
         let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
         lookup.learn(&alerts, &ledger, clock.as_ref(), &stop).await;
         for of_tenant in by_tenant(alerts) {
+            health.comes_round(LOOP, clock.now_us());
             keep(of_tenant, &intake, &ledger, clock.as_ref(), &stop).await?;
         }
         wake.send_replace(());

@@ -1,7 +1,10 @@
 //! The rule files in a folder, and their bytes: both bounded, because a folder may hold anything.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use schemas::limits::SMALL_FILE_WAIT;
+use schemas::small_file;
 
 use crate::error::{LoadDiagnostic, RuleError};
 
@@ -41,14 +44,11 @@ impl Listing {
     }
 
     fn folder(&mut self, folder: &Path, depth: usize) {
-        let entries = match std::fs::read_dir(folder) {
+        let entries = match entries(folder) {
             Ok(entries) => entries,
             Err(cause) => return self.reject(folder, RuleError::Unreadable { cause }),
         };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            // Links to folders are not followed: one to a folder above would never end.
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        for (path, is_folder) in entries {
             let is_rule = path
                 .extension()
                 .is_some_and(|extension| extension == "yml" || extension == "yaml");
@@ -71,16 +71,26 @@ impl Listing {
     }
 }
 
+/// What is in a folder, and of each whether it is a folder.
+///
+/// Links to folders are not followed: one to a folder above would never end.
+fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+    let of = folder.to_owned();
+    small_file::within(folder, SMALL_FILE_WAIT, move || {
+        let entries = std::fs::read_dir(of)?.flatten().map(|entry| {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            (entry.path(), is_folder)
+        });
+        Ok(entries.collect())
+    })
+}
+
 /// The bytes of a file, at most one more than `bytes_max`, so that a larger one is known and costs nothing.
 ///
 /// # Errors
-/// If it cannot be read.
+/// If it cannot be read, or is no regular file.
 pub fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(bytes_max as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    small_file::read(path, bytes_max as u64).map(|content| content.bytes)
 }
 
 #[cfg(test)]
