@@ -99,6 +99,10 @@ fn readings(
             }
             Reading::Null
         });
+        let reading = match reading {
+            Reading::Null if column.name == "is_interactive" => of_category(&event.category),
+            reading => reading,
+        };
         keep(envelope + at, reading);
     }
     let event_id = if event.event_id.is_empty() {
@@ -118,6 +122,15 @@ fn readings(
     keep(6, some_text(&problems.join("; ")));
     keep(7, some_text(&event.provenance));
     keep(shape.columns.len() - 1, text(raw));
+}
+
+/// Whether a sign-in was interactive, where it does not say so itself: the logs of the others are apart.
+fn of_category(category: &str) -> Reading<'static> {
+    if category.eq_ignore_ascii_case("NonInteractiveUserSignInLogs") {
+        Reading::Boolean(false)
+    } else {
+        Reading::Null
+    }
 }
 
 fn text(text: &str) -> Reading<'_> {

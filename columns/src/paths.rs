@@ -1,7 +1,8 @@
 //! All paths of a table's columns, followed together: each value of a record is looked at once.
 //!
-//! Means the same as [`schemas::path::find_first`] for each column: see there for the forms of paths.
+//! Means the same as [`schemas::path::find_usable`] for each column: see there for the forms of paths.
 
+use schemas::path::{is_usable_text, last_resort};
 use schemas::tables::Column;
 
 use crate::changes;
@@ -36,6 +37,10 @@ struct End {
     column: usize,
     /// Its place among the column's paths.
     order: usize,
+    /// True if the column has no other path.
+    is_sole: bool,
+    /// True if it counts only where it says something.
+    is_last_resort: bool,
 }
 
 /// Steps by name, found in any letter case.
@@ -97,7 +102,14 @@ impl Paths {
         };
         for (column, definition) in columns.iter().enumerate() {
             for (order, path) in definition.paths.iter().enumerate() {
-                paths.add(path, End { column, order });
+                let (path, is_last_resort) = last_resort(path);
+                let end = End {
+                    column,
+                    order,
+                    is_sole: definition.paths.len() == 1 && !is_last_resort,
+                    is_last_resort,
+                };
+                paths.add(path, end);
             }
         }
         paths
@@ -157,6 +169,7 @@ impl Paths {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     order: usize,
+    is_good: bool,
     document: usize,
     node: u32,
     is_folded: bool,
@@ -200,7 +213,7 @@ impl Finder {
         let kind = self.view(record, document).kind(node);
         let here = &paths.steps[step];
         if kind != Kind::Null {
-            self.end(&here.ends, document, node, false);
+            self.end(paths, record, &here.ends, (document, node), false);
         }
         match kind {
             Kind::Plain | Kind::Escaped => self.open(paths, record, step, document, node),
@@ -209,18 +222,57 @@ impl Finder {
         }
     }
 
-    fn end(&mut self, ends: &[End], document: usize, node: u32, is_folded: bool) {
+    fn end(
+        &mut self,
+        paths: &Paths,
+        record: &str,
+        ends: &[End],
+        (document, node): (usize, u32),
+        is_folded: bool,
+    ) {
         for end in ends {
+            let kind = paths.columns[end.column].kind;
+            let is_good = end.is_sole || self.is_usable(record, kind, document, node);
+            if end.is_last_resort && !(is_good && self.is_scalar(record, document, node)) {
+                continue;
+            }
             let place = &mut self.places[end.column];
-            if place.is_none_or(|held| end.order < held.order) {
+            let is_better = place.is_none_or(|held| {
+                (is_good && !held.is_good) || (is_good == held.is_good && end.order < held.order)
+            });
+            if is_better {
                 *place = Some(Place {
                     order: end.order,
+                    is_good,
                     document,
                     node,
                     is_folded,
                 });
             }
         }
+    }
+
+    /// As [`schemas::path::is_usable`].
+    fn is_usable(
+        &self,
+        record: &str,
+        kind: schemas::tables::Kind,
+        document: usize,
+        node: u32,
+    ) -> bool {
+        let view = self.view(record, document);
+        match view.kind(node) {
+            Kind::Plain => is_usable_text(view.written(node), kind),
+            Kind::Escaped => is_usable_text(&view.string(node).unwrap_or_default(), kind),
+            _ => true,
+        }
+    }
+
+    fn is_scalar(&self, record: &str, document: usize, node: u32) -> bool {
+        !matches!(
+            self.view(record, document).kind(node),
+            Kind::Object | Kind::Array
+        )
     }
 
     /// JSON inside a string, if it is an object or a list and a path leads into it.
@@ -255,7 +307,7 @@ impl Finder {
         };
         self.choices = choices;
         if is_foldable {
-            self.end(&here.folds, document, node, true);
+            self.end(paths, record, &here.folds, (document, node), true);
         }
         let steps = here.members.names.iter().chain(&here.pairs.names);
         for (_, next) in steps {
@@ -282,7 +334,13 @@ impl Finder {
             return Ok(values.map_or(Reading::Null, |values| Reading::Text(values.into())));
         }
         if !place.is_folded {
-            return read(column.kind, view, place.node).ok_or(Unreadable);
+            let coded = || {
+                let name = view.string(place.node)?;
+                schemas::tables::code_of(column.name, &name).map(Reading::Integer)
+            };
+            return read(column.kind, view, place.node)
+                .or_else(coded)
+                .ok_or(Unreadable);
         }
         let mut folded = String::new();
         write_folded(view, place.node, &mut folded);

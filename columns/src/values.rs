@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use schemas::tables::Kind;
+use schemas::time::DateOrder;
 use schemas::{ip, time};
 
 use super::Cell;
@@ -84,12 +85,18 @@ pub(crate) fn read(kind: Kind, view: View<'_>, at: u32) -> Option<Reading<'_>> {
         Kind::Time => scalar(
             view,
             at,
-            |_, _| None,
-            |text| time::parse_us(text).map(Reading::time),
+            |view, at| time_of(&view.number(at)?.to_string()),
+            time_of,
         ),
         // No record holds bytes: JSON has none.
         Kind::Bytes => None,
     }
+}
+
+/// A time whose form tells it: one of an order that nobody knows is none.
+fn time_of<'a>(text: &str) -> Option<Reading<'a>> {
+    let time_us = time::read_us(text, DateOrder::Unknown).ok()?;
+    Some(Reading::time(time_us))
 }
 
 fn scalar<'a>(
@@ -236,6 +243,11 @@ mod tests {
                 (json!("1970-01-01T00:00:01Z"), Some(Cell::Time(1_000_000))),
                 (json!("0001-01-01T00:00:00Z"), None),
                 (json!(5), None),
+                (
+                    json!(1_000_000_000),
+                    Some(Cell::Time(1_000_000_000_000_000)),
+                ),
+                (json!("5/1/2026 10:15:00 PM"), None),
             ],
         );
         check(

@@ -3,13 +3,16 @@
 //! A path is written as in `properties.status.errorCode`; a number selects an item of a list
 //! (`targetResources.0.displayName`), and brackets select from a list of name and value pairs
 //! (`Parameters[ForwardTo]`, `ModifiedProperties[Role.DisplayName].NewValue`).
-//! `Parameters[]` is the whole list folded to an object by name.
+//! `Parameters[]` is the whole list folded to an object by name; `location?` counts only where it says something.
 //! Keys match in any letter case, because Microsoft's casing varies between feeds, and JSON that
 //! stands inside a string is opened on the way.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+
+use crate::ip;
+use crate::tables::Kind;
 
 /// The value at `path`, or none; a JSON null counts as none.
 pub fn find<'a>(record: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
@@ -29,6 +32,50 @@ pub fn find<'a>(record: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
 /// The value at the first of `paths` that has one.
 pub fn find_first<'a>(record: &'a Value, paths: &[&str]) -> Option<Cow<'a, Value>> {
     paths.iter().find_map(|path| find(record, path))
+}
+
+/// What a column holds of a record: the value at the first of its paths that has a usable one, else the first that has
+/// any; a path that ends in `?` counts only if it leads to a usable text or number.
+///
+/// An empty text and a word for nothing are not usable, and of an address what is none.
+pub fn find_usable<'a>(record: &'a Value, paths: &[&str], kind: Kind) -> Option<Cow<'a, Value>> {
+    let mut first = None;
+    for path in paths {
+        let (path, is_last_resort) = last_resort(path);
+        let Some(value) = find(record, path) else {
+            continue;
+        };
+        if is_usable(&value, kind) && !(is_last_resort && (value.is_object() || value.is_array())) {
+            return Some(value);
+        }
+        if first.is_none() && !is_last_resort {
+            first = Some(value);
+        }
+    }
+    first
+}
+
+/// A path without the `?` that may stand at its end, and whether it does.
+pub fn last_resort(path: &str) -> (&str, bool) {
+    path.strip_suffix('?')
+        .map_or((path, false), |path| (path, true))
+}
+
+/// True if a value says something that a column of this kind can hold.
+pub fn is_usable(value: &Value, kind: Kind) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => is_usable_text(text, kind),
+        _ => true,
+    }
+}
+
+/// As [`is_usable`], of a text.
+pub fn is_usable_text(text: &str, kind: Kind) -> bool {
+    match kind {
+        Kind::Ip => ip::is_address(text),
+        _ => !ip::is_nothing(text),
+    }
 }
 
 /// The text of a value: a string as it is, a scalar as JSON writes it, a list or object as JSON text.
@@ -157,7 +204,8 @@ fn changed(item: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, text};
+    use super::{find, find_usable, text};
+    use crate::tables::Kind;
     use serde_json::{Value, json};
 
     fn check(record: &Value, path: &str, expected: Option<&str>) {
@@ -212,5 +260,55 @@ mod tests {
         check(&record, "deviceDetail.browser", Some("Edge"));
         check(&record, "Data[x]", Some("y"));
         check(&json!({"a": "not json"}), "a.b", None);
+    }
+
+    #[test]
+    fn the_first_usable_value_counts_not_the_first_that_is_there() {
+        let paths = &["ClientIP", "ClientIPAddress", "ActorIpAddress"];
+        for (record, expected) in [
+            (
+                json!({"ClientIP": "", "ActorIpAddress": "198.51.100.20"}),
+                Some("198.51.100.20"),
+            ),
+            (
+                json!({"ClientIP": "<null>", "ActorIpAddress": "198.51.100.20"}),
+                Some("198.51.100.20"),
+            ),
+            (
+                json!({"ClientIP": "0.0.0.0", "ActorIpAddress": "198.51.100.20:443"}),
+                Some("198.51.100.20:443"),
+            ),
+            (
+                json!({"ClientIP": "not-an-ip", "ClientIPAddress": "2001:db8::1"}),
+                Some("2001:db8::1"),
+            ),
+            (
+                json!({"ClientIP": "::ffff:198.51.100.20", "ActorIpAddress": "203.0.113.57"}),
+                Some("::ffff:198.51.100.20"),
+            ),
+            (
+                json!({"ClientIP": "not-an-ip", "ActorIpAddress": ""}),
+                Some("not-an-ip"),
+            ),
+            (json!({"ClientIP": null}), None),
+        ] {
+            let found = find_usable(&record, paths, Kind::Ip);
+            let found = found.as_ref().and_then(|value| text(value));
+            assert_eq!(found.as_deref(), expected, "{record}");
+        }
+        let paths = &["location.countryOrRegion", "Location?"];
+        for (record, expected) in [
+            (
+                json!({"location": {"countryOrRegion": null, "city": "x"}}),
+                None,
+            ),
+            (json!({"Location": "NG"}), Some("NG")),
+            (json!({"Location": ""}), None),
+            (json!({"location": {"countryOrRegion": ""}}), Some("")),
+        ] {
+            let found = find_usable(&record, paths, Kind::Category);
+            let found = found.as_ref().and_then(|value| text(value));
+            assert_eq!(found.as_deref(), expected, "{record}");
+        }
     }
 }

@@ -5,10 +5,13 @@
 
 use std::fmt;
 
+mod codes;
 mod derived;
 mod entra;
 mod graph;
 mod m365;
+
+pub use codes::code_of;
 
 /// A table of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

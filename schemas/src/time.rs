@@ -1,22 +1,99 @@
-//! The forms in which Microsoft writes times; a time without a zone is UTC.
+//! The forms in which Microsoft and people's tools write times; a time without a zone is UTC.
 
+mod forms;
+mod numbers;
+
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// Which of the first two numbers of `05/01/2026` is the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DateOrder {
+    /// As Microsoft's own services write it, whatever the country.
+    MonthFirst,
+    /// As most countries write it.
+    DayFirst,
+    /// Nobody knows: such a date is no time, unless a number above 12 or a dot tells.
+    #[default]
+    Unknown,
+}
+
+/// Why a text is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It means none, or is of no form that is known.
+    NoTime,
+    /// Its day and month could be either way round.
+    Ambiguous,
+}
 
 /// The time that `text` means, in microseconds since the Unix epoch, UTC; none if it means none.
 ///
-/// Reads ISO 8601 with any number of fraction digits, `Z`, an offset or no zone, and the
-/// American form `8/22/2022 6:07:16 PM` with or without AM/PM and offset.
-/// `0001-01-01T00:00:00Z`, .NET's "no value", is none. Fractions below a microsecond are cut.
+/// Of a date whose order nothing tells the month is first, as Microsoft's services write it: see [`read_us`] for others.
 pub fn parse_us(text: &str) -> Option<i64> {
+    read_us(text, DateOrder::MonthFirst).ok()
+}
+
+/// The time that `text` means, in microseconds since the Unix epoch, UTC.
+///
+/// Reads ISO 8601 with any number of fraction digits, `Z`, an offset or no zone; `/Date(ms)/`; seconds, milliseconds and
+/// microseconds since 1970; Excel's days since 1900; RFC 1123; dates with slashes, dots and dashes, with AM and PM in
+/// several languages, and with `UTC` or an offset behind them. `0001-01-01T00:00:00Z`, .NET's "no value", is none.
+/// Fractions below a microsecond are cut.
+///
+/// # Errors
+/// [`Unread::Ambiguous`] if only `order` could tell day from month, and it does not.
+pub fn read_us(text: &str, order: DateOrder) -> Result<i64, Unread> {
     let text = text.trim();
-    let parsed = if text.contains('/') {
-        american(text)
+    let parsed = match iso(text).or_else(|| numbers::read(text)) {
+        Some(time_us) => time_us,
+        None => forms::read(text, order)?,
+    };
+    if parsed > YEAR_2_US {
+        Ok(parsed)
     } else {
-        iso(text)
-    }?;
-    (parsed > YEAR_2_US).then_some(parsed)
+        Err(Unread::NoTime)
+    }
+}
+
+/// The time that a JSON value means: a text, a number, or PowerShell's object of one (`value`, `DateTime`).
+///
+/// # Errors
+/// As of [`read_us`].
+pub fn value_us(value: &Value, order: DateOrder) -> Result<i64, Unread> {
+    match value {
+        Value::String(text) => read_us(text, order),
+        Value::Number(number) => read_us(&number.to_string(), order),
+        Value::Object(members) => {
+            let named = |wanted: &str| {
+                let mut found = members.iter();
+                found.find(|(name, value)| name.eq_ignore_ascii_case(wanted) && !value.is_object())
+            };
+            let mut unread = Unread::NoTime;
+            // The text beside the number is for people, and without fractions.
+            for (_, value) in ["value", "DateTime"].into_iter().filter_map(named) {
+                match value_us(value, order) {
+                    Ok(time_us) => return Ok(time_us),
+                    Err(why) if why == Unread::Ambiguous => unread = why,
+                    Err(_) => {}
+                }
+            }
+            Err(unread)
+        }
+        _ => Err(Unread::NoTime),
+    }
+}
+
+/// What a text proves about the order of day and month; none if it is no such date, or proves nothing.
+pub fn order_of(text: &str) -> Option<DateOrder> {
+    forms::proved(text.trim())
+}
+
+/// True if a text is a date that only an order of day and month makes a time.
+pub fn needs_order(text: &str) -> bool {
+    read_us(text, DateOrder::Unknown) == Err(Unread::Ambiguous)
 }
 
 /// 0002-01-01T00:00:00Z in microseconds: what is earlier is .NET's default value, not a time.
@@ -39,6 +116,9 @@ pub fn iso_ms(time_us: i64) -> String {
 }
 
 fn iso(text: &str) -> Option<i64> {
+    if !text.as_bytes().first()?.is_ascii_digit() || !text.contains('-') {
+        return None;
+    }
     if let Ok(zoned) = text.parse::<Timestamp>() {
         return Some(zoned.as_microsecond());
     }
@@ -52,116 +132,5 @@ fn utc(civil: DateTime) -> Option<i64> {
         .map(|zoned| zoned.timestamp().as_microsecond())
 }
 
-fn american(text: &str) -> Option<i64> {
-    let mut words = text.split_ascii_whitespace();
-    let date = words.next()?;
-    let clock = words.next()?;
-    let mut half_day = None;
-    let mut offset_s = 0;
-    for word in words {
-        match word.to_ascii_uppercase().as_str() {
-            "AM" => half_day = Some(false),
-            "PM" => half_day = Some(true),
-            other => offset_s = offset_seconds(other)?,
-        }
-    }
-    let mut parts = date.split('/').map(str::parse::<i16>);
-    let month = parts.next()?.ok()?;
-    let day = parts.next()?.ok()?;
-    let year = parts.next()?.ok()?;
-    let mut parts = clock.split(':').map(str::parse::<i8>);
-    let hour = parts.next()?.ok()?;
-    let minute = parts.next()?.ok()?;
-    let second = parts.next().transpose().ok()?.unwrap_or(0);
-    let hour = match half_day {
-        None => hour,
-        Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + if afternoon { 12 } else { 0 },
-        Some(_) => return None,
-    };
-    let civil = DateTime::new(
-        year,
-        i8::try_from(month).ok()?,
-        i8::try_from(day).ok()?,
-        hour,
-        minute,
-        second,
-        0,
-    )
-    .ok()?;
-    let local = civil
-        .checked_sub(SignedDuration::from_secs(offset_s))
-        .ok()?;
-    utc(local)
-}
-
-/// The seconds that `+01:00` is ahead of UTC.
-fn offset_seconds(text: &str) -> Option<i64> {
-    let (sign, rest) = match text.as_bytes().first()? {
-        b'+' => (1, &text[1..]),
-        b'-' => (-1, &text[1..]),
-        b'Z' if text.len() == 1 => return Some(0),
-        _ => return None,
-    };
-    let (hours, minutes) = rest.split_once(':')?;
-    let hours: i64 = hours.parse().ok()?;
-    let minutes: i64 = minutes.parse().ok()?;
-    ((0..=14).contains(&hours) && (0..60).contains(&minutes))
-        .then_some(sign * (hours * 3600 + minutes * 60))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{day, iso_ms, parse_us};
-
-    #[test]
-    fn reads_every_form_seen_in_diagnostic_records() {
-        for (text, expected) in [
-            ("01/09/2007 09:41:00", "2007-01-09T09:41:00.000Z"),
-            ("1/9/2007 9:41:00 AM", "2007-01-09T09:41:00.000Z"),
-            ("1/9/2007 12:05:00 AM", "2007-01-09T00:05:00.000Z"),
-            ("8/22/2022 6:07:16 PM", "2022-08-22T18:07:16.000Z"),
-            ("1/9/2007 10:41:00 AM +01:00", "2007-01-09T09:41:00.000Z"),
-            ("2007-01-09T09:41:00", "2007-01-09T09:41:00.000Z"),
-            ("2007-01-09T09:41:00.22Z", "2007-01-09T09:41:00.220Z"),
-            ("2007-01-09T09:41:00.6816663Z", "2007-01-09T09:41:00.681Z"),
-            ("2007-01-09T09:41:00.535404056Z", "2007-01-09T09:41:00.535Z"),
-            (
-                "2007-01-09T09:41:00.992099+00:00",
-                "2007-01-09T09:41:00.992Z",
-            ),
-            ("2007-01-09T11:41:00+02:00", "2007-01-09T09:41:00.000Z"),
-            ("2007-01-09 09:41:00", "2007-01-09T09:41:00.000Z"),
-        ] {
-            assert_eq!(
-                parse_us(text).map(iso_ms).as_deref(),
-                Some(expected),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_means_no_time_is_none() {
-        for text in [
-            "",
-            "yesterday",
-            "0001-01-01T00:00:00Z",
-            "2007-13-09T09:41:00Z",
-            "13/40/2007 9:41:00",
-            "1/9/2007 13:41:00 PM",
-            "1/9/2007 9:41:00 AM +99:00",
-            "2007-01-09T24:30:00Z",
-        ] {
-            assert_eq!(parse_us(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn days_are_utc() {
-        assert_eq!(
-            day(parse_us("2026-09-14T23:59:59.9Z").unwrap_or(0)),
-            "2026-09-14"
-        );
-        assert_eq!(day(-1), "1969-12-31");
-    }
-}
+mod tests;

@@ -32,10 +32,15 @@ pub(super) fn read(kind: Kind, value: &Value) -> Option<Cell> {
             },
         ),
         Kind::Boolean => boolean(value),
-        Kind::Time => scalar(value, |_| None, |text| time::parse_us(text).map(Cell::time)),
+        Kind::Time => scalar(value, |number| time_of(&number.to_string()), time_of),
         // No record holds bytes: JSON has none.
         Kind::Bytes => None,
     }
+}
+
+fn time_of(text: &str) -> Option<Cell> {
+    let time_us = time::read_us(text, time::DateOrder::Unknown).ok()?;
+    Some(Cell::time(time_us))
 }
 
 fn scalar(
@@ -107,7 +112,7 @@ pub(super) fn record_cells(table: Table, record: &Value) -> (Vec<Cell>, Vec<Stri
 }
 
 fn record_cell(column: &Column, record: &Value, problems: &mut Vec<String>) -> Cell {
-    let Some(found) = path::find_first(record, column.paths) else {
+    let Some(found) = path::find_usable(record, column.paths, column.kind) else {
         return Cell::Null;
     };
     if let Some(side) = column.changes {
@@ -115,7 +120,11 @@ fn record_cell(column: &Column, record: &Value, problems: &mut Vec<String>) -> C
         let targets = serde_json::from_str(&text).unwrap_or_default();
         return changes::of(&targets, side).map_or(Cell::Null, Cell::Text);
     }
-    read(column.kind, &found).unwrap_or_else(|| {
+    let coded = || {
+        let code = schemas::tables::code_of(column.name, found.as_str()?)?;
+        Some(Cell::Integer(code))
+    };
+    read(column.kind, &found).or_else(coded).unwrap_or_else(|| {
         if !matches!(column.kind, Kind::Ip) {
             problems.push(format!("cannot read {}", column.name));
         }

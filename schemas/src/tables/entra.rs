@@ -1,6 +1,7 @@
 //! Columns of Entra's logs, from diagnostic records (`properties.…`) and from Graph objects (top level).
 //!
-//! Source: Entra diagnostic settings, categories `*SignInLogs`, `AuditLogs`, `*Risk*`, `ProvisioningLogs`;
+//! Source: Azure Monitor tables of the same (`LocationDetails`, and `Location` as a country's code);
+//! Entra diagnostic settings, categories `*SignInLogs`, `AuditLogs`, `*Risk*`, `ProvisioningLogs`;
 //! Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`.
 
 use super::{Column, Kind, Side, changes, column};
@@ -14,7 +15,7 @@ pub(super) const SIGNINS: &[Column] = &[
     column("app_id", Kind::Category, &["properties.appId", "appId"]),
     column("app_display_name", Kind::Category, &["properties.appDisplayName", "appDisplayName"]),
     column("resource_display_name", Kind::Category, &["properties.resourceDisplayName", "resourceDisplayName"]),
-    column("resource_id", Kind::Category, &["properties.resourceId"]),
+    column("resource_id", Kind::Category, &["properties.resourceId", "resourceIdentity"]),
     column("ip_address", Kind::Ip, &["properties.ipAddress", "ipAddress", "callerIpAddress"]),
     column("client_app_used", Kind::Category, &["properties.clientAppUsed", "clientAppUsed"]),
     column("user_agent", Kind::Category, &["properties.userAgent", "userAgent"]),
@@ -29,11 +30,11 @@ pub(super) const SIGNINS: &[Column] = &[
     column("original_transfer_method", Kind::Category, &["properties.originalTransferMethod", "originalTransferMethod"]),
     column("incoming_token_type", Kind::Category, &["properties.incomingTokenType", "incomingTokenType"]),
     column("is_interactive", Kind::Boolean, &["properties.isInteractive", "isInteractive"]),
-    column("country", Kind::Category, &["properties.location.countryOrRegion", "location.countryOrRegion"]),
-    column("city", Kind::Category, &["properties.location.city", "location.city"]),
-    column("state", Kind::Category, &["properties.location.state", "location.state"]),
-    column("latitude", Kind::Number, &["properties.location.geoCoordinates.latitude", "location.geoCoordinates.latitude"]),
-    column("longitude", Kind::Number, &["properties.location.geoCoordinates.longitude", "location.geoCoordinates.longitude"]),
+    column("country", Kind::Category, &["properties.location.countryOrRegion", "location.countryOrRegion", "locationDetails.countryOrRegion", "location?"]),
+    column("city", Kind::Category, &["properties.location.city", "location.city", "locationDetails.city"]),
+    column("state", Kind::Category, &["properties.location.state", "location.state", "locationDetails.state"]),
+    column("latitude", Kind::Number, &["properties.location.geoCoordinates.latitude", "location.geoCoordinates.latitude", "locationDetails.geoCoordinates.latitude"]),
+    column("longitude", Kind::Number, &["properties.location.geoCoordinates.longitude", "location.geoCoordinates.longitude", "locationDetails.geoCoordinates.longitude"]),
     column("autonomous_system_number", Kind::Integer, &["properties.autonomousSystemNumber", "autonomousSystemNumber"]),
     column("device_id", Kind::Category, &["properties.deviceDetail.deviceId", "deviceDetail.deviceId"]),
     column("operating_system", Kind::Category, &["properties.deviceDetail.operatingSystem", "deviceDetail.operatingSystem"]),
@@ -93,7 +94,7 @@ pub(super) const RISK_EVENTS: &[Column] = &[
     column("risk_level", Kind::Category, &["properties.riskLevel", "riskLevel"]),
     column("risk_state", Kind::Category, &["properties.riskState", "riskState"]),
     column("risk_detail", Kind::Category, &["properties.riskDetail", "riskDetail"]),
-    column("detection_source", Kind::Category, &["properties.source"]),
+    column("detection_source", Kind::Category, &["properties.source", "source"]),
     column("detection_timing_type", Kind::Category, &["properties.detectionTimingType", "detectionTimingType"]),
     column("activity", Kind::Category, &["properties.activity", "activity"]),
     column("user_principal_name", Kind::Category, &["properties.userPrincipalName", "userPrincipalName"]),
@@ -110,13 +111,13 @@ pub(super) const RISK_EVENTS: &[Column] = &[
 
 #[rustfmt::skip]
 pub(super) const PROVISIONING: &[Column] = &[
-    column("operation_name", Kind::Category, &["operationName", "properties.provisioningAction"]),
-    column("result", Kind::Category, &["properties.provisioningStatusInfo.status", "resultType"]),
-    column("job_id", Kind::Text, &["properties.jobId"]),
-    column("cycle_id", Kind::Text, &["properties.cycleId"]),
-    column("change_id", Kind::Text, &["properties.changeId"]),
-    column("service_principal_id", Kind::Category, &["properties.servicePrincipal.id"]),
-    column("service_principal_name", Kind::Category, &["properties.servicePrincipal.name", "properties.servicePrincipal.displayName"]),
-    column("source_identity", Kind::Json, &["properties.sourceIdentity"]),
-    column("target_identity", Kind::Json, &["properties.targetIdentity"]),
+    column("operation_name", Kind::Category, &["operationName", "properties.provisioningAction", "provisioningAction"]),
+    column("result", Kind::Category, &["properties.provisioningStatusInfo.status", "provisioningStatusInfo.status", "resultType"]),
+    column("job_id", Kind::Text, &["properties.jobId", "jobId"]),
+    column("cycle_id", Kind::Text, &["properties.cycleId", "cycleId"]),
+    column("change_id", Kind::Text, &["properties.changeId", "changeId"]),
+    column("service_principal_id", Kind::Category, &["properties.servicePrincipal.id", "servicePrincipal.id"]),
+    column("service_principal_name", Kind::Category, &["properties.servicePrincipal.name", "properties.servicePrincipal.displayName", "servicePrincipal.name", "servicePrincipal.displayName"]),
+    column("source_identity", Kind::Json, &["properties.sourceIdentity", "sourceIdentity"]),
+    column("target_identity", Kind::Json, &["properties.targetIdentity", "targetIdentity"]),
 ];
