@@ -322,6 +322,16 @@ fn poisoned_times_stay_in_their_own_windows() {
 }
 
 #[test]
+fn a_record_whose_time_is_not_known_is_counted_in_no_window() {
+    let rules = signals::ruleset(RULES);
+    let event = json!({"kind": "login", "user": "ada", "ip": "192.0.2.9"});
+    assert!(!signals::signals(&rules, &[(BEGIN_S, event.clone())]).is_empty());
+    // No time that can be kept: what stands in the row is null, as of a record that says none.
+    let unknown = [(i64::MAX / 1_000_000, event)];
+    assert!(signals::signals(&rules, &unknown).is_empty());
+}
+
+#[test]
 fn a_user_with_a_million_records_in_a_window_is_told_once_and_again_at_doublings() {
     let rules = signals::ruleset(
         "title: login\nid: login\nlogsource: {product: test, service: all}\ndetection: {one: {kind: login}, condition: \

@@ -43,7 +43,8 @@ impl Counted {
     }
 }
 
-/// The signal of a row that a counted rule matched; none where the place that is counted is not known.
+/// The signal of a row that a counted rule matched; none where the place that is counted is not known, or the time: when it
+/// came to us says nothing of when it was.
 ///
 /// The same event and rule make the same signal, whatever the file and the time. `tenant_id` is whose it is,
 /// `evidence` where it stands; its event id is read from the row.
@@ -67,7 +68,7 @@ pub fn signal(
         ]),
         tenant_id: Arc::clone(tenant_id),
         rule_id: Arc::clone(&counted.signal),
-        time_us: fields::time(batch, "event_time", row).unwrap_or(accepted_time_us),
+        time_us: fields::time(batch, "event_time", row)?,
         accepted_time_us,
         fields: values.into(),
         subject,
