@@ -63,6 +63,8 @@ pub fn import(events: &Path, brokers: &str) -> Result<u64, IngestionError> {
         let options = ImportOptions {
             bounds: ImportConfig::default(),
             tenant_id: None,
+            is_tenant_of_all: false,
+            dates: schemas::time::DateOrder::default(),
             downstream: None,
             clock: Arc::new(SystemClock),
             stop: CancellationToken::new(),

@@ -28,6 +28,7 @@ use respond::config::RespondConfig;
 use schemas::environment::{Clock, SystemClock};
 use schemas::health::Health;
 use schemas::tables::Table;
+use schemas::time::DateOrder;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Event};
 use serde_json::{Value, json};
@@ -215,6 +216,8 @@ fn write_flood(path: &Path, what: &Flood) -> anyhow::Result<()> {
 async fn flood(bus: &Bus, path: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     let options = ImportOptions {
         tenant_id: None,
+        is_tenant_of_all: false,
+        dates: DateOrder::default(),
         bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: Some(Downstream {

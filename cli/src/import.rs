@@ -5,6 +5,7 @@
 //! somebody handed over: respond, wherever it runs, never acts on it without a person's approval.
 
 mod counts;
+mod table;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::health::Health;
 use schemas::tables::Table;
+use schemas::time::DateOrder;
 use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
 
@@ -37,9 +39,10 @@ use crate::run::{Stage, run_stages, runtime};
 use crate::telemetry;
 
 pub(crate) const EXAMPLES: &str = "\
-Reads NDJSON, JSON arrays, {\"records\":[…]}, the CSV export of the audit search and Graph alerts, plain, .gz or .zst;
-folders are read whole. The format is told by the content, not by the name. Links in a folder are not followed, and only
-files are read: what is passed over is listed, as is what could not be read to its end.
+Reads what portals, PowerShell, SIEMs and tools of responders export of Entra's and Microsoft 365's logs: NDJSON, JSON
+lists and pages, answers of queries, and CSV with any separator; UTF-8, UTF-16 or Windows-1252; plain, .gz, .zst or .zip;
+folders are read whole. The format is told by the content; at the end a table says as what each file was read, and what of
+it was cut, incomplete or not read. Links in a folder are not followed, and only files are read.
 
 Examples:
   vedette import audit.ndjson.zst
@@ -68,6 +71,15 @@ pub(crate) struct Import {
     /// Tenant of records that do not name one.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// With --tenant: it is the tenant of all records, whatever they name.
+    #[arg(long, requires = "tenant")]
+    overrule: bool,
+    /// Dates like 05/01/2026 whose column does not tell are 5 January.
+    #[arg(long, conflicts_with = "month_first")]
+    day_first: bool,
+    /// Dates like 05/01/2026 whose column does not tell are 1 May.
+    #[arg(long)]
+    month_first: bool,
     /// Write what was found to this file, as one page of HTML.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -132,7 +144,8 @@ impl Import {
                 .await
                 .context("everything is imported, but there is no report")?;
         }
-        let clean = summary.failures.is_empty() && summary.dead_letters == 0;
+        let is_whole = summary.by_file.iter().all(|file| !file.is_incomplete());
+        let clean = summary.failures.is_empty() && summary.dead_letters == 0 && is_whole;
         Ok(if clean {
             Verdict::Done
         } else {
@@ -180,10 +193,27 @@ impl Import {
         if let Some(tenant) = &self.tenant {
             words.push(format!("--tenant {tenant}"));
         }
+        for (is_given, word) in [
+            (self.overrule, "--overrule"),
+            (self.day_first, "--day-first"),
+            (self.month_first, "--month-first"),
+        ] {
+            if is_given {
+                words.push(word.to_owned());
+            }
+        }
         if let Some(path) = &self.report {
             words.push(format!("--report {}", path.display()));
         }
         words.join(" ")
+    }
+
+    fn dates(&self) -> DateOrder {
+        match (self.day_first, self.month_first) {
+            (true, _) => DateOrder::DayFirst,
+            (_, true) => DateOrder::MonthFirst,
+            _ => DateOrder::Unknown,
+        }
     }
 
     async fn publish(
@@ -200,6 +230,8 @@ impl Import {
         }
         let options = ImportOptions {
             tenant_id: self.tenant.clone(),
+            is_tenant_of_all: self.overrule,
+            dates: self.dates(),
             bounds: config.import.clone(),
             clock: Arc::new(SystemClock),
             downstream: Some(config.downstream()),
@@ -276,6 +308,8 @@ fn file_line(file: &FileRead) -> FileLine {
         records: file.records,
         dead_letters: file.dead_letters.clone(),
         failure: file.failure.clone(),
+        told: table::told(file),
+        is_incomplete: file.is_incomplete(),
     }
 }
 
@@ -323,9 +357,7 @@ fn tell(
             summary.records
         )?;
     }
-    for (path, reason) in &summary.failures {
-        writeln!(out, "could not read {}: {reason}", path.display())?;
-    }
+    table::print(&mut out, summary)?;
     Ok(Added {
         rows: rows_added,
         revisions,

@@ -59,7 +59,14 @@ fn assert_reports(folder: &Path, name: &str) -> Html {
         .into_iter()
         .map(|row| all_words(row))
         .collect();
-    assert_eq!(files, ["exports/a.ndjson 2 1", "exports/b.ndjson 1 0"]);
+    let audit = "as a record of the unified audit log to m365_activity";
+    assert_eq!(
+        files,
+        [
+            format!("exports/a.ndjson 2 {audit} 2 dead letters: truncated 1 2 1"),
+            format!("exports/b.ndjson 1 {audit} 1 1 0"),
+        ]
+    );
     page
 }
 

@@ -72,6 +72,7 @@ struct File {
     records: String,
     dead_letters: String,
     failure: Option<String>,
+    told: Vec<String>,
 }
 
 /// What became of the records of all files.
@@ -144,7 +145,8 @@ pub(super) fn coverage(report: &Report) -> Coverage {
     let days = days_by_table(report);
     let gaps = gaps(report, &days);
     let letters = letters(&report.files);
-    let is_clean = letters.is_empty() && report.files.iter().all(|file| file.failure.is_none());
+    let is_whole = |file: &FileLine| file.failure.is_none() && !file.is_incomplete;
+    let is_clean = letters.is_empty() && report.files.iter().all(is_whole);
     Coverage {
         files: report.files.iter().take(ROWS_SHOWN).map(file).collect(),
         files_more: report.files.len().saturating_sub(ROWS_SHOWN),
@@ -207,6 +209,7 @@ fn file(file: &FileLine) -> File {
         records: number(file.records),
         dead_letters: number(letters_of(file)),
         failure: file.failure.as_deref().map(line),
+        told: file.told.iter().map(|told| line(told)).collect(),
     }
 }
 

@@ -217,7 +217,19 @@ fn sentences(report: &Report, all: &[Raised<'_>], accounts: &[Account], rows: u6
             counted(unread, "file", "files")
         ));
     }
+    sentences.extend(incomplete(report));
     sentences
+}
+
+/// That files say of themselves that more was there to export.
+fn incomplete(report: &Report) -> Option<String> {
+    let files = report.files.iter().filter(|file| file.is_incomplete);
+    let of_what = match files.count() {
+        0 => return None,
+        1 => "1 file says that it holds only part".to_owned(),
+        many => format!("{} files say that they hold only part", number(many as u64)),
+    };
+    Some(format!("{of_what} of what was there to export."))
 }
 
 /// `38 alerts about 5 accounts, 25 of them high: A, B and C, and 5 kinds more.`

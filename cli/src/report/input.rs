@@ -52,6 +52,10 @@ pub(crate) struct FileLine {
     pub(crate) dead_letters: BTreeMap<String, u64>,
     /// Why it could not be read to its end.
     pub(crate) failure: Option<String>,
+    /// As what it was read, and what a person should know of it.
+    pub(crate) told: Vec<String>,
+    /// True if it says of itself that there is more than it holds.
+    pub(crate) is_incomplete: bool,
 }
 
 /// What became of the records of all files; the lake does not keep which file brought which row.

@@ -43,6 +43,18 @@ fn words(element: ElementRef<'_>) -> String {
         .join(" ")
 }
 
+fn filled_file(text: &str) -> FileLine {
+    let own = || text.to_owned();
+    FileLine {
+        path: own(),
+        records: 12,
+        dead_letters: BTreeMap::from([(own(), 3), ("truncated".to_owned(), 4)]),
+        failure: Some(own()),
+        told: vec![own()],
+        is_incomplete: true,
+    }
+}
+
 /// A report with `text` in every place that a tenant, a file or a provider can write to.
 fn filled(text: &str) -> Report {
     let own = || text.to_owned();
@@ -51,12 +63,7 @@ fn filled(text: &str) -> Report {
             id: own(),
             name: own(),
         }],
-        files: vec![FileLine {
-            path: own(),
-            records: 12,
-            dead_letters: BTreeMap::from([(own(), 3), ("truncated".to_owned(), 4)]),
-            failure: Some(own()),
-        }],
+        files: vec![filled_file(text)],
         added: Added {
             rows: 9,
             revisions: 1,

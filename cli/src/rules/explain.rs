@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use clap::Args;
 use detect::DetectConfig;
 use detect::evaluate::event;
-use ingest::normalise::{Origin, normalise};
+use ingest::normalise::{Dates, Origin, normalise};
 use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::limits::RECORD_BYTES_MAX;
 use schemas::provenance::Provenance;
 use schemas::tables::Table;
+use schemas::time::DateOrder;
 use schemas::wire::Event;
 use sigma::Rule;
 use sigma::mapping::UserMapping;
@@ -152,6 +153,7 @@ fn one_event(bytes: &[u8]) -> anyhow::Result<(Option<Table>, Event)> {
         source: "explain",
         category: None,
         ingest_time_us: SystemClock.now_us(),
+        dates: Dates::All(DateOrder::Unknown),
     };
     let mut normalised = normalise(bytes, "explain", &origin);
     if let Some(letter) = normalised.dead_letters.first() {

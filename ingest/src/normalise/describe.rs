@@ -1,44 +1,21 @@
 //! What identifies a record: table, tenant, id, time, category. Pure.
 
-use std::borrow::Cow;
-
+use schemas::ids;
 use schemas::limits::FUTURE_TOLERANCE_US;
-use schemas::path::{find_first, text};
+use schemas::path::find;
 use schemas::provenance::Provenance;
 use schemas::tables::Table;
-use schemas::{ids, time};
+use schemas::time::{self, Unread};
 use serde_json::Value;
 
 use super::directory::{self, Kind};
+use super::origin::{Origin, UNKNOWN_TENANT};
+use super::reading::{Description, Reading, word};
+use super::shape::is_said;
 use super::{
-    Origin, UNKNOWN_TENANT, entra_diagnostic, graph_alert, graph_log, management_activity, other,
+    azure_event, entra_diagnostic, graph_alert, graph_log, hunting, log_analytics,
+    management_activity, other,
 };
-
-/// What identifies a record.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Description {
-    pub(super) table: Table,
-    pub(super) tenant_id: String,
-    pub(super) event_id: String,
-    pub(super) event_time_us: Option<i64>,
-    pub(super) category: String,
-    pub(super) provenance: Provenance,
-    pub(super) problems: Vec<String>,
-}
-
-/// Where a format keeps what identifies its records.
-#[derive(Debug, Clone)]
-pub(super) struct Reading {
-    pub(super) table: Table,
-    /// The record's own category, if it has one.
-    pub(super) category: String,
-    /// Paths of the id, first found wins; several lists are joined by `:`.
-    pub(super) id: &'static [&'static [&'static str]],
-    /// Put before the id, where ids of several categories share a table.
-    pub(super) id_prefix: String,
-    /// Paths of the time, first found wins.
-    pub(super) time: &'static [&'static str],
-}
 
 /// What a record is.
 enum Format {
@@ -50,9 +27,12 @@ enum Format {
 
 /// The formats of what happens, most particular first.
 const FORMATS: &[fn(&Value) -> Option<Reading>] = &[
+    azure_event::read,
     entra_diagnostic::read,
     management_activity::read,
     graph_alert::read,
+    log_analytics::read,
+    hunting::read,
     graph_log::read,
 ];
 
@@ -68,17 +48,22 @@ const CATEGORY_BYTES_MAX: usize = 256;
 const NO_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Where records say their tenant.
-const TENANT_PATHS: &[&str] = &[
-    "OrganizationId",
-    "tenantId",
-    "properties.tenantId",
-    "aadTenantId",
-];
+const TENANT_PATHS: &[&str] = &["AADTenantId", "OrganizationId"];
+
+/// Where records say it that are no rows of Log Analytics: there it is the workspace.
+const TENANT_PATHS_OUTSIDE: &[&str] =
+    &["tenantId", "properties.tenantId", "properties.aadTenantId"];
 
 /// Describes a record; a word on what is missing if it cannot become an event.
-pub(super) fn describe(record: &Value, origin: &Origin<'_>) -> Result<Description, &'static str> {
+///
+/// `columns` says which column a member was called before, for what a file's column tells of its dates.
+pub(super) fn describe(
+    record: &Value,
+    origin: &Origin<'_>,
+    columns: &[(&'static str, &'static str)],
+) -> Result<Description, &'static str> {
     let mut description = match format_of(record, origin) {
-        Format::Happening(reading) => describe_happening(record, reading, origin),
+        Format::Happening(reading) => describe_happening(record, reading, origin, columns),
         Format::Object(kind) => directory::describe(record, kind, tenant_id(record, origin))?,
     };
     description.provenance = origin.provenance;
@@ -100,15 +85,26 @@ fn format_of(record: &Value, origin: &Origin<'_>) -> Format {
     directory::read(record).map_or_else(|| Format::Happening(other::read(record)), Format::Object)
 }
 
-fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> Description {
+fn describe_happening(
+    record: &Value,
+    reading: Reading,
+    origin: &Origin<'_>,
+    columns: &[(&'static str, &'static str)],
+) -> Description {
     let mut problems = Vec::new();
     let event_id = event_id(record, &reading).unwrap_or_else(|| {
         problems.push("no id: the hash of its content stands for it".to_owned());
         ids::of_content(record)
     });
-    let event_time_us = event_time(record, &reading, origin, &mut problems);
+    let event_time_us = event_time(record, &reading, origin, columns, &mut problems);
     let mut category = if reading.category.is_empty() {
-        origin.category.unwrap_or_default().to_owned()
+        // Graph's sign-ins are interactive ones where neither they nor the feed say otherwise.
+        let of_table = if reading.table == Table::Signins {
+            "SignInLogs"
+        } else {
+            ""
+        };
+        origin.category.unwrap_or(of_table).to_owned()
     } else {
         reading.category
     };
@@ -117,6 +113,7 @@ fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> 
         category.truncate(category.floor_char_boundary(CATEGORY_BYTES_MAX));
     }
     Description {
+        name: reading.name,
         table: reading.table,
         tenant_id: tenant_id(record, origin),
         event_id,
@@ -125,23 +122,6 @@ fn describe_happening(record: &Value, reading: Reading, origin: &Origin<'_>) -> 
         provenance: Provenance::Unknown,
         problems,
     }
-}
-
-/// The text at the first path that has one which is not empty.
-pub(super) fn word<'a>(record: &'a Value, paths: &[&str]) -> Option<Cow<'a, str>> {
-    paths.iter().find_map(|path| {
-        let value = find_first(record, &[path])?;
-        let word = match value {
-            Cow::Borrowed(value) => text(value)?,
-            Cow::Owned(value) => Cow::Owned(text(&value)?.into_owned()),
-        };
-        (!word.trim().is_empty()).then_some(word)
-    })
-}
-
-/// True if a path leads to something that is not null.
-pub(super) fn has(record: &Value, paths: &[&str]) -> bool {
-    find_first(record, paths).is_some()
 }
 
 fn event_id(record: &Value, reading: &Reading) -> Option<String> {
@@ -172,37 +152,48 @@ fn event_time(
     record: &Value,
     reading: &Reading,
     origin: &Origin<'_>,
+    columns: &[(&'static str, &'static str)],
     problems: &mut Vec<String>,
 ) -> Option<i64> {
-    let mut unread = false;
+    let mut unread = None;
     for path in reading.time {
-        let Some(text) = word(record, &[path]) else {
+        let Some(value) = find(record, path).filter(|value| is_said(value)) else {
             continue;
         };
-        let Some(time_us) = time::parse_us(&text) else {
-            unread = true;
-            continue;
-        };
-        if time_us > origin.ingest_time_us.saturating_add(FUTURE_TOLERANCE_US) {
-            problems.push("its time lies in the future".to_owned());
+        let column = columns.iter().find(|(member, _)| member == path);
+        let order = origin
+            .dates
+            .order(column.map_or(path, |(_, column)| column));
+        match time::value_us(&value, order) {
+            Err(why) if unread != Some(Unread::Ambiguous) => unread = Some(why),
+            Err(_) => {}
+            Ok(time_us) => {
+                if time_us > origin.ingest_time_us.saturating_add(FUTURE_TOLERANCE_US) {
+                    problems.push("its time lies in the future".to_owned());
+                }
+                if unread.is_some() {
+                    problems.push(format!(
+                        "its time was read from {path}: another could not be read"
+                    ));
+                }
+                return Some(time_us);
+            }
         }
-        if unread {
-            problems.push(format!(
-                "its time was read from {path}: another could not be read"
-            ));
-        }
-        return Some(time_us);
     }
     problems.push(
-        if unread {
-            "its time could not be read"
-        } else {
-            "no time"
+        match unread {
+            Some(Unread::Ambiguous) => AMBIGUOUS,
+            Some(Unread::NoTime) => "its time could not be read",
+            None => "no time",
         }
         .to_owned(),
     );
     None
 }
+
+/// What is said of a record whose day and month could be either way round.
+pub(crate) const AMBIGUOUS: &str =
+    "its time is unknown: nothing in its column tells day from month (--day-first, --month-first)";
 
 /// The tenant of the connector, else the one that the record names.
 fn tenant_id(record: &Value, origin: &Origin<'_>) -> String {
@@ -239,8 +230,14 @@ fn named_tenant(record: &Value) -> Option<String> {
 
 /// What stands where records say their tenant, in lower case.
 fn tenant_word(record: &Value) -> Option<String> {
-    let named = word(record, TENANT_PATHS).map(|word| word.to_ascii_lowercase());
-    named.or_else(|| {
+    let outside = || {
+        let is_row = log_analytics::is_row(record);
+        (!is_row)
+            .then(|| word(record, TENANT_PATHS_OUTSIDE))
+            .flatten()
+    };
+    let named = word(record, TENANT_PATHS).or_else(outside);
+    named.map(|word| word.to_ascii_lowercase()).or_else(|| {
         let resource = word(record, &["resourceId"])?.to_ascii_lowercase();
         let tenant = resource.strip_prefix("/tenants/")?.split('/').next()?;
         (!tenant.is_empty()).then(|| tenant.to_owned())

@@ -7,8 +7,8 @@ use schemas::provenance::Provenance;
 use schemas::tables::Table;
 use serde_json::{Map, Value};
 
-use super::Origin;
-use super::describe::{Description, word};
+use super::origin::Origin;
+use super::reading::{Description, word};
 
 /// A kind of object of the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +134,7 @@ pub(super) fn describe(
         ids::of_content(&state_of(record)).as_bytes(),
     ]);
     Ok(Description {
+        name: "an object of the directory",
         table: kind.table(),
         tenant_id,
         event_id,

@@ -5,7 +5,7 @@
 use schemas::tables::Table;
 use serde_json::Value;
 
-use super::describe::{Reading, has, word};
+use super::reading::{Reading, has, word};
 
 /// What a category's records look like.
 struct Shape {
@@ -110,12 +110,13 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
     let is_diagnostic = has(record, &["properties"])
         && has(record, &["time", "resourceId"])
         && has(record, &["operationName", "resourceId"]);
-    if !is_diagnostic {
+    if !is_diagnostic || super::log_analytics::is_row(record) {
         return None;
     }
     let lower = category.to_ascii_lowercase();
     let shape = shape(&lower);
     Some(Reading {
+        name: "a diagnostic record of Azure Monitor",
         table: shape.table,
         category: category.into_owned(),
         id: shape.id,

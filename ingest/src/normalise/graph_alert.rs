@@ -5,7 +5,7 @@
 use schemas::tables::Table;
 use serde_json::Value;
 
-use super::describe::{Reading, has, word};
+use super::reading::{Reading, has, word};
 
 /// The reading of an alert; none if it is something else.
 pub(super) fn read(record: &Value) -> Option<Reading> {
@@ -18,6 +18,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         return None;
     }
     Some(Reading {
+        name: "an alert of Microsoft's",
         table: Table::GraphAlerts,
         category: "alerts_v2".to_owned(),
         id: &[&["id"], &["lastUpdateDateTime"]],

@@ -5,11 +5,13 @@
 use schemas::tables::Table;
 use serde_json::Value;
 
-use super::describe::{Reading, word};
+use super::reading::{Reading, word};
 
 /// The reading of a record of Graph's logs; none if it is something else.
+///
+/// A sign-in that does not say its kind has the feed's: files of the Entra portal say it in their name.
 pub(super) fn read(record: &Value) -> Option<Reading> {
-    let has = |paths: &[&str]| super::describe::has(record, paths);
+    let has = |paths: &[&str]| super::reading::has(record, paths);
     let is_risk = has(&["riskEventType"]) && has(&["detectedDateTime", "activityDateTime"]);
     let is_audit = has(&["activityDateTime"]) && has(&["activityDisplayName"]);
     let is_sign_in = has(&["createdDateTime"])
@@ -38,6 +40,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         return None;
     };
     Some(Reading {
+        name: NAME,
         table,
         category: category.to_owned(),
         id: &[&["id"]],
@@ -45,6 +48,8 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         time,
     })
 }
+
+const NAME: &str = "a log of Microsoft Graph";
 
 /// The category that Event Hubs would name for a sign-in of Graph's.
 fn sign_in_category(record: &Value) -> &'static str {
@@ -55,6 +60,8 @@ fn sign_in_category(record: &Value) -> &'static str {
         "ServicePrincipalSignInLogs"
     } else if kinds.contains("managedIdentity") {
         "ManagedIdentitySignInLogs"
+    } else if kinds.is_empty() {
+        ""
     } else {
         "SignInLogs"
     }

@@ -5,7 +5,7 @@
 use schemas::tables::Table;
 use serde_json::Value;
 
-use super::describe::{Reading, has, word};
+use super::reading::{Reading, has, word};
 
 /// The reading of a record of the unified audit log; none if it is something else.
 ///
@@ -25,6 +25,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
         return None;
     }
     Some(Reading {
+        name: "a record of the unified audit log",
         table: Table::M365Activity,
         category: content_type(record).to_owned(),
         id: &[&["Id", "OfficeId", "Identity"]],
@@ -39,8 +40,10 @@ fn content_type(record: &Value) -> &'static str {
         .unwrap_or_default()
         .to_ascii_lowercase();
     let record_type = word(record, &["RecordType"]).unwrap_or_default();
+    let code = record_type.parse().ok();
+    let code = code.or_else(|| schemas::tables::code_of("record_type", &record_type));
     match workload.as_str() {
-        _ if matches!(record_type.as_ref(), "11" | "13" | "33") => "DLP.All",
+        _ if matches!(code, Some(11 | 13 | 33)) => "DLP.All",
         "azureactivedirectory" => "Audit.AzureActiveDirectory",
         "exchange" => "Audit.Exchange",
         "sharepoint" | "onedrive" => "Audit.SharePoint",

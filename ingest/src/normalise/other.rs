@@ -3,11 +3,12 @@
 use schemas::tables::Table;
 use serde_json::Value;
 
-use super::describe::{Reading, word};
+use super::reading::{Reading, word};
 
 /// The reading of a record that nothing else reads.
 pub(super) fn read(record: &Value) -> Reading {
     Reading {
+        name: "something that no format describes",
         table: Table::OtherEvents,
         category: word(record, &["category", "Type", "ActionType"])
             .unwrap_or_default()

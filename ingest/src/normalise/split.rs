@@ -8,7 +8,8 @@ use schemas::dead_letter::Reason;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::shape::{BYTE_ORDER_MARK, Shape};
+use super::layout::{BYTE_ORDER_MARK, Layout};
+use super::pages::{is_around, is_list};
 
 /// Most bytes of one piece that are held; a longer one is handed on in several pieces, all of them bad.
 pub(crate) const PIECE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -21,6 +22,13 @@ const KINDS_MAX: usize = 1_024;
 pub(crate) enum Piece {
     /// An object with balanced brackets.
     Object(Vec<u8>),
+    /// A row of a table as it came, and as an object by the names of its columns.
+    Row {
+        row: Vec<u8>,
+        object: Vec<u8>,
+        /// Why it becomes a letter if it is nothing known.
+        reason: Reason,
+    },
     /// Bytes that cannot become a record.
     Bad(Reason, Vec<u8>),
 }
@@ -49,7 +57,7 @@ enum Text {
 /// Cuts bytes that come in chunks.
 #[derive(Debug)]
 pub(crate) struct Splitter {
-    shape: Shape,
+    layout: Layout,
     state: State,
     /// The current piece.
     pending: Vec<u8>,
@@ -68,13 +76,22 @@ pub(crate) struct Splitter {
     /// While the piece may be an envelope: where in `pending` its latest name stands.
     envelope: Option<std::ops::Range<usize>>,
     bytes_read: u64,
+    /// Members before the list of the current envelope.
+    head: Map<String, Value>,
+    /// Objects of its list.
+    listed: u64,
+    /// What envelopes say of their own wholeness.
+    notes: Vec<String>,
 }
 
+/// Most notes that are kept.
+const NOTES_MAX: usize = 20;
+
 impl Splitter {
-    /// A splitter for bytes of this shape.
-    pub(crate) fn new(shape: Shape) -> Self {
+    /// A splitter for bytes of this layout.
+    pub(crate) fn new(layout: Layout) -> Self {
         Self {
-            shape,
+            layout,
             state: State::Between,
             pending: Vec::new(),
             kinds: Vec::new(),
@@ -86,6 +103,9 @@ impl Splitter {
             lists: Vec::new(),
             envelope: None,
             bytes_read: 0,
+            head: Map::new(),
+            listed: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -96,7 +116,7 @@ impl Splitter {
             bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         }
         self.bytes_read += bytes.len() as u64;
-        if self.shape == Shape::Other {
+        if self.layout == Layout::Other {
             self.pending.extend_from_slice(bytes);
             self.hand_on_overlong(pieces);
             return;
@@ -108,14 +128,14 @@ impl Splitter {
         }
     }
 
-    /// Ends the stream; what is unfinished is handed on as it is.
-    pub(crate) fn finish(mut self, pieces: &mut Vec<Piece>) {
+    /// Ends the stream; what is unfinished is handed on as it is. Gives what envelopes say of their own wholeness.
+    pub(crate) fn finish(mut self, pieces: &mut Vec<Piece>) -> Vec<String> {
         let is_cut = !self.lists.is_empty();
         match self.state {
             // Of an envelope's tail too, what came is kept.
             State::Object | State::Tail => self.end_bad(Reason::Truncated, pieces),
             State::Junk => self.end_junk(pieces),
-            State::Between if self.shape == Shape::Other => {
+            State::Between if self.layout == Layout::Other => {
                 if !self.pending.trim_ascii().is_empty() || self.is_overlong {
                     let reason = reason_of_other(&self.pending);
                     self.end_bad(reason, pieces);
@@ -125,6 +145,7 @@ impl Splitter {
             State::Between if is_cut => pieces.push(Piece::Bad(Reason::Truncated, Vec::new())),
             State::Between => {}
         }
+        self.notes
     }
 
     /// Reads at least one byte and says how many.
@@ -143,7 +164,7 @@ impl Splitter {
 
     /// True if the end of a line is the end of the current piece.
     fn ends_at_line(&mut self, pieces: &mut Vec<Piece>) -> bool {
-        let is_lines = self.shape == Shape::Lines;
+        let is_lines = self.layout == Layout::Lines;
         match self.state {
             State::Junk => self.end_junk(pieces),
             State::Object if is_lines => self.end_bad(Reason::Truncated, pieces),
@@ -165,7 +186,8 @@ impl Splitter {
 
     fn between(&mut self, byte: u8) {
         match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => {}
+            // The last three are a mark of the encoding, where files were joined.
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | 0xef | 0xbb | 0xbf => {}
             b'[' if self.lists.is_empty() => self.lists.push(false),
             b']' if !self.lists.is_empty() => {
                 let was_envelope = self.lists.pop().unwrap_or(false);
@@ -229,6 +251,9 @@ impl Splitter {
                 return 1;
             }
             b'[' if self.opens_envelope() => {
+                let head = [self.pending.as_slice(), b"null}"].concat();
+                self.head = serde_json::from_slice(&head).unwrap_or_default();
+                self.listed = 0;
                 self.start_between();
                 self.lists.push(true);
                 return 1;
@@ -291,7 +316,7 @@ impl Splitter {
         1
     }
 
-    /// An envelope has members whose names begin with `@`, and its list.
+    /// An envelope has members that say something of the list, and its list.
     fn end_name(&mut self) {
         let Some(range) = &mut self.envelope else {
             return;
@@ -301,7 +326,7 @@ impl Splitter {
         }
         range.end = self.pending.len();
         let name = &self.pending[range.clone()];
-        if !name.starts_with(b"@") && !is_list_name(name) {
+        if !is_around(name) && !is_list(name) {
             self.envelope = None;
         }
     }
@@ -313,10 +338,7 @@ impl Splitter {
     }
 
     fn opens_envelope(&self) -> bool {
-        self.state == State::Object
-            && self.depth == 1
-            && self.last == b':'
-            && is_list_name(self.name())
+        self.state == State::Object && self.depth == 1 && self.last == b':' && is_list(self.name())
     }
 
     /// True if a bracket cannot belong to the current object but begins the next one.
@@ -366,15 +388,29 @@ impl Splitter {
         let is_overlong = self.is_overlong;
         self.start_between();
         if is_tail {
-            // What stands beside the list is kept unless it is Graph's own notes.
+            let members = pending.trim_ascii();
+            let members = members.strip_prefix(b",").unwrap_or(members);
+            self.note(&[b"{", members].concat());
+            // What stands beside the list is kept unless it says something of the list.
             if is_overlong || says_something(&pending) {
                 pieces.push(Piece::Bad(Reason::NotARecord, pending));
             }
         } else if is_overlong {
             pieces.push(Piece::Bad(Reason::TooLarge, pending));
         } else {
+            self.listed += u64::from(self.lists.last() == Some(&true));
             pieces.push(Piece::Object(pending));
         }
+    }
+
+    /// Keeps what the members around a list say of its wholeness; `tail` is what stands behind it.
+    fn note(&mut self, tail: &[u8]) {
+        let mut around = std::mem::take(&mut self.head);
+        let tail = serde_json::from_slice::<Map<String, Value>>(tail);
+        around.extend(tail.unwrap_or_default());
+        let mut said = super::pages::notes(&around, self.listed);
+        self.notes.append(&mut said);
+        self.notes.truncate(NOTES_MAX);
     }
 
     fn end_bad(&mut self, reason: Reason, pieces: &mut Vec<Piece>) {
@@ -417,19 +453,14 @@ impl Splitter {
     }
 }
 
-/// True if what stands behind the list of an envelope has anything but Graph's notes, whose names begin with `@`.
+/// True if what stands behind the list of an envelope has anything but what says something of the list.
 fn says_something(tail: &[u8]) -> bool {
     let members = tail.trim_ascii();
     let members = members.strip_prefix(b",").unwrap_or(members);
     let object = [b"{", members].concat();
     serde_json::from_slice::<Map<String, Value>>(&object).map_or(true, |members| {
-        members.keys().any(|name| !name.starts_with('@'))
+        members.keys().any(|name| !is_around(name.as_bytes()))
     })
-}
-
-/// The members that Azure Monitor, Microsoft Graph and their exports keep a list of records in.
-fn is_list_name(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"records") || name.eq_ignore_ascii_case(b"value")
 }
 
 /// What bytes are that are no JSON at all.

@@ -1,6 +1,6 @@
 //! Cases of the normaliser.
 
-use super::{Normalised, Origin, UNKNOWN_TENANT, normalise};
+use super::{Dates, Normalised, Origin, UNKNOWN_TENANT, normalise};
 use schemas::limits::{DEAD_LETTER_PART_BYTES_MAX, RECORD_BYTES_MAX};
 use schemas::provenance::Provenance;
 
@@ -12,6 +12,7 @@ const FILES: Origin<'static> = Origin {
     source: "files",
     category: None,
     ingest_time_us: NOW_US,
+    dates: Dates::OF_MICROSOFT,
 };
 
 fn read(text: &str) -> Normalised {

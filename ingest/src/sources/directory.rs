@@ -24,7 +24,7 @@ use super::desk::{Desk, PagesRead, is_fresh};
 use crate::config::DirectoryConfig;
 use crate::error::IngestError;
 use crate::normalise::directory::Kind;
-use crate::normalise::{Normalised, Origin, normalise};
+use crate::normalise::{Dates, Normalised, Origin, normalise};
 use crate::outlet::Taken;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::provenance::Provenance;
@@ -252,6 +252,7 @@ impl Directory {
                 source: SOURCE,
                 category: Some(kind.name()),
                 ingest_time_us: now_us,
+                dates: Dates::OF_MICROSOFT,
             };
             normalise(&bytes, kind.name(), &origin)
         };
@@ -281,6 +282,7 @@ impl Directory {
         let normalised = Normalised {
             events: changed.events,
             dead_letters,
+            ..Normalised::default()
         };
         let taken = self.desk.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats events and loses none.

@@ -2,22 +2,30 @@
 //!
 //! Delivery: at least once; an import that is repeated, or was killed, publishes the same records under the same
 //! ids, and the lake drops what it knows.
-//! Formats: JSON lines, JSON lists, `{"records":[…]}`, Graph's `{"value":[…]}`, the audit search's CSV
-//! (column `AuditData`); plain, gzip or zstd; UTF-8 or UTF-16. The format is told from the content, never from the name.
+//! Formats: JSON lines, JSON lists, pages of records, answers of queries with columns and rows, and tables as text with
+//! commas, semicolons, tabs or bars; plain, gzip, zstd or in a zip archive; UTF-8, UTF-16 or Windows-1252. The format is told
+//! from the content; only the kind of a sign-in that the Entra portal exports is told from the name.
 //!
 //! ```text
 //! folder ─▶ file ─▶ decompress ─▶ cut ─▶ normalise ──2 batches──▶ publish
 //!                       one thread, 1 MiB at a time     full: the file is not read meanwhile
 //! ```
 
+mod answers;
 mod csv_rows;
 mod folder;
+mod foreign;
 mod open;
 mod read;
+mod regular;
+mod sink;
+mod tally;
 mod utf16;
+mod windows_1252;
+mod zip;
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::BufRead as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,15 +34,16 @@ use bus::Bus;
 use schemas::environment::Clock;
 use schemas::provenance::Provenance;
 use schemas::tables::Table;
-use schemas::wire;
+use schemas::time::DateOrder;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::open::Allowance;
+use self::tally::FileTally;
 use crate::backlog::Downstream;
 use crate::config::ImportConfig;
 use crate::error::IngestError;
-use crate::normalise::{Normalised, Origin, UNKNOWN_TENANT, table_of};
+use crate::normalise::{Dates, Normalised, Origin, Shown, UNKNOWN_TENANT, may_hold_date};
 use crate::outlet::Outlet;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 
@@ -49,6 +58,10 @@ const BATCHES_MAX: usize = 2;
 pub struct ImportOptions {
     /// Tenant of records that do not say theirs; without it they go to [`UNKNOWN_TENANT`].
     pub tenant_id: Option<String>,
+    /// True if it is the tenant of all records, whatever they say.
+    pub is_tenant_of_all: bool,
+    /// In which order day and month stand in dates that do not tell it, and whose column does not.
+    pub dates: DateOrder,
     /// What compressed files may expand to.
     pub bounds: ImportConfig,
     /// Tells the time of acceptance.
@@ -111,8 +124,29 @@ pub struct FileRead {
     pub records: u64,
     /// Dead letters published, by [`schemas::dead_letter::Reason`].
     pub dead_letters: BTreeMap<String, u64>,
+    /// As what its records were recognised, by what a person calls them.
+    pub recognised: BTreeMap<String, u64>,
+    /// Records by table.
+    pub by_table: BTreeMap<Table, u64>,
+    /// Records whose time is not known: no window of time counts them.
+    pub without_time: u64,
+    /// How many of those have a date whose day and month could be either way round.
+    pub ambiguous: u64,
+    /// Records of which part is missing.
+    pub cut: u64,
+    /// Records that name another tenant than the operator.
+    pub other_tenant: u64,
+    /// What a person should know of it: that it says of itself to be incomplete, how it was read.
+    pub notes: Vec<String>,
     /// Why it could not be read to its end.
     pub failure: Option<String>,
+}
+
+impl FileRead {
+    /// True if it says of itself that there is more than it holds.
+    pub fn is_incomplete(&self) -> bool {
+        self.notes.iter().any(|note| note.starts_with("incomplete"))
+    }
 }
 
 /// Imports files and folders; `progress` is called after every published batch.
@@ -197,15 +231,6 @@ enum Handed {
     End { rest: Option<String> },
 }
 
-/// What was published of one file.
-#[derive(Default)]
-struct Taken {
-    published: Published,
-    tenants: BTreeMap<String, u64>,
-    reasons: BTreeMap<String, u64>,
-    failure: Option<String>,
-}
-
 async fn import_file(
     file: &folder::Found,
     allowance: &Allowance,
@@ -217,27 +242,19 @@ async fn import_file(
     let bytes_done = Arc::new(AtomicU64::new(0));
     let (sender, mut handed) = mpsc::channel(BATCHES_MAX);
     let reader = {
-        let (file, tenant_id, clock) = (
-            file.clone(),
-            options.tenant_id.clone(),
-            options.clock.clone(),
-        );
+        let (file, options) = (file.clone(), options.clone());
         let (bytes_done, allowance) = (bytes_done.clone(), allowance.clone());
         tokio::task::spawn_blocking(move || {
-            let open = || open::open(&file.place, bytes_done, &allowance);
-            read_file(&file, open, tenant_id.as_deref(), clock.as_ref(), &sender);
+            read_file(&file, (&bytes_done, &allowance), &options, &sender);
         })
     };
-    let mut taken = Taken {
-        failure: Some("the reader ended by a fault".to_owned()),
-        ..Taken::default()
-    };
+    let mut taken = FileTally::new("the reader ended by a fault");
     while let Some(next) = handed.recv().await {
         if options.stop.is_cancelled() {
             return Err(IngestError::Stopped);
         }
         match next {
-            Handed::End { rest } => taken.failure = rest,
+            Handed::End { rest } => taken.read.failure = rest,
             Handed::Batch(batch) => {
                 taken.publish(batch, outlet, summary).await?;
                 progress(bytes_done.load(Ordering::Relaxed), summary);
@@ -248,113 +265,93 @@ async fn import_file(
     if reader.await.is_err() {
         tracing::error!(file = %file.path.display(), "the reader of a file ended by a fault");
     }
-    let line = taken.line(file, options);
+    let line = taken.line(file, options.tenant_id.as_deref(), options.clock.now_us());
     outlet.cover(vec![line]).await?;
     for (tenant, count) in taken.tenants {
         *summary.by_tenant.entry(tenant).or_default() += count;
     }
-    summary.by_file.push(FileRead {
+    let read = FileRead {
         path: file.path.clone(),
-        records: taken.published.records,
-        dead_letters: taken.reasons,
-        failure: taken.failure.clone(),
-    });
-    match taken.failure {
+        ..taken.read
+    };
+    match &read.failure {
         None => summary.files += 1,
-        Some(reason) => summary.failures.push((file.path.clone(), reason)),
+        Some(reason) => summary.failures.push((file.path.clone(), reason.clone())),
     }
+    summary.by_file.push(read);
     Ok(())
-}
-
-impl Taken {
-    async fn publish(
-        &mut self,
-        batch: Normalised,
-        outlet: &Outlet,
-        summary: &mut Summary,
-    ) -> Result<(), IngestError> {
-        let mut tables: BTreeMap<Table, u64> = BTreeMap::new();
-        for event in &batch.events {
-            *tables.entry(table_of(event)).or_default() += 1;
-            *self.tenants.entry(event.tenant_id.clone()).or_default() += 1;
-        }
-        // A letter in parts is counted once.
-        let letters = batch.dead_letters.iter().filter(|letter| letter.part == 0);
-        for letter in letters {
-            *self.reasons.entry(letter.reason.clone()).or_default() += 1;
-        }
-        // A file may name a million tenants: an import is one sender.
-        outlet.room(SOURCE).await;
-        let done = outlet.publish(SOURCE, SOURCE, batch).await?.published;
-        self.published += done;
-        summary.records += done.records;
-        summary.dead_letters += done.dead_letters;
-        for (table, count) in tables {
-            *summary.by_table.entry(table).or_default() += count;
-        }
-        Ok(())
-    }
-
-    fn line(&self, file: &folder::Found, options: &ImportOptions) -> wire::Coverage {
-        let tenant_id = match self.tenants.len() {
-            1 => self.tenants.keys().next(),
-            _ => options.tenant_id.as_ref(),
-        };
-        let range = CoverageRange {
-            tenant_id: tenant_id.map_or(UNKNOWN_TENANT, String::as_str),
-            source: SOURCE,
-            kind: "file",
-            subject: &file.name,
-            from: 0,
-            to: i64::try_from(file.bytes).unwrap_or(i64::MAX),
-        };
-        let state = if self.failure.is_none() {
-            CoverageState::Read
-        } else {
-            CoverageState::Gap
-        };
-        let detail = self.failure.as_deref().unwrap_or_default();
-        range.line(state, self.published, detail, options.clock.now_us())
-    }
 }
 
 /// Reads one file on a thread of its own and hands its records over.
 fn read_file(
     file: &folder::Found,
-    open: impl FnOnce() -> std::io::Result<Box<dyn BufRead>>,
-    tenant_id: Option<&str>,
-    clock: &dyn Clock,
+    (bytes_done, allowance): (&Arc<AtomicU64>, &Allowance),
+    options: &ImportOptions,
     sender: &mpsc::Sender<Handed>,
 ) {
-    let origin = Origin {
-        tenant_id: None,
-        provenance: Provenance::Imported,
-        source: SOURCE,
-        category: None,
-        ingest_time_us: clock.now_us(),
-    };
     let mut hand_over = |mut batch: Normalised| {
-        if let Some(tenant_id) = tenant_id {
-            give_tenant(&mut batch, tenant_id);
+        if let Some(tenant_id) = &options.tenant_id {
+            give_tenant(&mut batch, tenant_id, options.is_tenant_of_all);
         }
         sender.blocking_send(Handed::Batch(batch)).is_ok()
     };
-    let rest = open()
-        .and_then(|reader| read::read(reader, &file.name, &origin, &mut hand_over))
-        .err()
-        .map(|error| error.to_string());
+    let open = |bytes_done: &Arc<AtomicU64>, allowance: &Allowance| {
+        open::open(file, bytes_done.clone(), allowance)
+    };
+    let mut read = || -> std::io::Result<()> {
+        let mut reader = open(bytes_done, allowance)?;
+        // A column tells its order of day and month in any of its rows, so all are looked at before the first is read.
+        let shown = if may_hold_date(reader.fill_buf()?) {
+            let looked = open(&Arc::default(), &allowance.for_a_look())?;
+            read::look_at_dates(looked, options.dates)
+        } else {
+            Shown::told(options.dates)
+        };
+        let origin = Origin {
+            tenant_id: None,
+            provenance: Provenance::Imported,
+            source: SOURCE,
+            category: kind_by_name(&file.name),
+            ingest_time_us: options.clock.now_us(),
+            dates: Dates::Shown(&shown),
+        };
+        read::read(reader, &file.name, &origin, &mut hand_over)
+    };
+    let rest = read().err().map(|error| error.to_string());
     // The receiver is gone only if the import has ended already.
     if sender.blocking_send(Handed::End { rest }).is_err() {
         tracing::debug!(file = %file.path.display(), "the import ended before the file did");
     }
 }
 
-/// Gives a tenant to what does not say its own.
-fn give_tenant(batch: &mut Normalised, tenant_id: &str) {
+/// The kind of sign-ins that the Entra portal names its export after; it says it nowhere else.
+fn kind_by_name(name: &str) -> Option<&'static str> {
+    let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    match file.as_str() {
+        name if name.starts_with("noninteractivesignins") => Some("NonInteractiveUserSignInLogs"),
+        name if name.starts_with("interactivesignins") => Some("SignInLogs"),
+        name if name.starts_with("applicationsignins") => Some("ServicePrincipalSignInLogs"),
+        name if name.starts_with("msisignins") => Some("ManagedIdentitySignInLogs"),
+        _ => None,
+    }
+}
+
+/// What is said of a record that names another tenant than the operator.
+const OTHER_TENANT: &str = "it names another tenant than its import: ";
+
+/// Gives a tenant to what does not say its own, or to all.
+fn give_tenant(batch: &mut Normalised, tenant_id: &str, is_tenant_of_all: bool) {
     let tenant_id = tenant_id.to_ascii_lowercase();
     for event in &mut batch.events {
         if event.tenant_id == UNKNOWN_TENANT {
             event.tenant_id.clone_from(&tenant_id);
+        } else if event.tenant_id != tenant_id {
+            event
+                .problems
+                .push(format!("{OTHER_TENANT}{}", event.tenant_id));
+            if is_tenant_of_all {
+                event.tenant_id.clone_from(&tenant_id);
+            }
         }
     }
     for letter in &mut batch.dead_letters {

@@ -19,7 +19,7 @@ use self::page::Then;
 use super::desk::{Desk, PagesRead, is_fresh};
 use crate::config::GraphAlertsConfig;
 use crate::error::IngestError;
-use crate::normalise::{Normalised, Origin, normalise};
+use crate::normalise::{Dates, Normalised, Origin, normalise};
 use crate::outlet::Taken;
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 
@@ -181,6 +181,7 @@ impl GraphAlerts {
                 source: SOURCE,
                 category: None,
                 ingest_time_us: now_us,
+                dates: Dates::OF_MICROSOFT,
             };
             normalise(&bytes, "alerts_v2", &origin)
         };
@@ -223,6 +224,7 @@ impl GraphAlerts {
         let normalised = Normalised {
             events,
             dead_letters,
+            ..Normalised::default()
         };
         let taken = self.desk.publish(SOURCE, normalised).await?;
         // Publish, then remember: a crash between the two repeats versions and loses none.

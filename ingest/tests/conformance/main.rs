@@ -18,6 +18,7 @@ use std::sync::Arc;
 use ingest::ImportConfig;
 use ingest::sources::files::{ImportOptions, Summary, import};
 use schemas::environment::SystemClock;
+use schemas::time::DateOrder;
 use tokio_util::sync::CancellationToken;
 
 use crate::corpus::corpus;
@@ -27,6 +28,8 @@ use crate::lab::Lab;
 async fn read(lab: &mut Lab, name: &str) -> Summary {
     let options = ImportOptions {
         tenant_id: None,
+        is_tenant_of_all: false,
+        dates: DateOrder::default(),
         bounds: ImportConfig::default(),
         downstream: None,
         clock: Arc::new(SystemClock),

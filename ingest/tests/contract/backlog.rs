@@ -12,6 +12,7 @@ use ingest::sources::files::{ImportOptions, import};
 use schemas::environment::SystemClock;
 use schemas::limits::{PUBLISH_RECORDS_MAX, TENANT_BACKLOG_RECORDS_MAX};
 use schemas::tables::Table;
+use schemas::time::DateOrder;
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ const EVENTS: Topic = Topic::Events(Table::M365Activity);
 fn options() -> ImportOptions {
     ImportOptions {
         tenant_id: None,
+        is_tenant_of_all: false,
+        dates: DateOrder::default(),
         bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: Some(Downstream {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ingest::sources::files::{ImportOptions, Summary, import};
 use ingest::{ImportConfig, IngestError};
 use schemas::environment::SystemClock;
+use schemas::time::DateOrder;
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::Lab;
@@ -15,6 +16,8 @@ use crate::lab::Lab;
 fn options() -> ImportOptions {
     ImportOptions {
         tenant_id: None,
+        is_tenant_of_all: false,
+        dates: DateOrder::default(),
         bounds: ImportConfig::default(),
         clock: Arc::new(SystemClock),
         downstream: None,

@@ -14,4 +14,5 @@ mod lab;
 mod management_activity;
 mod outages;
 mod replaced;
+mod shapes;
 mod simulated_tenant;

@@ -15,7 +15,6 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("schemas", "invariants", 5),
     ("schemas", "tables", 5),
     ("bus", "kafka", 17),
-    ("ingest", "normalise", 8),
     ("columns", "events", 6),
     ("columns", "json", 3),
     ("respond", "action", 20),

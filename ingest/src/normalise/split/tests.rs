@@ -1,11 +1,11 @@
 //! Cases of the splitter: what goes in, what comes out, in whole and byte by byte.
 
 use super::{PIECE_BYTES_MAX, Piece, Splitter};
-use crate::normalise::shape::{Shape, shape_of};
+use crate::normalise::layout::{Layout, layout_of};
 use schemas::dead_letter::Reason;
 
 fn split(bytes: &[u8], chunk: usize) -> Vec<Piece> {
-    let mut splitter = Splitter::new(shape_of(bytes));
+    let mut splitter = Splitter::new(layout_of(bytes));
     let mut pieces = Vec::new();
     for part in bytes.chunks(chunk.max(1)) {
         splitter.push(part, &mut pieces);
@@ -19,6 +19,7 @@ fn show(pieces: &[Piece]) -> String {
         .iter()
         .map(|piece| match piece {
             Piece::Object(raw) => String::from_utf8_lossy(raw).into_owned(),
+            Piece::Row { row, .. } => format!("row<{}>", String::from_utf8_lossy(row)),
             Piece::Bad(reason, raw) => {
                 format!("{}<{}>", reason.as_str(), String::from_utf8_lossy(raw))
             }
@@ -140,7 +141,7 @@ fn ten_thousand_levels_are_one_piece() {
 
 #[test]
 fn an_endless_text_is_handed_on_in_bounded_pieces_with_every_byte() {
-    let mut splitter = Splitter::new(Shape::Document);
+    let mut splitter = Splitter::new(Layout::Document);
     let mut pieces = Vec::new();
     splitter.push(b"{\"a\":\"", &mut pieces);
     let chunk = vec![b'x'; 1024 * 1024];

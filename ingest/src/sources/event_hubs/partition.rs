@@ -16,7 +16,7 @@ use super::position::{Cursor, Missing, Order, order, start};
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
 use crate::failures::Failures;
-use crate::normalise::{Normalised, Origin, normalise};
+use crate::normalise::{Dates, Normalised, Origin, normalise};
 use crate::outlet::{PUBLISH_BYTES_MAX, Taken};
 use crate::sources::desk::{Desk, is_fresh};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
@@ -363,6 +363,7 @@ fn normalised(
         source: SOURCE,
         category: None,
         ingest_time_us: now_us,
+        dates: Dates::OF_MICROSOFT,
     };
     let mut all = Normalised::default();
     for (sequence, body) in messages {

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::zip::{self, Member};
 use crate::error::IngestError;
 
 /// Deepest folder below a named one.
@@ -27,6 +28,8 @@ pub(super) struct Found {
     pub(super) name: String,
     /// Size on disk.
     pub(super) bytes: u64,
+    /// Which file it is of the archive at `place`.
+    pub(super) member: Option<Member>,
 }
 
 /// Something that is not read.
@@ -85,12 +88,34 @@ impl Listed {
             let why = format!("there are more than {FILES_MAX} files: import them in parts");
             self.pass_over(path, name, why);
         } else {
-            self.files.push(Found {
+            self.add_file(path, place, name, facts.len());
+        }
+    }
+
+    /// Adds a file, or what is in it if it is an archive.
+    fn add_file(&mut self, path: PathBuf, place: PathBuf, name: String, bytes: u64) {
+        match zip::look(&place) {
+            Err(error) => self.pass_over(path, name, error.to_string()),
+            Ok(None) => self.files.push(Found {
                 path,
                 place,
                 name,
-                bytes: facts.len(),
-            });
+                bytes,
+                member: None,
+            }),
+            Ok(Some(archive)) => {
+                for (member, why) in archive.refused {
+                    self.pass_over(path.join(&member), format!("{name}/{member}"), why);
+                }
+                self.files
+                    .extend(archive.members.into_iter().map(|member| Found {
+                        path: path.join(&member.name),
+                        place: place.clone(),
+                        name: format!("{name}/{}", member.name),
+                        bytes: member.packed,
+                        member: Some(member),
+                    }));
+            }
         }
     }
 

@@ -1,13 +1,13 @@
 //! Opens a file and takes off its compression and encoding, told from its first bytes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::folder::Found;
 use super::utf16::{Utf16, order_of};
+use super::{foreign, regular, zip};
 use crate::config::ImportConfig;
 
 /// Bytes that are read from a file at once.
@@ -26,6 +26,14 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
+    /// The same for a file that is read once more: what its first reading takes is not counted twice.
+    pub(super) fn for_a_look(&self) -> Self {
+        Self {
+            left: Arc::new(AtomicU64::new(self.left.load(Ordering::Relaxed))),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn new(config: &ImportConfig) -> Self {
         Self {
             expansion_max: config.expansion_max,
@@ -38,29 +46,45 @@ impl Allowance {
 /// What any file may expand to, however small it is, in bytes: a few lines of one record compress beyond any ratio.
 const SMALL_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Opens `path`; `bytes_done` counts what was read from disk.
+/// Opens a file that was found; `bytes_done` counts what was read from disk.
 ///
 /// # Errors
-/// If it is no file, also one that was put in a file's place since it was listed.
+/// If it is no file, also one that was put in a file's place since it was listed, and if it is of a kind that no log is:
+/// the error says what to do instead.
 pub(super) fn open(
-    path: &Path,
+    found: &Found,
     bytes_done: Arc<AtomicU64>,
     allowance: &Allowance,
 ) -> io::Result<Box<dyn BufRead>> {
-    let file = OpenOptions::new()
-        .read(true)
-        // No link is followed, and a pipe without a writer is not waited for.
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)?;
-    let facts = file.metadata()?;
-    if !facts.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    let counted = Counted { file, bytes_done };
-    let mut reader = BufReader::with_capacity(CHUNK_BYTES, counted);
+    let mut file = regular::open(&found.place)?;
+    let packed_bytes = file.metadata()?.len();
+    let Some(member) = &found.member else {
+        let counted = Counted { file, bytes_done };
+        let reader = BufReader::with_capacity(CHUNK_BYTES, counted);
+        return unpacked(Box::new(reader), packed_bytes, allowance);
+    };
+    zip::open(&mut file, member)?;
+    let counted = Counted { file, bytes_done }.take(member.packed);
+    let reader = BufReader::with_capacity(CHUNK_BYTES, counted);
+    let reader: Box<dyn Read> = if member.is_deflated {
+        let inner = flate2::bufread::DeflateDecoder::new(reader);
+        Box::new(allowance.bound(inner, member.packed))
+    } else {
+        Box::new(reader)
+    };
+    let reader = BufReader::with_capacity(CHUNK_BYTES, reader);
+    unpacked(Box::new(reader), member.packed, allowance)
+}
+
+/// The text of a file, without its compression.
+fn unpacked(
+    mut reader: Box<dyn BufRead>,
+    packed_bytes: u64,
+    allowance: &Allowance,
+) -> io::Result<Box<dyn BufRead>> {
     let start = reader.fill_buf()?;
     let bounded = |inner: Box<dyn Read>| {
-        let reader = BufReader::with_capacity(CHUNK_BYTES, allowance.bound(inner, facts.len()));
+        let reader = BufReader::with_capacity(CHUNK_BYTES, allowance.bound(inner, packed_bytes));
         decoded(Box::new(reader))
     };
     if start.starts_with(&[0x1f, 0x8b]) {
@@ -71,12 +95,16 @@ pub(super) fn open(
         decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
         return bounded(Box::new(decoder));
     }
-    decoded(Box::new(reader))
+    decoded(reader)
 }
 
 /// The text as UTF-8, where its beginning says that it is UTF-16.
 fn decoded(mut reader: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
-    let Some(order) = order_of(reader.fill_buf()?) else {
+    let start = reader.fill_buf()?;
+    if let Some(instead) = foreign::instead_of(start) {
+        return Err(io::Error::other(instead));
+    }
+    let Some(order) = order_of(start) else {
         return Ok(reader);
     };
     let text = Utf16::new(reader, order);

@@ -3,12 +3,14 @@
 use std::io::{self, BufRead, Cursor, Read};
 
 use schemas::dead_letter::Reason;
+use schemas::time::DateOrder;
 
-use super::csv_rows;
 use super::open::CHUNK_BYTES;
-use crate::normalise::shape::{SHAPE_BYTES_MAX, Shape, shape_of};
+use super::sink::Sink;
+use super::{answers, csv_rows, windows_1252};
+use crate::normalise::layout::{LAYOUT_BYTES_MAX, Layout, layout_of};
 use crate::normalise::split::{Piece, Splitter};
-use crate::normalise::{Normalised, Origin};
+use crate::normalise::{Normalised, Origin, Shown};
 
 /// Records that are handed over at once, as a rule.
 const BATCH_RECORDS: usize = 5_000;
@@ -42,6 +44,7 @@ pub(super) struct Batches<'a> {
     row: u64,
     bad_in_a_row: u64,
     junk: Option<Junk>,
+    records_of_windows: u64,
 }
 
 impl Batches<'_> {
@@ -53,12 +56,63 @@ impl Batches<'_> {
         self.row += 1;
         self.bytes += match &piece {
             Piece::Object(raw) | Piece::Bad(_, raw) => raw.len(),
+            Piece::Row { row, object, .. } => row.len() + object.len(),
+        };
+        let position = format!("{}#{}", self.name, self.row);
+        let piece = match piece {
+            Piece::Row {
+                row,
+                object,
+                reason,
+            } => {
+                let mut trial = Normalised::default();
+                let bytes = row.clone();
+                trial.add(
+                    Piece::Row {
+                        row,
+                        object,
+                        reason,
+                    },
+                    position.clone(),
+                    self.origin,
+                );
+                if trial.events.is_empty() {
+                    Piece::Bad(reason, bytes)
+                } else {
+                    self.bad_in_a_row = 0;
+                    self.end_junk();
+                    self.batch.append(trial);
+                    return self.flush_if_full();
+                }
+            }
+            piece => piece,
         };
         let Some(piece) = self.put_together(piece) else {
             return Ok(());
         };
-        self.batch
-            .add(piece, format!("{}#{}", self.name, self.row), self.origin);
+        self.add_piece(piece, position);
+        self.flush_if_full()
+    }
+
+    /// Takes a piece that is nobody else's, as UTF-8 where it may be Windows-1252.
+    fn add_piece(&mut self, piece: Piece, position: String) {
+        let before = self.batch.events.len();
+        let decoded = match &piece {
+            Piece::Object(raw) if std::str::from_utf8(raw).is_err() => windows_1252::decode(raw),
+            _ => None,
+        };
+        let is_decoded = decoded.is_some();
+        let piece = decoded.map_or(piece, |text| Piece::Object(text.into_bytes()));
+        self.batch.add(piece, position, self.origin);
+        if is_decoded {
+            self.records_of_windows += 1;
+            for event in &mut self.batch.events[before..] {
+                event.problems.push(OF_WINDOWS.to_owned());
+            }
+        }
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
         let records = self.batch.events.len() + self.batch.dead_letters.len();
         if records >= BATCH_RECORDS || self.bytes >= BATCH_BYTES {
             return self.flush();
@@ -116,7 +170,7 @@ impl Batches<'_> {
         self.end_junk();
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
-        if batch.events.is_empty() && batch.dead_letters.is_empty() {
+        if batch == Normalised::default() {
             return Ok(());
         }
         if (self.hand_over)(batch) {
@@ -127,9 +181,12 @@ impl Batches<'_> {
     }
 }
 
+/// What is said of a record whose letters were not UTF-8.
+const OF_WINDOWS: &str = "it was no UTF-8: read as Windows-1252";
+
 /// Reads all records; what was read before an error has been handed over.
 pub(super) fn read(
-    mut reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead>,
     name: &str,
     origin: &Origin<'_>,
     hand_over: &mut dyn FnMut(Normalised) -> bool,
@@ -143,31 +200,65 @@ pub(super) fn read(
         row: 0,
         bad_in_a_row: 0,
         junk: None,
+        records_of_windows: 0,
     };
+    let cut = cut(reader, &mut |piece| batches.add(piece));
+    let read = cut.map(|notes| batches.batch.note(notes));
+    if batches.records_of_windows > 0 {
+        let note = format!(
+            "{} records are no UTF-8 and were read as Windows-1252",
+            batches.records_of_windows
+        );
+        batches.batch.note(vec![note]);
+    }
+    let flushed = batches.flush();
+    read.and(flushed)
+}
+
+/// Looks at the dates of a file for what their columns tell of the order of day and month.
+///
+/// What cannot be read is found by who reads the file after it.
+pub(super) fn look_at_dates(reader: Box<dyn BufRead>, told: DateOrder) -> Shown {
+    let mut shown = Shown::told(told);
+    let looked = cut(reader, &mut |piece| {
+        match piece {
+            Piece::Object(raw) => shown.look_at(&raw),
+            Piece::Row { object, .. } => shown.look_at(&object),
+            Piece::Bad(..) => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = looked {
+        tracing::debug!(%error, "a file's dates were looked at up to a fault");
+    }
+    shown
+}
+
+/// Cuts a file into its pieces, and gives what it says of its own wholeness.
+fn cut(mut reader: Box<dyn BufRead>, sink: &mut Sink<'_>) -> io::Result<Vec<String>> {
     let mut start = Vec::new();
     let peeked = reader
         .by_ref()
-        .take(SHAPE_BYTES_MAX as u64)
+        .take(LAYOUT_BYTES_MAX as u64)
         .read_to_end(&mut start);
-    let is_csv = csv_rows::is_audit_search(&start);
-    let shape = shape_of(&start);
+    let separator = csv_rows::separator_in(&start);
+    let layout = layout_of(&start);
+    let is_answer = answers::is_answer(&start);
     let rest: Box<dyn Read> = match peeked {
         Ok(_) => Box::new(reader),
         // What came before the error is still worth reading.
         Err(error) => Box::new(Failing(Some(error))),
     };
     let input = Cursor::new(start).chain(rest);
-    let read = if is_csv {
-        csv_rows::read(input, &mut batches)
-    } else {
-        read_json(input, shape, &mut batches)
-    };
-    let flushed = batches.flush();
-    read.and(flushed)
+    match separator {
+        Some(separator) => csv_rows::read(input, separator, sink),
+        None if is_answer => answers::read(input, sink),
+        None => read_json(input, layout, sink),
+    }
 }
 
-fn read_json(mut input: impl Read, shape: Shape, batches: &mut Batches<'_>) -> io::Result<()> {
-    let mut splitter = Splitter::new(shape);
+fn read_json(mut input: impl Read, layout: Layout, sink: &mut Sink<'_>) -> io::Result<Vec<String>> {
+    let mut splitter = Splitter::new(layout);
     let mut pieces = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let ended = loop {
@@ -179,14 +270,14 @@ fn read_json(mut input: impl Read, shape: Shape, batches: &mut Batches<'_>) -> i
         };
         splitter.push(&chunk[..read], &mut pieces);
         for piece in pieces.drain(..) {
-            batches.add(piece)?;
+            sink(piece)?;
         }
     };
-    splitter.finish(&mut pieces);
+    let notes = splitter.finish(&mut pieces);
     for piece in pieces {
-        batches.add(piece)?;
+        sink(piece)?;
     }
-    ended
+    ended.map(|()| notes)
 }
 
 /// Fails once with the error that ended the file's beginning.
@@ -205,7 +296,7 @@ mod tests {
     use schemas::provenance::Provenance;
 
     use super::{BAD_ALONE_MAX, read};
-    use crate::normalise::{Normalised, Origin};
+    use crate::normalise::{Dates, Normalised, Origin};
 
     fn letters(text: String) -> Vec<(String, usize)> {
         let origin = Origin {
@@ -214,6 +305,7 @@ mod tests {
             source: "files",
             category: None,
             ingest_time_us: 1,
+            dates: Dates::OF_MICROSOFT,
         };
         let mut found = Vec::new();
         let mut hand_over = |batch: Normalised| {

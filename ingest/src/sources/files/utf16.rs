@@ -38,6 +38,8 @@ struct Units {
     half: Option<u8>,
     /// The first unit of a pair whose second has not come.
     high: Option<u16>,
+    /// The last letter.
+    last: char,
 }
 
 impl<R: BufRead> Utf16<R> {
@@ -48,6 +50,7 @@ impl<R: BufRead> Utf16<R> {
                 order,
                 half: None,
                 high: None,
+                last: '\n',
             },
             text: Vec::new(),
             at: 0,
@@ -77,6 +80,11 @@ impl Units {
             self.half = Some(byte);
             return;
         };
+        if self.is_single(first, byte) {
+            self.push(char::from(first), text);
+            self.half = Some(byte);
+            return;
+        }
         let unit = match self.order {
             Order::Little => u16::from_le_bytes([first, byte]),
             Order::Big => u16::from_be_bytes([first, byte]),
@@ -86,30 +94,44 @@ impl Units {
         match self.high.take() {
             Some(high) if is_low => {
                 let pair = char::decode_utf16([high, unit]).flatten();
-                pair.for_each(|letter| push(letter, text));
+                pair.for_each(|letter| self.push(letter, text));
                 return;
             }
-            Some(_) => push(char::REPLACEMENT_CHARACTER, text),
+            Some(_) => self.push(char::REPLACEMENT_CHARACTER, text),
             None => {}
         }
         if is_high {
             self.high = Some(unit);
         } else {
             let letter = char::from_u32(u32::from(unit));
-            push(letter.unwrap_or(char::REPLACEMENT_CHARACTER), text);
+            self.push(letter.unwrap_or(char::REPLACEMENT_CHARACTER), text);
         }
+    }
+
+    /// True if a byte is a line end of single bytes, as `Add-Content` puts behind what `Out-File` wrote.
+    ///
+    /// Behind the end of a line, an object or a list no letter stands whose two bytes are a line end and what begins the
+    /// next line.
+    fn is_single(&self, first: u8, second: u8) -> bool {
+        self.order == Order::Little
+            && matches!(self.last, '}' | ']' | '\n' | '\r')
+            && matches!(first, b'\n' | b'\r')
+            && matches!(second, b'\n' | b'\r' | b'{' | b'[' | b'"')
+    }
+
+    fn push(&mut self, letter: char, text: &mut Vec<u8>) {
+        self.last = letter;
+        text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     fn end(&mut self, text: &mut Vec<u8>) {
         let (half, high) = (self.half.take(), self.high.take());
+        // A last line end of one byte, or DOS' end of a file, is nothing of the text.
+        let half = half.filter(|byte| !byte.is_ascii_whitespace() && *byte != 0x1a);
         if half.is_some() || high.is_some() {
-            push(char::REPLACEMENT_CHARACTER, text);
+            self.push(char::REPLACEMENT_CHARACTER, text);
         }
     }
-}
-
-fn push(letter: char, text: &mut Vec<u8>) {
-    text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
 impl<R: BufRead> Read for Utf16<R> {
@@ -169,5 +191,16 @@ mod tests {
             decoded(&units, Order::Little),
             "a\u{fffd}😀\u{fffd}b\u{fffd}"
         );
+    }
+
+    #[test]
+    fn line_ends_of_single_bytes_behind_and_between_do_not_shift_the_rest() {
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let tail = [utf16("{\"a\":1}\r\n"), b"\n\r\n".to_vec()].concat();
+        assert_eq!(decoded(&tail, Order::Little).trim_end(), "{\"a\":1}");
+        assert!(!decoded(&tail, Order::Little).contains('\u{fffd}'));
+        let joined = [utf16("{\"a\":1}"), b"\n".to_vec(), utf16("{\"b\":\"ਊ\"}")].concat();
+        assert_eq!(decoded(&joined, Order::Little), "{\"a\":1}\n{\"b\":\"ਊ\"}");
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::answers::{Content, SOURCE};
 use super::codes::{self, Meaning};
-use crate::normalise::{Normalised, Origin, normalise};
+use crate::normalise::{Dates, Normalised, Origin, normalise};
 use crate::workbench::Held;
 
 /// What became of a blob.
@@ -98,6 +98,7 @@ pub(super) fn read(
         source: SOURCE,
         category: Some(content_type),
         ingest_time_us: now_us,
+        dates: Dates::OF_MICROSOFT,
     };
     let normalised = normalise(&answer.body, &content.id, &origin);
     let is_broken = |reason: &str| {

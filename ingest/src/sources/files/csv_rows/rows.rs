@@ -39,11 +39,12 @@ enum Place {
 
 impl Place {
     /// The place after `byte`; a line end outside of quotes ends the row.
-    const fn after(self, byte: u8) -> Self {
+    const fn after(self, byte: u8, separator: u8) -> Self {
         match (self, byte) {
             (Self::Quoted, b'"') => Self::Closing,
             (Self::Start | Self::Closing, b'"') | (Self::Quoted, _) => Self::Quoted,
-            (_, b',' | b'\n') => Self::Start,
+            (_, b'\n') => Self::Start,
+            _ if byte == separator => Self::Start,
             _ => Self::Plain,
         }
     }
@@ -52,6 +53,8 @@ impl Place {
 /// The rows of an input.
 pub(super) struct Rows<R> {
     input: R,
+    /// What parts the fields.
+    separator: u8,
     /// What was read and not handed on, from `start` on.
     held: Vec<u8>,
     start: usize,
@@ -64,9 +67,10 @@ pub(super) struct Rows<R> {
 }
 
 impl<R: Read> Rows<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(super) fn new(input: R, separator: u8) -> Self {
         Self {
             input,
+            separator,
             held: Vec::new(),
             start: 0,
             scanned: 0,
@@ -86,7 +90,7 @@ impl<R: Read> Rows<R> {
             while self.scanned < self.held.len() {
                 let byte = self.held[self.scanned];
                 let was_quoted = self.place == Place::Quoted;
-                self.place = self.place.after(byte);
+                self.place = self.place.after(byte, self.separator);
                 self.scanned += 1;
                 if byte == b'\n' && !was_quoted {
                     let row = self.take(self.scanned);
@@ -173,53 +177,34 @@ impl<R: Read> Rows<R> {
 }
 
 /// The fields of a row.
-pub(super) fn fields(row: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn fields(row: &[u8], separator: u8) -> Vec<Vec<u8>> {
     let mut fields = vec![Vec::new()];
-    walk(row, |index, byte| {
-        fields.resize_with(index + 1, Vec::new);
-        if let (Some(byte), Some(field)) = (byte, fields.last_mut()) {
-            field.push(byte);
-        }
-    });
-    fields
-}
-
-/// One field of a row; none if it has fewer.
-pub(super) fn field(row: &[u8], wanted: usize) -> Option<Vec<u8>> {
-    let mut field = (wanted == 0).then(Vec::new);
-    walk(row, |index, byte| {
-        if index == wanted {
-            field.get_or_insert_default().extend(byte);
-        }
-    });
-    field
-}
-
-/// Tells of each byte which field it belongs to, and of each field that it begins.
-fn walk(row: &[u8], mut tell: impl FnMut(usize, Option<u8>)) {
     let mut place = Place::Start;
-    let mut index = 0;
     for byte in row {
-        let next = place.after(*byte);
+        let next = place.after(*byte, separator);
         match (place, byte) {
             (Place::Quoted | Place::Start, b'"') => {}
-            (Place::Start | Place::Plain | Place::Closing, b',') => {
-                index += 1;
-                tell(index, None);
+            (Place::Start | Place::Plain | Place::Closing, byte) if *byte == separator => {
+                fields.push(Vec::new());
             }
-            _ => tell(index, Some(*byte)),
+            (_, byte) => {
+                if let Some(field) = fields.last_mut() {
+                    field.push(*byte);
+                }
+            }
         }
         place = next;
     }
+    fields
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LOOKS_AGAIN_MAX, ROW_BYTES_MAX, Row, Rows, field, fields};
+    use super::{LOOKS_AGAIN_MAX, ROW_BYTES_MAX, Row, Rows, fields};
     use schemas::dead_letter::Reason;
 
     fn rows(text: &[u8]) -> Vec<Row> {
-        let mut rows = Rows::new(text);
+        let mut rows = Rows::new(text, b',');
         std::iter::from_fn(|| rows.next().unwrap()).collect()
     }
 
@@ -254,11 +239,7 @@ mod tests {
                 .iter()
                 .map(|text| text.as_bytes().to_vec())
                 .collect();
-            assert_eq!(fields(row.as_bytes()), expected, "{row}");
-            for (index, one) in expected.iter().enumerate() {
-                assert_eq!(field(row.as_bytes(), index).as_ref(), Some(one), "{row}");
-            }
-            assert_eq!(field(row.as_bytes(), expected.len()), None, "{row}");
+            assert_eq!(fields(row.as_bytes(), b','), expected, "{row}");
         }
     }
 
