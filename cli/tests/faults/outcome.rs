@@ -104,9 +104,9 @@ impl Outcome {
                 .iter()
                 .map(|row| text(row, "alert_id"))
                 .collect(),
+            entries: pipeline.entries(),
             actions,
             calls: calls["calls"].as_array().unwrap().clone(),
-            entries: pipeline.sql("SELECT * FROM actions ORDER BY chain_sequence"),
             commits: replay::commits(&pipeline.lake()),
             lines: pipeline
                 .sql("SELECT * FROM coverage WHERE coverage_state IN ('lost', 'gap')")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::broker::Broker;
 use crate::checks::{self, Checks};
@@ -345,13 +345,35 @@ impl Pipeline {
 
     /// Every action with its last state.
     pub(crate) fn actions(&self) -> Vec<Value> {
-        let arguments = ["audit", "actions", "--output", "json"];
-        let mut actions = self.lines(&arguments);
-        // A host that has only stood by has no journal.
-        if self.folder.path().join("data2/respond.sqlite").exists() {
-            actions.extend(self.lines_of("2", &arguments));
+        let hosts = self.hosts_with_a_journal();
+        hosts.flat_map(|host| self.actions_of(host)).collect()
+    }
+
+    fn actions_of(&self, host: &str) -> Vec<Value> {
+        self.lines_of(host, &["audit", "actions", "--output", "json"])
+    }
+
+    /// A host that has only stood by has no journal.
+    fn hosts_with_a_journal(&self) -> impl Iterator<Item = &'static str> {
+        let hosts = ["", "2"].into_iter();
+        let journal = |host: &str| format!("data{host}/respond.sqlite");
+        hosts.filter(move |host| self.folder.path().join(journal(host)).exists())
+    }
+
+    /// The entries of the audit chain: the lake's, and the journals' own about actions, because what was published into
+    /// a log that was moved aside never came to the lake.
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let mut entries = self.sql("SELECT * FROM actions ORDER BY chain_sequence");
+        for host in self.hosts_with_a_journal() {
+            for action in self.actions_of(host) {
+                let id = action["action_id"].as_str().unwrap();
+                let own = self.lines_of(host, &["audit", "show", id, "--output", "json"]);
+                entries.extend(own.iter().map(|entry| {
+                    json!({"action_id": id, "action_state": entry["state"], "event_time": entry["time"]})
+                }));
+            }
         }
-        actions
+        entries
     }
 
     /// The alerts of a batch evaluation of the lake.
