@@ -71,6 +71,7 @@ fn blocked(journal: &Path, time_us: i64) -> String {
         receipt: Some(receipt),
         tried: None,
         approval: None,
+        sighted: None,
         warnings: Vec::new(),
         time_us,
     };

@@ -59,6 +59,14 @@ pub enum Broken {
         /// Sequence of the known entry.
         sequence: u64,
     },
+    /// The entry has something else than what is written there: text for a number, bytes for a text.
+    #[error("entry {sequence} cannot be read, so it was changed: {what}")]
+    Unreadable {
+        /// Sequence of the entry.
+        sequence: u64,
+        /// What it has.
+        what: String,
+    },
     /// A signature is not of the entry that it stands behind: that one, or one before it, was written anew.
     #[error(
         "the signature in entry {sequence} is not of the entries before it: one of them was changed and the chain \
@@ -126,6 +134,8 @@ pub struct Heads {
     pub unchecked: u64,
     /// Sequence of the last entry whose signature was checked, or 0.
     pub last: u64,
+    /// When the first entry after that one was written, in microseconds since the Unix epoch, UTC; none if there is none.
+    pub unsigned_since_us: Option<i64>,
     /// The most entries that one signature was the first to cover, and the sequence of its entry.
     pub latest: Option<(u64, u64)>,
 }
@@ -202,6 +212,9 @@ impl Verifier {
             });
         }
         self.take_signature(entry)?;
+        if self.heads.last != entry.sequence {
+            self.heads.unsigned_since_us.get_or_insert(entry.time_us);
+        }
         let by_us = self.last_time_us.saturating_sub(entry.time_us);
         if self.last.is_some() && by_us > self.back.map_or(0, |back| back.by_us) {
             self.back = Some(Back {
@@ -245,6 +258,7 @@ impl Verifier {
         }
         self.heads.checked += 1;
         self.heads.last = entry.sequence;
+        self.heads.unsigned_since_us = None;
         Ok(())
     }
 

@@ -81,16 +81,19 @@ impl JournalError {
         match self {
             // A full disk or a busy file may be mended; nothing was half-written.
             Self::Storage { .. } | Self::Create { .. } => Fate::SOON,
-            Self::Damaged { .. } | Self::Version { .. } | Self::Row { .. } | Self::Closed => {
-                Fate::Stop
-            }
+            Self::Damaged { .. }
+            | Self::Version { .. }
+            | Self::Row { .. }
+            | Self::Entry { .. }
+            | Self::Closed => Fate::Stop,
             Self::NoSuchAction { .. }
             | Self::NoSuchCase { .. }
             | Self::Conflict { .. }
             | Self::DryRun { .. }
             | Self::NothingToUndo { .. }
             | Self::CannotUndo { .. }
-            | Self::NoAccount { .. } => Fate::DeadLetter,
+            | Self::NoAccount { .. }
+            | Self::NoName(_) => Fate::DeadLetter,
         }
     }
 }

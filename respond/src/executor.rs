@@ -345,6 +345,7 @@ impl Executor {
             receipt: None,
             tried: None,
             approval: None,
+            sighted: None,
             warnings: Vec::new(),
             time_us: self.clock.now_us(),
         }

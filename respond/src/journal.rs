@@ -6,6 +6,7 @@
 
 mod admission;
 mod chain;
+mod changes;
 mod damage;
 pub(crate) mod file;
 mod heads;
@@ -13,6 +14,7 @@ mod holds;
 mod ledger;
 mod pairs;
 mod pins;
+mod questions;
 mod rows;
 pub mod sqlite;
 mod tables;
@@ -20,19 +22,19 @@ mod tables;
 use std::io;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
-use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
 
 use crate::accounts::{Half, Pair};
-use crate::action::{Action, Receipt};
 use crate::cases::{Case, Intake, SeenAlert};
 use crate::never_act::Pin;
+use crate::person::NoName;
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, HoldReason, State, Try};
-use crate::undo::Undoes;
+use crate::record::{ActionRecord, HoldReason, State, Try};
+use crate::sighting::Sighting;
 
+pub use self::changes::{
+    Admitted, Holding, Notice, Outbox, Outgoing, Question, Request, Step, StoredAction,
+};
 pub use self::ledger::Ledger;
 
 /// Why the journal did not do as asked.
@@ -78,6 +80,14 @@ pub enum JournalError {
     #[error("cannot read {what} from the journal")]
     Row {
         /// Which row.
+        what: String,
+    },
+    /// An entry of the audit chain is not what this program writes.
+    #[error("cannot read entry {sequence} of the audit chain: {what}")]
+    Entry {
+        /// Its sequence.
+        sequence: u64,
+        /// What is wrong.
         what: String,
     },
     /// There is no such action.
@@ -126,6 +136,9 @@ pub enum JournalError {
         /// The id.
         case_id: String,
     },
+    /// A decision names nobody as the one who decides.
+    #[error("a decision needs the name of a person")]
+    NoName(#[from] NoName),
     /// The work was cut off, because the process is ending.
     #[error("the journal was closed")]
     Closed,
@@ -144,128 +157,6 @@ impl From<rusqlite::Error> for JournalError {
             cause => Self::Storage { cause },
         }
     }
-}
-
-/// What an alert led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admitted {
-    /// False if it was seen before and said nothing new.
-    pub is_new: bool,
-    /// Its case.
-    pub case_id: Option<String>,
-    /// Ids of the actions that were planned.
-    pub planned: Vec<String>,
-    /// Ids of the cases that were merged into another one, because the alert says that they are about one account.
-    pub merged: Vec<String>,
-}
-
-/// A change of an action's state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// The action.
-    pub action_id: String,
-    /// The states that it may start from.
-    pub from: &'static [State],
-    /// The new state.
-    pub to: State,
-    /// What was seen; goes into the audit entry.
-    pub detail: Value,
-    /// What was there before, with the intent.
-    pub receipt: Option<Receipt>,
-    /// The try that begins or ends with it.
-    pub tried: Option<Try>,
-    /// Who approved it, with the approval.
-    pub approval: Option<Approval>,
-    /// What the action does not achieve on this account, with the intent.
-    pub warnings: Vec<String>,
-    /// When, in microseconds since the Unix epoch, UTC.
-    pub time_us: i64,
-}
-
-/// An action that cannot go on now, and stays in its state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
-    /// The action.
-    pub action_id: String,
-    /// Why.
-    pub reason: HoldReason,
-    /// The same for a person, with what was seen.
-    pub why: String,
-    /// Failed tries since the last change of state.
-    pub attempts: u32,
-    /// When it is looked at again; 0 for as soon as the reason is gone.
-    pub not_before_us: i64,
-    /// When, in microseconds since the Unix epoch, UTC.
-    pub time_us: i64,
-}
-
-/// Something for the audit chain that is no change of an action.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notice {
-    /// What it is about, for example [`Self::KILL_SWITCH`].
-    pub what: &'static str,
-    /// What became of it.
-    pub state: &'static str,
-    /// Who did it, or empty.
-    pub by: String,
-    /// What was seen.
-    pub detail: Value,
-    /// When, in microseconds since the Unix epoch, UTC.
-    pub time_us: i64,
-}
-
-impl Notice {
-    /// The kill switch was set or lifted, and that counts from this entry on.
-    pub const KILL_SWITCH: &'static str = "kill_switch";
-    /// The journal began anew although entries were published before.
-    pub const JOURNAL: &'static str = "journal";
-    /// A responder started with another configuration than before.
-    pub const CONFIGURATION: &'static str = "configuration";
-    /// A row of the journal cannot be read and was set aside.
-    pub const DAMAGED_ROW: &'static str = "damaged_row";
-    /// What a person decided changed no action: it was refused, or something was only tried again at once.
-    pub const DECISION: &'static str = "decision";
-}
-
-/// What is still to be published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outbox {
-    /// Messages.
-    pub count: u64,
-    /// When the oldest of them was written, in microseconds since the Unix epoch, UTC.
-    pub oldest_us: Option<i64>,
-}
-
-/// A person's request for an action.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// The case.
-    pub case_id: String,
-    /// The action.
-    pub action: Action,
-    /// Who asks; this is also the approval.
-    pub by: String,
-    /// Whom the system knows as the one who asks, or null.
-    pub os_user: Value,
-    /// Plan only.
-    pub dry_run: bool,
-    /// What it takes back, if it is an undo; it is then about the account that was changed.
-    pub undoes: Option<Undoes>,
-    /// When, in microseconds since the Unix epoch, UTC.
-    pub time_us: i64,
-}
-
-/// A message that is still to be published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Its place in the order of publication.
-    pub number: i64,
-    /// The topic.
-    pub topic: Topic,
-    /// The message's key.
-    pub key: String,
-    /// The encoded wire type.
-    pub payload: Vec<u8>,
 }
 
 /// What is durable.
@@ -386,6 +277,30 @@ pub trait Journal: Send + Sync {
     /// [`JournalError::NoSuchCase`], [`JournalError::NoAccount`].
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError>;
 
+    /// Asks whom an action would be about; gives the question's id.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing is asked then.
+    fn ask_whom(&self, record: &ActionRecord, now_us: i64) -> Result<String, JournalError>;
+
+    /// Questions of a tenant that wait for an answer.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn questions(&self, tenant_id: &str, now_us: i64) -> Result<Vec<Question>, JournalError>;
+
+    /// Keeps what was found.
+    ///
+    /// # Errors
+    /// [`JournalError`]; the question then waits on.
+    fn answer(&self, question_id: &str, sighting: &Sighting) -> Result<(), JournalError>;
+
+    /// What was found, or none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn sighting(&self, question_id: &str) -> Result<Option<Sighting>, JournalError>;
+
     /// An action, or none.
     ///
     /// # Errors
@@ -400,6 +315,16 @@ pub trait Journal: Send + Sync {
         &self,
         tenant_id: &str,
         now_us: i64,
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError>;
+
+    /// Actions that wait for a person or have something left to do, in other tenants than these, in order.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn waiting_elsewhere(
+        &self,
+        tenants: &[String],
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError>;
 

@@ -23,7 +23,9 @@
 //! | [`executor`] | one action from approval to read-back |
 //! | [`audit`] | pure: the hash chain; and the key that signs it |
 //! | [`journal`] | what is durable |
+//! | [`person`] | pure: who decides, as a decision names one |
 //! | [`undo`] | pure: what an action left behind, and whether it is still so |
+//! | [`sighting`] | pure: whom an action is about, as a person saw it before deciding |
 //! | [`stage`] | the loop |
 
 pub mod accounts;
@@ -39,11 +41,13 @@ pub mod executor;
 pub mod graph;
 pub mod journal;
 pub mod never_act;
+pub mod person;
 pub mod playbook;
 pub mod preflight;
 pub mod record;
 pub mod requests;
 pub mod review;
+pub mod sighting;
 pub mod stage;
 pub mod undo;
 

@@ -122,6 +122,14 @@ impl Step {
     }
 }
 
+impl Playbook {
+    /// Whether it is part of the program.
+    pub fn is_embedded(&self) -> bool {
+        let embedded = |(file, _): &(&str, &str)| file.strip_suffix(".toml") == Some(&self.name);
+        EMBEDDED.iter().any(embedded)
+    }
+}
+
 impl Condition {
     /// Whether it holds for a case of this severity and these labels.
     pub fn holds<'a>(&self, severity: Severity, mut labels: impl Iterator<Item = &'a str>) -> bool {
@@ -195,6 +203,7 @@ mod tests {
             .map(|step| step.action().kind())
             .collect();
         assert_eq!(playbooks[0].name, "contain_account");
+        assert!(playbooks[0].is_embedded());
         assert_eq!(
             kinds,
             [

@@ -4,6 +4,7 @@
 //! else's doing holds the action instead of ending it, for as long as what speaks for it is young enough.
 
 mod holds;
+mod identity;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use schemas::provenance::Provenance;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Pair;
-use crate::accounts::named::{Mismatch, Resolved, mismatches};
+use crate::accounts::named::{Doubt, Resolved};
 use crate::action::{ActionKind, RevokeSessions};
 use crate::directory::{Grant, Role, User};
 use crate::never_act::Protected;
@@ -156,6 +157,20 @@ pub enum Refusal {
     IdentityMismatch {
         /// What speaks against it.
         why: String,
+    },
+    /// The account may be another than the one that the evidence names, and the person who approved it did not see that.
+    #[error("it is not certain that this is whom the evidence names: {}", .doubt.why)]
+    IdentityDoubt {
+        /// What speaks against it.
+        doubt: Doubt,
+    },
+    /// The account is another than the one that the person who approved it had seen.
+    #[error("it was approved for {seen}, and it is {found} now")]
+    AnotherThanSeen {
+        /// Object id of the account that the person saw.
+        seen: String,
+        /// Object id of the account now.
+        found: String,
     },
     /// The account is on the never-act list, or is our own.
     #[error("\"{entry}\" is never acted on")]
@@ -387,9 +402,9 @@ fn check_undo(record: &ActionRecord, facts: &Facts, refusals: &mut Vec<Refusal>)
     }
 }
 
-/// Refuses unless the account is certainly whom the evidence names.
+/// Refuses unless the account is certainly whom the evidence names, and whom the person saw who approved it.
 ///
-/// Gives the doubts that a person has decided in approving it; for a machine, a doubt is a refusal.
+/// Gives the doubts that this person has decided.
 fn check_identity(
     record: &ActionRecord,
     facts: &Facts,
@@ -405,18 +420,20 @@ fn check_identity(
         return Vec::new();
     };
     let is_by_person = matches!(record.approval, Some(Approval::Person(_)));
-    let mut doubts = Vec::new();
-    for mismatch in mismatches(named, account, pairs, now_us) {
-        match mismatch {
-            Mismatch::Doubt(why) if is_by_person => {
-                doubts.push(format!("approved by a person although {why}"));
-            }
-            Mismatch::Doubt(why) | Mismatch::Other(why) => {
-                refusals.push(Refusal::IdentityMismatch { why });
-            }
-        }
-    }
-    doubts
+    let sighted = record.sighted.as_ref().filter(|_| is_by_person);
+    let against = identity::against(account, named, pairs, sighted, now_us);
+    refusals.extend(against.another.map(|seen| Refusal::AnotherThanSeen {
+        seen: seen.account.to_string(),
+        found: account.id.to_string(),
+    }));
+    let mismatches = against.mismatches.into_iter();
+    refusals.extend(mismatches.map(|why| Refusal::IdentityMismatch { why }));
+    let doubts = against.doubts.into_iter();
+    refusals.extend(doubts.map(|doubt| Refusal::IdentityDoubt { doubt }));
+    let waived = against.waived.into_iter();
+    waived
+        .map(|why| format!("approved by a person although {why}"))
+        .collect()
 }
 
 /// Until when the same action on the same account must wait, if it must.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::accounts::named::Named;
+use crate::accounts::named::{Named, Sighted};
 use crate::action::{Action, ActionKind, Receipt};
 use crate::directory::Reply;
 use crate::undo::Undoes;
@@ -132,11 +132,13 @@ pub enum HoldReason {
     OutboxOld,
     /// Another responder may act: this one sends nothing until the lease is its own again, and then looks first.
     LeaseLost,
+    /// Its tenant is not in the configuration, or not as one in which may be acted.
+    TenantNotConfigured,
 }
 
 impl HoldReason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::KillSwitch,
         Self::DirectoryAway,
         Self::FactUnreadable,
@@ -144,6 +146,7 @@ impl HoldReason {
         Self::BudgetUsed,
         Self::OutboxOld,
         Self::LeaseLost,
+        Self::TenantNotConfigured,
     ];
 
     /// The word in audit entries and metrics.
@@ -156,6 +159,7 @@ impl HoldReason {
             Self::BudgetUsed => "budget_used",
             Self::OutboxOld => "outbox_old",
             Self::LeaseLost => "lease_lost",
+            Self::TenantNotConfigured => "tenant_not_configured",
         }
     }
 
@@ -252,6 +256,9 @@ pub struct ActionRecord {
     pub superseded_by: Option<String>,
     /// Who approved it.
     pub approval: Option<Approval>,
+    /// What the person who approved it had seen of the account: the approval is of that one, and waives no other doubt.
+    #[serde(default)]
+    pub sighted: Option<Sighted>,
     /// When it was approved, in microseconds since the Unix epoch, UTC.
     #[serde(default)]
     pub approved_time_us: Option<i64>,
@@ -339,11 +346,16 @@ impl ActionRecord {
 
     /// The word for where it stands: its state, or that it is held there.
     pub const fn standing(&self) -> &'static str {
-        if self.hold.is_some() && self.state.is_runnable() {
+        if self.hold.is_some() && self.can_be_held() {
             "held"
         } else {
             self.state.as_str()
         }
+    }
+
+    /// Whether it can wait for something else than its turn: also what waits for a person, where nobody can act.
+    pub const fn can_be_held(&self) -> bool {
+        self.state.is_runnable() || matches!(self.state, State::Planned)
     }
 
     /// Whether it waits for a person or has something left to do; what a dry-run planned waits for ever.

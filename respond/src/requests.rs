@@ -99,6 +99,7 @@ mod tests {
             requested_by: "kim".to_owned(),
             superseded_by: None,
             approval: None,
+            sighted: None,
             approved_time_us: None,
             evidence_time_us: 0,
             hold: None,

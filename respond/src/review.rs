@@ -2,27 +2,27 @@
 //!
 //! Works on the journal's file beside a running stage, which takes up a decision within half a second.
 
+mod decisions;
+mod rehearsal;
+pub mod standing;
+
 use std::collections::VecDeque;
 use std::path::Path;
 
 use schemas::wire::AuditRecord;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::action::Action;
+use crate::accounts::named::Sighted;
 use crate::audit::signature::PublicKey;
 use crate::audit::{Anchor, Back, Broken, Heads, Verifier};
 use crate::cases::Case;
 use crate::journal::sqlite::SqliteJournal;
-use crate::journal::{Journal, JournalError, Notice, Request, Step};
+use crate::journal::{Journal, JournalError, Notice};
 use crate::never_act::Pin;
-use crate::record::{ActionRecord, Approval, State};
-use crate::undo::{self, Left, Undoes};
+use crate::record::{ActionRecord, HoldReason};
 
 /// Entries of the audit chain that are read at a time.
 const AUDIT_PAGE: usize = 1_000;
-
-/// Most characters of a name, an id or a reason that go into an entry about a decision that was refused: it may be anything.
-const TOLD_CHARACTERS_MAX: usize = 512;
 
 /// Why a chain is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,8 @@ pub struct Dossier {
 pub struct Review {
     journal: SqliteJournal,
     os_user: Value,
+    /// What the person saw of the account that the next decision is about.
+    sighted: Option<Sighted>,
 }
 
 impl Review {
@@ -73,6 +75,7 @@ impl Review {
         SqliteJournal::open_beside(path).map(|journal| Self {
             journal,
             os_user: Value::Null,
+            sighted: None,
         })
     }
 
@@ -80,6 +83,13 @@ impl Review {
     #[must_use]
     pub fn as_user(mut self, os_user: Value) -> Self {
         self.os_user = os_user;
+        self
+    }
+
+    /// For a person who was shown this account, with these doubts, and decides all the same: an approval waives no other.
+    #[must_use]
+    pub fn having_seen(mut self, sighted: Option<Sighted>) -> Self {
+        self.sighted = sighted;
         self
     }
 
@@ -130,283 +140,6 @@ impl Review {
         self.journal.pins(tenant_id)
     }
 
-    /// Approves a planned action.
-    ///
-    /// # Errors
-    /// [`JournalError::Conflict`] if it is not waiting; [`JournalError::DryRun`] if it is never sent.
-    pub fn approve(
-        &self,
-        action_id: &str,
-        by: &str,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let approval = Approval::Person(by.to_owned());
-        let approved = self.journal.advance(&Step {
-            action_id: action_id.to_owned(),
-            from: &[State::Planned],
-            to: State::Approved,
-            detail: self.detail(json!({"approved_by": approval})),
-            receipt: None,
-            tried: None,
-            approval: Some(approval),
-            warnings: Vec::new(),
-            time_us: now_us,
-        });
-        self.decided("approve", action_id, by, now_us, approved)
-    }
-
-    /// Refuses an action that was not sent yet.
-    ///
-    /// # Errors
-    /// [`JournalError::Conflict`] if it was.
-    pub fn deny(
-        &self,
-        action_id: &str,
-        by: &str,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let denied = self.journal.advance(&Step {
-            action_id: action_id.to_owned(),
-            from: &[State::Planned, State::Approved],
-            to: State::Refused,
-            detail: self.detail(json!({"why": "denied", "denied_by": by})),
-            receipt: None,
-            tried: None,
-            approval: None,
-            warnings: Vec::new(),
-            time_us: now_us,
-        });
-        self.decided("deny", action_id, by, now_us, denied)
-    }
-
-    /// Asks for an action on a case's account; asking twice is one action.
-    ///
-    /// # Errors
-    /// [`JournalError::NoSuchCase`], [`JournalError::NoAccount`].
-    pub fn request(
-        &self,
-        case_id: &str,
-        action: Action,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let what = format!("request {}", action.kind());
-        let asked = self.ask(case_id, action, by, dry_run, now_us);
-        self.decided(&what, case_id, by, now_us, asked)
-    }
-
-    fn ask(
-        &self,
-        case_id: &str,
-        action: Action,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        self.journal.request(&Request {
-            case_id: case_id.to_owned(),
-            action,
-            by: by.to_owned(),
-            os_user: self.os_user.clone(),
-            dry_run,
-            undoes: None,
-            time_us: now_us,
-        })
-    }
-
-    /// Asks again for an action that was held, refused, or came too late.
-    ///
-    /// One that is held goes on as approved by this person, so that the budget of what is automatic does not hold
-    /// it; one that has ended is asked for anew.
-    ///
-    /// # Errors
-    /// [`JournalError::Conflict`] if it waits for an approval, is on its way, or was effective.
-    pub fn retry(
-        &self,
-        action_id: &str,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let tried = self.try_again(action_id, by, dry_run, now_us);
-        self.decided("retry", action_id, by, now_us, tried)
-    }
-
-    /// An action that there must be.
-    fn known(&self, action_id: &str) -> Result<ActionRecord, JournalError> {
-        self.journal
-            .action(action_id)?
-            .ok_or_else(|| JournalError::NoSuchAction {
-                action_id: action_id.to_owned(),
-            })
-    }
-
-    fn try_again(
-        &self,
-        action_id: &str,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let record = self.known(action_id)?;
-        match record.state {
-            State::Approved => {
-                let approval = Approval::Person(by.to_owned());
-                self.journal.advance(&Step {
-                    action_id: action_id.to_owned(),
-                    from: &[State::Approved],
-                    to: State::Approved,
-                    detail: self.detail(json!({"approved_by": approval, "was_held": record.hold})),
-                    receipt: None,
-                    tried: None,
-                    approval: Some(approval),
-                    warnings: Vec::new(),
-                    time_us: now_us,
-                })
-            }
-            State::Intended | State::Applied if record.hold.is_some() => {
-                self.journal.postpone(action_id, 0, 0)?;
-                self.note("retry", action_id, by, "taken", None, now_us)?;
-                Ok(record)
-            }
-            State::Planned | State::Intended | State::Applied | State::Effective => {
-                Err(JournalError::Conflict {
-                    action_id: record.action_id,
-                    found: record.state,
-                })
-            }
-            State::Refused
-            | State::Expired
-            | State::Withdrawn
-            | State::NotEffective
-            | State::Failed
-            | State::Unknown => self.ask(&record.case_id, record.action, by, dry_run, now_us),
-        }
-    }
-
-    /// Asks for what restores the state before an action.
-    ///
-    /// # Errors
-    /// [`JournalError::NothingToUndo`] if nothing was changed, or if it cannot be restored; [`JournalError::CannotUndo`]
-    /// if nobody can tell whether what was left is still so.
-    pub fn undo(
-        &self,
-        action_id: &str,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let undone = self.take_back(action_id, by, dry_run, now_us);
-        self.decided("undo", action_id, by, now_us, undone)
-    }
-
-    fn take_back(
-        &self,
-        action_id: &str,
-        by: &str,
-        dry_run: bool,
-        now_us: i64,
-    ) -> Result<ActionRecord, JournalError> {
-        let nothing = || JournalError::NothingToUndo {
-            action_id: action_id.to_owned(),
-        };
-        let record = self.known(action_id)?;
-        let receipt = record.receipt.as_ref().ok_or_else(nothing)?;
-        let action = record.action.undo(receipt).ok_or_else(nothing)?;
-        if !undo::can_be_undone(record.state) {
-            return Err(nothing());
-        }
-        let cannot = |why: &str| JournalError::CannotUndo {
-            action_id: action_id.to_owned(),
-            why: why.to_owned(),
-        };
-        let left = undo::left_by(&record.action, receipt).ok_or_else(|| {
-            cannot("what it left behind was not kept whole; ask for the action itself")
-        })?;
-        let age_us = now_us.saturating_sub(record.changed_time_us);
-        if matches!(left, Left::SignIn { .. }) && age_us > undo::SIGN_IN_AGE_MAX_US {
-            return Err(cannot(
-                "it is more than a day ago, and others may have blocked or allowed the account since; look, then ask for \
-                 the action itself",
-            ));
-        }
-        self.journal.request(&Request {
-            case_id: record.case_id.clone(),
-            action,
-            by: by.to_owned(),
-            os_user: self.os_user.clone(),
-            dry_run,
-            undoes: Some(Undoes {
-                action_id: action_id.to_owned(),
-                account: receipt.user().clone(),
-                left,
-            }),
-            time_us: now_us,
-        })
-    }
-
-    /// What a decision says, with whom the system knows as the one who decides.
-    fn detail(&self, mut said: Value) -> Value {
-        if !self.os_user.is_null() {
-            said["os_user"] = self.os_user.clone();
-        }
-        said
-    }
-
-    /// Gives back what a decision came to, which stands in the audit chain also where it is refused.
-    fn decided<T>(
-        &self,
-        what: &str,
-        about: &str,
-        by: &str,
-        now_us: i64,
-        done: Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        if let Err(error) = &done
-            && error.is_refusal()
-        {
-            self.tell_refused(what, about, by, &error.to_string(), now_us)?;
-        }
-        done
-    }
-
-    /// Tells in the audit chain that what a person decided was refused, for example by what the lake knows.
-    ///
-    /// # Errors
-    /// [`JournalError`] if it cannot be told.
-    pub fn tell_refused(
-        &self,
-        what: &str,
-        about: &str,
-        by: &str,
-        why: &str,
-        now_us: i64,
-    ) -> Result<(), JournalError> {
-        self.note(what, about, by, "refused", Some(why), now_us)
-    }
-
-    fn note(
-        &self,
-        what: &str,
-        about: &str,
-        by: &str,
-        state: &'static str,
-        why: Option<&str>,
-        now_us: i64,
-    ) -> Result<(), JournalError> {
-        let bounded = |text: &str| text.chars().take(TOLD_CHARACTERS_MAX).collect::<String>();
-        self.journal.note(&Notice {
-            what: Notice::DECISION,
-            state,
-            by: bounded(by),
-            detail: self.detail(
-                json!({"decision": what, "about": bounded(about), "why": why.map(bounded)}),
-            ),
-            time_us: now_us,
-        })
-    }
-
     /// Entries of the audit chain about an action or a case, or of a kind that is about neither, such as
     /// [`Notice::KILL_SWITCH`], in order; the newest where there are more.
     ///
@@ -444,6 +177,14 @@ impl Review {
         self.journal.noted(Notice::KILL_SWITCH)
     }
 
+    /// How many actions are held by the kill switch.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be counted.
+    pub fn held_by_switch(&self) -> Result<u64, JournalError> {
+        self.journal.held_by(HoldReason::KillSwitch)
+    }
+
     /// Checks every entry of the audit chain, and that it has the entries that are known from elsewhere.
     ///
     /// # Errors
@@ -465,7 +206,12 @@ impl Review {
         let mut verifier = Verifier::new(anchors).with_keys(keys);
         let mut after = 0;
         loop {
-            let entries = self.journal.audit(after, AUDIT_PAGE)?;
+            let entries = match self.journal.audit(after, AUDIT_PAGE) {
+                Err(JournalError::Entry { sequence, what }) => {
+                    return Err(VerifyError::Broken(Broken::Unreadable { sequence, what }));
+                }
+                entries => entries?,
+            };
             let Some(last) = entries.last() else {
                 let (back, heads) = (verifier.back(), verifier.heads());
                 let head = verifier.finish().map_err(VerifyError::Broken)?;

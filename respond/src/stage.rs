@@ -13,20 +13,21 @@
 
 mod beginning;
 mod damage;
+mod held;
 mod intake;
+mod lock;
 mod lookup;
+mod patience;
 mod playbooks;
 mod protection;
 mod publisher;
 mod signer;
+mod strangers;
 mod switch;
 mod tenure;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,15 +48,17 @@ use crate::error::RespondError;
 use crate::executor::{Executor, Pace};
 use crate::graph::GraphDirectory;
 use crate::journal::Ledger;
-use crate::journal::file::beside;
 use crate::never_act::entries_of;
 use crate::playbook::Playbook;
 use crate::preflight;
 
 use self::lookup::Lookup;
+use self::patience::obey;
 use self::protection::Protection;
+use self::strangers::Strangers;
 use self::tenure::Candidate;
 
+pub use self::lock::is_running;
 pub use self::playbooks::load_playbooks;
 pub use self::tenure::stands_by;
 
@@ -64,9 +67,6 @@ pub const GROUP: &str = "respond";
 
 /// How often the journal is looked at for what another process wrote, for example an approval.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// How often a taken journal is tried again.
-const LOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// Wakes every task of the stage: something in the journal has changed.
 type Wake = watch::Sender<()>;
@@ -117,7 +117,7 @@ pub async fn run_in(
     // It may take any time, and so may the lease.
     health.rests(STAGE);
     // One process acts on a journal; a second one waits until the first has ended.
-    let Some(_lock) = lock(&config.journal, &stop).await? else {
+    let Some(_lock) = lock::take(&config.journal, &stop).await? else {
         return Ok(());
     };
     let candidate = Candidate::new(&config, &bus, &clock, &health, &stop)?;
@@ -190,6 +190,7 @@ impl Term<'_> {
         let (wake, mut tasks) = (watch::channel(()).0, Tasks::new());
         let tenure: Arc<dyn Tenure> = self.lease.clone();
         let gates = Gates::new(config.dry_run, config.kill_switch.clone()).held_by(tenure);
+        let flips = switch::begin(&gates, &ledger, stop).await?;
         let acting = Acting {
             ledger: ledger.clone(),
             clock: Arc::clone(&self.clock),
@@ -198,10 +199,19 @@ impl Term<'_> {
             wake: wake.clone(),
             stop: stop.clone(),
         };
-        acting.look_after(&mut tasks, damaged_before);
+        acting.look_after(&mut tasks, damaged_before, flips);
         for (tenant_id, directory) in self.directories {
             acting.spawn(&mut tasks, config, tenant_id, directory);
         }
+        let strangers = Strangers {
+            acting_tenants: self.directories.keys().cloned().collect(),
+            policy: policy(config, &acting, BTreeSet::new()),
+            ledger: ledger.clone(),
+            clock: Arc::clone(&self.clock),
+            health: self.health.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(strangers.run());
         self.take_alerts(&mut tasks, playbooks, &ledger, &wake);
         let all_ended = acting.publish(&mut tasks, self.bus.clone(), self.watch());
         let ended = watch(tasks, &ledger, &self.lease, self.health, stop, &all_ended).await?;
@@ -323,8 +333,9 @@ struct Acting {
 
 impl Acting {
     /// Watches the kill switch and the journal: its chain is signed, and what is damaged in it is told.
-    fn look_after(&self, tasks: &mut Tasks, damaged_before: u64) {
+    fn look_after(&self, tasks: &mut Tasks, damaged_before: u64, flips: switch::Flips) {
         tasks.spawn(switch::run(
+            flips,
             self.gates.clone(),
             self.ledger.clone(),
             Arc::clone(&self.clock),
@@ -383,6 +394,28 @@ impl Acting {
     }
 }
 
+fn policy(
+    config: &RespondConfig,
+    acting: &Acting,
+    never_act: BTreeSet<String>,
+) -> preflight::Policy {
+    preflight::Policy {
+        dry_run: config.dry_run,
+        automatic: config.automatic.clone(),
+        never_act,
+        automatic_age_us_max: cases::Policy::age_of_hours(config.automatic_age_hours_max),
+        approval_age_us_max: cases::Policy::age_of_hours(config.approval_age_hours_max),
+        targets_per_hour_max: config.targets_per_hour_max,
+        outbox_age_us_max: i64::try_from(config.outbox_age_minutes_max)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(60_000_000),
+        started_us: acting.clock.now_us(),
+        cool_down_us: i64::try_from(config.cool_down_s)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000),
+    }
+}
+
 fn executor(
     config: &RespondConfig,
     acting: &Acting,
@@ -393,21 +426,7 @@ fn executor(
         ledger: acting.ledger.clone(),
         directory: Arc::clone(directory),
         gates: acting.gates.clone(),
-        policy: preflight::Policy {
-            dry_run: config.dry_run,
-            automatic: config.automatic.clone(),
-            never_act,
-            automatic_age_us_max: cases::Policy::age_of_hours(config.automatic_age_hours_max),
-            approval_age_us_max: cases::Policy::age_of_hours(config.approval_age_hours_max),
-            targets_per_hour_max: config.targets_per_hour_max,
-            outbox_age_us_max: i64::try_from(config.outbox_age_minutes_max)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(60_000_000),
-            started_us: acting.clock.now_us(),
-            cool_down_us: i64::try_from(config.cool_down_s)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(1_000_000),
-        },
+        policy: policy(config, acting, never_act),
         pace: Pace {
             read_backs_max: config.read_backs_max,
             read_back_wait: Duration::from_millis(config.read_back_wait_ms),
@@ -416,63 +435,5 @@ fn executor(
         },
         clock: Arc::clone(&acting.clock),
         stop: acting.stop.clone(),
-    }
-}
-
-fn lock_path(journal: &Path) -> PathBuf {
-    beside(journal, ".lock")
-}
-
-/// Whether a process of this machine acts on a journal now, as far as its lock tells.
-pub fn is_running(journal: &Path) -> bool {
-    // Without a lock file, or a right to open it, nobody is known to act.
-    File::open(lock_path(journal))
-        .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-}
-
-/// Waits for the journal's lock; none if the stage is stopped before. The system frees it when the process dies.
-async fn lock(journal: &Path, stop: &CancellationToken) -> Result<Option<File>, RespondError> {
-    let path = lock_path(journal);
-    let cannot = |cause: io::Error| RespondError::File {
-        what: "lock",
-        path: path.clone(),
-        cause,
-    };
-    if let Some(folder) = journal.parent() {
-        fs::create_dir_all(folder).map_err(cannot)?;
-    }
-    let file = File::create(&path).map_err(cannot)?;
-    let mut was_told = false;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::Error(cause)) => return Err(cannot(cause)),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        if !was_told {
-            tracing::warn!(journal = %journal.display(), "another process acts on this journal; waiting for it to end");
-            was_told = true;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(None),
-            () = tokio::time::sleep(LOCK_EVERY) => {}
-        }
-    }
-}
-
-/// Waits as an error's fate says, or gives the error back if waiting cannot help or the stage is stopped.
-async fn obey(
-    error: RespondError,
-    task: &'static str,
-    stop: &CancellationToken,
-) -> Result<(), RespondError> {
-    let Fate::Retry { after } = error.fate() else {
-        return Err(error);
-    };
-    tracing::warn!(task, error = %error, cause = ?std::error::Error::source(&error), "trying again");
-    metrics::counter!("respond_retries_total", "task" => task).increment(1);
-    tokio::select! {
-        () = stop.cancelled() => Err(error),
-        () = tokio::time::sleep(after) => Ok(()),
     }
 }

@@ -41,7 +41,43 @@ const PROVIDERS: &[(&str, u32)] = &[
     ("microsoftthreatintelligence", 12),
 ];
 
+const SAAS_M365: &str = "SAAS-M365-";
+const MS_SEC_GRAPH: &str = "MS-SEC-GRAPH-";
+
+/// The text looks like one of our labels, and is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotALabel;
+
 impl Label {
+    /// Reads a label; none where the text is in another namespace, as the labels of somebody else's rules are.
+    ///
+    /// # Errors
+    /// [`NotALabel`] if it is in one of these namespaces, however written, and not of the form; or if it is no word at all.
+    pub fn parse(text: &str) -> Result<Option<Self>, NotALabel> {
+        let is_word = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+        if text.is_empty() || !text.chars().all(is_word) {
+            return Err(NotALabel);
+        }
+        for namespace in [SAAS_M365, MS_SEC_GRAPH] {
+            let family = namespace.trim_end_matches('-');
+            if !text.to_ascii_uppercase().starts_with(family) {
+                continue;
+            }
+            let number = text
+                .strip_prefix(namespace)
+                .filter(|number| number.len() == 5)
+                .filter(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+                .and_then(|number| number.parse().ok())
+                .ok_or(NotALabel)?;
+            return Ok(Some(if namespace == SAAS_M365 {
+                Self::SaasM365(number)
+            } else {
+                Self::MsSecGraph(number)
+            }));
+        }
+        Ok(None)
+    }
+
     /// The label of an alert of Microsoft's by its `serviceSource`, in any letter case.
     pub fn of_provider(service_source: &str) -> Self {
         let wanted = service_source.to_ascii_lowercase();
@@ -55,7 +91,32 @@ impl Label {
 
 #[cfg(test)]
 mod tests {
-    use super::Label;
+    use super::{Label, NotALabel};
+
+    #[test]
+    fn a_slip_is_no_label() {
+        assert_eq!(
+            Label::parse("SAAS-M365-00001"),
+            Ok(Some(Label::SaasM365(1)))
+        );
+        assert_eq!(
+            Label::parse("MS-SEC-GRAPH-00099"),
+            Ok(Some(Label::MsSecGraph(99)))
+        );
+        assert_eq!(Label::parse("SIGMA-565e27c5"), Ok(None));
+        for text in [
+            "SAAS-M365-0001",
+            "SAAS-M365-000001",
+            "saas-m365-00001",
+            "SAAS-M36500001",
+            "MS-SEC-GRAPH-1",
+            "SAAS-M365-+0001",
+            "nonsense OR 1=1",
+            "",
+        ] {
+            assert_eq!(Label::parse(text), Err(NotALabel), "{text}");
+        }
+    }
 
     #[test]
     fn has_five_digits() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PAIR_AGE_US, Pair, told_name};
 use crate::cases::SeenAlert;
-use crate::directory::User;
+use crate::directory::{ObjectId, User};
 
 /// Most different accounts' words that are resolved for one action: more than a case of one account has.
 pub const NAMED_MAX: usize = 8;
@@ -41,8 +41,71 @@ pub struct Resolved {
 pub enum Mismatch {
     /// It is another one, or nobody: nobody may act.
     Other(String),
-    /// It may be another one: a person may say that it is this one.
-    Doubt(String),
+    /// It may be another one: a person who sees that may say that it is this one.
+    Doubt(Doubt),
+}
+
+/// A kind of doubt, as a person names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DoubtKind {
+    /// The account was made after what the evidence tells.
+    MadeAfter,
+    /// The account has another name now than in the evidence.
+    Renamed,
+    /// The name was another account's about that time.
+    NameOfAnother,
+    /// The evidence tells a name only, and that long ago.
+    NameOnlyLongAgo,
+}
+
+/// Something that speaks against an account's being the one that the evidence names, and is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Which kind.
+    pub kind: DoubtKind,
+    /// The same for a person, with what was seen.
+    pub why: String,
+}
+
+/// What the person who approved an action had seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighted {
+    /// Object id of the account.
+    pub account: ObjectId,
+    /// What spoke against its being the one that the evidence names: only this is waived.
+    pub doubts: Vec<Doubt>,
+    /// When it was looked up, in microseconds since the Unix epoch, UTC.
+    pub time_us: i64,
+}
+
+impl DoubtKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::MadeAfter,
+        Self::Renamed,
+        Self::NameOfAnother,
+        Self::NameOnlyLongAgo,
+    ];
+
+    /// The word in audit entries and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MadeAfter => "made_after",
+            Self::Renamed => "renamed",
+            Self::NameOfAnother => "name_of_another",
+            Self::NameOnlyLongAgo => "name_only_long_ago",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn of_str(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    fn because(self, why: String) -> Mismatch {
+        Mismatch::Doubt(Doubt { kind: self, why })
+    }
 }
 
 impl Named {
@@ -134,7 +197,7 @@ impl Resolved {
             .is_some_and(|made_us| made_us > named.time_us)
         {
             let why = format!("the account \"{asked}\" was made after what the evidence tells");
-            return Err(Mismatch::Doubt(why));
+            return Err(DoubtKind::MadeAfter.because(why));
         }
         let now_named = shown(&found.user_principal_name);
         if !named.user_id.is_empty() {
@@ -143,7 +206,7 @@ impl Resolved {
             } else {
                 let told = shown(&named.user);
                 let why = format!("{asked} is \"{now_named}\" now, and \"{told}\" in the evidence");
-                Err(Mismatch::Doubt(why))
+                Err(DoubtKind::Renamed.because(why))
             };
         }
         if told_name(&found.user_principal_name) != named.user {
@@ -172,13 +235,13 @@ impl Resolved {
             .find(|pair| own_us.is_none_or(|own_us| own_us < pair.seen_time_us));
         if let Some(other) = other {
             let why = format!("\"{name}\" was {} about that time", shown(&other.user_id));
-            return Err(Mismatch::Doubt(why));
+            return Err(DoubtKind::NameOfAnother.because(why));
         }
         if age_us > PAIR_AGE_US {
             let hours = PAIR_AGE_US / 3_600_000_000;
             let why =
                 format!("the evidence tells the name \"{name}\" only, and that {hours} h ago");
-            return Err(Mismatch::Doubt(why));
+            return Err(DoubtKind::NameOnlyLongAgo.because(why));
         }
         Ok(())
     }

@@ -232,6 +232,7 @@ pub fn new_record(
         requested_by,
         superseded_by: None,
         approval: None,
+        sighted: None,
         approved_time_us: None,
         evidence_time_us: 0,
         hold: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::invariants::{AutomaticFrom, TargetNamed, TargetSpared, check};
+use schemas::invariants::{AutomaticFrom, SentAsSeen, TargetNamed, TargetSpared, check};
 
 use super::Executor;
 use crate::accounts::named::{NAMED_MAX, Named, Resolved};
@@ -10,8 +10,9 @@ use crate::action::{READ_ROLES, READ_USER};
 use crate::directory::{DirectoryError, User};
 use crate::journal::JournalError;
 use crate::never_act::Protected;
-use crate::preflight::{self, Facts, TARGETS_WINDOW_US};
+use crate::preflight::{self, Facts, TARGETS_WINDOW_US, Verdict};
 use crate::record::{ActionRecord, Approval};
+use crate::sighting::Sighting;
 use crate::undo::Left;
 
 /// What was read for a decision.
@@ -24,6 +25,20 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// A reading of which only the kill switch is known.
+    fn begun(read_time_us: i64, is_stopped: bool) -> Self {
+        Self {
+            facts: Facts {
+                read_time_us,
+                kill_switch: Some(is_stopped),
+                ..Facts::default()
+            },
+            user: None,
+            again: None,
+            problems: Vec::new(),
+        }
+    }
+
     /// States what is promised about the target, right before it could be broken.
     pub(super) fn promise(&self, record: &ActionRecord) {
         check(&AutomaticFrom {
@@ -40,6 +55,14 @@ impl Reading {
                 .flat_map(Protected::ids)
                 .map(str::to_owned)
                 .collect(),
+        });
+        check(&SentAsSeen {
+            target: user.id.to_string(),
+            seen: record
+                .sighted
+                .as_ref()
+                .filter(|_| matches!(record.approval, Some(Approval::Person(_))))
+                .map(|sighted| sighted.account.to_string()),
         });
         let resolved = self.facts.named.iter().flatten();
         check(&TargetNamed {
@@ -62,21 +85,23 @@ impl Executor {
         let read_time_us = self.clock.now_us();
         // Looked at once: set between two looks, it would pass for facts that cannot be read.
         let is_stopped = self.gates.is_stopped();
-        let mut reading = Reading {
-            facts: Facts {
-                read_time_us,
-                kill_switch: Some(is_stopped),
-                ..Facts::default()
-            },
-            user: None,
-            again: None,
-            problems: Vec::new(),
-        };
+        let mut reading = Reading::begun(read_time_us, is_stopped);
         let is_decided = preflight::is_decided(record, &reading.facts, &self.policy, read_time_us);
         if is_decided || self.gates.dry_run {
             // Microsoft is not asked for what decides nothing.
             return Ok(reading);
         }
+        self.read_all(record, &mut reading).await?;
+        Ok(reading)
+    }
+
+    /// Reads what the journal and the directory say, whichever gates are shut; what cannot be read stays missing.
+    async fn read_all(
+        &self,
+        record: &ActionRecord,
+        reading: &mut Reading,
+    ) -> Result<(), JournalError> {
+        let read_time_us = reading.facts.read_time_us;
         let (tenant_id, since_us) = (record.tenant_id.clone(), read_time_us - TARGETS_WINDOW_US);
         let intents = self
             .ledger
@@ -94,21 +119,46 @@ impl Executor {
         let directory = self.directory.as_ref();
         let mut needed = record.action.permissions().to_vec();
         needed.extend([READ_USER, READ_ROLES]);
-        reading.facts.grant = keep(directory.grant(&needed).await, &mut reading);
-        reading.facts.user = keep(directory.user(record.account()).await, &mut reading);
+        reading.facts.grant = keep(directory.grant(&needed).await, reading);
+        reading.facts.user = keep(directory.user(record.account()).await, reading);
         reading.user = reading.facts.user.clone().flatten();
         if reading.user.is_none() {
             // Without it nothing happens, whatever else is so.
-            return Ok(reading);
+            return Ok(());
         }
-        self.read_evidence(record, &mut reading).await?;
+        self.read_evidence(record, reading).await?;
         if let Some(undoes) = &record.undoes {
-            self.read_present(&undoes.left, &mut reading).await;
+            self.read_present(&undoes.left, reading).await;
         }
         if let Some(user) = reading.user.clone() {
-            reading.facts.roles = keep(directory.roles(&user.id).await, &mut reading);
+            reading.facts.roles = keep(directory.roles(&user.id).await, reading);
         }
-        Ok(reading)
+        Ok(())
+    }
+
+    /// Looks whom an action would be about, and what would speak against it: as it would be read, and nothing is done.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal fails.
+    pub async fn look_at(&self, record: &ActionRecord) -> Result<Sighting, JournalError> {
+        let mut reading = Reading::begun(self.clock.now_us(), false);
+        if !self.gates.dry_run {
+            self.read_all(record, &mut reading).await?;
+        }
+        let now_us = self.clock.now_us();
+        let refusals = match preflight::check(record, &reading.facts, &self.policy, now_us) {
+            Verdict::Go { .. } | Verdict::Wait { .. } => Vec::new(),
+            Verdict::Held { refusals, .. }
+            | Verdict::Refused(refusals)
+            | Verdict::Expired(refusals) => refusals,
+        };
+        Ok(Sighting {
+            time_us: now_us,
+            account: reading.user,
+            roles: reading.facts.roles,
+            refusals,
+            problems: reading.problems,
+        })
     }
 
     /// Reads what is there now of what an undo takes back.

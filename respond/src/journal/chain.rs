@@ -138,8 +138,22 @@ pub(super) fn after(
         format!("SELECT {AUDIT_COLUMNS} FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![after, rows::bound(count_max)], audit_row)?;
-    rows.map(|row| row.map_err(JournalError::from)).collect()
+    let mut rows = statement.query(params![after, rows::bound(count_max)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match audit_row(row) {
+            Ok(entry) => found.push(entry),
+            // What comes before it is read all the same: whoever asks for the next ones is told which it is.
+            Err(_) if !found.is_empty() => break,
+            Err(cause) => {
+                return Err(JournalError::Entry {
+                    sequence: row.get::<_, i64>(0)?.unsigned_abs(),
+                    what: cause.to_string(),
+                });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {

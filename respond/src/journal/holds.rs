@@ -5,7 +5,7 @@ use schemas::topics::Topic;
 use serde_json::json;
 
 use super::{Holding, JournalError, Outbox, Outgoing, chain, rows};
-use crate::record::{Hold, HoldReason};
+use crate::record::{ActionRecord, Hold, HoldReason};
 
 /// Holds actions where they stand; gives those whose reason is new.
 pub(super) fn hold(
@@ -19,7 +19,7 @@ pub(super) fn hold(
                 action_id: holding.action_id.clone(),
             });
         };
-        if !record.state.is_runnable() {
+        if !record.can_be_held() {
             // Somebody else has ended it meanwhile: theirs counts.
             continue;
         }
@@ -66,6 +66,12 @@ pub(super) fn release(transaction: &Transaction<'_>, tenant_id: &str) -> Result<
          WHERE tenant_id = ?1 AND held IS NOT NULL AND not_before_us > 0",
         params![tenant_id],
     )?;
+    // What waits for a person was held only because nobody could act there.
+    transaction.execute(
+        "UPDATE actions SET held = NULL, body = json_set(body, '$.hold', NULL) \
+         WHERE tenant_id = ?1 AND held IS NOT NULL AND state = 'planned'",
+        params![tenant_id],
+    )?;
     Ok(())
 }
 
@@ -86,6 +92,35 @@ pub(super) fn held(
         found.extend(HoldReason::of_str(&word).map(|reason| (reason, count.unsigned_abs())));
     }
     Ok(found)
+}
+
+/// Actions that are to end, of other tenants than these; a plan of a dry-run waits for ever.
+pub(super) fn waiting_elsewhere(
+    connection: &Connection,
+    tenants: &[String],
+    count_max: usize,
+) -> Result<Vec<ActionRecord>, JournalError> {
+    let tenants = serde_json::to_string(tenants).unwrap_or_default();
+    rows::bodies(
+        connection,
+        "SELECT body FROM actions WHERE state IN ('planned', 'approved', 'intended', 'applied') \
+         AND tenant_id NOT IN (SELECT value FROM json_each(?1)) \
+         AND coalesce(json_extract(body, '$.dry_run'), 0) = 0 ORDER BY held IS ?3, number LIMIT ?2",
+        params![
+            tenants,
+            rows::bound(count_max),
+            HoldReason::TenantNotConfigured.as_str()
+        ],
+        "an action",
+    )
+}
+
+/// How many actions of all tenants are held for a reason.
+pub(super) fn held_by(connection: &Connection, reason: HoldReason) -> Result<u64, JournalError> {
+    let count: i64 = connection
+        .prepare_cached("SELECT count(*) FROM actions WHERE held = ?1")?
+        .query_row(params![reason.as_str()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// Messages that are still to be published, in order.

@@ -1,12 +1,13 @@
 //! What a row of the journal says.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use schemas::severity::Severity;
 use schemas::topics::Topic;
 
-use super::{JournalError, chain, damage};
+use super::{JournalError, StoredAction, chain, damage};
 use crate::cases::{Case, SeenAlert};
 use crate::record::{ActionRecord, State};
 
@@ -25,7 +26,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &str, what: &str) -> Result<T, Jou
     })
 }
 
-fn write<T: serde::Serialize>(value: &T, what: &str) -> Result<String, JournalError> {
+pub(super) fn write<T: serde::Serialize>(value: &T, what: &str) -> Result<String, JournalError> {
     serde_json::to_string(value).map_err(|_| JournalError::Row {
         what: what.to_owned(),
     })
@@ -168,6 +169,24 @@ pub(super) fn action(
         .next())
 }
 
+/// Every action as it is stored.
+pub(super) fn stored_actions(connection: &Connection) -> Result<Vec<StoredAction>, JournalError> {
+    let text = |value: Value| match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    };
+    let sql = "SELECT action_id, state, body FROM actions ORDER BY number";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([], |row| {
+        Ok(StoredAction {
+            action_id: text(row.get(0)?).unwrap_or_default(),
+            state: text(row.get(1)?),
+            body: text(row.get(2)?),
+        })
+    })?;
+    found.map(|row| row.map_err(JournalError::from)).collect()
+}
+
 /// Actions of a case and of those that were merged into it, in the order in which they were planned.
 pub(super) fn actions_of(
     connection: &Connection,
@@ -214,6 +233,9 @@ pub(super) fn add_action(
     if let Some(approval) = record.approval.clone() {
         record.state = State::Approved;
         let mut detail = serde_json::json!({"approved_by": approval});
+        if let Some(sighted) = &record.sighted {
+            detail["saw"] = serde_json::json!(sighted);
+        }
         if let Some(os_user) = record.detail.get("os_user") {
             detail["os_user"] = os_user.clone();
         }

@@ -8,8 +8,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use schemas::environment::{Clock, SystemClock};
 use schemas::wire::AuditRecord;
 
-use super::{Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step};
-use super::{admission, chain, damage, file, heads, holds, pairs, pins, rows};
+use super::{
+    Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step, StoredAction,
+};
+use super::{Question, admission, chain, damage, file, heads, holds, pairs, pins, questions, rows};
 use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
 use crate::audit::signature::AuditKey;
@@ -18,6 +20,7 @@ use crate::never_act::Pin;
 use crate::preflight::Intent;
 use crate::record::{ActionRecord, Approval, HoldReason, State, Try};
 use crate::requests::{self, Meaning};
+use crate::sighting::Sighting;
 
 /// The journal in one SQLite file.
 pub struct SqliteJournal {
@@ -71,6 +74,22 @@ impl SqliteJournal {
     pub fn signed_with(mut self, key: Option<AuditKey>) -> Self {
         self.key = key;
         self
+    }
+
+    /// How many actions of all tenants are held for this reason.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be counted.
+    pub fn held_by(&self, reason: HoldReason) -> Result<u64, JournalError> {
+        self.read(|connection| holds::held_by(connection, reason))
+    }
+
+    /// Every action as it is stored; nothing is set aside.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    pub fn stored_actions(&self) -> Result<Vec<StoredAction>, JournalError> {
+        rows::stored_actions(&self.connection())
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -197,6 +216,7 @@ impl Journal for SqliteJournal {
             if let Some(approval) = &step.approval {
                 record.approval = Some(approval.clone());
                 record.approved_time_us = Some(step.time_us);
+                record.sighted.clone_from(&step.sighted);
             }
             if step.to == State::Intended {
                 record.warnings.clone_from(&step.warnings);
@@ -321,11 +341,28 @@ impl Journal for SqliteJournal {
                 record.detail["os_user"] = request.os_user.clone();
             }
             record.dry_run = request.dry_run;
+            record.sighted.clone_from(&request.sighted);
             record.approval = (!request.dry_run).then_some(Approval::Person(by));
             rows::add_action(transaction, &record)?;
             let action_id = record.action_id;
             rows::action(transaction, &action_id)?.ok_or(JournalError::NoSuchAction { action_id })
         })
+    }
+
+    fn ask_whom(&self, record: &ActionRecord, now_us: i64) -> Result<String, JournalError> {
+        self.transact(|transaction| questions::ask(transaction, record, now_us))
+    }
+
+    fn questions(&self, tenant_id: &str, now_us: i64) -> Result<Vec<Question>, JournalError> {
+        self.read(|connection| questions::open(connection, tenant_id, now_us))
+    }
+
+    fn answer(&self, question_id: &str, sighting: &Sighting) -> Result<(), JournalError> {
+        self.transact(|transaction| questions::answer(transaction, question_id, sighting))
+    }
+
+    fn sighting(&self, question_id: &str) -> Result<Option<Sighting>, JournalError> {
+        self.read(|connection| questions::answered(connection, question_id))
     }
 
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
@@ -346,6 +383,14 @@ impl Journal for SqliteJournal {
             params![tenant_id, now_us, rows::bound(count_max)],
             "an action",
         ))
+    }
+
+    fn waiting_elsewhere(
+        &self,
+        tenants: &[String],
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        self.read(|connection| holds::waiting_elsewhere(connection, tenants, count_max))
     }
 
     fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {

@@ -7,10 +7,12 @@ use super::JournalError;
 /// What each version added, from 1; a journal gets what it lacks, and no step is ever changed.
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
-const STEPS: [&str; VERSION as usize] = [FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS, DAMAGE];
+const STEPS: [&str; VERSION as usize] = [
+    FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS, DAMAGE, QUESTIONS,
+];
 
 /// Version of the tables below.
-const VERSION: u8 = 7;
+const VERSION: u8 = 8;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -96,6 +98,14 @@ CREATE TABLE damaged (
   number INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, row_key TEXT NOT NULL, body BLOB,
   why TEXT NOT NULL, time_us INTEGER NOT NULL);
 CREATE INDEX damaged_by_key ON damaged (table_name, row_key);
+";
+
+/// What people want to be shown before they decide.
+const QUESTIONS: &str = "
+CREATE TABLE questions (
+  question_id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, asked_time_us INTEGER NOT NULL, record TEXT NOT NULL,
+  answer TEXT) WITHOUT ROWID;
+CREATE INDEX questions_open ON questions (tenant_id, asked_time_us) WHERE answer IS NULL;
 ";
 
 /// Gives the journal the tables of this version, all or none.

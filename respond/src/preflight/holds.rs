@@ -30,6 +30,8 @@ impl Refusal {
             | Self::EvidenceNotLive
             | Self::ChangedSince { .. }
             | Self::IdentityMismatch { .. }
+            | Self::IdentityDoubt { .. }
+            | Self::AnotherThanSeen { .. }
             | Self::Privileged { .. } => Meaning::Final,
             Self::EvidenceTooOld { .. } | Self::ApprovalTooOld { .. } => Meaning::Expired,
             Self::KillSwitch => Meaning::Held(HoldReason::KillSwitch),

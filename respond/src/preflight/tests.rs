@@ -35,6 +35,7 @@ fn record(action: Action) -> ActionRecord {
         requested_by: "playbook:p".to_owned(),
         superseded_by: None,
         approval: Some(Approval::Policy),
+        sighted: None,
         approved_time_us: Some(NOW),
         evidence_time_us: NOW,
         hold: None,

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use schemas::health::Health;
 
+use super::held::tell_held;
 use super::{LOOK_EVERY, Wake, obey};
 use crate::error::RespondError;
 use crate::executor::{Executor, Progress};
-use crate::journal::{Holding, JournalError};
+use crate::journal::{Holding, JournalError, Question};
 use crate::record::{ActionRecord, HoldReason, State};
 
 /// Longest wait for what an earlier process left to be published, before the actions say that they are held by it.
@@ -38,8 +39,10 @@ pub(super) async fn run(
                     .await?;
                 is_released = true;
             }
+            answer(&tenant_id, &executor).await?;
             let is_busy = round(&tenant_id, &executor, &wake).await?;
-            tell_held(&tenant_id, &executor, &health).await?;
+            let now_us = executor.clock.now_us();
+            tell_held(&tenant_id, &executor.ledger, &health, now_us).await?;
             Ok(is_busy)
         };
         let is_busy = match done.await {
@@ -112,6 +115,30 @@ async fn round(tenant_id: &str, executor: &Executor, wake: &Wake) -> Result<bool
     Ok(has_ended)
 }
 
+/// Looks whom actions are about that people are about to decide on.
+async fn answer(tenant_id: &str, executor: &Executor) -> Result<(), JournalError> {
+    let (id, now_us) = (tenant_id.to_owned(), executor.clock.now_us());
+    let questions = executor
+        .ledger
+        .with(move |journal| journal.questions(&id, now_us))
+        .await?;
+    for Question {
+        question_id,
+        record,
+    } in questions
+    {
+        if executor.stop.is_cancelled() {
+            return Ok(());
+        }
+        let sighting = executor.look_at(&record).await?;
+        executor
+            .ledger
+            .with(move |journal| journal.answer(&question_id, &sighting))
+            .await?;
+    }
+    Ok(())
+}
+
 /// While the kill switch is set, holds what has not begun, all at once; gives what can still be read back.
 async fn hold_back(
     runnable: Vec<ActionRecord>,
@@ -147,41 +174,4 @@ async fn hold_back(
         executor.tell_held(holdings).await?;
     }
     Ok(begun.into_iter().chain(late).collect())
-}
-
-/// Says how many actions of the tenant are held, and why.
-async fn tell_held(
-    tenant_id: &str,
-    executor: &Executor,
-    health: &Health,
-) -> Result<(), JournalError> {
-    let id = tenant_id.to_owned();
-    let held = executor
-        .ledger
-        .with(move |journal| journal.held(&id))
-        .await?;
-    for reason in HoldReason::ALL {
-        let count = held.iter().find(|(one, _)| *one == reason);
-        let count = count.map_or(0, |(_, count)| *count);
-        metrics::gauge!(
-            "respond_actions_held", "tenant" => tenant_id.to_owned(), "reason" => reason.as_str()
-        )
-        .set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
-    }
-    let part = format!("respond/held/{tenant_id}");
-    if held.is_empty() {
-        health.well(&part);
-        return Ok(());
-    }
-    let reasons: Vec<String> = held
-        .iter()
-        .map(|(reason, count)| format!("{reason} {count}"))
-        .collect();
-    let count: u64 = held.iter().map(|(_, count)| count).sum();
-    health.trouble(
-        &part,
-        format!("{count} actions are held: {}", reasons.join(", ")),
-        executor.clock.now_us(),
-    );
-    Ok(())
 }

@@ -185,6 +185,7 @@ async fn of_those_that_race_for_the_intent_one_wins() {
                     detail: serde_json::Value::Null,
                     receipt: None,
                     tried: None,
+                    sighted: None,
                     approval: None,
                     warnings: Vec::new(),
                     time_us: 1,

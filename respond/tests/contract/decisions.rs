@@ -19,6 +19,34 @@ fn detail(entry: &AuditRecord) -> Value {
     serde_json::from_str(&entry.detail).unwrap()
 }
 
+#[test]
+fn nobody_decides_nothing() {
+    let world = World::in_memory();
+    let review = Review::open(&world.journal_path()).unwrap();
+    let block = || Action::BlockSignIn(BlockSignIn {});
+    let now_us = world.clock.now_us();
+    let record = world.request(&block());
+    for by in ["", " ", "\u{0}", "kim\n", "\u{200b}", "playbook:x"] {
+        let id = record.action_id.as_str();
+        for (what, result) in [
+            ("approve", review.approve(id, by, now_us)),
+            ("deny", review.deny(id, by, now_us)),
+            ("retry", review.retry(id, by, false, now_us)),
+            ("undo", review.undo(id, by, false, now_us)),
+            (
+                "request",
+                review.request(&world.case_id, block(), by, false, now_us),
+            ),
+        ] {
+            assert!(
+                matches!(result, Err(JournalError::NoName(_))),
+                "{what} by {by:?}: {result:?}"
+            );
+        }
+    }
+    assert_eq!(world.record(&record.action_id), record);
+}
+
 #[tokio::test]
 async fn a_decision_that_was_refused_stands_in_the_chain_with_whom_the_system_knows() {
     let world = World::in_memory();

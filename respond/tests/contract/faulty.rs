@@ -12,11 +12,12 @@ use respond::directory::{
     Directory, DirectoryError, DirectoryReads, Grant, InboxRule, ObjectId, Reply, Role, User,
 };
 use respond::journal::{
-    Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step,
+    Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Question, Request, Step,
 };
 use respond::never_act::Pin;
 use respond::preflight::Intent;
 use respond::record::{ActionRecord, HoldReason, Try};
+use respond::sighting::Sighting;
 use schemas::wire::AuditRecord;
 use tokio::sync::Notify;
 
@@ -277,6 +278,19 @@ impl Journal for FaultyJournal {
         self.inner.pairs_of(tenant_id, names)
     }
 
+    fn ask_whom(&self, record: &ActionRecord, now_us: i64) -> Result<String, JournalError> {
+        self.write(|journal| journal.ask_whom(record, now_us))
+    }
+    fn questions(&self, tenant_id: &str, now_us: i64) -> Result<Vec<Question>, JournalError> {
+        self.inner.questions(tenant_id, now_us)
+    }
+    fn answer(&self, question_id: &str, sighting: &Sighting) -> Result<(), JournalError> {
+        self.write(|journal| journal.answer(question_id, sighting))
+    }
+    fn sighting(&self, question_id: &str) -> Result<Option<Sighting>, JournalError> {
+        self.inner.sighting(question_id)
+    }
+
     fn action(&self, action_id: &str) -> Result<Option<ActionRecord>, JournalError> {
         self.inner.action(action_id)
     }
@@ -288,6 +302,14 @@ impl Journal for FaultyJournal {
         count_max: usize,
     ) -> Result<Vec<ActionRecord>, JournalError> {
         self.inner.runnable(tenant_id, now_us, count_max)
+    }
+
+    fn waiting_elsewhere(
+        &self,
+        tenants: &[String],
+        count_max: usize,
+    ) -> Result<Vec<ActionRecord>, JournalError> {
+        self.inner.waiting_elsewhere(tenants, count_max)
     }
 
     fn intents(&self, tenant_id: &str, since_us: i64) -> Result<Vec<Intent>, JournalError> {

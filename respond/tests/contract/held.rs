@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use respond::action::ActionKind;
 use respond::cases::{Intake, Policy, SeenAlert};
@@ -9,7 +10,7 @@ use respond::journal::Journal;
 use respond::journal::sqlite::SqliteJournal;
 use respond::playbook;
 use respond::record::{ActionRecord, Approval, HoldReason, State};
-use schemas::environment::Clock as _;
+use schemas::environment::Clock;
 use schemas::severity::Severity;
 use schemas::topics::Topic;
 use schemas::wire::AuditRecord;
@@ -276,6 +277,7 @@ fn what_expired_is_planned_again_by_what_comes_after() {
         detail: serde_json::json!({}),
         receipt: None,
         tried: None,
+        sighted: None,
         approval: None,
         warnings: Vec::new(),
         time_us: T0 + 80 * HOUR_US,
@@ -312,10 +314,72 @@ fn what_a_person_approved_is_the_persons_to_take_back() {
         detail: serde_json::json!({}),
         receipt: None,
         tried: None,
+        sighted: None,
         approval: Some(Approval::Person("kim".to_owned())),
         warnings: Vec::new(),
         time_us: T0,
     };
     desk.journal.advance(&approve).unwrap();
     assert_eq!(desk.take("a1", "withdrawn", 0, 1), [State::Approved]);
+}
+
+/// A clock that is put forward beside the world's time.
+struct Ahead(Arc<dyn Clock>, AtomicI64);
+
+impl Clock for Ahead {
+    fn now_us(&self) -> i64 {
+        self.0.now_us() + self.1.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_a_tenant_that_left_the_configuration_is_held_told_and_ends_by_age() {
+    let mut house = House::new().await;
+    house.config.automatic = Vec::new();
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("planned", all(State::Planned, 3)).await;
+    stage.end().await;
+    let review = house.review();
+    let first = review.actions(9).unwrap()[0].action_id.clone();
+    review.approve(&first, "kim", house.clock.now_us()).unwrap();
+    let tenants = std::mem::take(&mut house.directories);
+    let clock = Arc::new(Ahead(Arc::clone(&house.clock), AtomicI64::new(0)));
+    house.clock = clock.clone();
+    let stage = house.start();
+    let is_held = |record: &ActionRecord| {
+        let reason = record.hold.as_ref().map(|hold| hold.reason);
+        reason == Some(HoldReason::TenantNotConfigured) && record.standing() == "held"
+    };
+    let are_all_held = || review.actions(9).unwrap().iter().all(is_held);
+    house.until("held", |_| are_all_held()).await;
+    let part = format!("respond/held/{TENANT}");
+    let is_told = || house.health.troubles().contains_key(&part);
+    house.until("told", |_| is_told()).await;
+    stage.end().await;
+    // With its tenant there again, the plans wait for a person as before; without, everything ends by age, told once.
+    house.directories = tenants;
+    std::fs::write(&house.config.kill_switch, "").unwrap();
+    let stage = house.start();
+    let are_free = || {
+        review.actions(9).unwrap()[1..]
+            .iter()
+            .all(|one| one.hold.is_none())
+    };
+    house.until("waits for a person", |_| are_free()).await;
+    stage.end().await;
+    std::fs::remove_file(&house.config.kill_switch).unwrap();
+    house.directories.clear();
+    clock.1.store(80 * 3_600_000_000, Ordering::SeqCst);
+    let stage = house.start();
+    house.until("expired", all(State::Expired, 3)).await;
+    let is_told = || house.health.troubles().contains_key(&part);
+    house.until("well again", |_| !is_told()).await;
+    stage.end().await;
+    let told = review.entries(&first, 99).unwrap();
+    let of_tenant = |entry: &&AuditRecord| {
+        entry.state == "held" && entry.detail.contains("tenant_not_configured")
+    };
+    assert_eq!(told.iter().filter(of_tenant).count(), 1);
 }

@@ -12,6 +12,7 @@ use respond::directory::{
 };
 use respond::executor::Progress;
 use respond::record::{ActionRecord, HoldReason, State};
+use rusqlite::Connection;
 use schemas::wire::{Alert, AuditRecord};
 
 use crate::faulty::{Fault, FaultyDirectory};
@@ -249,4 +250,41 @@ async fn a_switch_that_was_lifted_while_nobody_ran_is_said_to_be_lifted() {
     let stage = house.start();
     acknowledgement(&house, "lifted").await;
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flip_that_cannot_be_written_is_owed_and_holds_nothing_for_ever() {
+    let mut house = House::new().await;
+    house.config.automatic = vec![ActionKind::BlockSignIn];
+    house.add(TENANT, Arc::new(Crowd::default()));
+    let stage = house.start();
+    house.publish(&alerts()[..1]).await;
+    let every = Duration::from_millis(20);
+    house.until("planned", |states| !states.is_empty()).await;
+    let are_blocked = |wanted| count(&house, |record| record.state == State::Effective) == wanted;
+    until("blocked", every, || are_blocked(1)).await;
+    // Nobody can write, as on a full disk.
+    let other = Connection::open(&house.config.journal).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::fs::write(&house.config.kill_switch, r#"{"by": "kim"}"#).unwrap();
+    let trouble = |words: &str| {
+        let troubles = house.health.troubles();
+        let told = troubles.get("respond/kill_switch");
+        told.is_some_and(|trouble| trouble.why.contains(words))
+    };
+    until("told", every, || trouble("is set")).await;
+    until("told", every, || trouble("not acknowledged")).await;
+    assert!(house.review().kill_switch().unwrap().is_none());
+    std::fs::remove_file(&house.config.kill_switch).unwrap();
+    until("told", every, || trouble("is lifted, and nothing is sent")).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    let entry = acknowledgement(&house, "lifted").await;
+    assert!(entry.sequence > 0);
+    house.publish(&alerts()[1..2]).await;
+    until("goes on", every, || are_blocked(2)).await;
+    assert!(!house.health.troubles().contains_key("respond/kill_switch"));
+    stage.end().await;
+    let told = house.review().entries("kill_switch", 99).unwrap();
+    let told: Vec<&str> = told.iter().map(|entry| entry.state.as_str()).collect();
+    assert_eq!(told, ["set", "lifted"]);
 }

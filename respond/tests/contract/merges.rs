@@ -139,6 +139,7 @@ fn what_a_merged_case_has_done_is_neither_planned_nor_asked_for_again() {
         detail: serde_json::Value::Null,
         receipt: None,
         tried: None,
+        sighted: None,
         approval: None,
         warnings: Vec::new(),
         time_us: T0 + 6,

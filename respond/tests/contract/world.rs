@@ -253,6 +253,7 @@ impl World {
                 by: "kim".to_owned(),
                 dry_run: false,
                 undoes: None,
+                sighted: None,
                 time_us: self.clock.now_us(),
             })
             .unwrap()

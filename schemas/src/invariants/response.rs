@@ -25,6 +25,8 @@ super::area! {
         AutomaticOnlyLive = "automatic_only_live", kept by ["respond/src/cases/plan.rs", "respond/src/preflight.rs", "respond/src/executor/facts.rs"];
         /// The account that an action is sent to is the one that its evidence names in its own words.
         TargetIsNamed = "target_is_named", kept by ["respond/src/accounts/named.rs", "respond/src/executor/facts.rs"];
+        /// An action that a person approved is sent to no other account than the one that was shown to that person.
+        TargetIsSeen = "target_is_seen", kept by ["respond/src/preflight/identity.rs", "respond/src/executor/facts.rs"];
     }
 }
 
@@ -174,11 +176,28 @@ impl Predicate for TargetNamed {
     }
 }
 
+/// An action is about to be sent to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentAsSeen {
+    /// Object id of the account.
+    pub target: String,
+    /// Object id of the account that the person who approved it was shown; none where nobody was shown one.
+    pub seen: Option<String>,
+}
+
+impl Predicate for SentAsSeen {
+    const INVARIANT: Invariant = Invariant::Response(Response::TargetIsSeen);
+
+    fn holds(&self) -> bool {
+        self.seen.as_ref().is_none_or(|seen| *seen == self.target)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
         AutomaticFrom, CalledEffective, CalledFailed, EffectBegins, EffectRepeats, Predicate,
-        SentByHolder, SentWhileStopped, TargetNamed, TargetSpared,
+        SentAsSeen, SentByHolder, SentWhileStopped, TargetNamed, TargetSpared,
     };
     use crate::provenance::Provenance;
 
@@ -218,6 +237,16 @@ mod tests {
         assert!(sent(&["a", "a"]).holds());
         assert!(!sent(&["a", "b"]).holds());
         assert!(!sent(&[]).holds());
+    }
+
+    #[test]
+    fn another_than_was_seen_is_sent_nothing() {
+        let sent = |seen: Option<&str>| SentAsSeen {
+            target: "a".to_owned(),
+            seen: seen.map(str::to_owned),
+        };
+        assert!(sent(Some("a")).holds() && sent(None).holds());
+        assert!(!sent(Some("b")).holds());
     }
 
     #[test]
