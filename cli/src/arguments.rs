@@ -1,11 +1,12 @@
 //! What may be said on the command line, and which file does it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::Config;
 use crate::config::check::faults;
+use crate::config::{Config, Origin};
 use crate::data_folder::Readers;
 use crate::exit::{BadConfiguration, Verdict};
 use crate::run::Stage;
@@ -27,7 +28,7 @@ Exit codes: 0 done, 1 something was found (dead letters, a broken audit chain), 
 #[derive(Debug, Parser)]
 #[command(name = "vedette", version, about, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The configuration file.
+    /// The configuration file; `vedette.toml` of this folder if none is named.
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -96,6 +97,14 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
     // As it is written: enough for what does not connect, where the secrets of the services need not be at hand.
     let written = || {
         let config = Config::load(arguments.config.as_deref())?;
+        if let Origin::Found(path) = &config.origin {
+            // Whoever is in another folder than he thinks should see it.
+            writeln!(
+                crate::inert::stderr(),
+                "the configuration is {} of this folder",
+                path.display()
+            )?;
+        }
         config.readers.restrict_new_files();
         anyhow::Ok(config)
     };
@@ -128,7 +137,6 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
 }
 
 fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
-    use std::io::Write as _;
     let mut out = crate::inert::stdout();
     match what {
         ConfigCommand::Check => {
@@ -142,7 +150,14 @@ fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
                     anyhow::anyhow!("{faults} fault(s), see above").context(BadConfiguration)
                 );
             }
-            writeln!(out, "the configuration can be used")?;
+            match config.origin.file() {
+                Some(path) => writeln!(out, "the configuration can be used: {}", path.display())?,
+                None => writeln!(
+                    out,
+                    "no configuration was named, and there is no vedette.toml in this folder: the defaults are without \
+                     fault, and no tenant is watched"
+                )?,
+            }
         }
         ConfigCommand::Show => write!(out, "{}", config.to_toml()?)?,
     }

@@ -1,33 +1,35 @@
 //! `vedette audit`: cases and actions as a responder sees them, and the check of the audit chain.
 
+mod form;
+mod lake;
 mod since;
-pub(crate) mod verify;
+mod verify;
+mod whom;
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use datafusion::arrow::record_batch::RecordBatch;
-use lake::Lake;
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
-use respond::record::ActionRecord;
+use respond::record::{ActionRecord, State};
 use respond::review::Review;
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
 
+pub(crate) use self::form::Output;
+use self::form::{list, say};
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::operator::os_user;
-use crate::run::runtime;
+use crate::operator::{os_user, person};
 
 const EXAMPLES: &str = "\
 Examples:
   vedette audit cases
   vedette audit actions --output json | jq 'select(.state == \"planned\")'
   vedette audit show ACTION_ID                    what was decided about it, by whom, and what came of it
-  vedette audit approve ACTION_ID --by kim
+  vedette audit approve ACTION_ID --by kim        shows whom it is about first; asks where that is in doubt
+  vedette audit approve ACTION_ID --by kim --account OBJECT_ID --yes-although renamed
   vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
   vedette audit request CASE_ID block-sign-in --by kim
   vedette audit verify --expect 1042:6f0c…        an entry that you have kept elsewhere
@@ -68,13 +70,13 @@ pub(crate) enum Audit {
         #[arg(long, default_value_t = 1_000)]
         limit: usize,
     },
-    /// Approve a planned action.
-    Approve(Decision),
+    /// Approve a planned action, of the account that is shown; exit code 1 if something speaks against it.
+    Approve(Approving),
     /// Refuse an action that was not sent yet.
     Deny(Decision),
-    /// Ask again for an action that is held, was refused, or came too late.
-    Retry(Decision),
-    /// Ask for an action on the account of a case; asking is approving.
+    /// Ask again for an action that is held, was refused, or came too late; the account is shown as for an approval.
+    Retry(Approving),
+    /// Ask for an action on the account of a case, which is shown; asking is approving.
     Request(Request),
     /// Ask for what restores the state before an action.
     Undo(Decision),
@@ -84,23 +86,23 @@ pub(crate) enum Audit {
     Key(verify::Key),
 }
 
-/// Form of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    Table,
-    /// One object a line.
-    Json,
-}
-
 /// A person's decision about an action.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Decision {
     /// The action's id.
     action_id: String,
     /// Who decides; it goes into the audit chain.
-    #[arg(long)]
+    #[arg(long, value_parser = person)]
     by: String,
+}
+
+/// A person's decision that an action is to happen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Approving {
+    #[command(flatten)]
+    decision: Decision,
+    #[command(flatten)]
+    whom: whom::Whom,
 }
 
 /// A person's request for an action.
@@ -112,8 +114,10 @@ pub(crate) struct Request {
     #[arg(value_enum)]
     action: Asked,
     /// Who asks; it goes into the audit chain.
-    #[arg(long)]
+    #[arg(long, value_parser = person)]
     by: String,
+    #[command(flatten)]
+    whom: whom::Whom,
 }
 
 /// What can be asked for; rules are turned on again by an undo, which knows which they were.
@@ -160,36 +164,119 @@ impl Audit {
             Self::Cases { output, limit } => list(&cases(&review, limit)?, output),
             Self::Actions { output, limit } => list(&actions(&review, limit)?, output),
             Self::Show { id, output, limit } => list(&entries(&review, &id, limit)?, output),
-            Self::Approve(decision) => {
-                let approved = review
-                    .approve(&decision.action_id, &decision.by, now_us)
-                    .with_context(|| why_not(&review, &decision.action_id))?;
-                say(&format!("approved: {}", approved.state))
-            }
+            Self::Approve(approving) => approve(review, config, &approving, now_us),
             Self::Deny(decision) => say(&format!(
                 "denied: {}",
                 review
                     .deny(&decision.action_id, &decision.by, now_us)?
                     .state
             )),
-            Self::Retry(decision) => told(&review.retry(
-                &decision.action_id,
-                &decision.by,
-                config.respond.dry_run,
-                now_us,
-            )?),
-            Self::Request(request) => told(&review.request(
-                &request.case_id,
-                request.action.action(),
-                &request.by,
-                config.respond.dry_run,
-                now_us,
-            )?),
+            Self::Retry(approving) => retry(review, config, &approving, now_us),
+            Self::Request(asked) => request(review, config, &asked, now_us),
             Self::Undo(decision) => undo(&review, config, &decision, now_us),
             Self::Verify(asked) => verify::run(&review, config, asked),
             Self::Key(key) => key.run(config),
         }
     }
+}
+
+fn approve(
+    review: Review,
+    config: &Config,
+    approving: &Approving,
+    now_us: i64,
+) -> anyhow::Result<Verdict> {
+    let Decision { action_id, by } = &approving.decision;
+    let asked = whom::Undecided {
+        what: "approve",
+        about: action_id,
+        rest: "",
+        by,
+    };
+    let known = review.action(action_id)?;
+    let is_planned = known.is_none_or(|known| known.state == State::Planned && !known.dry_run);
+    if !is_planned {
+        // It is refused, and nobody need look whom it is about.
+        let approved = review.approve(action_id, by, now_us);
+        let approved = approved.with_context(|| why_not(&review, action_id))?;
+        return say(&format!("approved: {}", approved.state));
+    }
+    let record = review.rehearsal(action_id, by, now_us);
+    let record = record.with_context(|| why_not(&review, action_id))?;
+    approving
+        .whom
+        .decide(review, config, &asked, record.as_ref(), |review| {
+            let approved = review.approve(action_id, by, SystemClock.now_us());
+            approved.with_context(|| why_not(review, action_id))
+        })
+}
+
+fn retry(
+    review: Review,
+    config: &Config,
+    approving: &Approving,
+    now_us: i64,
+) -> anyhow::Result<Verdict> {
+    let Decision { action_id, by } = &approving.decision;
+    let asked = whom::Undecided {
+        what: "retry",
+        about: action_id,
+        rest: "",
+        by,
+    };
+    let dry_run = config.respond.dry_run;
+    let known = review.action(action_id)?;
+    if known.is_none_or(|known| matches!(known.state, State::Planned | State::Effective)) {
+        // It is refused, and nobody need look whom it is about.
+        return told(&review.retry(action_id, by, dry_run, now_us)?);
+    }
+    let record = review.rehearsal(action_id, by, now_us)?;
+    approving
+        .whom
+        .decide(review, config, &asked, record.as_ref(), |review| {
+            Ok(review.retry(action_id, by, dry_run, SystemClock.now_us())?)
+        })
+}
+
+fn request(
+    review: Review,
+    config: &Config,
+    request: &Request,
+    now_us: i64,
+) -> anyhow::Result<Verdict> {
+    let Request {
+        case_id,
+        action,
+        by,
+        whom,
+    } = request;
+    let rest = action
+        .to_possible_value()
+        .map_or(String::new(), |value| format!(" {}", value.get_name()));
+    let asked = whom::Undecided {
+        what: "request",
+        about: case_id,
+        rest: &rest,
+        by,
+    };
+    let record = match review.rehearsal_of(case_id, action.action(), by, now_us) {
+        Ok(record) => record,
+        Err(error) if error.is_refusal() => {
+            // Refused as it would be, which the chain is told.
+            return told(&review.request(
+                case_id,
+                action.action(),
+                by,
+                config.respond.dry_run,
+                now_us,
+            )?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    whom.decide(review, config, &asked, Some(&record), |review| {
+        let now_us = SystemClock.now_us();
+        Ok(review.request(case_id, action.action(), by, config.respond.dry_run, now_us)?)
+    })
 }
 
 /// What a person who could not approve an action should know of it.
@@ -284,59 +371,6 @@ fn entries(review: &Review, about: &str, limit: usize) -> anyhow::Result<Vec<Val
             })
         })
         .collect())
-}
-
-fn list(rows: &[Value], output: Output) -> anyhow::Result<Verdict> {
-    let mut out = crate::inert::stdout();
-    if output == Output::Json {
-        for row in rows {
-            writeln!(out, "{row}")?;
-        }
-        return Ok(Verdict::Done);
-    }
-    if rows.is_empty() {
-        writeln!(out, "none yet")?;
-        return Ok(Verdict::Done);
-    }
-    let names: Vec<&String> = rows
-        .first()
-        .and_then(Value::as_object)
-        .map(|row| row.keys().collect())
-        .unwrap_or_default();
-    let mut table = crate::inert::table();
-    table.set_header(&names);
-    for row in rows {
-        table.add_row(names.iter().map(|name| match &row[name.as_str()] {
-            Value::String(text) => crate::inert::inert(text),
-            other => crate::inert::inert(&other.to_string()),
-        }));
-    }
-    writeln!(out, "{table}")?;
-    Ok(Verdict::Done)
-}
-
-/// The answers of the lake to these queries, in their order; none where there is no lake on this machine.
-fn ask_lake<const COUNT: usize>(
-    config: &Config,
-    queries: [&str; COUNT],
-) -> anyhow::Result<Option<[Vec<RecordBatch>; COUNT]>> {
-    let location = config.lake().location;
-    if !location.contains("://") && !Path::new(&location).exists() {
-        return Ok(None);
-    }
-    runtime()?.block_on(async {
-        let lake = Lake::open(&config.lake())?;
-        let mut answers = [const { Vec::new() }; COUNT];
-        for (answer, query) in answers.iter_mut().zip(queries) {
-            (_, *answer) = lake.query_all(query).await?;
-        }
-        Ok(Some(answers))
-    })
-}
-
-fn say(line: &str) -> anyhow::Result<Verdict> {
-    writeln!(crate::inert::stdout(), "{line}")?;
-    Ok(Verdict::Done)
 }
 
 fn told(action: &ActionRecord) -> anyhow::Result<Verdict> {

@@ -24,15 +24,20 @@ use crate::exit::BadConfiguration;
 use crate::telemetry::LogConfig;
 
 pub(crate) mod check;
+pub(crate) mod origin;
 mod secrets;
 mod tenants;
 
+pub(crate) use origin::Origin;
 pub(crate) use tenants::{ResolvedTenant, Tenant};
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
+    /// Where all of this is from.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
     /// Folder of what must survive a restart: the embedded log, cursors, the journal, the lake if it is local.
     pub(crate) data: PathBuf,
     /// Who may read what is stored: `owner`, or `group` for readers of the lake that run as other users.
@@ -96,6 +101,7 @@ impl Default for HealthConfig {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            origin: Origin::default(),
             data: PathBuf::from("data"),
             readers: Readers::default(),
             log: LogConfig::default(),
@@ -112,17 +118,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the file, or takes the defaults where none is named.
-    pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else {
+    /// Reads the file that is named, or else the one in this folder, or takes the defaults where there is none.
+    pub(crate) fn load(named: Option<&Path>) -> anyhow::Result<Self> {
+        let origin = Origin::of(named)?;
+        let Some(path) = origin.file() else {
             return Ok(Self::default());
         };
         let text = small_file::read_text(path, SETTING_BYTES_MAX)
             .with_context(|| format!("cannot read {}", path.display()))
             .context(BadConfiguration)?;
-        Self::parse(&text)
+        let mut config = Self::parse(&text)
             .with_context(|| path.display().to_string())
-            .context(BadConfiguration)
+            .context(BadConfiguration)?;
+        config.origin = origin;
+        Ok(config)
     }
 
     /// Reads TOML.

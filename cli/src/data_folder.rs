@@ -147,9 +147,19 @@ fn is_ours(folder: &Path) -> anyhow::Result<bool> {
     Ok(is_empty)
 }
 
+/// Whether a file is, or would be, somewhere in a folder.
+pub(crate) fn is_within(file: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let parent = file.parent().filter(|it| !it.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let parent = parent.canonicalize().unwrap_or_else(|_| real(parent));
+    let folder = folder.canonicalize().unwrap_or_else(|_| real(folder));
+    parent.starts_with(folder)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LOCK_FILE, Readers, close_file, open};
+    use super::{LOCK_FILE, Readers, close_file, is_within, open};
     use std::fs::{Permissions, create_dir, metadata, set_permissions, write};
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
@@ -208,5 +218,16 @@ mod tests {
                 assert!(told.contains("chmod 700 "), "{told}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_in_a_folder_however_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).expect("it is made");
+        assert!(is_within(&data.join("key"), &data));
+        assert!(is_within(&folder.path().join("data/../data/key"), &data));
+        assert!(!is_within(&folder.path().join("key"), &data));
+        assert!(!is_within(Path::new("key"), &data));
     }
 }

@@ -2,15 +2,29 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use respond::person::NoName;
 use serde_json::{Value, json};
+
+/// A person's name, for whoever reads the audit chain.
+///
+/// # Errors
+/// If it names nobody.
+pub(crate) fn person(text: &str) -> Result<String, NoName> {
+    respond::person::parse(text).map(str::to_owned)
+}
+
+/// The number of the user of this process, or none if the system does not say.
+pub(crate) fn own_uid() -> Option<u32> {
+    // The folder of the own process belongs to whom it runs as.
+    let own = std::fs::metadata("/proc/self").ok()?;
+    Some(own.uid())
+}
 
 /// The user of this process: number and name.
 pub(crate) fn os_user() -> Value {
-    // The folder of the own process belongs to whom it runs as.
-    let Ok(own) = std::fs::metadata("/proc/self") else {
+    let Some(uid) = own_uid() else {
         return Value::Null;
     };
-    let uid = own.uid();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     json!({"uid": uid, "name": name_of(uid, &users)})
 }

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 #[path = "trust/audit.rs"]
 mod audit;
+#[path = "trust/folder.rs"]
+mod folder;
 
 /// Longest that a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -419,7 +421,9 @@ fn the_switch_needs_no_secret_of_the_services() {
          [bus.kafka.settings]\n\"sasl.password\" = \"env:VEDETTE_TEST_NOT_SET\"\n",
     );
     let stopped = house.vedette(&["stop-actions", "--by", "kim"]);
-    assert_eq!(stopped.status.code(), Some(0), "{}", text(&stopped));
+    // It is set, and nobody who runs has acknowledged it.
+    assert_eq!(stopped.status.code(), Some(4), "{}", text(&stopped));
+    assert!(text(&stopped).contains("nobody has acknowledged it"));
     assert!(house.path("data/respond.stop").exists());
     let connects = house.vedette(&["lag"]);
     assert_eq!(connects.status.code(), Some(3), "{}", text(&connects));

@@ -9,7 +9,7 @@ use respond::record::ActionRecord;
 use schemas::time::iso_ms;
 use sigma::plan::fields::text;
 
-use super::ask_lake;
+use super::lake::ask_lake;
 use crate::config::Config;
 
 /// Refuses if the lake has a change of the account's sign-in since the action took effect, and shows all of them; gives

@@ -70,7 +70,7 @@ pub(crate) struct Tune {
     /// The alert's id, or its first characters.
     alert: String,
     /// Who answers for the filter.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = crate::operator::person)]
     owner: Option<String>,
     /// Why what it leaves out is harmless.
     #[arg(long, value_name = "TEXT")]

@@ -28,7 +28,7 @@ fn the_audit_chain_is_signed_with_a_key_that_is_elsewhere() {
     let mut running = house.start(&["respond"]);
     running.line_with("health and metrics are served");
     let started = Instant::now();
-    while !text(&house.vedette(&["stop-actions", "--by", "kim"])).contains("acknowledged") {
+    while !text(&house.vedette(&["stop-actions", "--by", "kim"])).contains("acknowledged (entry") {
         assert!(started.elapsed() < PATIENCE);
     }
     running.signal("TERM");
@@ -56,7 +56,7 @@ fn the_audit_chain_is_compared_with_what_the_lake_has_of_it() {
     let started = Instant::now();
     let stopped = loop {
         let stopped = house.vedette(&["stop-actions", "--by", "kim"]);
-        if text(&stopped).contains("acknowledged") {
+        if text(&stopped).contains("acknowledged (entry") {
             break stopped;
         }
         assert!(started.elapsed() < PATIENCE, "{}", text(&stopped));

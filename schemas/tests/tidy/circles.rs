@@ -21,7 +21,7 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "executor", 4),
     ("respond", "journal/chain", 3),
     ("respond", "stage", 10),
-    ("cli", "config", 13),
+    ("cli", "config", 10),
     ("cli", "report", 8),
     ("cli", "rules", 6),
 ];

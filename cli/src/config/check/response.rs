@@ -5,8 +5,8 @@ use respond::directory::ObjectId;
 use respond::never_act::parts;
 
 use super::Findings;
-use crate::audit::verify::is_within;
 use crate::config::Config;
+use crate::data_folder::is_within;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     for action in &config.respond.automatic {

@@ -99,3 +99,39 @@ fn the_defaults_have_nothing_against_them() {
     let findings = Config::default().check();
     assert_eq!(faults(&findings), 0, "{findings:#?}");
 }
+
+/// What a folder of playbooks with this one is told of.
+fn of_playbook(when: &str) -> Vec<super::Finding> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!(
+        "name = 'mine'\ntitle = 't'\nwhen = {when}\nsteps = [{{action = 'block_sign_in', target = 'account'}}]\n"
+    );
+    std::fs::write(folder.path().join("mine.toml"), text).expect("it is written");
+    let mut config = Config::default();
+    config.detect.builtin_rules = false;
+    config.respond.playbooks = folder.path().to_owned();
+    let mut findings = config.check();
+    findings.retain(|finding| finding.at == "respond.playbooks");
+    findings
+}
+
+#[test]
+fn a_playbook_that_waits_for_nothing_or_for_everybody_is_told() {
+    let slip = of_playbook("{severity_at_least = 'high', labels = ['SAAS-M365-0001']}");
+    assert_eq!(faults(&slip), 1, "{slip:#?}");
+    let unknown = of_playbook("{severity_at_least = 'high', labels = ['SIGMA-565e27c5']}");
+    assert_eq!((faults(&unknown), unknown.len()), (0, 1), "{unknown:#?}");
+    let everybody = of_playbook("{severity_at_least = 'informational'}");
+    assert_eq!(
+        (faults(&everybody), everybody.len()),
+        (0, 1),
+        "{everybody:#?}"
+    );
+    assert!(
+        everybody[0]
+            .what
+            .contains("for everybody with an alert of severity informational")
+    );
+    let theirs = of_playbook("{severity_at_least = 'high', labels = ['MS-SEC-GRAPH-00001']}");
+    assert_eq!(theirs, []);
+}
