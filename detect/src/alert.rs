@@ -32,7 +32,7 @@ pub struct Subject {
     pub event_time_us: Option<i64>,
     /// When vedette accepted it, in microseconds since the Unix epoch, UTC.
     pub ingest_time_us: i64,
-    /// User principal name, in lower case.
+    /// User principal name, its ASCII letters in lower case: a name that looks like another one stays what it is.
     pub user: String,
     /// Object id of the account.
     pub user_id: String,
@@ -87,7 +87,7 @@ pub fn of_found(
     Alert {
         alert_id: found.id.clone(),
         tenant_id: found.tenant_id.to_string(),
-        user: subject.user.to_lowercase(),
+        user: subject.user.to_ascii_lowercase(),
         user_id: subject.user_id.to_string(),
         ip: subject.ip.to_string(),
         session_id: subject.session_id.to_string(),

@@ -36,7 +36,7 @@ pub fn of_row(table: Table, batch: &RecordBatch, row: usize) -> Subject {
         event_id: text("event_id"),
         event_time_us: fields::time(batch, "event_time", row),
         ingest_time_us: fields::time(batch, "ingest_time", row).unwrap_or(0),
-        user: user.to_lowercase(),
+        user: user.to_ascii_lowercase(),
         user_id,
         ip: text("ip_address"),
         session_id: text("session_id"),

@@ -98,6 +98,15 @@ fn an_alert_names_its_causes_and_its_evidence() {
     assert!(alert.description.contains("Check first:"));
 }
 
+/// A name with the Kelvin sign is not that of the account whose name has a "k".
+#[test]
+fn a_name_that_looks_like_another_one_stays_what_it_is() {
+    let mut record = forwarding();
+    record["UserId"] = json!("Hugo.\u{212a}eller7@Contoso.test");
+    let alerts = evaluate(&[row("e1", &record)], Table::M365Activity, 1);
+    assert_eq!(alerts[0].user, "hugo.\u{212a}eller7@contoso.test");
+}
+
 /// Invariant 5: the id is a hash of causes; file, row and time of detection are none.
 #[test]
 fn the_same_event_makes_the_same_alert_id() {

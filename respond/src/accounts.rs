@@ -19,6 +19,7 @@ use schemas::provenance::Provenance;
 use crate::cases::SeenAlert;
 use crate::directory::{ObjectId, User};
 use crate::graph::NAME_BYTES_MAX;
+use schemas::letters;
 
 /// Most pairs of a tenant; the ones that were not seen for longest are forgotten, and asked for again.
 ///
@@ -128,15 +129,7 @@ pub fn told_id(text: &str) -> String {
 ///
 /// No letter becomes an ASCII one that is none: the Kelvin sign is not a "k", and such a name is another one.
 pub fn told_name(text: &str) -> String {
-    let mut name = String::with_capacity(text.len());
-    for letter in text.trim().chars() {
-        if letter.is_ascii() || letter.to_lowercase().any(|lower| lower.is_ascii()) {
-            name.push(letter.to_ascii_lowercase());
-        } else {
-            name.extend(letter.to_lowercase());
-        }
-    }
-    name
+    letters::folded(text.trim())
 }
 
 /// Whether two object ids are certainly those of two accounts.

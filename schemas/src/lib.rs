@@ -15,6 +15,7 @@
 //! | [`invariants`] | the nevers and promises as predicates, checked in every build |
 //! | [`health`] | what is wrong at the moment |
 //! | [`severity`], [`label`] | how alerts are ranked and named |
+//! | [`letters`] | letter case, where what is folded may name somebody |
 //! | [`fate`] | what happens after an error |
 //! | [`limits`] | every bound, with its reason |
 //! | [`environment`] | the one seam through which time enters |
@@ -29,6 +30,7 @@ pub mod ids;
 pub mod invariants;
 pub mod ip;
 pub mod label;
+pub mod letters;
 pub mod limits;
 pub mod path;
 pub mod provenance;

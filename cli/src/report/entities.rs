@@ -10,6 +10,7 @@ use super::input::{EntityKind, Report, Sighting};
 use super::moment::{Moment, moment, readable};
 use super::raised::{Places, Raised, places, raised};
 use super::text::{line, number};
+use schemas::letters;
 
 /// Most places of alerts in a row.
 const PLACES_SHOWN: usize = 15;
@@ -82,7 +83,7 @@ pub(super) fn entities(report: &Report, all: &[Raised<'_>]) -> Vec<Entities> {
     let sightings: HashMap<_, _> = report
         .sightings
         .iter()
-        .map(|sighting| ((sighting.kind, sighting.value.to_lowercase()), sighting))
+        .map(|sighting| ((sighting.kind, letters::folded(&sighting.value)), sighting))
         .collect();
     KINDS
         .into_iter()
@@ -179,7 +180,7 @@ fn entity<'a, 'b>(
     value: &'a str,
 ) -> Option<&'b mut Known<'a>> {
     (!value.trim().is_empty()).then(|| {
-        let entity = known.entry((kind, value.to_lowercase())).or_default();
+        let entity = known.entry((kind, letters::folded(value))).or_default();
         if entity.value.is_empty() {
             entity.value = value;
         }

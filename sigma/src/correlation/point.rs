@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::letters;
+
 use super::definition::{CorrelationTest, Definition, MILLION};
 use super::signal::Signal;
 
@@ -46,7 +48,7 @@ impl Point {
 
 /// The values that tell the group of a signal, and its point; none if it lacks one of them.
 ///
-/// Letter case does not count, as everywhere in Sigma.
+/// Letter case does not count, as everywhere in Sigma; but no letter becomes one of ASCII, for groups are people too.
 pub(crate) fn place(
     definition: &Definition,
     member: usize,
@@ -70,7 +72,7 @@ pub(crate) fn place(
 
 fn folded(value: &Arc<str>) -> Arc<str> {
     if value.chars().any(char::is_uppercase) {
-        value.to_lowercase().into()
+        letters::folded(value).into()
     } else {
         Arc::clone(value)
     }
