@@ -9,6 +9,7 @@
 //!
 //! Source: Sigma 2.1.0, "correlation rules".
 
+mod about;
 mod build;
 mod check;
 mod correlations;

@@ -131,6 +131,16 @@ id: chain
 name: chain
 correlation: {type: temporal_ordered, rules: [weak, order], group-by: [user], timespan: 12h}
 ---
+title: much by one address
+id: address
+name: address
+correlation: {type: event_count, rules: [mail, file], group-by: [ip], timespan: 3h, condition: {gte: 3}}
+---
+title: and then a login from there
+id: from_there
+name: from_there
+correlation: {type: temporal_ordered, rules: [address, login], group-by: [ip], timespan: 8h}
+---
 title: chain of chains
 id: chains
 correlation: {type: event_count, rules: [chain, new], group-by: [user], timespan: 2d, condition: {gte: 2}}
@@ -189,6 +199,12 @@ impl Receiver {
                 Kind::Raised => self.alerts.insert(id, change.found),
                 Kind::Amended => {
                     assert_eq!(known, change.before, "amended from what was told");
+                    let accounts = known.map(|known| account(&known));
+                    assert_eq!(
+                        accounts,
+                        Some(account(&change.found)),
+                        "of the same account"
+                    );
                     self.alerts.insert(id, change.found)
                 }
                 Kind::Withdrawn => {
@@ -199,6 +215,12 @@ impl Receiver {
             self.told[change.kind as usize] += 1;
         }
     }
+}
+
+/// Name and object id of whom an alert is about.
+fn account(found: &Found) -> [String; 2] {
+    let subject = found.subject();
+    [subject.user, subject.user_id].map(|text| text.to_ascii_lowercase())
 }
 
 fn by_id(found: Vec<Found>) -> BTreeMap<String, Found> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use rsigma_parser::Timespan;
 use schemas::tables::Table;
 use schemas::wire::Event;
@@ -19,7 +20,7 @@ use crate::mapping::{Mapping, UserMapping};
 use crate::metadata::{Case, CaseEvent};
 use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, PlaceholderValues, Placeholders};
 use crate::plan::chunk::Batch;
-use crate::plan::{Plan, event_batch};
+use crate::plan::{Plan, event_batch, fields};
 
 /// When cases over time begin: a Monday at nine, so that half a day fits into one period.
 const BEGIN_US: i64 = 1_767_603_600_000_000;
@@ -297,6 +298,24 @@ fn numbered(value: &Value, number: u32) -> Value {
     }
 }
 
+/// Whom a record names: alerts of several people are as many.
+fn subject(table: Table, batch: &RecordBatch, row: usize) -> Subject {
+    let text = |name: &str| -> Arc<str> {
+        let found = fields::text(batch, name, row).unwrap_or_default();
+        found.to_ascii_lowercase().into()
+    };
+    let (user, user_id) = match table {
+        Table::M365Activity => (text("user_id"), Arc::default()),
+        Table::AzureActivity => (text("caller"), Arc::default()),
+        _ => (text("user_principal_name"), text("user_id")),
+    };
+    Subject {
+        user,
+        user_id,
+        ..Subject::default()
+    }
+}
+
 fn signals(
     rules: &Ruleset,
     table: Table,
@@ -317,7 +336,7 @@ fn signals(
                 table: table.name().into(),
                 ..Evidence::default()
             };
-            let subject = Subject::default();
+            let subject = subject(table, &batch, row);
             signals.extend(matched::signal(
                 counted, &batch, row, &tenant, subject, evidence,
             ));

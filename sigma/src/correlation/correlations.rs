@@ -8,12 +8,15 @@ use ahash::HashMap;
 use schemas::ids;
 
 use super::correlator::GroupKey;
-use super::definition::{CorrelationTest, Definition};
+use super::definition::Definition;
 use super::evaluate::Outcome;
 use super::outcome::{Found, key_text};
 
 /// Names the value of an outcome that is of a value.
 const FIRST_SEEN: &str = "first_seen";
+
+/// Names the account of an outcome in what identifies it.
+const ACCOUNT: &str = "account";
 
 /// Correlations, each after those that it refers to.
 #[derive(Debug, Default)]
@@ -84,10 +87,14 @@ impl Correlations {
         self.referring.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Identity of an outcome: its tenant, correlation, group and window.
+    /// Identity of an outcome: its tenant, correlation, group, account and window.
+    ///
+    /// With the account, so that an alert whose records come in another order never passes to another account.
     pub(super) fn outcome_id(&self, key: &GroupKey, outcome: &Outcome) -> String {
         let definition = &self.definitions[key.definition];
-        let group = key_text(&group(definition, key, outcome));
+        let mut group = group(definition, key, outcome);
+        group.push((Arc::from(ACCOUNT), Arc::clone(&outcome.account)));
+        let group = key_text(&group);
         ids::alert(&key.tenant_id, &definition.id, &group, outcome.window_us)
     }
 
@@ -98,7 +105,6 @@ impl Correlations {
             correlation: Arc::clone(&definition.id),
             tenant_id: Arc::clone(&key.tenant_id),
             group: group(definition, key, outcome),
-            is_ordered: matches!(definition.test, CorrelationTest::TemporalOrdered(_)),
             is_of_records: definition.is_of_records(),
             outcome: outcome.clone(),
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use ahash::HashMap;
 use schemas::provenance::Provenance;
 
+use super::about::{by_account, subject};
 use super::counter::Counter;
 use super::definition::{CorrelationTest, Definition, Travel, Window};
 use super::point::{Point, PointValue};
-use super::signal::Signal;
+use super::signal::{Signal, Subject};
 
 /// Most signals of an outcome that are kept as its evidence: the first half and the last half of its first window.
 pub(crate) const EVIDENCE_MAX: usize = 50;
@@ -36,6 +37,10 @@ pub struct Outcome {
     pub value: Option<Arc<str>>,
     /// Signals of the window in which it first held, at most [`EVIDENCE_MAX`].
     pub signals: Vec<Arc<Signal>>,
+    /// Whom and what all signals of that window are about, those that are not kept included.
+    pub subject: Subject,
+    /// A text that is another one wherever the account is: part of what identifies it.
+    pub account: Arc<str>,
     /// What all signals of that window are together, those that are not kept included.
     pub provenance: Provenance,
 }
@@ -73,14 +78,16 @@ pub(crate) fn outcomes(
             due_us,
         };
     }
-    let firings = firings(definition, points, as_of_us, &mut due_us);
-    let inside = firings
-        .into_iter()
-        .filter(|firing| range.contains(&firing.time_us));
-    Outcomes {
-        found: episodes(definition, points, inside),
-        due_us,
+    let mut found = Vec::new();
+    for part in by_account(definition, points) {
+        let firings = firings(definition, &part, as_of_us, &mut due_us);
+        let inside = firings
+            .into_iter()
+            .filter(|firing| range.contains(&firing.time_us));
+        found.extend(episodes(definition, &part, inside));
     }
+    found.sort_by_key(|outcome| outcome.fired_us);
+    Outcomes { found, due_us }
 }
 
 /// The times at which the test holds; `points` are in order.
@@ -238,6 +245,7 @@ fn first_seen(
             .is_none_or(|before_us| time_us.saturating_sub(before_us) > definition.span_us);
         let is_learned = time_us.saturating_sub(known_since_us) >= learn_us;
         if is_new && is_learned && range.contains(&time_us) {
+            let (subject, account) = subject(definition, std::slice::from_ref(point));
             found.push(Outcome {
                 window_us: bucket(time_us, 0, definition.span_us),
                 fired_us: time_us,
@@ -245,6 +253,8 @@ fn first_seen(
                 last_us: time_us,
                 count: 1,
                 value: Some(Arc::clone(value)),
+                subject,
+                account,
                 signals: vec![Arc::clone(&point.signal)],
                 provenance: point.signal.provenance,
             });
@@ -300,6 +310,7 @@ fn outcome(definition: &Definition, points: &[Point], first: &Firing, last: &Fir
         many => [&window[..half], &window[many - half..]].concat(),
     };
     let first_us = points[all.start].time_us;
+    let (subject, account) = subject(definition, window);
     let provenances = window.iter().map(|point| point.signal.provenance);
     Outcome {
         window_us: match definition.window {
@@ -312,6 +323,8 @@ fn outcome(definition: &Definition, points: &[Point], first: &Firing, last: &Fir
         last_us: points[all.start + count - 1].time_us,
         count: count as u64,
         value: None,
+        subject,
+        account,
         signals: signals.into_iter().map(|point| point.signal).collect(),
         provenance: provenances.reduce(Provenance::and).unwrap_or_default(),
     }

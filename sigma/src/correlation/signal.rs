@@ -7,7 +7,7 @@ use schemas::provenance::Provenance;
 /// Who and what a match is about; empty where the record does not say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
-    /// User principal name, in lower case.
+    /// User principal name, its ASCII letters in lower case.
     pub user: Arc<str>,
     /// Object id of the account.
     pub user_id: Arc<str>,
@@ -23,6 +23,13 @@ impl Subject {
         u8::from(!self.user.is_empty()) + u8::from(!self.user_id.is_empty())
     }
 
+    /// What tells the account from others: name and object id as they are told, their ASCII letters in lower case.
+    ///
+    /// No other letters are folded: a name that looks like another one is not that one.
+    pub(super) fn account(&self) -> String {
+        format!("{}\u{1f}{}", self.user, self.user_id).to_ascii_lowercase()
+    }
+
     /// Whether it says nothing about an account, or shares name or object id with `other` and contradicts neither.
     pub(super) fn may_be_about_the_account_of(&self, other: &Self) -> bool {
         let pairs = [(&self.user, &other.user), (&self.user_id, &other.user_id)];
@@ -30,7 +37,7 @@ impl Subject {
             pairs
                 .iter()
                 .filter(|(one, other)| !one.is_empty() && !other.is_empty())
-                .map(|(one, other)| one.to_lowercase() == other.to_lowercase())
+                .map(|(one, other)| one.eq_ignore_ascii_case(other))
         };
         self.account_parts() == 0
             || (told().any(|is_same| is_same) && told().all(|is_same| is_same))

@@ -48,10 +48,23 @@ pub(crate) fn signals(rules: &Ruleset, events: &[(i64, Value)]) -> Vec<Signal> {
         };
         signals.extend(hit.rows.iter().filter_map(|row| {
             let evidence = evidence("other_events");
-            matched::signal(counted, &batch, *row, &tenant, Subject::default(), evidence)
+            let subject = subject(&events[*row]);
+            matched::signal(counted, &batch, *row, &tenant, subject, evidence)
         }));
     }
     signals
+}
+
+/// Whom an event names as its account and its address.
+fn subject(event: &Event) -> Subject {
+    let raw: Value = serde_json::from_slice(&event.raw).unwrap();
+    let text = |name: &str| raw[name].as_str().unwrap_or_default().into();
+    Subject {
+        user: text("user"),
+        user_id: text("user_id"),
+        ip: text("ip"),
+        session_id: Arc::default(),
+    }
 }
 
 /// All of them at once.
