@@ -140,7 +140,7 @@ impl Evaluation<'_> {
         }
         let mut findings = Findings::default();
         if self.table == Table::GraphAlerts {
-            let alerts = places.iter().enumerate().filter_map(|(row, place)| {
+            let alerts = places.iter().enumerate().flat_map(|(row, place)| {
                 graph_alert::of_row(batch, row, *place, self.origin, self.now_us)
             });
             findings.alerts.extend(alerts);

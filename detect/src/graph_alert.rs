@@ -1,8 +1,10 @@
 //! Microsoft's alerts as alerts of ours, with their severity, words and evidence.
 //!
-//! A row of `graph_alerts` is a version of an alert. All versions have the alert id of the first, so that a
-//! change of status raises nothing new; one that is resolved, or that Microsoft or an analyst calls a false
-//! positive, is withdrawn.
+//! A row of `graph_alerts` is a version of an alert, and becomes an alert for each account that it is about. All
+//! versions have the alert ids of the first, so that a change of status raises nothing new; one that is resolved, or
+//! that Microsoft or an analyst calls a false positive, is withdrawn.
+
+mod accounts;
 
 use arrow::record_batch::RecordBatch;
 use schemas::label::Label;
@@ -14,27 +16,75 @@ use serde_json::Value;
 use sigma::metadata::attack;
 use sigma::plan::fields;
 
+use self::accounts::Account;
 use crate::alert::{Origin, Subject, evidence};
 
-/// Most members of an alert's evidence that are looked at for the account and the address.
-const EVIDENCE_MAX: usize = 1_000;
+/// What stands for the rule in the ids of Microsoft's alerts.
+const GRAPH_ALERT: &str = "microsoft.graph.security.alert";
+
+/// Stands between the parts of what identifies an alert.
+const BETWEEN: &str = "\u{1f}";
 
 /// Rule id of alerts whose provider is not told.
 const PROVIDER_UNKNOWN: &str = "unknown";
 
-/// The alert of one version; none if the record has no id.
+/// The alerts of one version, one for each account that it is about and one if it is about none; none if the record
+/// has no id.
 ///
-/// `place` is where the row stands in its file.
+/// `place` is where the row stands in its file. The account is part of the alert's id: an alert whose first account
+/// changes does not become another person's. Who is one of several, and is not called compromised, has the label of
+/// those about whom a person decides.
 pub fn of_row(
     batch: &RecordBatch,
     row: usize,
     place: u64,
     origin: &Origin,
     now_us: i64,
+) -> Vec<Alert> {
+    let read = || serde_json::from_str(&fields::text(batch, "raw", row)?).ok();
+    let Some(raw): Option<Value> = read() else {
+        return Vec::new();
+    };
+    let Some(whole) = of_version(&raw, batch, row, (place, origin), now_us) else {
+        return Vec::new();
+    };
+    let accounts = accounts::accounts(&raw);
+    if accounts.is_empty() {
+        return vec![whole];
+    }
+    accounts
+        .into_iter()
+        .map(|account| of_account(&whole, account))
+        .collect()
+}
+
+/// The alert about one of its accounts.
+fn of_account(whole: &Alert, account: Account) -> Alert {
+    let (certainty, label) = if account.is_certain {
+        ("", whole.label.clone())
+    } else {
+        ("one of several", Label::ONE_OF_SEVERAL.to_string())
+    };
+    let key = [whole.group_key.as_str(), account.key(), certainty].join(BETWEEN);
+    Alert {
+        alert_id: ids::alert(&whole.tenant_id, GRAPH_ALERT, &key, 0),
+        label,
+        user: account.user,
+        user_id: account.user_id,
+        ..whole.clone()
+    }
+}
+
+/// What a version says beside its accounts; none if the record has no id.
+fn of_version(
+    raw: &Value,
+    batch: &RecordBatch,
+    row: usize,
+    (place, origin): (u64, &Origin),
+    now_us: i64,
 ) -> Option<Alert> {
-    let raw: Value = serde_json::from_str(&fields::text(batch, "raw", row)?).ok()?;
     let text = |name: &str| {
-        path::find(&raw, name)
+        path::find(raw, name)
             .and_then(|value| path::text(&value).map(std::borrow::Cow::into_owned))
             .unwrap_or_default()
     };
@@ -42,21 +92,16 @@ pub fn of_row(
     if graph_id.is_empty() {
         return None;
     }
-    let found = subject_of(&raw, batch, row);
+    let found = subject_of(raw, batch, row);
     let provider = text("serviceSource");
     let when = |name: &str| time::parse_us(&text(name));
     let first = when("firstActivityDateTime")
         .or_else(|| when("createdDateTime"))
         .unwrap_or(0);
-    let techniques = techniques(&raw);
+    let techniques = techniques(raw);
     let tactics = attack::split(&[format!("attack.{}", kebab(&text("category")))]).1;
     Some(Alert {
-        alert_id: ids::alert(
-            &origin.tenant_id,
-            "microsoft.graph.security.alert",
-            &graph_id,
-            0,
-        ),
+        alert_id: ids::alert(&origin.tenant_id, GRAPH_ALERT, &graph_id, 0),
         tenant_id: origin.tenant_id.clone(),
         label: Label::of_provider(&provider).to_string(),
         rule_id: if provider.is_empty() {
@@ -70,8 +115,6 @@ pub fn of_row(
         category: text("category"),
         techniques,
         tactics,
-        user: found.user.clone(),
-        user_id: found.user_id.clone(),
         ip: found.ip.clone(),
         session_id: found.session_id.clone(),
         group_key: graph_id,
@@ -86,6 +129,7 @@ pub fn of_row(
         // What is told later counts more.
         counted: when("lastUpdateDateTime").unwrap_or(0),
         provenance: found.provenance.to_string(),
+        ..Alert::default()
     })
 }
 
@@ -117,9 +161,7 @@ fn kebab(words: &str) -> String {
     slug
 }
 
-/// The account, address and session in the alert's evidence; the first of each that is told.
-///
-/// Name and object id are of one account: an alert about several people must not make one of two.
+/// What the row says of the alert beside its accounts, with the first address and session in its evidence.
 fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
     let mut found = Subject {
         event_id: fields::text(batch, "event_id", row).unwrap_or_default(),
@@ -128,28 +170,13 @@ fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
         provenance: fields::provenance(batch, row),
         ..Subject::default()
     };
-    let members = raw.get("evidence").and_then(Value::as_array);
-    for member in members.into_iter().flatten().take(EVIDENCE_MAX) {
-        let text = |paths: &[&str]| {
-            let value = path::find_first(member, paths);
-            value
-                .and_then(|value| value.as_str().map(str::to_owned))
-                .unwrap_or_default()
-        };
-        let user = text(&["userAccount.userPrincipalName", "primaryAddress", "upn"]).to_lowercase();
-        let user_id = text(&["userAccount.azureAdUserId"]);
-        let is_first = found.user.is_empty() && found.user_id.is_empty();
-        let is_same = |known: &str, other: &str| !known.is_empty() && known == other;
-        if is_first || is_same(&found.user, &user) || is_same(&found.user_id, &user_id) {
-            for (known, told) in [(&mut found.user, user), (&mut found.user_id, user_id)] {
-                if known.is_empty() {
-                    *known = told;
-                }
-            }
-        }
+    for member in accounts::members(raw) {
         for (known, told) in [
-            (&mut found.ip, text(&["ipAddress"])),
-            (&mut found.session_id, text(&["sessionId"])),
+            (&mut found.ip, accounts::text(member, &["ipAddress"])),
+            (
+                &mut found.session_id,
+                accounts::text(member, &["sessionId"]),
+            ),
         ] {
             if known.is_empty() {
                 *known = told;
@@ -157,35 +184,4 @@ fn subject_of(raw: &Value, batch: &RecordBatch, row: usize) -> Subject {
         }
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::record_batch::RecordBatch;
-    use serde_json::{Value, json};
-
-    use super::subject_of;
-
-    #[track_caller]
-    fn check(evidence: &Value, expected: (&str, &str)) {
-        let nothing = RecordBatch::new_empty(arrow::datatypes::Schema::empty().into());
-        let found = subject_of(&json!({"evidence": evidence}), &nothing, 0);
-        assert_eq!((found.user.as_str(), found.user_id.as_str()), expected);
-    }
-
-    #[test]
-    fn name_and_id_are_of_one_account() {
-        let account = |name: &str, id: &str| json!({"userAccount": {"userPrincipalName": name, "azureAdUserId": id}});
-        let nobody = json!({"ipAddress": "192.0.2.7"});
-        let ada = account("Ada@contoso.test", "1");
-        check(&json!([nobody, ada]), ("ada@contoso.test", "1"));
-        let half = account("ada@contoso.test", "");
-        let id_alone = account("", "2");
-        check(&json!([half, id_alone]), ("ada@contoso.test", ""));
-        check(&json!([id_alone, half]), ("", "2"));
-        check(&json!([half, id_alone, ada]), ("ada@contoso.test", "1"));
-        let mailbox = json!({"primaryAddress": "bo@contoso.test"});
-        check(&json!([mailbox, ada]), ("bo@contoso.test", ""));
-        check(&json!([]), ("", ""));
-    }
 }

@@ -309,3 +309,67 @@ fn an_alert_that_is_over_when_it_comes_raises_nothing() {
     record["classification"] = json!("falsePositive");
     assert_eq!(evaluate(&[record])[0].state, "withdrawn");
 }
+
+/// Evidence of an alert of Identity Protection: an account, what Microsoft thinks of it, and its part.
+fn evidence(name: &str, verdict: &str, role: &str) -> Value {
+    json!({"@odata.type": "#microsoft.graph.security.userEvidence", "verdict": verdict, "roles": [role],
+        "userAccount": {"userPrincipalName": format!("{name}@contoso.test"), "azureAdUserId": format!("id-{name}")}})
+}
+
+/// Name and label of the alerts of one of Microsoft's about this evidence, and their ids.
+fn about(evidence: Value) -> Vec<(String, String, String)> {
+    let mut record = version("g1", "azureAdIdentityProtection", "new");
+    record["evidence"] = evidence;
+    let mut told: Vec<(String, String, String)> = evaluate(&[record])
+        .into_iter()
+        .map(|alert| (alert.user, alert.label, alert.alert_id))
+        .collect();
+    told.sort_unstable();
+    told
+}
+
+#[test]
+fn an_alert_is_about_the_compromised_and_not_about_who_is_cleared() {
+    let nils = evidence("nils", "noThreatsFound", "contextual");
+    let olga = evidence("olga", "malicious", "compromised");
+    let told = about(json!([nils, olga]));
+    let [(user, label, _)] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (user.as_str(), label.as_str()),
+        ("olga@contoso.test", "MS-SEC-GRAPH-00001")
+    );
+    assert_eq!(about(json!([olga, nils])), told, "in whichever order");
+    let of_nobody = about(json!([nils]));
+    assert_eq!(
+        of_nobody[0].0, "",
+        "nobody is the alert's own: {of_nobody:?}"
+    );
+}
+
+#[test]
+fn each_of_several_accounts_has_an_alert_of_its_own() {
+    let olga = evidence("olga", "malicious", "compromised");
+    let per = evidence("per", "suspicious", "compromised");
+    let quinn = evidence("quinn", "suspicious", "attacked");
+    let told = about(json!([olga, per, quinn]));
+    let who: Vec<(&str, &str)> = told
+        .iter()
+        .map(|(user, label, _)| (user.as_str(), label.as_str()))
+        .collect();
+    let (ours, for_a_person) = ("MS-SEC-GRAPH-00001", "MS-SEC-GRAPH-00098");
+    assert_eq!(
+        who,
+        [
+            ("olga@contoso.test", ours),
+            ("per@contoso.test", ours),
+            ("quinn@contoso.test", for_a_person)
+        ]
+    );
+    assert_eq!(about(json!([quinn, per, olga])), told, "in whichever order");
+    // A version about somebody else is another alert, and does not pass from one to the other.
+    let (before, after) = (about(json!([olga])), about(json!([per])));
+    assert_ne!(before[0].2, after[0].2);
+    assert_eq!(before[0], told[0]);
+}

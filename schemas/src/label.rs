@@ -41,6 +41,9 @@ const PROVIDERS: &[(&str, u32)] = &[
     ("microsoftthreatintelligence", 12),
 ];
 
+/// Number of the label for an account that an alert of Microsoft's names among others, without calling it compromised.
+pub const MS_SEC_GRAPH_ONE_OF_SEVERAL: u32 = 98;
+
 const SAAS_M365: &str = "SAAS-M365-";
 const MS_SEC_GRAPH: &str = "MS-SEC-GRAPH-";
 
@@ -49,6 +52,11 @@ const MS_SEC_GRAPH: &str = "MS-SEC-GRAPH-";
 pub struct NotALabel;
 
 impl Label {
+    /// The label of an alert about an account that stands among others and is not called compromised.
+    ///
+    /// It is no provider's, so that what acts by itself on a provider's alerts leaves it to a person.
+    pub const ONE_OF_SEVERAL: Self = Self::MsSecGraph(MS_SEC_GRAPH_ONE_OF_SEVERAL);
+
     /// Reads a label; none where the text is in another namespace, as the labels of somebody else's rules are.
     ///
     /// # Errors
