@@ -219,15 +219,33 @@ mod tests {
         let when = load(&[]).unwrap().remove(0).when;
         let holds = |label: &str| when.holds(Severity::Critical, [label].into_iter());
         assert!(holds("SAAS-M365-00078") && holds("MS-SEC-GRAPH-00001"));
-        // A developer's new secret, mail forwarded by its owner, the audit log switched off, another product's alert.
+        // What wrong passwords, or prompts, of somebody else do to the owner who signs in after them; a developer's new
+        // secret, mail forwarded by its owner, the audit log switched off, another product's alert,
+        // and one that names several without calling them compromised.
         for label in [
+            "SAAS-M365-00066",
+            "SAAS-M365-00068",
+            "SAAS-M365-00070",
+            "SAAS-M365-00072",
             "SAAS-M365-00087",
             "SAAS-M365-00002",
             "SAAS-M365-00012",
             "MS-SEC-GRAPH-00002",
+            "MS-SEC-GRAPH-00098",
         ] {
             assert!(!holds(label), "{label}");
         }
+    }
+
+    #[test]
+    fn it_is_written_down_why_no_outsider_brings_a_label_about() {
+        let written = include_str!("../../docs/what-acts-by-itself.md");
+        let (ours, _) = written.split_once("\nWhat somebody outside can").unwrap();
+        let labels = load(&[]).unwrap().remove(0).when.labels;
+        for label in &labels {
+            assert!(ours.contains(&format!("| {label} |")), "{label}");
+        }
+        assert_eq!(ours.matches("\n| SAAS-M365-").count() + 1, labels.len());
     }
 
     #[test]
