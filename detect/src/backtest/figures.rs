@@ -71,7 +71,7 @@ pub struct Report {
     pub rows: u64,
     /// Processor time of all rules together, alerts made of their hits.
     pub together: Duration,
-    /// For each rule and correlation, in the order of [`Ruleset::statements`].
+    /// For each rule and correlation, in the order of [`Ruleset::metadata`].
     pub rules: Vec<Figures>,
 }
 
@@ -104,9 +104,9 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(rules: &Ruleset, window: Option<Window>) -> Self {
-        let statements = rules.metadata();
-        let count = statements.len();
-        let by_id = statements.into_iter().enumerate();
+        let metadata = rules.metadata();
+        let count = metadata.len();
+        let by_id = metadata.into_iter().enumerate();
         Self {
             report: Report {
                 window,
@@ -116,9 +116,7 @@ impl Tally {
                 together: Duration::ZERO,
                 rules: vec![Figures::default(); count],
             },
-            by_id: by_id
-                .map(|(number, statement)| (statement.id, number))
-                .collect(),
+            by_id: by_id.map(|(number, rule)| (rule.id, number)).collect(),
             silent: rules
                 .rules()
                 .iter()
