@@ -18,7 +18,7 @@ use schemas::small_file;
 use serde_json::json;
 
 use crate::error::MicrosoftError;
-use crate::secret::Secret;
+use schemas::secret::Secret;
 
 /// How long an assertion is good for, in seconds; Microsoft takes ten minutes at most.
 const ASSERTION_LIFETIME_S: i64 = 540;

@@ -18,8 +18,8 @@ use crate::credential::{Credential, Proof};
 use crate::error::MicrosoftError;
 use crate::http::{Http, Response};
 use crate::retry::{Attempt, Decision, decide, parse_retry_after};
-use crate::secret::Secret;
 use crate::tenant::Tenant;
+use schemas::secret::Secret;
 
 pub use crate::aadsts::{Meaning, Refusal};
 

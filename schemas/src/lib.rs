@@ -14,6 +14,7 @@
 //! | [`provenance`] | where evidence came from, and so what may be done because of it |
 //! | [`invariants`] | the nevers and promises as predicates, checked in every build |
 //! | [`health`] | what is wrong at the moment |
+//! | [`secret`] | a text that must not be seen |
 //! | [`severity`], [`label`] | how alerts are ranked and named |
 //! | [`letters`] | letter case, where what is folded may name somebody |
 //! | [`fate`] | what happens after an error |
@@ -34,6 +35,7 @@ pub mod letters;
 pub mod limits;
 pub mod path;
 pub mod provenance;
+pub mod secret;
 pub mod severity;
 pub mod small_file;
 pub mod tables;

@@ -27,12 +27,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sigma", &["columns", "schemas"]),
     ("detect", &["bus", "columns", "lake", "schemas", "sigma"]),
     ("respond", &["bus", "microsoft", "schemas"]),
+    ("forward", &["bus", "schemas"]),
     ("simulator", &["schemas"]),
     (
         "cli",
         &[
             "bus",
             "detect",
+            "forward",
             "ingest",
             "lake",
             "microsoft",
@@ -52,6 +54,7 @@ const LIGHT: &[&str] = &[
     "microsoft",
     "ingest",
     "respond",
+    "forward",
     "simulator",
     "columns",
     "sigma",
@@ -79,6 +82,7 @@ const ROOT: &[&str] = &[
     "deploy",
     "detect",
     "docs",
+    "forward",
     "fuzz",
     "ingest",
     "lake",
@@ -263,7 +267,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 
 #[test]
 fn stage_crates_have_the_same_three_files() {
-    for name in ["ingest", "lake", "detect", "respond"] {
+    for name in ["ingest", "lake", "detect", "respond", "forward"] {
         for file in ["config.rs", "error.rs", "stage.rs"] {
             assert!(
                 root().join(name).join("src").join(file).is_file(),

@@ -1,0 +1,32 @@
+//! What vedette finds leaves it here: to SIEMs, files, chats and tickets, each at its own pace.
+//!
+//! ```text
+//! [alerts] ┐                 ┌─ own group ─▶ routes ─▶ window ─▶ file
+//! [cases]  ┼─ notices ───────┼─ own group ─▶ routes ─▶ window ─▶ webhook
+//! [audit]  │                 └─ own group ─▶ routes ─▶ window ─▶ …
+//! [coverage]┘                       refused for good: [dead-letters], which `vedette forward replay` sends again
+//! ```
+//!
+//! Delivery: at least once to each destination; every notice carries an id and a version by which the second one is
+//! known. The topics are the spool: a destination reads them at an offset of its own, so one that is away delays
+//! nobody else, and nothing new can be lost.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`contract`] | pure: what is sent, whatever the form |
+//! | [`formats`] | pure: the forms in which it is written |
+//! | [`destination`] | what a destination answers, and promises |
+//! | [`destinations`] | the closed set of destinations; one file each |
+//! | [`config`] | which destinations there are |
+//! | [`stage`] | the loop |
+
+pub mod config;
+pub mod contract;
+pub mod destination;
+pub mod destinations;
+pub mod error;
+pub mod formats;
+pub mod stage;
+
+pub use crate::config::{DestinationConfig, ForwardConfig};
+pub use crate::error::ForwardError;
