@@ -225,6 +225,15 @@ impl KafkaBus {
         .await
     }
 
+    pub(crate) async fn retention(&self, topic: Topic) -> Result<Option<Duration>, BusError> {
+        let admin = topics::admin(self.cluster.config())?;
+        let name = self.cluster.name(topic);
+        let retention = topics::retention(&admin, &name).await;
+        // Off the runtime, for it joins its threads.
+        self.cluster.close(admin);
+        retention
+    }
+
     pub(crate) async fn committed(
         &self,
         group: &str,

@@ -145,6 +145,17 @@ impl Bus {
         }
     }
 
+    /// How long messages of `topic` stay although somebody has not read them; none if they wait for every group.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker cannot be reached, or does not let its settings be seen.
+    pub async fn retention(&self, topic: Topic) -> Result<Option<Duration>, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.retention(topic).await,
+            Self::Log(_) => Ok(None),
+        }
+    }
+
     /// The positions that `group` has committed on `topic`; partitions without one are absent, and so are positions
     /// beyond the end, which are of a log that was replaced.
     ///

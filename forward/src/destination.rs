@@ -8,6 +8,7 @@
 //! Bounded: every call ends within a time limit of the destination's own, whatever the other side does, and no answer
 //! is read beyond a limit. What the other side says is data: it is shown cut and escaped, and never followed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ pub enum Outcome {
     },
     /// Not now.
     Retry(Retry),
+    /// It was not handed over, because of what became of those before it; it is, in a later batch.
+    NotTried,
 }
 
 /// Why something was not taken now, and when it may be.
@@ -70,6 +73,25 @@ pub struct Reply {
     pub said: String,
 }
 
+impl Reply {
+    /// Nothing was taken.
+    pub fn later(why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self {
+            said: why.clone(),
+            answer: Answer::Later(Retry::because(why)),
+        }
+    }
+
+    /// All of so many were taken.
+    pub fn delivered(notices: usize, said: impl Into<String>) -> Self {
+        Self {
+            answer: Answer::Each(vec![Outcome::Delivered; notices]),
+            said: said.into(),
+        }
+    }
+}
+
 /// Most that is handed over at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
@@ -88,6 +110,24 @@ pub struct Validated {
     pub fault: Option<String>,
 }
 
+impl Validated {
+    /// It is as it should be.
+    pub fn well(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            fault: None,
+        }
+    }
+
+    /// It is not; `fault` says how to mend it.
+    pub fn fault(what: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            fault: Some(fault.into()),
+        }
+    }
+}
+
 /// Where notices are sent.
 #[async_trait]
 pub trait Destination: Send {
@@ -95,7 +135,9 @@ pub trait Destination: Send {
     fn limits(&self) -> BatchLimits;
 
     /// Hands the notices over, in their order, and says what came of them.
-    async fn deliver(&mut self, batch: &[Notice]) -> Reply;
+    ///
+    /// Safe to drop at any await: the notices are then handed over again.
+    async fn deliver(&mut self, batch: &[Arc<Notice>]) -> Reply;
 
     /// Looks at credentials, TLS, schema and permissions without sending a notice.
     async fn validate(&mut self) -> Vec<Validated>;

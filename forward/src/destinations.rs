@@ -1,26 +1,41 @@
 //! The closed set of destinations; one file each, which opens with its delivery contract.
 
+pub mod file;
+
 use serde::{Deserialize, Serialize};
 
+use self::file::{FileConfig, FileDestination};
+use crate::config::Surroundings;
 use crate::destination::Destination;
 use crate::error::ForwardError;
 
 /// Where a destination is, by its kind: `to.file = { … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {}
+pub enum Target {
+    /// Files of NDJSON, with rotation.
+    File(FileConfig),
+}
 
 impl Target {
     /// The kind's name, as the configuration has it.
     pub const fn kind(&self) -> &'static str {
-        match *self {}
+        match self {
+            Self::File(_) => "file",
+        }
     }
 
     /// Makes the destination; nothing is connected yet.
     ///
     /// # Errors
     /// [`ForwardError`] if a setting cannot be used or a secret cannot be read.
-    pub fn open(&self) -> Result<Box<dyn Destination>, ForwardError> {
-        match *self {}
+    pub fn open(
+        &self,
+        name: &str,
+        _with: &Surroundings,
+    ) -> Result<Box<dyn Destination>, ForwardError> {
+        Ok(match self {
+            Self::File(config) => Box::new(FileDestination::new(name, config)?),
+        })
     }
 }

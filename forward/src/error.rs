@@ -23,7 +23,7 @@ pub enum ForwardError {
     #[error("task \"{task}\" of the stage ended")]
     Task {
         /// The task.
-        task: String,
+        task: &'static str,
     },
 }
 

@@ -18,6 +18,9 @@
 //! | [`destination`] | what a destination answers, and promises |
 //! | [`destinations`] | the closed set of destinations; one file each |
 //! | [`config`] | which destinations there are |
+//! | [`routes`] | pure: what goes where |
+//! | [`window`] | pure: what a destination has in hand, and how far its position may move |
+//! | [`pace`] | pure: when a destination is tried again |
 //! | [`stage`] | the loop |
 
 pub mod config;
@@ -26,7 +29,10 @@ pub mod destination;
 pub mod destinations;
 pub mod error;
 pub mod formats;
+pub mod pace;
+pub mod routes;
 pub mod stage;
+pub mod window;
 
-pub use crate::config::{DestinationConfig, ForwardConfig};
+pub use crate::config::{DestinationConfig, ForwardConfig, ReadSecret, Surroundings};
 pub use crate::error::ForwardError;

@@ -1,10 +1,10 @@
-//! Why bytes could not become an event: a closed set, so that each can be counted and explained.
+//! Why bytes could not become an event, or a notice could not be delivered: a closed set, so that each can be counted and explained.
 
 use crate::ids;
 use crate::limits::DEAD_LETTER_PART_BYTES_MAX;
 use crate::wire::DeadLetter;
 
-/// Why bytes could not become an event.
+/// Why bytes could not become an event, or a notice could not be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Not JSON.
@@ -21,6 +21,10 @@ pub enum Reason {
     TooDeep,
     /// A page, blob or file that is something else, for example HTML.
     NotTheFormat,
+    /// A notice that a destination will never take.
+    Refused,
+    /// A notice that a destination did not take again and again, while it took others.
+    KeptFailing,
 }
 
 impl Reason {
@@ -34,6 +38,8 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::NotTheFormat => "not_the_format",
+            Self::Refused => "refused",
+            Self::KeptFailing => "kept_failing",
         }
     }
 }

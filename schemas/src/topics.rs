@@ -10,10 +10,11 @@ use crate::tables::Table;
 pub enum Topic {
     /// [`crate::wire::Event`] for one table, keyed by event id; written by ingest.
     Events(Table),
-    /// [`crate::wire::DeadLetter`], keyed by id; written by ingest.
+    /// [`crate::wire::DeadLetter`], keyed by id; written by ingest of what it could not read, and by forward of what it
+    /// could not deliver.
     DeadLetters,
     /// [`crate::wire::Coverage`], keyed by id; written by ingest, by detect of what it could not evaluate,
-    /// and by respond of a log that was replaced. The lake writes its own lines with the commit that they belong to.
+    /// by respond of a log that was replaced, and by forward of that and of what it came too late for. The lake writes its own lines with the commit that they belong to.
     Coverage,
     /// [`crate::wire::Batch`], keyed by table; written by lake.
     Batches,

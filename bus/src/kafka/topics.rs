@@ -42,6 +42,9 @@ const SAFE_REPLICAS: i32 = 3;
 /// Replicas that must have a message before it counts as kept.
 const SAFE_IN_SYNC: i32 = 2;
 
+/// What is being done, for errors.
+const LOOK_AT_SETTINGS: &str = "look at the settings of topics";
+
 /// Looks at topics and creates them.
 pub(super) type Admin = AdminClient<Logging>;
 
@@ -191,21 +194,16 @@ async fn create(
     }
 }
 
-/// Every topic of ours as the cluster has it.
-async fn look_at_all(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<Vec<Existing>, BusError> {
-    const DOING: &str = "look at the settings of topics";
+/// The settings of topics by their names, as the cluster has them.
+async fn settings_of(
+    admin: &Admin,
+    names: impl Iterator<Item = &str>,
+) -> Result<HashMap<String, HashMap<String, String>>, BusError> {
     let failed = |cause| BusError::Kafka {
-        doing: DOING,
+        doing: LOOK_AT_SETTINGS,
         cause,
     };
-    let names: Vec<(String, Topic)> = Topic::all()
-        .into_iter()
-        .map(|topic| (full_name(config, topic), topic))
-        .collect();
-    let asked: Vec<ResourceSpecifier<'_>> = names
-        .iter()
-        .map(|(name, _)| ResourceSpecifier::Topic(name))
-        .collect();
+    let asked: Vec<ResourceSpecifier<'_>> = names.map(ResourceSpecifier::Topic).collect();
     let options = AdminOptions::new().request_timeout(Some(OPEN_WAIT));
     let answers = admin
         .describe_configs(&asked, &options)
@@ -220,6 +218,33 @@ async fn look_at_all(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<Vec<Exi
             settings_of.insert(name, pairs.collect());
         }
     }
+    Ok(settings_of)
+}
+
+/// How long messages of a topic stay; none if for ever.
+pub(super) async fn retention(admin: &Admin, name: &str) -> Result<Option<Duration>, BusError> {
+    let settings = settings_of(admin, std::iter::once(name)).await?;
+    let retention = settings
+        .get(name)
+        .and_then(|settings| settings.get("retention.ms"))
+        .and_then(|value| value.parse::<i64>().ok());
+    // Below zero it is for ever.
+    Ok(retention
+        .and_then(|ms| u64::try_from(ms).ok())
+        .map(Duration::from_millis))
+}
+
+/// Every topic of ours as the cluster has it.
+async fn look_at_all(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<Vec<Existing>, BusError> {
+    let failed = |cause| BusError::Kafka {
+        doing: LOOK_AT_SETTINGS,
+        cause,
+    };
+    let names: Vec<(String, Topic)> = Topic::all()
+        .into_iter()
+        .map(|topic| (full_name(config, topic), topic))
+        .collect();
+    let mut settings_of = settings_of(admin, names.iter().map(|(name, _)| name.as_str())).await?;
     let admin = Arc::clone(admin);
     task::spawn_blocking(move || {
         let mut all = Vec::new();
@@ -242,7 +267,9 @@ async fn look_at_all(config: &KafkaConfig, admin: &Arc<Admin>) -> Result<Vec<Exi
         Ok(all)
     })
     .await
-    .map_err(|_| BusError::ThreadEnded { doing: DOING })?
+    .map_err(|_| BusError::ThreadEnded {
+        doing: LOOK_AT_SETTINGS,
+    })?
 }
 
 /// The partitions of a topic, or none if there is no such topic; blocks.

@@ -1,0 +1,249 @@
+//! What arrives where, whatever is away, old, unreadable or killed.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test ends where its footing is missing, and says what it counted"
+)]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use bus::{Bus, Message};
+use forward::ForwardConfig;
+use forward::routes::Route;
+use schemas::topics::Topic;
+use schemas::wire::DeadLetter;
+
+use crate::place::{Place, Running, alert, arrived, publish, until};
+
+async fn lag(bus: &Bus, destination: &str) -> i64 {
+    let ends = bus.ends(Topic::Alerts).await.expect("ends");
+    let group = forward::config::group(destination);
+    let committed = bus
+        .committed(&group, Topic::Alerts)
+        .await
+        .expect("positions");
+    bus::behind(&ends, &committed)
+}
+
+async fn dead_letters(bus: &Bus) -> Vec<DeadLetter> {
+    let mut consumer = bus
+        .subscribe("test", &[Topic::DeadLetters])
+        .await
+        .expect("joined");
+    let mut letters = Vec::new();
+    for _ in 0..20 {
+        let polled = consumer
+            .next(100, Duration::from_millis(250))
+            .await
+            .expect("the bus is there");
+        letters.extend(
+            polled
+                .records
+                .iter()
+                .map(|record| record.decode().expect("a letter")),
+        );
+        if !letters.is_empty() {
+            break;
+        }
+    }
+    letters
+}
+
+pub(crate) async fn one_that_is_away_delays_no_other_and_gets_everything_when_it_is_back(
+    place: &Place,
+) {
+    let bus = place.open().await;
+    let destinations = || {
+        vec![
+            place.file("here", "here.ndjson"),
+            place.file("away", "away/away.ndjson"),
+        ]
+    };
+    let running = Running::start(&bus, destinations());
+    publish(&bus, 0..3_000).await;
+    let here = place.path("here.ndjson");
+    until("all are here", async || arrived(&here).len() == 3_000).await;
+    until("it is committed", async || lag(&bus, "here").await == 0).await;
+    until("the outage is told", async || {
+        let troubles = running.health.troubles();
+        troubles.contains_key("forward/away") && !troubles.contains_key("forward/here")
+    })
+    .await;
+    let why = running.health.troubles()["forward/away"].why.clone();
+    assert!(why.contains("make the folder"), "{why}");
+    assert_eq!(lag(&bus, "away").await, 3_000, "it waits on the bus");
+    running.stop().await;
+    // Nothing of it is lost while nobody runs, nor sent a second time.
+    std::fs::create_dir(place.path("away")).expect("it comes back");
+    let running = Running::start(&bus, destinations());
+    publish(&bus, 3_000..3_100).await;
+    for name in ["here.ndjson", "away/away.ndjson"] {
+        let path = place.path(name);
+        until("all are there", async || arrived(&path).len() == 3_100).await;
+        assert!(arrived(&path).values().all(|times| *times == 1), "{name}");
+    }
+    until("both are committed", async || {
+        lag(&bus, "here").await == 0 && lag(&bus, "away").await == 0
+    })
+    .await;
+    until("all is well", async || running.health.troubles().is_empty()).await;
+    running.stop().await;
+}
+
+pub(crate) async fn what_a_new_destination_is_too_late_for_is_counted_and_not_sent(place: &Place) {
+    let bus = place.open().await;
+    publish(&bus, 0..10).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let config = |names: &[&str]| ForwardConfig {
+        first_hours: 0,
+        destinations: names
+            .iter()
+            .map(|name| place.file(name, &format!("{name}.ndjson")))
+            .collect(),
+        ..ForwardConfig::default()
+    };
+    let running = Running::start_as(&bus, config(&["new"]));
+    until("it has passed the old ones", async || {
+        lag(&bus, "new").await == 0
+    })
+    .await;
+    publish(&bus, 10..20).await;
+    let path = place.path("new.ndjson");
+    until("the new ones arrive", async || arrived(&path).len() == 10).await;
+    assert!(arrived(&path).keys().all(|number| *number >= 10));
+    until("they are committed", async || lag(&bus, "new").await == 0).await;
+    running.stop().await;
+    // It is new no more: what came while nobody ran is its own, however old.
+    publish(&bus, 20..30).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let running = Running::start_as(&bus, config(&["new"]));
+    until("what waited arrives", async || arrived(&path).len() == 20).await;
+    running.stop().await;
+}
+
+pub(crate) async fn routes_lead_to_some_and_not_to_others(place: &Place) {
+    let bus = place.open().await;
+    let route = r#"[{"to": ["siem"]}, {"to": ["chat"], "severity_min": "high"}]"#;
+    let routes: Vec<Route> = serde_json::from_str(route).expect("routes");
+    let config = ForwardConfig {
+        routes,
+        destinations: ["siem", "chat", "nowhere"]
+            .map(|name| place.file(name, &format!("{name}.ndjson")))
+            .to_vec(),
+        ..ForwardConfig::default()
+    };
+    let running = Running::start_as(&bus, config);
+    publish(&bus, 0..100).await;
+    let siem = place.path("siem.ndjson");
+    until("all go to the siem", async || arrived(&siem).len() == 100).await;
+    let chat = place.path("chat.ndjson");
+    until("half go to the chat", async || arrived(&chat).len() == 50).await;
+    until("what was for others is passed", async || {
+        lag(&bus, "chat").await == 0
+    })
+    .await;
+    assert!(!place.path("nowhere.ndjson").exists());
+    let notes = running.health.notes();
+    assert!(notes["forward/nowhere"].contains("no route"), "{notes:?}");
+    running.stop().await;
+}
+
+pub(crate) async fn what_cannot_be_read_is_set_aside_and_the_rest_arrives(place: &Place) {
+    let bus = place.open().await;
+    publish(&bus, 0..3).await;
+    let torn = Message {
+        key: "torn".to_owned(),
+        payload: vec![0x0a, 0xff],
+    };
+    bus.publish(Topic::Alerts, vec![torn])
+        .await
+        .expect("published");
+    publish(&bus, 3..6).await;
+    let running = Running::start(&bus, vec![place.file("siem", "siem.ndjson")]);
+    let siem = place.path("siem.ndjson");
+    until("the rest arrives", async || arrived(&siem).len() == 6).await;
+    until("it is passed", async || lag(&bus, "siem").await == 0).await;
+    running.stop().await;
+    let letters = dead_letters(&bus).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].source, "forward/siem");
+    assert_eq!(letters[0].reason, "not_the_format");
+    assert_eq!(letters[0].position, "alerts/0@3");
+    assert_eq!(&letters[0].raw[..], [0x0a, 0xff]);
+}
+
+pub(crate) async fn killed_again_and_again_it_loses_nothing(place: &Place) {
+    const ALERTS: u32 = 20_000;
+    let bus = place.open().await;
+    publish(&bus, 0..ALERTS).await;
+    let destinations = vec![
+        place.file("one", "one.ndjson"),
+        place.file("two", "two.ndjson"),
+    ];
+    let destinations = serde_json::to_string(&destinations).expect("JSON");
+    let mut kills = 0_u64;
+    while lag(&bus, "one").await > 0 || lag(&bus, "two").await > 0 {
+        let mut child = Command::new(program())
+            .args(place.arguments())
+            .arg(&destinations)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the stage runs");
+        let before = arrived_lines(place);
+        // Once it has begun to work, it is killed in the middle of it.
+        until("it works", async || {
+            arrived_lines(place) > before || lag(&bus, "one").await == 0
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(kills * 97 % 300)).await;
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        kills += 1;
+        assert!(kills < 500, "it never comes to an end");
+    }
+    for name in ["one", "two"] {
+        // A kill can cut a line; the next write removes it, and here there is none.
+        let path = place.path(&format!("{name}.ndjson"));
+        let text = std::fs::read_to_string(&path).expect("the file");
+        assert!(
+            text.ends_with('\n'),
+            "nothing was committed in the middle of a line"
+        );
+        let there = arrived(&path);
+        assert_eq!(there.len(), ALERTS as usize, "{name}");
+        // How many came twice is no fault, and good to know.
+        let all: usize = there.values().sum();
+        println!(
+            "{name}: {kills} kills, {ALERTS} alerts, {} twice",
+            all - there.len()
+        );
+    }
+}
+
+fn arrived_lines(place: &Place) -> usize {
+    let bytes = std::fs::read(place.path("one.ndjson")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).matches('\n').count()
+}
+
+/// The example that runs the stage until it is killed.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("our own path");
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("the target folder");
+    let path = folder.join("examples/forward_until_killed");
+    assert!(
+        path.exists(),
+        "build {} with `cargo build -p forward --examples`",
+        path.display()
+    );
+    path
+}
+
+#[test]
+fn alerts_of_the_test_differ() {
+    assert_ne!(alert(1).alert_id, alert(2).alert_id);
+}
