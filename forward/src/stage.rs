@@ -31,19 +31,7 @@ use crate::config::{ForwardConfig, Surroundings};
 use crate::error::ForwardError;
 
 use self::lane::Lane;
-use self::standing::Standing;
-
-/// The part of the process's health, before the name of a destination.
-const STAGE: &str = "forward";
-
-/// What every destination's loop has.
-#[derive(Clone)]
-struct Shared {
-    bus: Bus,
-    clock: Arc<dyn Clock>,
-    health: Health,
-    stop: CancellationToken,
-}
+use self::standing::{STAGE, Shared, Standing};
 
 /// Runs until `stop`.
 ///

@@ -1,6 +1,24 @@
-//! How a destination stands, as its loop tells it and the watch reads it.
+//! How a destination stands, as its loop tells it and the watch reads it; and what all loops share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use bus::Bus;
+use schemas::environment::Clock;
+use schemas::health::Health;
+use tokio_util::sync::CancellationToken;
+
+/// The part of the process's health, before the name of a destination.
+pub(super) const STAGE: &str = "forward";
+
+/// What every destination's loop has.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) bus: Bus,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) health: Health,
+    pub(super) stop: CancellationToken,
+}
 
 /// How a destination stands.
 #[derive(Debug)]

@@ -8,8 +8,7 @@ use bus::behind;
 use schemas::topics::Topic;
 
 use super::reader::topics;
-use super::standing::Standing;
-use super::{STAGE, Shared};
+use super::standing::{STAGE, Shared, Standing};
 use crate::config::group;
 use crate::error::ForwardError;
 use crate::routes::Routes;
