@@ -18,6 +18,7 @@ test: ## pass every test: unit, contract, real Kafka, real readers of the lake
 	@deploy/setup test
 	@deploy/kafka/kafka fetch
 	@deploy/readers/setup
+	@deploy/receivers/setup
 	@echo "==> cargo test (unit, contract and flow tests; a local Apache Kafka is started and stopped by them)"
 	@cargo test --locked --workspace
 

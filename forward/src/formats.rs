@@ -1,6 +1,30 @@
 //! The forms in which a notice is written. Pure; text of a tenant is inert in each.
+//!
+//! | format | for |
+//! |---|---|
+//! | [`json`] | whoever reads the contract itself |
+//! | [`ocsf`] | OCSF 1.8.0: Security Lake, and what reads it |
+//! | [`ecs`] | Elastic Common Schema 9.4: Elasticsearch, OpenSearch |
+//! | [`cef`] | ArcSight, Sentinel's connector of syslog |
+//! | [`leef`] | QRadar |
+//! | [`syslog`] | the frame around any of them: RFC 5424 |
+//!
+//! Each of OCSF, ECS, CEF and LEEF is one table ([`mapping`]). What a format can escape reads back as it was; what it
+//! cannot, and would steer whoever looks at it, is made visible ([`inert`]).
+
+mod attack;
+pub mod cef;
+pub mod ecs;
+pub mod inert;
+pub mod json;
+pub mod leef;
+mod made;
+mod mapping;
+pub mod ocsf;
+pub mod syslog;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::contract::Notice;
 
@@ -11,13 +35,28 @@ pub enum Format {
     /// The contract's own document, as JSON on one line.
     #[default]
     Json,
+    /// OCSF 1.8.0, as JSON on one line.
+    Ocsf,
+    /// Elastic Common Schema, as JSON on one line.
+    Ecs,
+    /// ArcSight's Common Event Format.
+    Cef,
+    /// QRadar's Log Event Extended Format 2.0.
+    Leef,
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Json, Self::Ocsf, Self::Ecs, Self::Cef, Self::Leef];
+
     /// The notice as text without a line break in it, and none at its end.
     pub fn render(self, notice: &Notice) -> String {
         match self {
-            Self::Json => notice.document.to_string(),
+            Self::Json => json::line(&notice.document),
+            Self::Ocsf => json::line(&Value::Object(ocsf::event(notice))),
+            Self::Ecs => json::line(&Value::Object(ecs::document(notice))),
+            Self::Cef => cef::line(notice),
+            Self::Leef => leef::line(notice),
         }
     }
 }

@@ -1,0 +1,161 @@
+//! What an entry of the audit chain tells: an action was planned or decided on, or something came of it.
+
+use schemas::severity::Severity;
+use schemas::wire::AuditRecord;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::document::{self, Head};
+use super::notice::{Notice, NoticeKind, Subject};
+
+/// The entries that sign those before them; they are about no action.
+const HEAD: &str = "head";
+
+/// How far an action has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionOutcome {
+    /// Its effect was read back.
+    Success,
+    /// It was not accepted, or its effect did not appear.
+    Failure,
+    /// It was not sent, and will not be.
+    NotDone,
+    /// Nobody knows: a person must look.
+    Unknown,
+    /// It has not ended.
+    Pending,
+}
+
+/// What a document says of an action, beside the head.
+#[derive(Debug, Serialize)]
+struct ActionDocument<'a> {
+    action: &'a str,
+    outcome: ActionOutcome,
+    needs_a_person: bool,
+    dry_run: bool,
+    requested_by: &'a str,
+    case_id: &'a str,
+    entities: Entities<'a>,
+    detail: Value,
+    chain: ChainPlace<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entities<'a> {
+    user: Target<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Target<'a> {
+    Id(&'a str),
+    Name(&'a str),
+}
+
+/// Where the entry stands in the audit chain, so that it can be checked against it.
+#[derive(Debug, Serialize)]
+struct ChainPlace<'a> {
+    sequence: u64,
+    hash: &'a str,
+}
+
+impl Notice {
+    /// What an entry of the audit chain tells; none of one that is about no action, as signatures are.
+    pub fn of_audit(entry: &AuditRecord) -> Option<Self> {
+        notice(entry)
+    }
+}
+
+fn notice(entry: &AuditRecord) -> Option<Notice> {
+    if entry.action == HEAD || entry.action_id.is_empty() {
+        return None;
+    }
+    let (outcome, severity, why) = judged(entry);
+    let mode = if entry.dry_run { " (dry run)" } else { "" };
+    let head = Head {
+        id: entry.action_id.clone(),
+        version: entry.id.clone(),
+        sequence: entry.sequence,
+        tenant_id: entry.tenant_id.clone(),
+        time: document::time(entry.time_us),
+        severity: severity.as_str(),
+        severity_reason: why.to_owned(),
+        title: format!("Action {} {}{mode}", entry.action, entry.state),
+        state: entry.state.clone(),
+        ..Head::of(NoticeKind::Action)
+    };
+    let rest = ActionDocument {
+        action: &entry.action,
+        outcome,
+        needs_a_person: severity >= Severity::High,
+        dry_run: entry.dry_run,
+        requested_by: &entry.requested_by,
+        case_id: &entry.case_id,
+        entities: Entities {
+            user: if document::is_object_id(&entry.target) {
+                Target::Id(&entry.target)
+            } else {
+                Target::Name(&entry.target)
+            },
+        },
+        detail: detail(&entry.detail),
+        chain: ChainPlace {
+            sequence: entry.sequence,
+            hash: &entry.hash,
+        },
+    };
+    Some(Notice {
+        kind: NoticeKind::Action,
+        id: head.id.clone(),
+        version: head.version.clone(),
+        tenant_id: entry.tenant_id.clone(),
+        severity,
+        time_us: entry.time_us,
+        subject: Subject {
+            category: entry.action.clone(),
+            ..Subject::default()
+        },
+        document: document::whole(&head, &rest),
+    })
+}
+
+/// What was seen: the entry's JSON, or its text where it is none.
+fn detail(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// How far it has come, how much that weighs, and why.
+fn judged(entry: &AuditRecord) -> (ActionOutcome, Severity, &'static str) {
+    use ActionOutcome::{Failure, NotDone, Pending, Success, Unknown};
+    match entry.state.as_str() {
+        "effective" => (Success, Severity::Informational, "done, and read back"),
+        "not_effective" => (
+            Failure,
+            Severity::High,
+            "accepted, and its effect did not appear",
+        ),
+        "failed" => (Failure, Severity::High, "not accepted"),
+        "refused" => (NotDone, Severity::High, "not sent: a person must decide"),
+        "expired" => (
+            NotDone,
+            Severity::High,
+            "not sent in time: a person must look",
+        ),
+        "withdrawn" => (
+            NotDone,
+            Severity::Informational,
+            "what spoke for it was taken back",
+        ),
+        "planned" if entry.dry_run => (Pending, Severity::Low, "planned only: nothing is sent"),
+        "planned" => (Pending, Severity::Medium, "waits for approval"),
+        "held" => (Pending, Severity::Medium, "waits, and goes on by itself"),
+        "approved" | "intended" | "applied" => (Pending, Severity::Informational, "under way"),
+        "unknown" => (Unknown, Severity::High, "nobody knows what came of it"),
+        _ => (
+            Unknown,
+            Severity::High,
+            "a state that this version does not know",
+        ),
+    }
+}
