@@ -78,6 +78,15 @@ pub enum Broken {
     },
 }
 
+/// The key of an entry's message: its action, so that the entries of one stay in order; else its own id.
+pub(crate) fn message_key(entry: &AuditRecord) -> &str {
+    if entry.action_id.is_empty() {
+        &entry.id
+    } else {
+        &entry.action_id
+    }
+}
+
 /// Gives an entry its place: sequence, previous hash and hash.
 pub fn chain(mut entry: AuditRecord, previous: Option<&Anchor>) -> AuditRecord {
     entry.sequence = previous.map_or(1, |previous| previous.sequence + 1);

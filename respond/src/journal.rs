@@ -12,6 +12,7 @@ pub(crate) mod file;
 mod heads;
 mod holds;
 mod ledger;
+mod outbox;
 mod pairs;
 mod pins;
 mod questions;
@@ -22,6 +23,7 @@ mod tables;
 use std::io;
 use std::path::PathBuf;
 
+use bus::Position;
 use schemas::wire::AuditRecord;
 
 use crate::accounts::{Half, Pair};
@@ -346,17 +348,35 @@ pub trait Journal: Send + Sync {
     /// [`JournalError`] if it cannot be read.
     fn outbox(&self) -> Result<Outbox, JournalError>;
 
-    /// Forgets the messages up to this one, which were published.
+    /// Forgets the messages up to this one, which were published, and notes where the last ones were put.
     ///
     /// # Errors
     /// [`JournalError`]; they are then published again some day.
-    fn published(&self, number: i64) -> Result<(), JournalError>;
+    fn published(&self, number: i64, placed: &[Position]) -> Result<(), JournalError>;
+
+    /// Where the bus put the last messages of each partition: by them its log is known again.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it cannot be read.
+    fn acknowledged(&self) -> Result<Vec<Position>, JournalError>;
+
+    /// Notes that every entry and every case was published again, and where the last ones were put.
+    ///
+    /// # Errors
+    /// [`JournalError`]; they are then published again some day.
+    fn published_again(&self, placed: &[Position]) -> Result<(), JournalError>;
 
     /// Cases, newest change first.
     ///
     /// # Errors
     /// [`JournalError`] if they cannot be read.
     fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError>;
+
+    /// Cases after an id, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`JournalError`] if they cannot be read.
+    fn cases_after(&self, case_id: &str, count_max: usize) -> Result<Vec<Case>, JournalError>;
 
     /// A case, or none.
     ///

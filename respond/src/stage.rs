@@ -16,6 +16,7 @@ mod damage;
 mod held;
 mod intake;
 mod lock;
+mod log;
 mod lookup;
 mod patience;
 mod playbooks;

@@ -121,11 +121,7 @@ fn push(transaction: &Transaction<'_>, entry: AuditRecord) -> Result<(), Journal
             entry.detail,
             entry.time_us
         ])?;
-    let key = if entry.action_id.is_empty() {
-        &entry.id
-    } else {
-        &entry.action_id
-    };
+    let key = audit::message_key(&entry);
     rows::announce(transaction, Topic::Audit, key, &entry, entry.time_us)
 }
 

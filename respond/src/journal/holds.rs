@@ -1,10 +1,9 @@
-//! What waits and why, and what is still to be published.
+//! What waits and why.
 
 use rusqlite::{Connection, Transaction, params};
-use schemas::topics::Topic;
 use serde_json::json;
 
-use super::{Holding, JournalError, Outbox, Outgoing, chain, rows};
+use super::{Holding, JournalError, chain, rows};
 use crate::record::{ActionRecord, Hold, HoldReason};
 
 /// Holds actions where they stand; gives those whose reason is new.
@@ -121,49 +120,4 @@ pub(super) fn held_by(connection: &Connection, reason: HoldReason) -> Result<u64
         .prepare_cached("SELECT count(*) FROM actions WHERE held = ?1")?
         .query_row(params![reason.as_str()], |row| row.get(0))?;
     Ok(count.unsigned_abs())
-}
-
-/// Messages that are still to be published, in order.
-pub(super) fn outgoing(
-    connection: &Connection,
-    count_max: usize,
-) -> Result<Vec<Outgoing>, JournalError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT number, topic, key, payload FROM outgoing ORDER BY number LIMIT ?1",
-    )?;
-    let rows = statement.query_map(params![rows::bound(count_max)], |row| {
-        Ok((
-            row.get(0)?,
-            row.get::<_, String>(1)?,
-            row.get(2)?,
-            row.get(3)?,
-        ))
-    })?;
-    rows.map(|row| {
-        let (number, name, key, payload) = row?;
-        let topic = Topic::of_name(&name).ok_or_else(|| JournalError::Row {
-            what: format!("topic \"{name}\""),
-        })?;
-        Ok(Outgoing {
-            number,
-            topic,
-            key,
-            payload,
-        })
-    })
-    .collect()
-}
-
-/// How much is still to be published, and since when.
-pub(super) fn outbox(connection: &Connection) -> Result<Outbox, JournalError> {
-    // Numbers have no holes: they are given in order and forgotten from the beginning.
-    let sql = "SELECT coalesce((SELECT max(number) FROM outgoing) - (SELECT min(number) FROM outgoing) + 1, 0), \
-               (SELECT queued_time_us FROM outgoing ORDER BY number LIMIT 1)";
-    let outbox = connection.prepare_cached(sql)?.query_row([], |row| {
-        Ok(Outbox {
-            count: row.get::<_, i64>(0)?.unsigned_abs(),
-            oldest_us: row.get(1)?,
-        })
-    })?;
-    Ok(outbox)
 }

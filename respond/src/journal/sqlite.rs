@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bus::Position;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use schemas::environment::{Clock, SystemClock};
@@ -11,7 +12,9 @@ use schemas::wire::AuditRecord;
 use super::{
     Admitted, Holding, Journal, JournalError, Notice, Outbox, Outgoing, Request, Step, StoredAction,
 };
-use super::{Question, admission, chain, damage, file, heads, holds, pairs, pins, questions, rows};
+use super::{
+    Question, admission, chain, damage, file, heads, holds, outbox, pairs, pins, questions, rows,
+};
 use crate::accounts::named::Named;
 use crate::accounts::{Half, Pair};
 use crate::audit::signature::AuditKey;
@@ -292,7 +295,7 @@ impl Journal for SqliteJournal {
     }
 
     fn outbox(&self) -> Result<Outbox, JournalError> {
-        self.read(holds::outbox)
+        self.read(outbox::outbox)
     }
 
     fn request(&self, request: &Request) -> Result<ActionRecord, JournalError> {
@@ -417,14 +420,19 @@ impl Journal for SqliteJournal {
     }
 
     fn outgoing(&self, count_max: usize) -> Result<Vec<Outgoing>, JournalError> {
-        self.read(|connection| holds::outgoing(connection, count_max))
+        self.read(|connection| outbox::outgoing(connection, count_max))
     }
 
-    fn published(&self, number: i64) -> Result<(), JournalError> {
-        self.transact(|transaction| {
-            transaction.execute("DELETE FROM outgoing WHERE number <= ?1", params![number])?;
-            Ok(())
-        })
+    fn published(&self, number: i64, placed: &[Position]) -> Result<(), JournalError> {
+        self.transact(|transaction| outbox::published(transaction, number, placed))
+    }
+
+    fn acknowledged(&self) -> Result<Vec<Position>, JournalError> {
+        self.read(outbox::acknowledged)
+    }
+
+    fn published_again(&self, placed: &[Position]) -> Result<(), JournalError> {
+        self.transact(|transaction| outbox::published_again(transaction, placed))
     }
 
     fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
@@ -432,6 +440,12 @@ impl Journal for SqliteJournal {
         self.read(|connection| {
             rows::bodies(connection, sql, params![rows::bound(count_max)], "a case")
         })
+    }
+
+    fn cases_after(&self, case_id: &str, count_max: usize) -> Result<Vec<Case>, JournalError> {
+        let sql = "SELECT body FROM cases WHERE case_id > ?1 ORDER BY case_id LIMIT ?2";
+        let bound = rows::bound(count_max);
+        self.read(|connection| rows::bodies(connection, sql, params![case_id, bound], "a case"))
     }
 
     fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError> {

@@ -8,11 +8,19 @@ use super::JournalError;
 ///
 /// Columns that are searched stand beside a JSON body that holds the whole.
 const STEPS: [&str; VERSION as usize] = [
-    FIRST, ACCOUNTS, HOLDS, NOTICES, BOUNDS, PINS, DAMAGE, QUESTIONS,
+    FIRST,
+    ACCOUNTS,
+    HOLDS,
+    NOTICES,
+    BOUNDS,
+    PINS,
+    DAMAGE,
+    QUESTIONS,
+    ACKNOWLEDGED,
 ];
 
 /// Version of the tables below.
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -106,6 +114,13 @@ CREATE TABLE questions (
   question_id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL, asked_time_us INTEGER NOT NULL, record TEXT NOT NULL,
   answer TEXT) WITHOUT ROWID;
 CREATE INDEX questions_open ON questions (tenant_id, asked_time_us) WHERE answer IS NULL;
+";
+
+/// Where the bus put the last messages, by which its log is known again.
+const ACKNOWLEDGED: &str = "
+CREATE TABLE acknowledged (
+  topic TEXT NOT NULL, part INTEGER NOT NULL, next_offset INTEGER NOT NULL, last INTEGER,
+  PRIMARY KEY (topic, part)) WITHOUT ROWID;
 ";
 
 /// Gives the journal the tables of this version, all or none.

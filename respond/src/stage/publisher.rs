@@ -1,4 +1,4 @@
-//! Publishes what the journal holds for others: publish, then forget.
+//! Publishes what the journal holds for others: publish, then forget. Where the bus lost it, all of it again.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use schemas::health::Health;
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
+use super::log::Witness;
 use super::{LOOK_EVERY, Wake, obey};
 use crate::error::RespondError;
 use crate::journal::{Ledger, Outgoing};
@@ -32,11 +33,12 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) -> Result<(), RespondError> {
     let mut woken = wake.subscribe();
+    let mut witness = Witness::new(ledger, bus, Arc::clone(&watch.clock));
     loop {
         woken.mark_unchanged();
         // Before the look, so that what was written before the end is seen by it.
         let is_last = stop.is_cancelled();
-        let published = publish(&ledger, &bus).await;
+        let published = publish(&mut witness).await;
         if published.is_ok() {
             watch.health.well(PART);
         }
@@ -60,7 +62,10 @@ pub(super) async fn run(
 }
 
 /// Publishes what is there; gives the number of messages.
-async fn publish(ledger: &Ledger, bus: &Bus) -> Result<usize, RespondError> {
+async fn publish(witness: &mut Witness) -> Result<usize, RespondError> {
+    // First: what is published now would hide that the log is another.
+    witness.compare_if_due().await?;
+    let (ledger, bus) = (witness.ledger.clone(), witness.bus.clone());
     let outgoing = ledger
         .with(|journal| journal.outgoing(MESSAGES_MAX))
         .await?;
@@ -68,14 +73,25 @@ async fn publish(ledger: &Ledger, bus: &Bus) -> Result<usize, RespondError> {
         return Ok(0);
     };
     let count = outgoing.len();
+    let mut placed = Vec::new();
     for topic in [Topic::Cases, Topic::Audit] {
         let messages = messages(&outgoing, topic);
-        if !messages.is_empty() {
-            bus.publish(topic, messages).await?;
+        if messages.is_empty() {
+            continue;
         }
+        let number = messages.len();
+        let put = bus.publish_placed(topic, messages).await?;
+        if witness.went_back(&put, number).await? {
+            // They stay in the outbox until the rest is there again.
+            witness.compare_at_once();
+            return Ok(count);
+        }
+        placed.extend(put);
     }
     // A crash before this line publishes again; readers know the ids.
-    ledger.with(move |journal| journal.published(last)).await?;
+    ledger
+        .with(move |journal| journal.published(last, &placed))
+        .await?;
     Ok(count)
 }
 

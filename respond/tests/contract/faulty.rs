@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bus::Position;
 use respond::accounts::{Half, Pair};
 use respond::action::Permission;
 use respond::cases::{Case, Intake, SeenAlert};
@@ -267,8 +268,16 @@ impl Journal for FaultyJournal {
         self.write(|journal| journal.request(request))
     }
 
-    fn published(&self, number: i64) -> Result<(), JournalError> {
-        self.write(|journal| journal.published(number))
+    fn published(&self, number: i64, placed: &[Position]) -> Result<(), JournalError> {
+        self.write(|journal| journal.published(number, placed))
+    }
+
+    fn acknowledged(&self) -> Result<Vec<Position>, JournalError> {
+        self.inner.acknowledged()
+    }
+
+    fn published_again(&self, placed: &[Position]) -> Result<(), JournalError> {
+        self.write(|journal| journal.published_again(placed))
     }
 
     fn halves(&self, alerts: &[SeenAlert], now_us: i64) -> Result<Vec<Half>, JournalError> {
@@ -322,6 +331,10 @@ impl Journal for FaultyJournal {
 
     fn cases(&self, count_max: usize) -> Result<Vec<Case>, JournalError> {
         self.inner.cases(count_max)
+    }
+
+    fn cases_after(&self, case_id: &str, count_max: usize) -> Result<Vec<Case>, JournalError> {
+        self.inner.cases_after(case_id, count_max)
     }
 
     fn case(&self, case_id: &str) -> Result<Option<Case>, JournalError> {

@@ -171,7 +171,7 @@ async fn nothing_is_sent_while_the_outbox_is_held(outbox_age_us_max: i64, starte
         .last()
         .unwrap()
         .number;
-    world.journal.published(last).unwrap();
+    world.journal.published(last, &[]).unwrap();
     assert_eq!(
         world.finish(&executor, &record.action_id).await,
         State::Effective

@@ -34,6 +34,14 @@ impl Clock for Since {
     }
 }
 
+async fn log(folder: &TempDir, name: &str) -> Bus {
+    let config = BusConfig::Log(LogConfig {
+        path: folder.path().join(name),
+        ..LogConfig::default()
+    });
+    Bus::open(&config).await.unwrap()
+}
+
 /// A bus, a journal and directories that outlive a stage.
 pub(crate) struct House {
     pub(crate) folder: TempDir,
@@ -47,12 +55,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let config = BusConfig::Log(LogConfig {
-            path,
-            ..LogConfig::default()
-        });
-        let bus = Bus::open(&config).await.unwrap();
+        let bus = log(&folder, "log").await;
         let config = RespondConfig {
             dry_run: false,
             never_act_none: true,
@@ -71,6 +74,11 @@ impl House {
             health: Health::default(),
             clock: Arc::new(Since(SystemClock.now_us())),
         }
+    }
+
+    /// Somebody moves the log aside: the next stage makes another.
+    pub(crate) async fn replace_the_log(&mut self) {
+        self.bus = log(&self.folder, "another_log").await;
     }
 
     pub(crate) fn add(&mut self, tenant_id: &str, directory: Arc<dyn Directory>) {

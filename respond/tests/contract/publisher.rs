@@ -6,7 +6,7 @@ use respond::RespondError;
 use respond::record::State;
 use schemas::limits::MESSAGE_BYTES_MAX;
 use schemas::topics::Topic;
-use schemas::wire::AuditRecord;
+use schemas::wire::{AuditRecord, Case, Coverage};
 
 use crate::house::{House, PATIENCE, all};
 use crate::memory::{ACCOUNT, MemoryDirectory};
@@ -103,4 +103,37 @@ async fn another_journal_is_told(content: Option<&str>) {
     let detail: serde_json::Value = serde_json::from_str(&last.detail).unwrap();
     let aside = detail["damaged"].as_str().map(std::fs::read_to_string);
     assert_eq!(aside.map(Result::unwrap).as_deref(), content, "it is kept");
+}
+
+#[tokio::test]
+async fn what_a_log_that_was_moved_aside_had_acknowledged_is_published_again_once() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+    let before: Vec<AuditRecord> = house.read(Topic::Audit).await;
+    let last_case: Case = house.read(Topic::Cases).await.pop().unwrap();
+    house.replace_the_log().await;
+    // Twice: the second one finds its own log.
+    for _ in 0..2 {
+        let stage = house.start();
+        stage.end().await;
+        let after: Vec<AuditRecord> = house.read(Topic::Audit).await;
+        assert_eq!(after[..before.len()], before, "in their order");
+        let again = after[before.len()..]
+            .iter()
+            .filter(|entry| before.contains(entry));
+        assert_eq!(again.count(), 0, "once");
+        let cases: Vec<Case> = house.read(Topic::Cases).await;
+        assert_eq!(cases, [last_case.clone()]);
+        let lines: Vec<Coverage> = house.read(Topic::Coverage).await;
+        let told: Vec<&str> = lines
+            .iter()
+            .filter(|line| line.detail.contains("published again"))
+            .map(|line| line.subject.as_str())
+            .collect();
+        assert_eq!(told, ["audit/0", "cases/0"]);
+    }
 }
