@@ -36,7 +36,7 @@ async fn compaction_and_checkpoints_keep_rows_readers_and_positions() {
     let expected: Vec<String> = (0..40).map(|id| format!("id-{id:05}")).collect();
     assert_eq!(house.ids(Table::Signins).await, expected);
     assert_eq!(
-        house.announced_ids(Table::Signins).await,
+        house.announced_ids(Table::Signins, 40).await,
         expected,
         "replaced files stay readable for a while"
     );
@@ -108,7 +108,7 @@ async fn replaced_files_stay_for_the_days_that_the_table_promises_from_their_rep
     tokio::time::sleep(Duration::from_millis(300)).await;
     // Four replaced, one joined and replaced since, four more replaced, and the one that has all.
     assert_eq!(data_files(&folder), 10);
-    assert_eq!(house.announced_ids(Table::Signins).await.len(), 8);
+    assert_eq!(house.announced_ids(Table::Signins, 8).await.len(), 8);
 
     house.read_announcements().await;
     house.move_clock(NOON_US + 7 * DAY_US + 1_000_000);
@@ -138,7 +138,7 @@ async fn a_file_that_detect_has_not_read_stays() {
     house.move_clock(NOON_US + 8 * DAY_US);
     commits(&house, 4..8).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(house.announced_ids(Table::Signins).await.len(), 8);
+    assert_eq!(house.announced_ids(Table::Signins, 8).await.len(), 8);
     // A detect that never comes must not fill the disk.
     house.move_clock(NOON_US + 31 * DAY_US);
     commits(&house, 8..12).await;

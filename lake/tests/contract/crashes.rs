@@ -22,7 +22,10 @@ fn expected(count: usize) -> Vec<String> {
 async fn every_row_is_there_and_announced(house: &House, count: usize) {
     house.wait_for_rows(Table::Signins, count as u64).await;
     assert_eq!(house.ids(Table::Signins).await, expected(count));
-    assert_eq!(house.announced_ids(Table::Signins).await, expected(count));
+    assert_eq!(
+        house.announced_ids(Table::Signins, count).await,
+        expected(count)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

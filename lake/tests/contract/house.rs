@@ -265,8 +265,16 @@ impl House {
         found
     }
 
-    /// Ids of the rows in announced files, each file once.
-    pub(crate) async fn announced_ids(&self, table: Table) -> Vec<String> {
+    /// Ids of the rows in announced files, each file once, when there are as many: a commit is seen before it is announced.
+    pub(crate) async fn announced_ids(&self, table: Table, count: usize) -> Vec<String> {
+        eventually("the rows are announced", || async {
+            self.announced_by_now(table).await.len() >= count
+        })
+        .await;
+        self.announced_by_now(table).await
+    }
+
+    async fn announced_by_now(&self, table: Table) -> Vec<String> {
         let lake = self.lake();
         let mut paths = BTreeSet::new();
         for batch in self

@@ -125,7 +125,7 @@ async fn new_content_under_a_known_id_is_kept_once_as_a_revision() {
     );
     assert_eq!(house.column("SELECT raw FROM revisions").await.len(), 1);
     assert_eq!(
-        house.announced_ids(Table::Revisions).await.len(),
+        house.announced_ids(Table::Revisions, 1).await.len(),
         1,
         "a revision is detected on like any batch"
     );

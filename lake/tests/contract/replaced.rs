@@ -42,7 +42,7 @@ async fn everything_of_a_log_that_replaced_another_arrives_and_the_ledger_says_s
         keep(&house, (before + after + 5) as u64).await;
         keep(&house, (before + after + 5) as u64).await;
         assert_eq!(lost_lines(&house).await.len(), 1);
-        let announced = house.announced_ids(Table::Signins).await;
+        let announced = house.announced_ids(Table::Signins, after + 5).await;
         assert_eq!(announced.len(), after + 5, "on the log that is there now");
     }
 }
