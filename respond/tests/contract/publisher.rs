@@ -127,7 +127,7 @@ async fn what_a_log_that_was_moved_aside_had_acknowledged_is_published_again_onc
             .filter(|entry| before.contains(entry));
         assert_eq!(again.count(), 0, "once");
         let cases: Vec<Case> = house.read(Topic::Cases).await;
-        assert_eq!(cases, [last_case.clone()]);
+        assert_eq!(cases, std::slice::from_ref(&last_case));
         let lines: Vec<Coverage> = house.read(Topic::Coverage).await;
         let told: Vec<&str> = lines
             .iter()
