@@ -1,9 +1,5 @@
 //! Which destinations there are, and what goes where.
 
-use std::fmt;
-use std::sync::Arc;
-
-use schemas::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::destinations::Target;
@@ -12,9 +8,6 @@ use crate::routes::{Match, Route, Routes};
 
 /// Longest name of a destination: it is part of the name of its group.
 const NAME_CHARACTERS_MAX: usize = 64;
-
-/// Reads a secret by its reference, `env:NAME` or `file:PATH`; an error names the reference, never the secret.
-pub type ReadSecret = Arc<dyn Fn(&str) -> Result<Secret, String> + Send + Sync>;
 
 /// How notices are forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,19 +105,6 @@ impl ForwardConfig {
             }
         }
         Ok(())
-    }
-}
-
-/// What a destination is made with.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Reads its secrets.
-    pub read_secret: ReadSecret,
-}
-
-impl fmt::Debug for Surroundings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Surroundings")
     }
 }
 

@@ -1,13 +1,15 @@
 //! The closed set of destinations; one file each, which opens with its delivery contract.
 
 pub mod file;
+pub mod webhook;
 
 use serde::{Deserialize, Serialize};
 
 use self::file::{FileConfig, FileDestination};
-use crate::config::Surroundings;
+use self::webhook::{WebhookConfig, WebhookDestination};
 use crate::destination::Destination;
 use crate::error::ForwardError;
+use crate::surroundings::Surroundings;
 
 /// Where a destination is, by its kind: `to.file = { … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,8 @@ use crate::error::ForwardError;
 pub enum Target {
     /// Files of NDJSON, with rotation.
     File(FileConfig),
+    /// A receiver of webhooks.
+    Webhook(WebhookConfig),
 }
 
 impl Target {
@@ -22,6 +26,7 @@ impl Target {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::File(_) => "file",
+            Self::Webhook(_) => "webhook",
         }
     }
 
@@ -32,10 +37,11 @@ impl Target {
     pub fn open(
         &self,
         name: &str,
-        _with: &Surroundings,
+        with: &Surroundings,
     ) -> Result<Box<dyn Destination>, ForwardError> {
         Ok(match self {
             Self::File(config) => Box::new(FileDestination::new(name, config)?),
+            Self::Webhook(config) => Box::new(WebhookDestination::new(name, config, with)?),
         })
     }
 }

@@ -17,10 +17,13 @@
 //! | [`formats`] | pure: the forms in which it is written |
 //! | [`destination`] | what a destination answers, and promises |
 //! | [`destinations`] | the closed set of destinations; one file each |
+//! | [`http`], [`tls`] | the one HTTP door and its TLS: guarded, verified, bounded |
+//! | [`said`] | pure: what the other side said, fit to be shown |
 //! | [`config`] | which destinations there are |
 //! | [`routes`] | pure: what goes where |
 //! | [`window`] | pure: what a destination has in hand, and how far its position may move |
 //! | [`pace`] | pure: when a destination is tried again |
+//! | [`surroundings`] | how a destination gets at its secrets |
 //! | [`stage`] | the loop |
 
 pub mod config;
@@ -29,10 +32,15 @@ pub mod destination;
 pub mod destinations;
 pub mod error;
 pub mod formats;
+pub mod http;
 pub mod pace;
 pub mod routes;
+pub mod said;
 pub mod stage;
+pub mod surroundings;
+pub mod tls;
 pub mod window;
 
-pub use crate::config::{DestinationConfig, ForwardConfig, ReadSecret, Surroundings};
+pub use crate::config::{DestinationConfig, ForwardConfig};
 pub use crate::error::ForwardError;
+pub use crate::surroundings::{ReadSecret, Surroundings};

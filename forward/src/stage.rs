@@ -27,8 +27,9 @@ use schemas::health::Health;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ForwardConfig, Surroundings};
+use crate::config::ForwardConfig;
 use crate::error::ForwardError;
+use crate::surroundings::Surroundings;
 
 use self::lane::Lane;
 use self::standing::{STAGE, Shared, Standing};

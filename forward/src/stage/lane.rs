@@ -10,11 +10,12 @@ use super::letters::{self, SetAside};
 use super::patience::obey;
 use super::reader::{Reader, Reads};
 use super::standing::{STAGE, Shared, Standing};
-use crate::config::{DestinationConfig, ForwardConfig, Surroundings};
+use crate::config::{DestinationConfig, ForwardConfig};
 use crate::destination::{BatchLimits, Destination, Reply};
 use crate::error::ForwardError;
 use crate::pace::Pace;
 use crate::routes::Routes;
+use crate::surroundings::Surroundings;
 
 /// Longest wait for a message, so that a stop is seen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
