@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use schemas::secret::Secret;
 
+use crate::formats::inert::visible;
+
 /// Most characters that are shown.
 const CHARACTERS_MAX: usize = 300;
 
@@ -44,32 +46,15 @@ impl Redaction {
                 text = text.replace(secret.as_ref(), "(redacted)");
             }
         }
-        let mut shown = String::new();
+        // Cut first: what is made visible grows.
         let mut characters = text.trim().chars();
-        for character in characters.by_ref().take(CHARACTERS_MAX) {
-            if is_plain(character) {
-                shown.push(character);
-            } else if character.is_whitespace() {
-                shown.push(' ');
-            } else {
-                shown.extend(character.escape_unicode());
-            }
-        }
+        let kept: String = characters.by_ref().take(CHARACTERS_MAX).collect();
+        let mut shown = visible(&kept).into_owned();
         if characters.next().is_some() {
             shown.push('…');
         }
         shown
     }
-}
-
-/// Whether a character shows what it is: no control, no mark that turns the direction, nothing without a width.
-fn is_plain(character: char) -> bool {
-    !character.is_control()
-        && !matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]
@@ -89,8 +74,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_one_plain_line_of_bounded_length() {
-        let shown = Redaction::default().said("a\x1b[31mred\r\n\u{202e}left\u{200b}");
-        assert_eq!(shown, "a\\u{1b}[31mred  \\u{202e}left\\u{200b}");
+        let shown = Redaction::default().said("a\x1b[31mred\r\n\u{202e}left");
+        assert_eq!(shown, "a␛[31mred␍␊<U+202E>left");
         let long = Redaction::default().said(&"ä".repeat(10_000));
         assert_eq!(long.chars().count(), CHARACTERS_MAX + 1);
     }

@@ -5,7 +5,7 @@
 )]
 
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -47,7 +47,7 @@ pub(crate) enum Behaviour {
     HangUp,
     /// This status, and everything that was sent as the body.
     Echo(u16),
-    /// 200, and a few kilobytes that become a gigabyte.
+    /// 200, and a few kilobytes that become a quarter of a gigabyte.
     GzipBomb,
     /// Something that is not HTTP.
     Noise,
@@ -210,7 +210,7 @@ async fn answer<S: AsyncWrite + Unpin>(
         }
         Behaviour::GzipBomb => {
             let headers = [("content-encoding", "gzip".to_owned())];
-            stream.write_all(&whole(200, &headers, &bomb())).await
+            stream.write_all(&whole(200, &headers, bomb())).await
         }
     }
 }
@@ -224,11 +224,16 @@ async fn drip<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> std::io::R
     Ok(())
 }
 
-/// A megabyte that becomes a gigabyte.
-fn bomb() -> Vec<u8> {
+/// A quarter of a megabyte that becomes a quarter of a gigabyte.
+pub(crate) fn bomb() -> &'static [u8] {
+    static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+    BOMB.get_or_init(make_bomb)
+}
+
+fn make_bomb() -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let zeros = vec![0; 1024 * 1024];
-    for _ in 0..1024 {
+    for _ in 0..256 {
         encoder.write_all(&zeros).expect("it is compressed");
     }
     encoder.finish().expect("it is whole")

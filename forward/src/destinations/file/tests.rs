@@ -10,12 +10,14 @@ use super::{FileConfig, FileDestination, rotated_at};
 use crate::contract::Notice;
 use crate::destination::{Answer, Destination as _, Outcome};
 
+/// Two of them fill a file.
 fn notice(id: &str) -> Arc<Notice> {
-    Arc::new(Notice::of_alert(&Alert {
+    let mut notice = Notice::of_alert(&Alert {
         alert_id: id.to_owned(),
-        title: "x".repeat(600_000),
         ..Alert::default()
-    }))
+    });
+    notice.document["title"] = "x".repeat(600_000).into();
+    Arc::new(notice)
 }
 
 fn ids(text: &str) -> Vec<String> {
