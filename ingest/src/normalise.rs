@@ -357,6 +357,8 @@ fn explain(reason: Reason) -> &'static str {
         Reason::TooLarge => "longer than a record may be",
         Reason::TooDeep => "nested deeper than a record may be",
         Reason::NotTheFormat => "a page or file of another format",
+        Reason::Refused => "a notice that its destination will never take",
+        Reason::KeptFailing => "a notice that its destination did not take again and again",
     }
 }
 
