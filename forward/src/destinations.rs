@@ -1,11 +1,15 @@
 //! The closed set of destinations; one file each, which opens with its delivery contract.
 
 pub mod file;
+pub mod kafka;
+pub mod syslog;
 pub mod webhook;
 
 use serde::{Deserialize, Serialize};
 
 use self::file::{FileConfig, FileDestination};
+use self::kafka::{KafkaConfig, KafkaDestination};
+use self::syslog::{SyslogConfig, SyslogDestination};
 use self::webhook::{WebhookConfig, WebhookDestination};
 use crate::destination::Destination;
 use crate::error::ForwardError;
@@ -17,6 +21,10 @@ use crate::surroundings::Surroundings;
 pub enum Target {
     /// Files of NDJSON, with rotation.
     File(FileConfig),
+    /// A topic of Apache Kafka.
+    Kafka(KafkaConfig),
+    /// A receiver of syslog, over TCP or TLS.
+    Syslog(SyslogConfig),
     /// A receiver of webhooks.
     Webhook(WebhookConfig),
 }
@@ -26,6 +34,8 @@ impl Target {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::File(_) => "file",
+            Self::Kafka(_) => "kafka",
+            Self::Syslog(_) => "syslog",
             Self::Webhook(_) => "webhook",
         }
     }
@@ -41,6 +51,8 @@ impl Target {
     ) -> Result<Box<dyn Destination>, ForwardError> {
         Ok(match self {
             Self::File(config) => Box::new(FileDestination::new(name, config)?),
+            Self::Kafka(config) => Box::new(KafkaDestination::new(name, config, with)?),
+            Self::Syslog(config) => Box::new(SyslogDestination::new(name, config, with)?),
             Self::Webhook(config) => Box::new(WebhookDestination::new(name, config, with)?),
         })
     }

@@ -3,8 +3,6 @@
 //! Never: a request to an address that the guard refuses, whatever a name leads to at that moment; a redirect that is
 //! followed; an answer that is read beyond its limit, before or after decompression; a secret in what is said of it.
 
-mod guard;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +15,9 @@ use schemas::environment::{Clock, SystemClock};
 use schemas::fate::chain;
 use serde::{Deserialize, Serialize};
 
-use self::guard::Guard;
 use crate::destination::Retry;
 use crate::error::ForwardError;
+use crate::guard::{Guard, is_this_machine};
 use crate::pace::parse_retry_after;
 use crate::said::Redaction;
 use crate::surroundings::Surroundings;
@@ -275,7 +273,7 @@ impl HttpDoor {
         let host = url.host().ok_or("the address names no host")?;
         match url.scheme() {
             "https" => {}
-            "http" if self.insecure || guard::is_this_machine(&host) => {}
+            "http" if self.insecure || is_this_machine(&host) => {}
             "http" => {
                 return Err(
                     "http:// is not encrypted: whoever is on the way reads the alerts and the credentials; fix: \

@@ -14,14 +14,14 @@ use url::Host;
 
 /// Which addresses may be reached.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     allow: Vec<IpNet>,
     /// The host of a proxy, which the configuration names itself.
     trusted: Option<String>,
 }
 
 impl Guard {
-    pub(super) fn new(allow: Vec<IpNet>) -> Self {
+    pub(crate) fn new(allow: Vec<IpNet>) -> Self {
         Self {
             allow,
             trusted: None,
@@ -29,12 +29,12 @@ impl Guard {
     }
 
     /// Allows a host by its name, whatever it leads to.
-    pub(super) fn trust(&mut self, host: &str) {
+    pub(crate) fn trust(&mut self, host: &str) {
         self.trusted = Some(host.to_owned());
     }
 
     /// The addresses of a name that may be reached.
-    pub(super) fn allowed(
+    pub(crate) fn allowed(
         &self,
         name: &str,
         found: impl Iterator<Item = SocketAddr>,
@@ -59,7 +59,7 @@ impl Guard {
     }
 
     /// Whether a host that is an address may be reached; a name is looked at when it is resolved.
-    pub(super) fn check_literal(&self, host: &Host<&str>) -> Result<(), String> {
+    pub(crate) fn check_literal(&self, host: &Host<&str>) -> Result<(), String> {
         let address = match host {
             Host::Domain(_) => return Ok(()),
             Host::Ipv4(address) => IpAddr::V4(*address),
@@ -84,7 +84,7 @@ impl Guard {
 }
 
 /// Whether a host is this machine, where nobody is on the way.
-pub(super) fn is_this_machine(host: &Host<&str>) -> bool {
+pub(crate) fn is_this_machine(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
