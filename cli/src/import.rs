@@ -342,11 +342,11 @@ fn tell(
     writeln!(
         out,
         "{} files, {} records: {rows_added} rows added, {revisions} revisions, {duplicates} duplicates, {} dead letters, \
-         {} alerts; {:.1} s, {rate:.0} records/s stored and evaluated",
+         {}; {:.1} s, {rate:.0} records/s stored and evaluated",
         summary.files,
         summary.records,
         summary.dead_letters,
-        added(Table::Alerts),
+        after.alerts_since(before),
         elapsed.as_secs_f64()
     )?;
     if summary.records > 0 {

@@ -13,12 +13,17 @@ use crate::config::Config;
 const TAKEN_OUT: &str = "SELECT subject, range_to FROM coverage \
                          WHERE coverage_state = 'lost' AND source = 'lake' AND coverage_kind = 'file'";
 
+/// Alerts, however often each was told anew: the table has a row for each time.
+const ALERTS: &str = "SELECT count(DISTINCT alert_id) AS alerts FROM alerts";
+
 /// Rows of each table at one time.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// None for a table whose log cannot be read.
     rows: BTreeMap<Table, Option<u64>>,
     taken_out: BTreeMap<Table, u64>,
+    /// None where they cannot be read.
+    alerts: Option<u64>,
 }
 
 impl Counts {
@@ -39,7 +44,24 @@ impl Counts {
                 }
             }
         }
+        if let Ok((_, batches)) = lake.query_all(ALERTS).await {
+            let alerts = batches.first().and_then(|batch| text(batch, "alerts", 0));
+            counts.alerts = alerts.and_then(|alerts| alerts.parse().ok());
+        }
         Ok(counts)
+    }
+
+    /// How many alerts are new since then, and how often one was amended or withdrawn.
+    pub(super) fn alerts_since(&self, before: &Self) -> String {
+        let told = self.added_since(before, Table::Alerts);
+        let (Some(now), Some(then), Some(told)) = (self.alerts, before.alerts, told) else {
+            return "an unknown number of alerts".to_owned();
+        };
+        let new = now.saturating_sub(then);
+        match told.saturating_sub(new) {
+            0 => format!("{new} alerts"),
+            changes => format!("{new} alerts ({changes} times amended or withdrawn)"),
+        }
     }
 
     /// Notes a line of the ledger: `table/file` and the file's rows.
@@ -99,6 +121,25 @@ impl Counts {
 mod tests {
     use super::Counts;
     use schemas::tables::Table;
+
+    #[test]
+    fn alerts_that_are_told_anew_are_counted_once() {
+        let of = |alerts, rows| {
+            let mut counts = Counts {
+                alerts,
+                ..Counts::default()
+            };
+            counts.rows.insert(Table::Alerts, Some(rows));
+            counts
+        };
+        let since = |now: Counts| now.alerts_since(&of(Some(2), 3));
+        assert_eq!(since(of(Some(5), 6)), "3 alerts");
+        assert_eq!(
+            since(of(Some(5), 9)),
+            "3 alerts (3 times amended or withdrawn)"
+        );
+        assert_eq!(since(of(None, 9)), "an unknown number of alerts");
+    }
 
     fn counts(rows: Option<u64>, lost: &[(&str, &str)]) -> Counts {
         let mut counts = Counts::default();
