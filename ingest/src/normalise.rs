@@ -285,7 +285,7 @@ impl Normalised {
             position,
             reason,
             detail: if detail.is_empty() {
-                explain(reason)
+                reason.explain()
             } else {
                 detail
             },
@@ -346,20 +346,6 @@ fn event(
 /// The table that an event names; an unknown name, which ingest never writes, is kept with the others.
 pub(crate) fn table_of(event: &wire::Event) -> Table {
     Table::of_name(&event.table).unwrap_or(Table::OtherEvents)
-}
-
-fn explain(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotJson => "bytes that are no JSON",
-        Reason::Truncated => "the end is missing",
-        Reason::NotUtf8 => "bytes that are no UTF-8",
-        Reason::NotARecord => "no record where one is expected",
-        Reason::TooLarge => "longer than a record may be",
-        Reason::TooDeep => "nested deeper than a record may be",
-        Reason::NotTheFormat => "a page or file of another format",
-        Reason::Refused => "a notice that its destination will never take",
-        Reason::KeptFailing => "a notice that its destination did not take again and again",
-    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,21 @@ impl Reason {
             Self::KeptFailing => "kept_failing",
         }
     }
+
+    /// What it means, for a person.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::NotJson => "bytes that are no JSON",
+            Self::Truncated => "the end is missing",
+            Self::NotUtf8 => "bytes that are no UTF-8",
+            Self::NotARecord => "no record where one is expected",
+            Self::TooLarge => "longer than a record may be",
+            Self::TooDeep => "nested deeper than a record may be",
+            Self::NotTheFormat => "a page or file of another format",
+            Self::Refused => "a notice that its destination will never take",
+            Self::KeptFailing => "a notice that its destination did not take, again and again",
+        }
+    }
 }
 
 /// What is known about bytes that could not become an event.
