@@ -64,9 +64,12 @@ const LIGHT: &[&str] = &[
 /// What may stand at the root. A new entry is a decision of its own.
 const ROOT: &[&str] = &[
     ".ci",
+    ".editorconfig",
     ".git",
+    ".github",
     ".gitignore",
     "ARCHITECTURE.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
