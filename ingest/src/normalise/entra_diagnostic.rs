@@ -36,9 +36,10 @@ const ID: &[&[&str]] = &[&["properties.id"]];
 /// Every sign-in category. `time` is when the record was sent, minutes later.
 const SIGN_IN: Shape = Shape::new(Table::Signins, ID, &["properties.createdDateTime", "time"]);
 
+/// Entra's audits, and Intune's, which come under the same category.
 const AUDIT: Shape = Shape::new(
     Table::DirectoryAudits,
-    ID,
+    &[&["properties.id", "properties.AuditEventId"]],
     &["properties.activityDateTime", "time"],
 );
 

@@ -1,6 +1,6 @@
 //! Sign-ins, audits and risk detections as Microsoft Graph and Log Analytics write them: without `properties`. Pure.
 //!
-//! Source: Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`; Azure Monitor tables `SigninLogs`, `AuditLogs`.
+//! Source: Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`, Intune's `auditEvent`; Azure Monitor tables `SigninLogs`, `AuditLogs`.
 
 use schemas::tables::Table;
 use serde_json::Value;
@@ -14,6 +14,8 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
     let has = |paths: &[&str]| super::reading::has(record, paths);
     let is_risk = has(&["riskEventType"]) && has(&["detectedDateTime", "activityDateTime"]);
     let is_audit = has(&["activityDateTime"]) && has(&["activityDisplayName"]);
+    let is_of_intune =
+        has(&["activityDateTime"]) && has(&["activityType"]) && has(&["componentName"]);
     let is_sign_in = has(&["createdDateTime"])
         && has(&["appId", "appDisplayName"])
         && has(&["userPrincipalName", "servicePrincipalId", "userId"])
@@ -24,7 +26,7 @@ pub(super) fn read(record: &Value) -> Option<Reading> {
             "UserRiskEvents",
             &["activityDateTime", "detectedDateTime"],
         )
-    } else if is_audit {
+    } else if is_audit || is_of_intune {
         (
             Table::DirectoryAudits,
             "AuditLogs",

@@ -31,6 +31,7 @@ const TABLES: &[Kept] = &[
     Kept { name: "aadmanagedidentitysigninlogs", table: Table::Signins, category: "ManagedIdentitySignInLogs", id: ID, time: SIGN_IN_TIME },
     Kept { name: "adfssigninlogs", table: Table::Signins, category: "ADFSSignInLogs", id: ID, time: SIGN_IN_TIME },
     Kept { name: "auditlogs", table: Table::DirectoryAudits, category: "AuditLogs", id: ID, time: &["ActivityDateTime", "TimeGenerated"] },
+    Kept { name: "intuneauditlogs", table: Table::DirectoryAudits, category: "AuditLogs", id: &[&["Properties.AuditEventId"]], time: &["TimeGenerated"] },
     Kept { name: "aaduserriskevents", table: Table::RiskEvents, category: "UserRiskEvents", id: ID, time: &["ActivityDateTime", "DetectedDateTime", "TimeGenerated"] },
     Kept { name: "aadserviceprincipalriskevents", table: Table::RiskEvents, category: "ServicePrincipalRiskEvents", id: ID, time: &["ActivityDateTime", "DetectedDateTime", "TimeGenerated"] },
     Kept { name: "aadriskyusers", table: Table::RiskEvents, category: "RiskyUsers", id: RISKY_ID, time: RISKY_TIME },

@@ -56,6 +56,19 @@ fn a_record_says_itself_where_it_belongs() {
             r#"{"Time":"x","ResourceId":"/tenants/T-1/providers/Microsoft.aadiam","OperationName":"Update user","Category":"AuditLogs","Properties":{"Id":"a1","activityDateTime":"8/22/2022 6:07:16 PM"}}"#,
             "directory_audits t-1 a1 2022-08-22T18:07:16.000Z AuditLogs",
         ),
+        // Intune's audits, from its stream, from a workspace and from Graph.
+        (
+            r#"{"time":"2026-09-14T08:07:12Z","operationName":"wipe ManagedDevice","category":"AuditLogs","tenantId":"t","resultType":"Success","properties":{"ActivityDate":"9/14/2026 8:07:11 AM","AuditEventId":"i1","Actor":{"UPN":"admin@contoso.test"}}}"#,
+            "directory_audits t i1 2026-09-14T08:07:12.000Z AuditLogs",
+        ),
+        (
+            r#"{"TimeGenerated":"2026-09-14T08:07:12Z","AADTenantId":"t","OperationName":"wipe ManagedDevice","ResultType":"Success","Category":"AuditLogs","Properties":"{\"AuditEventId\":\"i2\"}","Type":"IntuneAuditLogs"}"#,
+            "directory_audits t i2 2026-09-14T08:07:12.000Z AuditLogs",
+        ),
+        (
+            r#"{"value":[{"id":"i3","componentName":"ManagedDevices","activityDateTime":"2026-09-14T08:07:12Z","activityType":"wipe ManagedDevice","activityResult":"Success","actor":{"userPrincipalName":"admin@contoso.test"},"resources":[{"resourceId":"d1"}],"tenantId":"t"}]}"#,
+            "directory_audits t i3 2026-09-14T08:07:12.000Z AuditLogs",
+        ),
         (
             r#"{"time":"2026-09-14T08:07:12Z","operationName":"User Risk Detection","category":"UserRiskEvents","tenantId":"t","properties":{"id":"r1","activityDateTime":"2026-09-14T08:00:00Z","lastUpdatedDateTime":"2026-09-14T08:05:00Z"}}"#,
             "risk_events t r1 2026-09-14T08:00:00.000Z UserRiskEvents",

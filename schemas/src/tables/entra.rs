@@ -2,7 +2,8 @@
 //!
 //! Source: Azure Monitor tables of the same (`LocationDetails`, and `Location` as a country's code);
 //! Entra diagnostic settings, categories `*SignInLogs`, `AuditLogs`, `*Risk*`, `ProvisioningLogs`;
-//! Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`.
+//! Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`; Intune's `AuditLogs` and Graph's `auditEvent`,
+//! which name the actor and the targets in another way.
 
 use super::{Column, Kind, Side, changes, column};
 
@@ -63,22 +64,22 @@ pub(super) const SIGNINS: &[Column] = &[
 
 #[rustfmt::skip]
 pub(super) const DIRECTORY_AUDITS: &[Column] = &[
-    column("operation_name", Kind::Category, &["operationName", "properties.activityDisplayName", "activityDisplayName"]),
+    column("operation_name", Kind::Category, &["operationName", "properties.activityDisplayName", "activityDisplayName", "activityType"]),
     column("activity_display_name", Kind::Category, &["properties.activityDisplayName", "activityDisplayName"]),
     column("audit_category", Kind::Category, &["properties.category", "category"]),
     column("operation_type", Kind::Category, &["properties.operationType", "operationType"]),
-    column("result", Kind::Category, &["properties.result", "result"]),
+    column("result", Kind::Category, &["properties.result", "result", "resultType", "activityResult"]),
     column("result_reason", Kind::Category, &["properties.resultReason", "resultReason"]),
     column("logged_by_service", Kind::Category, &["properties.loggedByService", "loggedByService"]),
-    column("user_principal_name", Kind::Category, &["properties.initiatedBy.user.userPrincipalName", "initiatedBy.user.userPrincipalName"]),
-    column("user_id", Kind::Category, &["properties.initiatedBy.user.id", "initiatedBy.user.id"]),
+    column("user_principal_name", Kind::Category, &["properties.initiatedBy.user.userPrincipalName", "initiatedBy.user.userPrincipalName", "properties.Actor.UPN", "actor.userPrincipalName"]),
+    column("user_id", Kind::Category, &["properties.initiatedBy.user.id", "initiatedBy.user.id", "properties.Actor.ObjectId", "actor.userId"]),
     column("ip_address", Kind::Ip, &["properties.initiatedBy.user.ipAddress", "initiatedBy.user.ipAddress", "callerIpAddress"]),
-    column("app_display_name", Kind::Category, &["properties.initiatedBy.app.displayName", "initiatedBy.app.displayName"]),
-    column("app_id", Kind::Category, &["properties.initiatedBy.app.appId", "initiatedBy.app.appId"]),
+    column("app_display_name", Kind::Category, &["properties.initiatedBy.app.displayName", "initiatedBy.app.displayName", "properties.Actor.ApplicationName", "actor.applicationDisplayName"]),
+    column("app_id", Kind::Category, &["properties.initiatedBy.app.appId", "initiatedBy.app.appId", "properties.Actor.Application", "actor.applicationId"]),
     column("service_principal_id", Kind::Category, &["properties.initiatedBy.app.servicePrincipalId", "initiatedBy.app.servicePrincipalId"]),
-    column("target_id", Kind::Text, &["properties.targetResources.0.id", "targetResources.0.id"]),
+    column("target_id", Kind::Text, &["properties.targetResources.0.id", "targetResources.0.id", "properties.TargetObjectIds.0", "resources.0.resourceId"]),
     column("target_type", Kind::Category, &["properties.targetResources.0.type", "targetResources.0.type"]),
-    column("target_display_name", Kind::Category, &["properties.targetResources.0.displayName", "targetResources.0.displayName"]),
+    column("target_display_name", Kind::Category, &["properties.targetResources.0.displayName", "targetResources.0.displayName", "properties.TargetDisplayNames.0", "resources.0.displayName"]),
     column("target_user_principal_name", Kind::Category, &["properties.targetResources.0.userPrincipalName", "targetResources.0.userPrincipalName"]),
     column("modified_properties", Kind::Json, &["properties.targetResources.0.modifiedProperties[]", "targetResources.0.modifiedProperties[]"]),
     column("additional_details", Kind::Json, &["properties.additionalDetails[]", "additionalDetails[]"]),
