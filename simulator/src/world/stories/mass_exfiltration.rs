@@ -76,9 +76,15 @@ impl Story for MassExfiltration {
         ),
     ];
     const TRUTH: GroundTruth = GroundTruth {
-        fires: &["m365_files_downloaded_in_mass", "m365_mailbox_forwards"],
+        fires: &[
+            "m365_files_downloaded_in_mass",
+            "m365_files_taken_then_removed_or_shared",
+            "m365_mailbox_forwards",
+        ],
         silent: &[
+            "m365_files_deleted_in_mass",
             "m365_files_downloaded_by_script",
+            "m365_files_opened_to_anyone_in_mass",
             "m365_inbox_rule_forwards",
         ],
     };

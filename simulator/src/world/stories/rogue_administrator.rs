@@ -105,6 +105,7 @@ impl Story for RogueAdministrator {
             "azure_domain_added",
             "azure_domain_federated",
             "azure_privileged_role_member_added",
+            "azure_service_principal_credential_used_elsewhere",
             "azure_sign_in_policy_weakened",
             "m365_audit_log_not_switched_on_again",
             "m365_audit_log_switched_off",
