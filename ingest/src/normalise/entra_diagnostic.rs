@@ -99,7 +99,7 @@ fn shape(category: &str) -> &'static Shape {
         "provisioninglogs" => &PROVISIONING,
         "userriskevents" | "serviceprincipalriskevents" => &RISK_EVENT,
         "riskyusers" | "riskyserviceprincipals" => &RISKY_ACCOUNT,
-        "microsoftgraphactivitylogs" => &GRAPH_ACTIVITY,
+        "microsoftgraphactivitylogs" | "azureadgraphactivitylogs" => &GRAPH_ACTIVITY,
         name if AZURE_ACTIVITY.contains(&name) => &AZURE,
         _ => &OTHER,
     }
@@ -109,7 +109,7 @@ fn shape(category: &str) -> &'static Shape {
 pub(super) fn read(record: &Value) -> Option<Reading> {
     let category = word(record, &["category"])?;
     let is_diagnostic = has(record, &["properties"])
-        && has(record, &["time", "resourceId"])
+        && has(record, &["time", "resourceId", "properties.timeGenerated"])
         && has(record, &["operationName", "resourceId"]);
     if !is_diagnostic || super::log_analytics::is_row(record) {
         return None;

@@ -38,6 +38,7 @@ const TABLES: &[Kept] = &[
     Kept { name: "aadriskyserviceprincipals", table: Table::RiskEvents, category: "RiskyServicePrincipals", id: RISKY_ID, time: RISKY_TIME },
     Kept { name: "aadprovisioninglogs", table: Table::Provisioning, category: "ProvisioningLogs", id: ID, time: &["TimeGenerated"] },
     Kept { name: "microsoftgraphactivitylogs", table: Table::GraphActivity, category: "MicrosoftGraphActivityLogs", id: &[&["RequestId"]], time: &["TimeGenerated"] },
+    Kept { name: "aadgraphactivitylogs", table: Table::GraphActivity, category: "AzureADGraphActivityLogs", id: &[&["RequestId"]], time: &["TimeGenerated"] },
     Kept { name: "azureactivity", table: Table::AzureActivity, category: "", id: &[&["EventDataId"]], time: &["TimeGenerated", "EventSubmissionTimestamp"] },
 ];
 

@@ -82,6 +82,10 @@ fn a_record_says_itself_where_it_belongs() {
             "graph_activity t g1 2026-09-14T08:07:00.000Z MicrosoftGraphActivityLogs",
         ),
         (
+            r#"{"operationName":"AAD Graph Activity","category":"AzureADGraphActivityLogs","tenantId":"t","properties":{"requestId":"g2","timeGenerated":"2026-09-14T08:07:00Z","httpMethod":"GET"}}"#,
+            "graph_activity t g2 2026-09-14T08:07:00.000Z AzureADGraphActivityLogs",
+        ),
+        (
             r#"{"time":"2026-09-14T08:07:12Z","operationName":"x","category":"BrandNewLogs","tenantId":"t","properties":{"id":"n1"}}"#,
             "other_events t brandnewlogs:n1 2026-09-14T08:07:12.000Z BrandNewLogs",
         ),

@@ -61,6 +61,22 @@ macro_rules! app_sign_ins {
     };
 }
 
+macro_rules! graph_activity {
+    ($where:literal) => {
+        concat!(
+            r#"SELECT event_time AS "TimeGenerated", request_id AS "RequestId", operation_id AS "OperationId",
+            api_version AS "ApiVersion", request_method AS "RequestMethod", request_uri AS "RequestUri",
+            response_status_code AS "ResponseStatusCode", response_size_bytes AS "ResponseSizeBytes",
+            app_id AS "AppId", service_principal_id AS "ServicePrincipalId", user_id AS "UserId", scopes AS "Scopes",
+            roles AS "Roles", client_auth_method AS "ClientAuthMethod", ip_address AS "IPAddress",
+            user_agent AS "UserAgent", unique_token_identifier AS "SignInActivityId", session_id AS "SessionId",
+            tenant_id AS "AadTenantId", raw AS "Raw"
+            FROM graph_activity WHERE "#,
+            $where
+        )
+    };
+}
+
 macro_rules! risk_events {
     ($where:literal) => {
         concat!(
@@ -185,13 +201,12 @@ pub(crate) const VIEWS: &[View] = &[
     View {
         name: "MicrosoftGraphActivityLogs",
         tables: &[Table::GraphActivity],
-        sql: r#"SELECT event_time AS "TimeGenerated", request_id AS "RequestId", operation_id AS "OperationId",
-            api_version AS "ApiVersion", request_method AS "RequestMethod", request_uri AS "RequestUri",
-            response_status_code AS "ResponseStatusCode", response_size_bytes AS "ResponseSizeBytes",
-            app_id AS "AppId", service_principal_id AS "ServicePrincipalId", user_id AS "UserId", scopes AS "Scopes",
-            roles AS "Roles", client_auth_method AS "ClientAuthMethod", ip_address AS "IPAddress",
-            user_agent AS "UserAgent", unique_token_identifier AS "SignInActivityId", session_id AS "SessionId",
-            tenant_id AS "AadTenantId", raw AS "Raw" FROM graph_activity"#,
+        sql: graph_activity!("category IS NULL OR category <> 'AzureADGraphActivityLogs'"),
+    },
+    View {
+        name: "AADGraphActivityLogs",
+        tables: &[Table::GraphActivity],
+        sql: graph_activity!("category = 'AzureADGraphActivityLogs'"),
     },
     View {
         name: "AzureActivity",

@@ -1,7 +1,7 @@
 //! Columns of Microsoft Graph's alerts, objects and activity, and of Azure's activity log.
 //!
-//! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`, `domains`; category `MicrosoftGraphActivityLogs`;
-//! Azure Monitor's activity log schema.
+//! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`, `domains`; categories `MicrosoftGraphActivityLogs`
+//! and `AzureADGraphActivityLogs` (of its predecessor, with other names in the stream); Azure Monitor's activity log schema.
 
 use super::{Column, Kind, column};
 
@@ -35,9 +35,9 @@ pub(super) const GRAPH_ACTIVITY: &[Column] = &[
     column("request_id", Kind::Text, &["properties.requestId", "requestId"]),
     column("operation_id", Kind::Text, &["properties.operationId", "operationId"]),
     column("api_version", Kind::Category, &["properties.apiVersion", "apiVersion"]),
-    column("request_method", Kind::Category, &["properties.requestMethod", "requestMethod"]),
+    column("request_method", Kind::Category, &["properties.requestMethod", "requestMethod", "properties.httpMethod"]),
     column("request_uri", Kind::Text, &["properties.requestUri", "requestUri"]),
-    column("response_status_code", Kind::Integer, &["properties.responseStatusCode", "responseStatusCode"]),
+    column("response_status_code", Kind::Integer, &["properties.responseStatusCode", "responseStatusCode", "properties.httpStatusCode"]),
     column("response_size_bytes", Kind::Integer, &["properties.responseSizeBytes", "responseSizeBytes"]),
     column("app_id", Kind::Category, &["properties.appId", "appId"]),
     column("service_principal_id", Kind::Category, &["properties.servicePrincipalId", "servicePrincipalId"]),
@@ -45,7 +45,7 @@ pub(super) const GRAPH_ACTIVITY: &[Column] = &[
     column("scopes", Kind::Category, &["properties.scopes", "scopes"]),
     column("roles", Kind::Category, &["properties.roles", "roles"]),
     column("client_auth_method", Kind::Integer, &["properties.clientAuthMethod", "clientAuthMethod"]),
-    column("ip_address", Kind::Ip, &["properties.ipAddress", "ipAddress", "callerIpAddress"]),
+    column("ip_address", Kind::Ip, &["properties.ipAddress", "ipAddress", "properties.callerIpAddress", "callerIpAddress"]),
     column("user_agent", Kind::Category, &["properties.userAgent", "userAgent"]),
     column("unique_token_identifier", Kind::Text, &["properties.signInActivityId", "signInActivityId"]),
     column("session_id", Kind::Text, &["properties.sessionId", "sessionId"]),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use columns::retold::retold;
 use rsigma_parser::Timespan;
 use schemas::tables::Table;
 use schemas::wire::Event;
@@ -16,6 +18,7 @@ use super::ruleset::{CompileContext, Ruleset};
 use crate::correlation::{Correlation, Correlator, Evidence, Signal, Subject, matched};
 use crate::error::RuleError;
 use crate::geo::{GeoLocation, GeoLocator};
+use crate::mapping::retold::{TELLER, TOLD};
 use crate::mapping::{Mapping, UserMapping};
 use crate::metadata::{Case, CaseEvent};
 use crate::placeholders::{ACCEPTED_DOMAINS, EGRESS, PlaceholderValues, Placeholders};
@@ -195,17 +198,18 @@ fn check(
 
 fn alerts(rule: &Rule, case: &Case, user_mapping: &Arc<UserMapping>) -> Result<usize, String> {
     let table = table_of(case.table.as_deref(), rule.table)?;
-    if table != rule.table {
+    let Some(mapping) = asked_of(table, rule.table) else {
         return Ok(0);
-    }
+    };
     let event = Event {
         event_id: case.name.clone(),
         tenant_id: TENANT.to_owned(),
         source: "cases".to_owned(),
+        category: category(&case.event),
         raw: case.event.to_string().into(),
         ..Event::default()
     };
-    let (plan, refused) = Plan::extended(Mapping::Lake(table), user_mapping, [(0, &rule.sigma)]);
+    let (plan, refused) = Plan::extended(mapping, user_mapping, [(0, &rule.sigma)]);
     if let Some((_, reason)) = refused.first() {
         return Err(reason.to_string());
     }
@@ -214,6 +218,15 @@ fn alerts(rule: &Rule, case: &Case, user_mapping: &Arc<UserMapping>) -> Result<u
         .evaluate(&mut Batch(&batch))
         .map_err(|reason| reason.to_string())?;
     Ok(hits.iter().map(|hit| hit.rows.len()).sum())
+}
+
+/// How a rule about the table `own` is asked of records of `table`: of its own as they are, of the unified audit log's as
+/// that one tells the same; none if they are not its.
+fn asked_of(table: Table, own: Table) -> Option<Mapping> {
+    if table == own {
+        return Some(Mapping::Lake(own));
+    }
+    (table == TELLER && TOLD.contains(&own)).then_some(Mapping::Retold(own))
 }
 
 fn table_of(name: Option<&str>, otherwise: Table) -> Result<Table, String> {
@@ -279,10 +292,17 @@ fn repeated(one: &CaseEvent, number: usize) -> Result<Vec<Event>, String> {
         ),
         ingest_time_us: BEGIN_US,
         source: "cases".to_owned(),
+        category: category(&one.event),
         raw: numbered(&one.event, turn).to_string().into(),
         ..Event::default()
     };
     Ok((1..=times).map(event).collect())
+}
+
+/// The category that a record of Azure Monitor names.
+fn category(record: &Value) -> String {
+    let named = record.get("category").and_then(Value::as_str);
+    named.unwrap_or_default().to_owned()
 }
 
 /// The record with `{n}` in its texts replaced by a number.
@@ -316,31 +336,56 @@ fn subject(table: Table, batch: &RecordBatch, row: usize) -> Subject {
     }
 }
 
-fn signals(
-    rules: &Ruleset,
-    table: Table,
-    events: &[Event],
-) -> Result<Vec<Signal>, arrow::error::ArrowError> {
-    let Some(plan) = rules.plan(table) else {
-        return Ok(Vec::new());
-    };
+fn signals(rules: &Ruleset, table: Table, events: &[Event]) -> Result<Vec<Signal>, ArrowError> {
     let batch = event_batch::batch(table, events)?;
-    let tenant: Arc<str> = TENANT.into();
     let mut signals = Vec::new();
-    for hit in plan.evaluate(&mut Batch(&batch))? {
-        let Some(counted) = rules.counted(hit.rule) else {
-            continue;
-        };
-        for row in hit.rows {
-            let evidence = Evidence {
-                table: table.name().into(),
-                ..Evidence::default()
-            };
-            let subject = subject(table, &batch, row);
-            signals.extend(matched::signal(
-                counted, &batch, row, &tenant, subject, evidence,
-            ));
+    if let Some(plan) = rules.plan(table) {
+        for hit in plan.evaluate(&mut Batch(&batch))? {
+            signals.extend(of_rows(rules, hit.rule, table, &batch, &hit.rows));
+        }
+    }
+    for (told, plan) in rules.retold(table) {
+        for hit in plan.evaluate(&mut Batch(&batch))? {
+            let of_rule = hit.rows.iter().filter_map(|row| events.get(*row));
+            let of_rule: Vec<Event> = of_rule.filter_map(told_again).collect();
+            let batch = event_batch::batch(told, &of_rule)?;
+            let rows: Vec<usize> = (0..of_rule.len()).collect();
+            signals.extend(of_rows(rules, hit.rule, told, &batch, &rows));
         }
     }
     Ok(signals)
+}
+
+/// A record of the unified audit log as Entra's own log would have it.
+fn told_again(event: &Event) -> Option<Event> {
+    let record: Value = serde_json::from_slice(&event.raw).ok()?;
+    let told = retold(&record)?;
+    Some(Event {
+        category: category(&told.record),
+        raw: told.record.to_string().into(),
+        ..event.clone()
+    })
+}
+
+/// The signals of rows that the rule with this number matched, if anything counts them.
+fn of_rows(
+    rules: &Ruleset,
+    rule: usize,
+    table: Table,
+    batch: &RecordBatch,
+    rows: &[usize],
+) -> Vec<Signal> {
+    let Some(counted) = rules.counted(rule) else {
+        return Vec::new();
+    };
+    let tenant: Arc<str> = TENANT.into();
+    let signal = |row: &usize| {
+        let evidence = Evidence {
+            table: table.name().into(),
+            ..Evidence::default()
+        };
+        let subject = subject(table, batch, *row);
+        matched::signal(counted, batch, *row, &tenant, subject, evidence)
+    };
+    rows.iter().filter_map(signal).collect()
 }

@@ -130,6 +130,7 @@ fn knows_log_sources_in_any_style() {
             "MicrosoftGraphActivityLogs",
             Table::GraphActivity,
         ),
+        ("azure", "", "aadgraphactivitylogs", Table::GraphActivity),
         ("m365", "", "alerts", Table::GraphAlerts),
     ] {
         assert_eq!(

@@ -184,6 +184,18 @@ fn rows_of_tables() -> Vec<Row> {
             "table tenant id time request_method response_status_code ip_address",
             "graph_activity home g1 2026-03-04T08:00:01.000Z GET 200 203.0.113.57",
         ),
+        (
+            "a request of Graph's predecessor in Log Analytics",
+            format!(r#"{{"TenantId":"w","AADTenantId":"{TENANT}","TimeGenerated":"2026-03-04T08:00:01Z","Type":"AADGraphActivityLogs","RequestId":"g2","RequestMethod":"GET","RequestUri":"/v2/{TENANT}/users","ResponseStatusCode":403,"AppId":"x","CallerIpAddress":"203.0.113.57"}}"#),
+            "table tenant id time category request_method response_status_code ip_address",
+            "graph_activity home g2 2026-03-04T08:00:01.000Z AzureADGraphActivityLogs GET 403 203.0.113.57",
+        ),
+        (
+            "a request of Graph's predecessor in the stream",
+            format!(r#"{{"time":"2026-03-04T08:00:09Z","resourceId":"/tenants/{TENANT}/providers/Microsoft.aadiam","operationName":"AAD Graph Activity","category":"AzureADGraphActivityLogs","tenantId":"{TENANT}","properties":{{"requestId":"g3","timeGenerated":"2026-03-04T08:00:01Z","httpMethod":"GET","httpStatusCode":403,"callerIpAddress":"203.0.113.57","requestUri":"/v2/{TENANT}/users"}}}}"#),
+            "table tenant id time category request_method response_status_code ip_address",
+            "graph_activity home g3 2026-03-04T08:00:01.000Z AzureADGraphActivityLogs GET 403 203.0.113.57",
+        ),
 ]
 }
 
