@@ -4,6 +4,7 @@
 //! Compaction is conflict-safe: appends of others do not touch it, and if a file that it replaces is gone, it gives up.
 
 mod compaction;
+mod inspection;
 mod removal;
 
 use std::collections::HashMap;
@@ -86,7 +87,8 @@ impl Maintenance {
             counts: HashMap::new(),
             noticed: HashMap::new(),
         };
-        tokio::spawn(async move {
+        let (inspected, told, ends) = (tables.clone(), found.clone(), stop.clone());
+        let keeping = async move {
             let mut by_table = HashMap::new();
             for live in tables {
                 let table = live.lock().await.table;
@@ -109,6 +111,9 @@ impl Maintenance {
                     }
                 }
             }
+        };
+        tokio::spawn(async move {
+            tokio::join!(keeping, inspection::run(&inspected, &told, &ends));
         })
     }
 }

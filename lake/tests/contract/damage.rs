@@ -82,6 +82,33 @@ async fn a_damaged_file_is_taken_out_kept_and_told_while_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_that_nobody_reads_is_found_at_the_start() {
+    for (name, damage) in [("truncated", truncate as Damage), ("deleted", delete)] {
+        let house = House::new().await;
+        let running = house.start();
+        house
+            .publish(&[of_other_tenant(sign_in("other", "0"))])
+            .await;
+        house.publish(&sign_ins(0, 10)).await;
+        house.caught_up(SIGNINS).await;
+        running.stop().await;
+        let folder = house.table_folder(Table::Signins);
+        let file = paths(&folder).into_iter().find(|path| {
+            let path = path.to_string_lossy();
+            path.contains("5f0c0e5a-0000-4000-8000-000000000001")
+        });
+        damage(&file.unwrap());
+        // Nothing is published any more.
+        let running = house.start();
+        house.wait_for_rows(Table::Signins, 1).await;
+        assert_eq!(house.ids(Table::Signins).await, ["other"], "{name}");
+        running.stop().await;
+        let told = "SELECT detail FROM coverage WHERE coverage_state = 'lost' AND range_to = 10";
+        assert_eq!(house.column(told).await.len(), 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_entry_of_zeros_is_mended_and_its_rows_come_again_from_the_bus() {
     let house = House::new().await;
     let running = house.start();
