@@ -169,6 +169,18 @@ pub(crate) fn response(
                     )
                 });
             }
+            // A clock that jumped made its evidence old; what comes after plans it again.
+            Some("expired") if !clocks_agree => {
+                let same = |other: &Value| {
+                    other["state"] == "effective"
+                        && ["action", "case_id"]
+                            .iter()
+                            .all(|name| other[*name] == action[*name])
+                };
+                findings.note(actions.iter().any(same), || {
+                    format!("{about} expired, and no other did it: {}", action["detail"])
+                });
+            }
             state => findings
                 .0
                 .push(format!("{about} ended as {state:?}: {}", action["detail"])),

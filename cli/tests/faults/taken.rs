@@ -60,7 +60,7 @@ fn rows(file: &Path) -> Vec<String> {
         .filter(|field| field.name() == "event_id")
         .cloned()
         .collect();
-    let projection = Type::group_type_builder("schema")
+    let projection = Type::group_type_builder(whole.name())
         .with_fields(ids)
         .build()
         .unwrap();
