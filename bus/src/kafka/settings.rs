@@ -127,6 +127,8 @@ fn common(config: &KafkaConfig) -> ClientConfig {
         // Azure cuts a connection that was idle for four minutes, and tells nobody.
         .set("connections.max.idle.ms", "180000")
         .set("metadata.max.age.ms", "180000")
+        // A topic that was deleted and made anew is seen by the next look: by default after 5 minutes.
+        .set("topic.metadata.refresh.interval.ms", "10000")
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "2000")
         .set("log.connection.close", "false")

@@ -120,11 +120,12 @@ impl Cluster {
         format!("{}{}", self.config.prefix, Topic::Alerts.name())
     }
 
-    /// Deletes the topic of alerts and makes it anew, empty.
-    async fn replace_topic(&self, place: &Place) -> Bus {
+    /// Deletes the topic of alerts and makes it anew after a while, empty.
+    async fn replace_topic(&self, place: &Place, away: Duration) -> Bus {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let deleted = self.admin.delete_topics(&[&self.name()], &options).await;
         deleted.expect("asked")[0].as_ref().expect("deleted");
+        tokio::time::sleep(away).await;
         let started = Instant::now();
         loop {
             // It is there again once the brokers have forgotten the one before.
@@ -171,7 +172,9 @@ fn a_topic_made_anew_is_read_from_its_beginning() {
     let place = Place::kafka();
     run(async {
         let before = do_fifty(&place.open().await).await;
-        let bus = Cluster::of(&place).replace_topic(&place).await;
+        let bus = Cluster::of(&place)
+            .replace_topic(&place, Duration::ZERO)
+            .await;
         assert!(!is_same_log(&bus, before).await, "shorter");
         bus.publish(Topic::Alerts, numbered(100..180, 5))
             .await
@@ -203,11 +206,41 @@ fn a_topic_made_anew_under_a_reader_is_told_and_read() {
             .commit(&[records[49].after()])
             .await
             .expect("committed");
-        let bus = Cluster::of(&place).replace_topic(&place).await;
+        let bus = Cluster::of(&place)
+            .replace_topic(&place, Duration::ZERO)
+            .await;
         bus.publish(Topic::Alerts, numbered(100..130, 5))
             .await
             .expect("durable");
         read_as_a_stage(&mut reader, (100..130).collect()).await;
+    });
+}
+
+/// The same, where the reader asks for it all the time and the topic is away for longer than it takes to be missed.
+#[test]
+fn a_topic_that_was_away_for_a_while_is_read_soon_after() {
+    let place = Place::kafka();
+    run(async {
+        let bus = place.open().await;
+        bus.publish(Topic::Alerts, numbered(0..50, 5))
+            .await
+            .expect("durable");
+        let both = [Topic::Alerts, Topic::Signals];
+        let mut reader = bus.subscribe("stage", &both).await.expect("joined");
+        let records = read(&mut reader, 50).await;
+        reader
+            .commit(&[records[49].after()])
+            .await
+            .expect("committed");
+        let replacing = async {
+            let away = Duration::from_secs(12);
+            let bus = Cluster::of(&place).replace_topic(&place, away).await;
+            bus.publish(Topic::Alerts, numbered(100..130, 5))
+                .await
+                .expect("durable");
+        };
+        let reading = read_as_a_stage(&mut reader, (100..130).collect());
+        tokio::join!(replacing, reading);
     });
 }
 
