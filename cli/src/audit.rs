@@ -6,8 +6,6 @@ mod since;
 mod verify;
 mod whom;
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use respond::action::{Action, AllowSignIn, BlockSignIn, DisableInboxRules, RevokeSessions};
@@ -32,6 +30,7 @@ Examples:
   vedette audit approve ACTION_ID --by kim --account OBJECT_ID --yes-although renamed
   vedette audit retry ACTION_ID --by kim          what is held, was refused, or came too late
   vedette audit request CASE_ID block-sign-in --by kim
+  vedette audit undo ACTION_ID --by kim           refused where others changed it since, or nobody can say
   vedette audit verify --expect 1042:6f0c…        an entry that you have kept elsewhere
   vedette audit verify                exit code 1 names the first entry that is not what it was
   vedette audit key --new /etc/vedette/audit.pem   a key that signs the chain, for respond.audit_key
@@ -78,8 +77,8 @@ pub(crate) enum Audit {
     Retry(Approving),
     /// Ask for an action on the account of a case, which is shown; asking is approving.
     Request(Request),
-    /// Ask for what restores the state before an action.
-    Undo(Decision),
+    /// Ask for what restores the state before an action; refused where others have changed it since.
+    Undo(since::Undoing),
     /// Check every entry of the audit chain, and compare it with the lake's copy.
     Verify(verify::Verify),
     /// Make the key that signs the audit chain, or tell its public one.
@@ -173,7 +172,7 @@ impl Audit {
             )),
             Self::Retry(approving) => retry(review, config, &approving, now_us),
             Self::Request(asked) => request(review, config, &asked, now_us),
-            Self::Undo(decision) => undo(&review, config, &decision, now_us),
+            Self::Undo(undoing) => undo(&review, config, &undoing, now_us),
             Self::Verify(asked) => verify::run(&review, config, asked),
             Self::Key(key) => key.run(config),
         }
@@ -292,23 +291,19 @@ fn why_not(review: &Review, action_id: &str) -> String {
     }
 }
 
-/// Asks for an undo, unless others have changed since what it would take back.
+/// Asks for an undo, unless others have changed since what it would take back, or nobody can say.
 fn undo(
     review: &Review,
     config: &Config,
-    decision: &Decision,
+    undoing: &since::Undoing,
     now_us: i64,
 ) -> anyhow::Result<Verdict> {
-    let (id, by) = (&decision.action_id, &decision.by);
-    if let Some(record) = review.action(id)? {
-        match since::refuse_if_others_changed(config, &record) {
-            Ok(None) => {}
-            Ok(Some(note)) => writeln!(std::io::stderr(), "note: {note}")?,
-            Err(error) => {
-                review.tell_refused("undo", id, by, &crate::exit::chain(&error), now_us)?;
-                return Err(error);
-            }
-        }
+    let (id, by) = (&undoing.decision.action_id, &undoing.decision.by);
+    if let Some(record) = review.action(id)?
+        && let Err(error) = since::refuse_if_others_changed(config, &record, undoing.yes_although)
+    {
+        review.tell_refused("undo", id, by, &crate::exit::chain(&error), now_us)?;
+        return Err(error);
     }
     told(&review.undo(id, by, config.respond.dry_run, now_us)?)
 }

@@ -125,13 +125,34 @@ fn an_undo_shows_who_changed_the_account_since_and_refuses() {
         "{said}"
     );
     assert_eq!(said.matches("by hr@contoso.test").count(), 2, "{said}");
-    // Without the lake nobody knows of it, and that is said.
+    // Without the lake nobody can say, which a person has to waive by its name.
     fs::remove_dir_all(place.join("data/lake")).unwrap();
-    let taken = vedette(place, &undo);
+    let refused = vedette(place, &undo);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("there is no lake here"), "{said}");
+    assert!(said.contains("--yes-although unseen"), "{said}");
+    let waived = [&undo[..], &["--yes-although", "unseen"]].concat();
+    let taken = vedette(place, &waived);
     assert_eq!(taken.status.code(), Some(0), "{}", text(&taken));
+}
+
+#[test]
+fn an_undo_of_which_no_later_audit_record_can_tell_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    fs::write(place.join("vedette.toml"), "data = \"data\"\n").unwrap();
+    let blocked_us = SystemClock.now_us() - 60 * MINUTE_US;
+    let before = record(1, "Update user", ACCOUNT, blocked_us - MINUTE_US);
+    fs::write(place.join("audit.ndjson"), before).unwrap();
+    let imported = vedette(place, &["import", "audit.ndjson"]);
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported));
+    let action_id = blocked(&place.join("data/respond.sqlite"), blocked_us);
+    let refused = vedette(place, &["audit", "undo", &action_id, "--by", "kim"]);
+    let said = text(&refused);
+    assert_eq!(refused.status.code(), Some(4), "{said}");
     assert!(
-        text(&taken).contains("note: there is no lake here"),
-        "{}",
-        text(&taken)
+        said.contains("nothing of the tenant's audit log after"),
+        "{said}"
     );
 }
