@@ -110,6 +110,16 @@ fn is_call_of(action: &Value, call: &Value) -> bool {
     is_kind && path.contains(&text(&action["target"]))
 }
 
+/// Whether another action of the case did what this one was meant to.
+fn did_another(actions: &[Value], action: &Value) -> bool {
+    let is_same = |other: &&Value| {
+        let mut names = ["action", "case_id"].iter();
+        names.all(|name| other[*name] == action[*name])
+    };
+    let mut same = actions.iter().filter(is_same);
+    same.any(|other| other["state"] == "effective")
+}
+
 /// Every call has its intent, once; what is called effective was read back; what was refused is done by another.
 ///
 /// `clocks_agree` is false where the processes' clock was moved.
@@ -171,13 +181,7 @@ pub(crate) fn response(
             }
             // A clock that jumped made its evidence old; what comes after plans it again.
             Some("expired") if !clocks_agree => {
-                let same = |other: &Value| {
-                    other["state"] == "effective"
-                        && ["action", "case_id"]
-                            .iter()
-                            .all(|name| other[*name] == action[*name])
-                };
-                findings.note(actions.iter().any(same), || {
+                findings.note(did_another(actions, action), || {
                     format!("{about} expired, and no other did it: {}", action["detail"])
                 });
             }
