@@ -9,7 +9,7 @@
 //! | [`leef`] | QRadar |
 //! | [`syslog`] | the frame around any of them: RFC 5424 |
 //!
-//! Each of OCSF, ECS, CEF and LEEF is one table ([`mapping`]). What a format can escape reads back as it was; what it
+//! Each of OCSF, ECS, CEF and LEEF is one table (`mapping.rs`). What a format can escape reads back as it was; what it
 //! cannot, and would steer whoever looks at it, is made visible ([`inert`]).
 
 mod attack;
