@@ -31,9 +31,12 @@ fn shipped() -> RuleCollection {
 }
 
 fn event(record: &Value) -> Event {
+    let category = record["category"].as_str().unwrap_or_default();
     Event {
         event_id: "one".to_owned(),
         source: "test".to_owned(),
+        // What ingest takes from records of Azure Monitor.
+        category: category.to_owned(),
         raw: record.to_string().into(),
         ..Event::default()
     }
@@ -86,6 +89,19 @@ fn replacement(value: &str) -> &'static str {
 /// The record with every text that is, or contains, the value changed.
 fn without(record: &Value, value: &str, by: &str) -> Value {
     match record {
+        // What is JSON in a text, as in a workspace, has the value in another spelling, or one that is short.
+        Value::String(text)
+            if text.starts_with(['[', '{']) && !(value.len() > 3 && text.contains(value)) =>
+        {
+            let inner: Value = serde_json::from_str(text).unwrap_or_default();
+            let changed = without(&inner, value, by);
+            let text = if changed == inner {
+                text.clone()
+            } else {
+                changed.to_string()
+            };
+            Value::String(text)
+        }
         Value::String(text) => {
             let is_inside = value.len() > 3 && text.contains(value);
             let changed = if text.eq_ignore_ascii_case(value) {
@@ -116,6 +132,8 @@ fn every_finding_of_every_shipped_rule_can_be_silenced_and_nothing_beside_it() {
         let bare = compiled(rule, None);
         // Of records over time, what is learnt from comes before what is found: no single one is the finding.
         let single = rule.cases.iter().filter(|case| case.events.is_empty());
+        // A record that another log tells is not proposed from yet: filters are written in the words of the rule's own.
+        let single = single.filter(|case| case.table.is_none());
         for case in single.filter(|case| case.alerts == 1) {
             let place = format!("{}, case \"{}\"", rule.file, case.name);
             let tuning = tune(rule, &case.event).unwrap_or_else(|why| panic!("{place}: {why}"));

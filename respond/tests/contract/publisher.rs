@@ -119,6 +119,13 @@ async fn what_a_log_that_was_moved_aside_had_acknowledged_is_published_again_onc
     // Twice: the second one finds its own log.
     for _ in 0..2 {
         let stage = house.start();
+        let began = tokio::time::Instant::now();
+        let mut after: Vec<AuditRecord> = Vec::new();
+        while after.len() < before.len() {
+            assert!(began.elapsed() < PATIENCE, "only {} came", after.len());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            after = house.read(Topic::Audit).await;
+        }
         stage.end().await;
         let after: Vec<AuditRecord> = house.read(Topic::Audit).await;
         assert_eq!(after[..before.len()], before, "in their order");
