@@ -1,7 +1,7 @@
 //! Bytes to events: pure, never failing; what cannot become an event becomes a dead letter with its bytes.
 //!
 //! A record's table follows from its content, never from the hub, file or feed it came in.
-//! `raw` is the record's bytes as received, or the record as [`undress`] put it together out of what a tool made of it;
+//! `raw` is the record's bytes as received, or the record as `undress` put it together out of what a tool made of it;
 //! columns are read from it by the lake.
 
 mod azure_event;

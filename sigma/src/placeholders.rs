@@ -1,7 +1,7 @@
 //! Placeholders: `%name%` in a value with `expand` stands for the values that the caller has for the name.
 //!
 //! A name without values is refused by its name: a rule that looks for the word "%admins%" would never match. The names
-//! in [`OF_TENANTS`] differ from tenant to tenant: such an item holds for events of a tenant with that tenant's values,
+//! in `OF_TENANTS` differ from tenant to tenant: such an item holds for events of a tenant with that tenant's values,
 //! and for nothing where nobody said any.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub type PlaceholderValues = BTreeMap<String, Vec<String>>;
 pub struct Placeholders {
     /// For every tenant.
     pub values: PlaceholderValues,
-    /// Beside them for one tenant, by its id; only names in [`OF_TENANTS`] are looked up here.
+    /// Beside them for one tenant, by its id; only names in `OF_TENANTS` are looked up here.
     pub tenants: BTreeMap<String, PlaceholderValues>,
 }
 

@@ -70,7 +70,7 @@ impl Found {
             .unwrap_or(0)
     }
 
-    /// Its records, each once, at most [`EVIDENCE_MAX`].
+    /// Its records, each once, at most `EVIDENCE_MAX`.
     pub fn evidence(&self) -> Vec<Evidence> {
         let mut all: Vec<Evidence> = Vec::new();
         let records = self

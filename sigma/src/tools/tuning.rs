@@ -56,7 +56,7 @@ pub enum TuneError {
 /// What can be done about an event that a rule matched.
 #[derive(Debug, Clone)]
 pub struct Tuning {
-    /// Filters, from narrow to wide; [`PROPOSALS_MAX`] at most, and none if [`Self::why_none`] says why.
+    /// Filters, from narrow to wide; `PROPOSALS_MAX` at most, and none if [`Self::why_none`] says why.
     pub proposals: Vec<Proposal>,
     /// Fields of the event that would tell it apart, and that the rule itself asks about.
     pub kept_out: Vec<Chosen>,
