@@ -15,6 +15,7 @@ mod kafka;
 mod lease;
 mod log;
 mod message;
+pub mod stored;
 
 use std::time::Duration;
 

@@ -198,6 +198,19 @@ impl Recognised {
         }
     }
 
+    /// The offsets, from and to, that the bus had acknowledged and no longer has: of another log nobody knows what it has,
+    /// a shorter one lacks its end at least.
+    pub fn missing(&self) -> (i64, i64) {
+        let to = self.position.next_offset;
+        let is_shorter = to > self.end_offset;
+        let from = if is_shorter {
+            self.end_offset
+        } else {
+            self.first_offset
+        };
+        (from, to)
+    }
+
     /// Where to read on: there, or at the beginning of the other log.
     pub fn resume(&self) -> Position {
         if self.is_same_log {

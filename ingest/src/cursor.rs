@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bus::stored;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use schemas::invariants::{CursorMove, check};
 use tokio::sync::Notify;
@@ -250,7 +251,7 @@ impl Cursors {
             let transaction = connection.transaction()?;
             work(&transaction)?;
             let unwritten = acknowledged.unwritten();
-            log::write(&transaction, &unwritten)?;
+            stored::write(&transaction, &unwritten)?;
             transaction.commit()?;
             acknowledged.written(&unwritten);
             Ok(())
@@ -320,7 +321,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
              subject TEXT NOT NULL, object TEXT NOT NULL, hash TEXT NOT NULL, number INTEGER NOT NULL,
              PRIMARY KEY (subject, object)) WITHOUT ROWID;",
     )?;
-    connection.execute_batch(log::SCHEMA)?;
+    connection.execute_batch(stored::TABLE)?;
+    connection.execute_batch(log::FACTS)?;
     Ok(connection)
 }
 

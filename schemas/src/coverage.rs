@@ -62,6 +62,31 @@ pub fn replaced_log(
     .line(CoverageState::Lost, Published::default(), detail, now_us)
 }
 
+/// The line for a partition whose log no longer has the messages `from` … `to` that it had acknowledged, and ends at `end`
+/// now. It is a gap, and no loss: `source` has what they were made of, and `what_follows` says what it does with it.
+pub fn forgetful_log(
+    source: &str,
+    (topic, partition): (Topic, i32),
+    (from, to): (i64, i64),
+    end: i64,
+    what_follows: &str,
+    now_us: i64,
+) -> wire::Coverage {
+    let detail = format!(
+        "lost or replaced from {from} to {to}: the bus had acknowledged messages up to {to}, and its log now ends at {end} or \
+         is another; {what_follows}"
+    );
+    CoverageRange {
+        tenant_id: "",
+        source,
+        kind: "range",
+        subject: &format!("{topic}/{partition}"),
+        from,
+        to,
+    }
+    .line(CoverageState::Gap, Published::default(), &detail, now_us)
+}
+
 /// What came out of a range.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Published {

@@ -1,58 +1,18 @@
 //! The part of the store that says of which log the cursors are, and what becomes of them where it is gone.
 
-use bus::{Fingerprint, Position};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use schemas::topics::Topic;
+use bus::{Position, stored};
+use rusqlite::OptionalExtension as _;
 
 use super::Cursors;
 use crate::error::IngestError;
 
-pub(super) const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS acknowledged (
-        topic TEXT NOT NULL, part INTEGER NOT NULL, next_offset INTEGER NOT NULL, last INTEGER,
-        PRIMARY KEY (topic, part)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
-
-/// Stores what the bus has acknowledged, with the cursor that is moved.
-pub(super) fn write(transaction: &Transaction<'_>, positions: &[Position]) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO acknowledged (topic, part, next_offset, last) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for at in positions {
-        let last = at.last.map(Fingerprint::to_i64);
-        insert.execute(params![at.topic.name(), at.partition, at.next_offset, last])?;
-    }
-    Ok(())
-}
-
-fn read(connection: &Connection) -> rusqlite::Result<Vec<Position>> {
-    let mut select =
-        connection.prepare_cached("SELECT topic, part, next_offset, last FROM acknowledged")?;
-    let rows = select.query_map([], |row| {
-        let (name, last): (String, Option<i64>) = (row.get(0)?, row.get(3)?);
-        Ok((name, row.get(1)?, row.get(2)?, last))
-    })?;
-    let mut positions = Vec::new();
-    for row in rows {
-        let (name, partition, next_offset, last) = row?;
-        // A topic that a newer vedette had is nobody's here.
-        if let Some(topic) = Topic::of_name(&name) {
-            positions.push(Position {
-                topic,
-                partition,
-                next_offset,
-                last: last.map(Fingerprint::of_i64),
-            });
-        }
-    }
-    Ok(positions)
-}
+pub(super) const FACTS: &str = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
 
 impl Cursors {
     /// How far the bus had acknowledged what the stored cursors cover.
     pub(crate) async fn stored_acknowledged(&self) -> Result<Vec<Position>, IngestError> {
         self.with("reading what was acknowledged", |connection| {
-            read(connection)
+            stored::read(connection)
         })
         .await
     }

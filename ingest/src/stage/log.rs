@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bus::{Bus, Recognised};
-use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::coverage::forgetful_log;
 use schemas::fate::chain;
 use schemas::wire;
 use tokio_util::sync::CancellationToken;
@@ -112,27 +112,13 @@ impl Witness {
     }
 }
 
-/// The line of a partition. What it tells is a gap: the sources may have all of it still.
 fn line(found: &Recognised, now_us: i64) -> wire::Coverage {
-    let (at, end) = (found.position, found.end_offset);
-    // A shorter log lacks its end at least; of another nobody knows what it has.
-    let from = if at.next_offset > end {
-        end
-    } else {
-        found.first_offset
-    };
-    let to = at.next_offset;
-    let detail = format!(
-        "lost or replaced from {from} to {to}: the bus had acknowledged messages up to {to}, and its log now ends at {end} or \
-         is another; every source is read again as far back as it keeps, and what the lake has already is not added again"
-    );
-    let range = CoverageRange {
-        tenant_id: "",
-        source: GROUP,
-        kind: "range",
-        subject: &format!("{}/{}", at.topic, at.partition),
-        from,
-        to,
-    };
-    range.line(CoverageState::Gap, Published::default(), &detail, now_us)
+    forgetful_log(
+        GROUP,
+        (found.position.topic, found.position.partition),
+        found.missing(),
+        found.end_offset,
+        "every source is read again as far back as it keeps, and what the lake has already is not added again",
+        now_us,
+    )
 }

@@ -1,6 +1,6 @@
 //! What is still to be published, and how far the bus has acknowledged what was.
 
-use bus::{Fingerprint, Position};
+use bus::{Position, stored};
 use rusqlite::{Connection, Transaction, params};
 use schemas::topics::Topic;
 
@@ -58,13 +58,7 @@ pub(super) fn published(
     placed: &[Position],
 ) -> Result<(), JournalError> {
     transaction.execute("DELETE FROM outgoing WHERE number <= ?1", params![number])?;
-    let mut insert = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO acknowledged (topic, part, next_offset, last) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for at in placed {
-        let last = at.last.map(Fingerprint::to_i64);
-        insert.execute(params![at.topic.name(), at.partition, at.next_offset, last])?;
-    }
+    stored::write(transaction, placed)?;
     Ok(())
 }
 
@@ -79,19 +73,5 @@ pub(super) fn published_again(
 
 /// Where the last messages of each partition were put.
 pub(super) fn acknowledged(connection: &Connection) -> Result<Vec<Position>, JournalError> {
-    let mut select =
-        connection.prepare_cached("SELECT topic, part, next_offset, last FROM acknowledged")?;
-    let rows = select.query_map([], |row| {
-        let (name, last): (String, Option<i64>) = (row.get(0)?, row.get(3)?);
-        let (partition, next_offset) = (row.get(1)?, row.get(2)?);
-        // A topic that a newer vedette had is nobody's here.
-        Ok(Topic::of_name(&name).map(|topic| Position {
-            topic,
-            partition,
-            next_offset,
-            last: last.map(Fingerprint::of_i64),
-        }))
-    })?;
-    let positions: Vec<Option<Position>> = rows.collect::<Result<_, _>>()?;
-    Ok(positions.into_iter().flatten().collect())
+    Ok(stored::read(connection)?)
 }

@@ -117,11 +117,7 @@ CREATE INDEX questions_open ON questions (tenant_id, asked_time_us) WHERE answer
 ";
 
 /// Where the bus put the last messages, by which its log is known again.
-const ACKNOWLEDGED: &str = "
-CREATE TABLE acknowledged (
-  topic TEXT NOT NULL, part INTEGER NOT NULL, next_offset INTEGER NOT NULL, last INTEGER,
-  PRIMARY KEY (topic, part)) WITHOUT ROWID;
-";
+const ACKNOWLEDGED: &str = bus::stored::TABLE;
 
 /// Gives the journal the tables of this version, all or none.
 ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Message, Position, Recognised};
-use schemas::coverage::{CoverageRange, CoverageState, Published};
+use schemas::coverage::forgetful_log;
 use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire;
@@ -44,50 +44,33 @@ impl Witness {
         }
     }
 
-    /// Lets the next look compare.
-    pub(super) fn compare_at_once(&mut self) {
-        self.compared = None;
-    }
-
     /// Compares at the first call and once a minute, and publishes all again where the log is another.
     ///
     /// # Errors
     /// What the bus or the journal said; the next call compares again.
     pub(super) async fn compare_if_due(&mut self) -> Result<(), RespondError> {
-        if self
+        let is_due = self
             .compared
-            .is_some_and(|compared| compared.elapsed() < COMPARE_EVERY)
-        {
-            return Ok(());
+            .is_none_or(|compared| compared.elapsed() >= COMPARE_EVERY);
+        if is_due {
+            self.compare().await?;
+            self.compared = Some(Instant::now());
         }
+        Ok(())
+    }
+
+    /// Compares, and publishes all again where the log is another; true if it was.
+    ///
+    /// # Errors
+    /// What the bus or the journal said; it is compared again then.
+    pub(super) async fn compare(&self) -> Result<bool, RespondError> {
         let stored = self.ledger.with(|journal| journal.acknowledged()).await?;
         let mut gone = self.bus.recognise(GROUP, &stored).await?;
         gone.retain(|found| !found.is_same_log);
         if !gone.is_empty() {
             self.publish_again(&gone).await?;
         }
-        self.compared = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Whether `count` messages were put before others that the bus had acknowledged: it has another log then.
-    ///
-    /// # Errors
-    /// What the journal said.
-    pub(super) async fn went_back(
-        &self,
-        put: &[Position],
-        count: usize,
-    ) -> Result<bool, RespondError> {
-        let stored = self.ledger.with(|journal| journal.acknowledged()).await?;
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        // One writer and one partition: the first of them cannot stand before the end of what was there.
-        Ok(put.iter().any(|at| {
-            stored.iter().any(|known| {
-                (known.topic, known.partition) == (at.topic, at.partition)
-                    && at.next_offset.saturating_sub(count) < known.next_offset
-            })
-        }))
+        Ok(!gone.is_empty())
     }
 
     async fn publish_again(&self, gone: &[Recognised]) -> Result<(), RespondError> {
@@ -153,43 +136,35 @@ impl Witness {
     }
 }
 
-/// The line of a partition. What it tells is a gap, and no loss: the journal has all of it.
+/// Whether `count` messages were put before others that the bus had acknowledged: it may have another log then.
+pub(super) fn went_back(acknowledged: &[Position], put: &[Position], count: usize) -> bool {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    // One writer and one partition: the first of them cannot stand before the end of what was there.
+    put.iter().any(|at| {
+        acknowledged.iter().any(|known| {
+            (known.topic, known.partition) == (at.topic, at.partition)
+                && at.next_offset.saturating_sub(count) < known.next_offset
+        })
+    })
+}
+
 fn line(found: &Recognised, now_us: i64) -> wire::Coverage {
-    let (at, end) = (found.position, found.end_offset);
-    // A shorter log lacks its end at least; of another nobody knows what it has.
-    let from = if at.next_offset > end {
-        end
-    } else {
-        found.first_offset
-    };
-    let to = at.next_offset;
-    let detail = format!(
-        "lost or replaced from {from} to {to}: the bus had acknowledged messages up to {to}, and its log now ends at {end} or \
-         is another; every entry and case of the journal is published again, and readers know by their ids what they have"
-    );
-    let range = CoverageRange {
-        tenant_id: "",
-        source: GROUP,
-        kind: "range",
-        subject: &format!("{}/{}", at.topic, at.partition),
-        from,
-        to,
-    };
-    range.line(CoverageState::Gap, Published::default(), &detail, now_us)
+    forgetful_log(
+        GROUP,
+        (found.position.topic, found.position.partition),
+        found.missing(),
+        found.end_offset,
+        "every entry and case of the journal is published again, and readers know by their ids what they have",
+        now_us,
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use bus::config::LogConfig;
-    use bus::{Bus, BusConfig, Position};
-    use schemas::environment::SystemClock;
+    use bus::Position;
     use schemas::topics::Topic;
 
-    use super::Witness;
-    use crate::journal::Ledger;
-    use crate::journal::sqlite::SqliteJournal;
+    use super::went_back;
 
     fn at(next_offset: i64) -> Position {
         Position {
@@ -200,27 +175,17 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn messages_before_the_end_of_what_was_there_are_in_another_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = BusConfig::Log(LogConfig {
-            path: folder.path().join("log"),
-            ..LogConfig::default()
-        });
-        let bus = Bus::open(&config).await.unwrap();
-        let journal = SqliteJournal::open(&folder.path().join("journal")).unwrap();
-        let ledger = Ledger::new(Arc::new(journal));
-        let witness = Witness::new(ledger.clone(), bus, Arc::new(SystemClock));
-        assert!(!witness.went_back(&[at(1)], 1).await.unwrap());
-        ledger
-            .with(|journal| journal.published(0, &[at(7)]))
-            .await
-            .unwrap();
+    #[test]
+    fn messages_before_the_end_of_what_was_there_are_in_another_log() {
+        assert!(!went_back(&[], &[at(1)], 1));
         for (next_offset, count, is_another) in
             [(8, 1, false), (9, 2, false), (1, 1, true), (9, 9, true)]
         {
-            let found = witness.went_back(&[at(next_offset)], count).await.unwrap();
-            assert_eq!(found, is_another, "{count} messages up to {next_offset}");
+            assert_eq!(
+                went_back(&[at(7)], &[at(next_offset)], count),
+                is_another,
+                "{count} messages up to {next_offset}"
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use schemas::health::Health;
 use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
-use super::log::Witness;
+use super::log::{Witness, went_back};
 use super::{LOOK_EVERY, Wake, obey};
 use crate::error::RespondError;
 use crate::journal::{Ledger, Outgoing};
@@ -73,6 +73,7 @@ async fn publish(witness: &mut Witness) -> Result<usize, RespondError> {
         return Ok(0);
     };
     let count = outgoing.len();
+    let acknowledged = ledger.with(|journal| journal.acknowledged()).await?;
     let mut placed = Vec::new();
     for topic in [Topic::Cases, Topic::Audit] {
         let messages = messages(&outgoing, topic);
@@ -81,9 +82,8 @@ async fn publish(witness: &mut Witness) -> Result<usize, RespondError> {
         }
         let number = messages.len();
         let put = bus.publish_placed(topic, messages).await?;
-        if witness.went_back(&put, number).await? {
-            // They stay in the outbox until the rest is there again.
-            witness.compare_at_once();
+        if went_back(&acknowledged, &put, number) && witness.compare().await? {
+            // All is there again, and these come once more.
             return Ok(count);
         }
         placed.extend(put);
