@@ -17,19 +17,21 @@ use schemas::topics::Topic;
 
 use crate::place::{PATIENCE, Place, assigned, number, numbered, read, run};
 
-/// Publishes 50 messages, does them as a group, and gives the position after them.
-async fn do_fifty(bus: &Bus) -> Position {
-    bus.publish(Topic::Alerts, numbered(0..50, 5))
+/// Publishes 50 messages of the first topic and does them as a group of all; gives its member, and the position after them.
+async fn fifty_done(bus: &Bus, topics: &[Topic]) -> (Consumer, Position) {
+    bus.publish(topics[0], numbered(0..50, 5))
         .await
         .expect("durable");
-    let mut reader = bus
-        .subscribe("stage", &[Topic::Alerts])
-        .await
-        .expect("joined");
+    let mut reader = bus.subscribe("stage", topics).await.expect("joined");
     let records = read(&mut reader, 50).await;
     let end = records[49].after();
     reader.commit(&[end]).await.expect("committed");
-    end
+    (reader, end)
+}
+
+/// The same, of a group whose member has left.
+async fn do_fifty(bus: &Bus) -> Position {
+    fifty_done(bus, &[Topic::Alerts]).await.1
 }
 
 async fn is_same_log(bus: &Bus, position: Position) -> bool {
@@ -194,18 +196,7 @@ fn a_topic_made_anew_under_a_reader_is_told_and_read() {
     let place = Place::kafka();
     run(async {
         let bus = place.open().await;
-        bus.publish(Topic::Alerts, numbered(0..50, 5))
-            .await
-            .expect("durable");
-        let mut reader = bus
-            .subscribe("stage", &[Topic::Alerts])
-            .await
-            .expect("joined");
-        let records = read(&mut reader, 50).await;
-        reader
-            .commit(&[records[49].after()])
-            .await
-            .expect("committed");
+        let (mut reader, _) = fifty_done(&bus, &[Topic::Alerts]).await;
         let bus = Cluster::of(&place)
             .replace_topic(&place, Duration::ZERO)
             .await;
@@ -222,16 +213,7 @@ fn a_topic_that_was_away_for_a_while_is_read_soon_after() {
     let place = Place::kafka();
     run(async {
         let bus = place.open().await;
-        bus.publish(Topic::Alerts, numbered(0..50, 5))
-            .await
-            .expect("durable");
-        let both = [Topic::Alerts, Topic::Signals];
-        let mut reader = bus.subscribe("stage", &both).await.expect("joined");
-        let records = read(&mut reader, 50).await;
-        reader
-            .commit(&[records[49].after()])
-            .await
-            .expect("committed");
+        let (mut reader, _) = fifty_done(&bus, &[Topic::Alerts, Topic::Signals]).await;
         let replacing = async {
             let away = Duration::from_secs(12);
             let bus = Cluster::of(&place).replace_topic(&place, away).await;

@@ -21,7 +21,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::T0;
+use crate::memory::{ACCOUNT, MemoryDirectory};
+use crate::world::{T0, TENANT, alert};
 
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -74,6 +75,17 @@ impl House {
             health: Health::default(),
             clock: Arc::new(Since(SystemClock.now_us())),
         }
+    }
+
+    /// One in which an account was contained, by a stage that has ended.
+    pub(crate) async fn contained() -> Self {
+        let mut house = Self::new().await;
+        house.add(TENANT, Arc::new(MemoryDirectory::new()));
+        let stage = house.start();
+        house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+        house.until("contained", all(State::Effective, 3)).await;
+        stage.end().await;
+        house
     }
 
     /// Somebody moves the log aside: the next stage makes another.

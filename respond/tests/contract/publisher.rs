@@ -70,12 +70,7 @@ async fn an_emptied_or_damaged_journal_is_not_taken_silently() {
 }
 
 async fn another_journal_is_told(content: Option<&str>) {
-    let mut house = House::new().await;
-    house.add(TENANT, Arc::new(MemoryDirectory::new()));
-    let stage = house.start();
-    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
-    house.until("contained", all(State::Effective, 3)).await;
-    stage.end().await;
+    let house = House::contained().await;
     assert!(!house.health.troubles().contains_key("respond/journal"));
     // Somebody empties it; what was published from it is on the bus.
     for end in ["", "-wal", "-shm"] {
@@ -107,12 +102,7 @@ async fn another_journal_is_told(content: Option<&str>) {
 
 #[tokio::test]
 async fn what_a_log_that_was_moved_aside_had_acknowledged_is_published_again_once() {
-    let mut house = House::new().await;
-    house.add(TENANT, Arc::new(MemoryDirectory::new()));
-    let stage = house.start();
-    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
-    house.until("contained", all(State::Effective, 3)).await;
-    stage.end().await;
+    let mut house = House::contained().await;
     let before: Vec<AuditRecord> = house.read(Topic::Audit).await;
     let last_case: Case = house.read(Topic::Cases).await.pop().unwrap();
     house.replace_the_log().await;

@@ -238,12 +238,7 @@ async fn a_second_process_waits_for_the_first() {
 
 #[tokio::test]
 async fn tampering_with_the_file_is_found_and_named() {
-    let mut house = House::new().await;
-    house.add(TENANT, Arc::new(MemoryDirectory::new()));
-    let stage = house.start();
-    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
-    house.until("contained", all(State::Effective, 3)).await;
-    stage.end().await;
+    let house = House::contained().await;
     let head = house.review().verify(Vec::new()).unwrap().unwrap();
     for (sql, at) in [
         (

@@ -1,27 +1,12 @@
 //! The check of the audit chain looks at what the journal shows people, too, and names what it cannot read.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use respond::audit::Broken;
-use respond::record::State;
 use respond::review::{Review, VerifyError};
 use rusqlite::Connection;
 
-use crate::house::{House, all};
-use crate::memory::{ACCOUNT, MemoryDirectory};
-use crate::world::{TENANT, alert};
-
-/// A house in which one account was contained.
-async fn contained() -> House {
-    let mut house = House::new().await;
-    house.add(TENANT, Arc::new(MemoryDirectory::new()));
-    let stage = house.start();
-    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
-    house.until("contained", all(State::Effective, 3)).await;
-    stage.end().await;
-    house
-}
+use crate::house::House;
 
 fn write(journal: &Path, sql: &str) {
     let changed = Connection::open(journal).unwrap().execute(sql, []).unwrap();
@@ -35,7 +20,7 @@ fn differing(house: &House) -> Vec<String> {
 
 #[tokio::test]
 async fn actions_that_are_not_what_the_chain_says_are_told() {
-    let house = contained().await;
+    let house = House::contained().await;
     assert_eq!(differing(&house), [""; 0]);
     let journal = house.config.journal.clone();
     let whole = std::fs::read(&journal).unwrap();
@@ -80,7 +65,7 @@ async fn actions_that_are_not_what_the_chain_says_are_told() {
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_read_is_named() {
-    let house = contained().await;
+    let house = House::contained().await;
     let journal = house.config.journal.clone();
     let whole = std::fs::read(&journal).unwrap();
     for value in [
