@@ -50,7 +50,8 @@ pub fn message(notice: &Notice, host: &str, text: &str) -> String {
         if host.is_empty() { "-" } else { &host },
         notice.kind.as_str(),
         structured_data(&notice.document),
-        inert::visible(text),
+        // A tab divides what LEEF says; those of its values are shown already.
+        inert::visible_but(text, |character| character == '\t'),
     )
 }
 
