@@ -73,7 +73,7 @@ pub(super) fn refuse_if_others_changed(
         }
     };
     match why_unseen {
-        Some(why) if waived != Some(Unseen::Unseen) => bail!(
+        Some(why) if waived.is_none() => bail!(
             "nobody can say whether others changed since whether {} may sign in, so this undo could take back what they \
              decided: {why}\nlook at the account and at Entra's audit log, then: vedette audit undo {} --by NAME \
              --yes-although unseen",
