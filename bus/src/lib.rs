@@ -17,8 +17,10 @@ mod log;
 mod message;
 pub mod stored;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use schemas::environment::{Clock as _, SystemClock};
 use schemas::topics::Topic;
 use tokio::sync::watch;
 
@@ -116,6 +118,21 @@ impl Bus {
         }
     }
 
+    /// Reads `topics` from their earliest message, as nobody: nothing waits for it, and its positions are kept nowhere.
+    ///
+    /// For a look at what is there, by a command beside the stages.
+    ///
+    /// # Errors
+    /// [`BusError`] if the broker or file cannot be reached.
+    pub async fn browse(&self, topics: &[Topic]) -> Result<Consumer, BusError> {
+        // On Kafka nobody reads without a group; one of which no position is stored is forgotten when it is empty.
+        let group = nobody();
+        match self {
+            Self::Kafka(bus) => bus.subscribe(&group, topics).await.map(Consumer::Kafka),
+            Self::Log(bus) => bus.browse(&group, topics).await.map(Consumer::Log),
+        }
+    }
+
     /// Waits until the lease `name` is this process's, and until nothing can be under way any more of whoever held it
     /// before. While it waits, `told` hears who holds it; safe to cancel.
     ///
@@ -183,6 +200,17 @@ impl Bus {
             Self::Log(bus) => bus.recognise(positions).await,
         }
     }
+}
+
+/// The name of a group that no other reader has.
+fn nobody() -> String {
+    static READERS: AtomicU64 = AtomicU64::new(0);
+    let number = READERS.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "browse.{}.{number}.{}",
+        std::process::id(),
+        SystemClock.now_us()
+    )
 }
 
 impl Consumer {

@@ -131,9 +131,18 @@ impl LogBus {
         group: &str,
         topics: &[Topic],
     ) -> Result<LogConsumer, BusError> {
-        let seats = Seats::take(&self.members, group, topics)?;
         self.write(Write::Join(group.to_owned(), topics.to_vec()))
             .await?;
+        self.browse(group, topics).await
+    }
+
+    /// Reads as a group that is known to nobody, or is already known.
+    pub(crate) async fn browse(
+        &self,
+        group: &str,
+        topics: &[Topic],
+    ) -> Result<LogConsumer, BusError> {
+        let seats = Seats::take(&self.members, group, topics)?;
         let mut positions = Vec::with_capacity(topics.len());
         for topic in topics {
             let next_offset = self.reader.committed(group, *topic).await?.unwrap_or(0);

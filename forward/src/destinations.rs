@@ -5,6 +5,8 @@ pub mod kafka;
 pub mod syslog;
 pub mod webhook;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use self::file::{FileConfig, FileDestination};
@@ -37,6 +39,16 @@ impl Target {
             Self::Kafka(_) => "kafka",
             Self::Syslog(_) => "syslog",
             Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// Every path of files in it, for whoever makes them absolute.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::File(file) => vec![&mut file.path],
+            Self::Kafka(_) => Vec::new(),
+            Self::Syslog(syslog) => syslog.tls.paths_mut().collect(),
+            Self::Webhook(webhook) => webhook.http.paths_mut().collect(),
         }
     }
 

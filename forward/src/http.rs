@@ -315,7 +315,6 @@ impl Resolve for GuardedNames {
     }
 }
 
-/// Files that are named in it, for whoever makes paths absolute.
 impl HttpConfig {
     /// Every path in it.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {

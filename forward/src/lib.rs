@@ -23,6 +23,8 @@
 //! | [`routes`] | pure: what goes where |
 //! | [`window`] | pure: what a destination has in hand, and how far its position may move |
 //! | [`pace`] | pure: when a destination is tried again |
+//! | [`feed`] | notices that are on the bus, for a look beside the destinations |
+//! | [`replay`] | sends notices once more, or a test |
 //! | [`surroundings`] | how a destination gets at its secrets |
 //! | [`stage`] | the loop |
 
@@ -31,10 +33,12 @@ pub mod contract;
 pub mod destination;
 pub mod destinations;
 pub mod error;
+pub mod feed;
 pub mod formats;
 mod guard;
 pub mod http;
 pub mod pace;
+pub mod replay;
 pub mod routes;
 pub mod said;
 pub mod stage;

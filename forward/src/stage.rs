@@ -34,6 +34,8 @@ use crate::surroundings::Surroundings;
 use self::lane::Lane;
 use self::standing::{STAGE, Shared, Standing};
 
+pub use self::letters::letter_source;
+
 /// Runs until `stop`.
 ///
 /// # Errors

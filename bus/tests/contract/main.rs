@@ -4,6 +4,7 @@
 //! Kafka is `VEDETTE_TEST_KAFKA` (brokers) if that is set, else `deploy/kafka/kafka` starts one here.
 
 mod broker;
+mod browse;
 mod injected;
 mod lease;
 mod on_kafka;
@@ -11,6 +12,7 @@ mod place;
 mod questions;
 mod replaced;
 
+use browse::shows_everything_to_one_who_only_looks;
 use questions::*;
 use replaced::{knows_a_log_by_the_message_before_a_position, says_where_it_put_what_it_took};
 
@@ -51,4 +53,5 @@ ask_both!(
     carries_wire_types,
     knows_a_log_by_the_message_before_a_position,
     says_where_it_put_what_it_took,
+    shows_everything_to_one_who_only_looks,
 );

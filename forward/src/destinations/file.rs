@@ -5,7 +5,8 @@
 //! `version`.
 //!
 //! A full file gets the time into its name, `alerts-20261130T081500Z.ndjson`, and the oldest beyond `keep` are removed.
-//! Another program may rotate it too: a file that was moved away is left, and one is begun in its place.
+//! Another program may rotate it too: a file that was moved away is left, and one is begun in its place. Two of ours, such as
+//! `vedette forward replay` beside the service, write one after the other: the file is locked while one does.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -190,11 +191,17 @@ fn append(
     lines: &[u8],
     now_us: i64,
 ) -> io::Result<u64> {
+    if let Some(open) = appender {
+        open.file.lock()?;
+    }
+    // Whether it is the file of that name, and has what we left there: another may have moved it or written.
     let is_moved = |open: &Appender| match fs::metadata(&config.path) {
         Ok(there) => there.ino() != open.inode || there.len() != open.size,
         Err(_) => true,
     };
     if appender.as_ref().is_none_or(is_moved) {
+        // Let go first: it may be the same file, and its lock ours.
+        *appender = None;
         *appender = Some(open(&config.path)?);
     }
     let limit = config.rotate_megabytes.saturating_mul(1024 * 1024);
@@ -216,10 +223,11 @@ fn append(
         return Err(error);
     }
     open.size += lines.len() as u64;
+    open.file.unlock()?;
     Ok(open.size)
 }
 
-/// Opens the file at the end of its last whole line.
+/// Opens and locks the file, at the end of its last whole line.
 fn open(path: &Path) -> io::Result<Appender> {
     let mut file = OpenOptions::new()
         .read(true)
@@ -227,6 +235,7 @@ fn open(path: &Path) -> io::Result<Appender> {
         .create(true)
         .mode(0o640)
         .open(path)?;
+    file.lock()?;
     let facts = file.metadata()?;
     let size = end_of_lines(&mut file, facts.len())?;
     if size < facts.len() {

@@ -10,8 +10,10 @@ use schemas::topics::Topic;
 use crate::contract::Notice;
 use crate::error::ForwardError;
 
-/// What stands before a destination's name where a dead letter says who could not read or deliver something.
-pub(super) const SOURCE: &str = "forward/";
+/// What a dead letter names as its source where this destination could not read or deliver something.
+pub fn letter_source(destination: &str) -> String {
+    format!("forward/{destination}")
+}
 
 /// Where a notice or message was read.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +59,7 @@ pub(super) async fn publish(
         let place = letter.place;
         let parts = Letter {
             tenant_id: &letter.tenant_id,
-            source: &format!("{SOURCE}{destination}"),
+            source: &letter_source(destination),
             position: &format!("{}/{}@{}", place.topic, place.partition, place.offset),
             reason: letter.reason,
             detail: &letter.why,

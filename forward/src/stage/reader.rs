@@ -11,7 +11,7 @@ use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire::Coverage;
 
-use super::letters::{Place, SetAside};
+use super::letters::{Place, SetAside, letter_source};
 use crate::contract::{self, NoticeKind};
 use crate::error::ForwardError;
 use crate::routes::Routes;
@@ -198,7 +198,7 @@ impl Reader {
     }
 
     fn source(&self) -> String {
-        format!("{}{}", super::letters::SOURCE, self.name)
+        letter_source(&self.name)
     }
 
     /// Takes a message in hand, if it is a notice that a route leads here.

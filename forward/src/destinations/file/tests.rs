@@ -147,3 +147,22 @@ fn only_names_that_a_rotation_gives_are_its_own() {
         assert_eq!(found.is_some(), expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn two_that_write_one_file_tear_no_line_of_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = FileConfig {
+        rotate_megabytes: 0,
+        ..config(&folder)
+    };
+    let mut writers: Vec<FileDestination> = (0..2)
+        .map(|_| FileDestination::new("siem", &config).expect("a destination"))
+        .collect();
+    for number in 0..6 {
+        for (name, writer) in ["a", "b"].iter().zip(&mut writers) {
+            deliver(writer, &format!("{name}{number}")).await;
+        }
+    }
+    let text = fs::read_to_string(&config.path).expect("the file");
+    assert_eq!(ids(&text).len(), 12);
+}
