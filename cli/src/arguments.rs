@@ -10,7 +10,9 @@ use crate::config::{Config, Origin};
 use crate::data_folder::Readers;
 use crate::exit::{BadConfiguration, Verdict};
 use crate::run::Stage;
-use crate::{audit, demo, import, lag, reproduce, rules, run, simulate, sql, stop_actions};
+use crate::{
+    audit, demo, forward, import, lag, reproduce, rules, run, simulate, sql, stop_actions,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +49,9 @@ enum Command {
     Detect,
     /// Turn alerts into cases and actions.
     Respond,
+    /// Send alerts, cases and gaps to SIEMs and people; or look at the destinations.
+    #[command(after_help = forward::EXAMPLES)]
+    Forward(forward::Forward),
     /// Read files that people have into the lake, and run the rules over them.
     #[command(after_help = import::EXAMPLES)]
     Import(import::Import),
@@ -115,6 +120,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Lake => run::run(&config()?, &[Stage::Lake]),
         Command::Detect => run::run(&config()?, &[Stage::Detect]),
         Command::Respond => run::run(&config()?, &[Stage::Respond]),
+        Command::Forward(forward) => forward.run(&config()?),
         Command::Import(import) => import.run(&config()?),
         Command::Sql(sql) => sql.run(&config()?),
         Command::Demo(demo) => {

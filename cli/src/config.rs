@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::forward::{DestinationConfig, ForwardConfig};
 use anyhow::Context as _;
 use bus::BusConfig;
 use bus::config::LogConfig as EmbeddedLog;
@@ -24,6 +25,7 @@ use crate::exit::BadConfiguration;
 use crate::telemetry::LogConfig;
 
 pub(crate) mod check;
+pub(crate) mod forward;
 pub(crate) mod origin;
 mod secrets;
 mod tenants;
@@ -57,6 +59,11 @@ pub(crate) struct Config {
     pub(crate) detect: DetectConfig,
     /// What may be done.
     pub(crate) respond: RespondConfig,
+    /// What goes to which destination.
+    pub(crate) forward: ForwardConfig,
+    /// Where alerts and the like are sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) destinations: Vec<DestinationConfig>,
     /// What an import of files may take.
     pub(crate) import: ImportConfig,
     /// The tenants that are watched.
@@ -111,6 +118,8 @@ impl Default for Config {
             lake: LakeConfig::default(),
             detect: DetectConfig::default(),
             respond: RespondConfig::default(),
+            forward: ForwardConfig::default(),
+            destinations: Vec::new(),
             import: ImportConfig::default(),
             tenants: Vec::new(),
         }
@@ -161,6 +170,8 @@ impl Config {
                 }
             }
         }
+        let destinations = self.destinations.iter().map(forward::shown);
+        shown.destinations = destinations.collect::<anyhow::Result<_>>()?;
         toml::to_string(&shown).context("could not write the configuration as TOML")
     }
 

@@ -7,6 +7,7 @@ mod data_folder;
 mod data_lock;
 mod demo;
 mod exit;
+mod forward;
 mod health;
 mod import;
 mod inert;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::config::forward::surroundings;
 use crate::data_lock::DataLock;
 use crate::exit::{Interrupted, Signal, Verdict};
 use crate::health::{Readiness, Standing, server, watch};
@@ -41,11 +42,19 @@ pub(crate) enum Stage {
     Detect,
     /// Acts.
     Respond,
+    /// Sends what was found to where people look.
+    Forward,
 }
 
 impl Stage {
     /// Every stage, in the order of the flow.
-    pub(crate) const ALL: [Self; 4] = [Self::Ingest, Self::Lake, Self::Detect, Self::Respond];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Lake,
+        Self::Detect,
+        Self::Respond,
+        Self::Forward,
+    ];
 
     /// Its name, as commands and logs have it.
     pub(crate) const fn name(self) -> &'static str {
@@ -54,23 +63,24 @@ impl Stage {
             Self::Lake => "lake",
             Self::Detect => "detect",
             Self::Respond => "respond",
+            Self::Forward => "forward",
         }
     }
 
-    /// The consumer group that it reads as; ingest reads nothing.
+    /// The consumer group that it reads as; ingest reads nothing, and each destination of forward as its own.
     pub(crate) fn group(self, config: &Config) -> &str {
         match self {
-            Self::Ingest => self.name(),
+            Self::Ingest | Self::Forward => self.name(),
             Self::Lake => &config.lake.group,
             Self::Detect => &config.detect.group,
             Self::Respond => respond::stage::GROUP,
         }
     }
 
-    /// The topics that it reads.
+    /// The topics that it reads; forward tells itself how far each destination is, for one that is away holds up nobody.
     pub(crate) fn reads(self) -> Vec<Topic> {
         match self {
-            Self::Ingest => Vec::new(),
+            Self::Ingest | Self::Forward => Vec::new(),
             Self::Lake => lake::stage::topics(),
             Self::Detect => vec![Topic::Batches, Topic::Signals],
             Self::Respond => vec![Topic::Alerts],
@@ -348,6 +358,11 @@ fn start(
         Stage::Respond => {
             let config = config.respond()?;
             async move { Ok(respond::stage::run(config, bus, clock, health, stop).await?) }.boxed()
+        }
+        Stage::Forward => {
+            let (config, with) = (config.forward(), surroundings());
+            async move { Ok(forward::stage::run(config, with, bus, clock, health, stop).await?) }
+                .boxed()
         }
     })
 }

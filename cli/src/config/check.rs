@@ -5,6 +5,7 @@ use std::fmt;
 use super::Config;
 
 mod content;
+mod destinations;
 mod response;
 mod secrets;
 mod stages;
@@ -105,6 +106,7 @@ impl Config {
         stages::check(self, &mut findings);
         response::check(self, &mut findings);
         tenants::check(self, &mut findings);
+        destinations::check(self, &mut findings);
         findings.0
     }
 
@@ -112,6 +114,7 @@ impl Config {
     pub(crate) fn check(&self) -> Vec<Finding> {
         let mut findings = Findings(self.check_settings());
         secrets::check(self, &mut findings);
+        destinations::check_secrets(self, &mut findings);
         content::check(self, &mut findings);
         findings.0
     }

@@ -9,7 +9,7 @@ use schemas::limits::SETTING_BYTES_MAX;
 use schemas::small_file;
 
 /// What is shown instead of a secret.
-const NOT_SHOWN: &str = "(not shown)";
+pub(super) const NOT_SHOWN: &str = "(not shown)";
 
 /// Reads a secret by its reference, `env:NAME` or `file:PATH`.
 pub(super) fn read_secret(reference: &str) -> anyhow::Result<Secret> {

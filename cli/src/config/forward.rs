@@ -1,0 +1,136 @@
+//! What forward is told: destinations with their paths and secrets.
+
+use std::sync::Arc;
+
+use forward::destinations::Target;
+use forward::{DestinationConfig, ForwardConfig, Surroundings};
+use toml::Value;
+
+use super::{Config, secrets};
+
+impl Config {
+    /// What goes where; paths that are relative begin in the data folder.
+    pub(crate) fn forward(&self) -> ForwardConfig {
+        let mut forward = self.forward.clone();
+        forward.destinations.clone_from(&self.destinations);
+        for destination in &mut forward.destinations {
+            for path in destination.to.paths_mut() {
+                *path = self.data.join(&*path);
+            }
+        }
+        forward
+    }
+}
+
+/// What destinations are made with: their secrets are read when they are needed, so that one that is missing keeps only
+/// its own destination from being used.
+pub(crate) fn surroundings() -> Surroundings {
+    Surroundings {
+        read_secret: Arc::new(|reference| {
+            secrets::read_secret(reference).map_err(|error| format!("{error:#}"))
+        }),
+    }
+}
+
+/// A destination as it may be shown: references as they are, secrets not at all.
+pub(super) fn shown(destination: &DestinationConfig) -> anyhow::Result<DestinationConfig> {
+    let mut value = Value::try_from(destination)?;
+    hide("", &mut value);
+    Ok(value.try_into()?)
+}
+
+/// Hides what a setting's name says is secret. An address can be one too, which only its writer knows: it is shown up to
+/// its path.
+fn hide(name: &str, value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            let is_credential =
+                secrets::is_secret(name) || name.eq_ignore_ascii_case("authorization");
+            if secrets::is_reference(text) {
+                return;
+            }
+            if is_credential && !text.is_empty() {
+                *text = secrets::NOT_SHOWN.to_owned();
+            } else {
+                *text = secrets::without_user_info(text);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(name, value)),
+        Value::Table(table) => table.iter_mut().for_each(|(name, value)| hide(name, value)),
+        _ => {}
+    }
+}
+
+/// Where a destination is, for a person, and without what may be secret.
+pub(crate) fn address(target: &Target) -> String {
+    match target {
+        Target::File(file) => file.path.display().to_string(),
+        Target::Kafka(kafka) => format!("{} topic {}", kafka.brokers, kafka.topic),
+        Target::Syslog(syslog) => format!("{}:{}", syslog.host, syslog.port),
+        Target::Webhook(webhook) if secrets::is_reference(&webhook.url) => webhook.url.clone(),
+        Target::Webhook(webhook) => {
+            let url = secrets::without_user_info(&webhook.url);
+            let host = url.splitn(4, '/').take(3).collect::<Vec<_>>();
+            host.join("/")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::address;
+
+    const TEXT: &str = r#"
+data = "kept"
+[forward]
+routing = "first"
+[[forward.routes]]
+to = ["soc"]
+kinds = ["alert", "case"]
+severity_min = "high"
+[[destinations]]
+name = "soc"
+[destinations.to.webhook]
+url = "https://ada:canary-1@hooks.example/services/canary"
+secrets = ["env:HOOK", "canary-2"]
+headers = { authorization = "Bearer canary-3", x-api-key = "canary-4", x-source = "vedette" }
+[[destinations]]
+name = "files"
+to.file.path = "alerts.ndjson"
+"#;
+
+    #[test]
+    fn what_goes_where_is_read_checked_and_its_paths_begin_in_the_data_folder() {
+        let config = Config::parse(TEXT).expect("it reads");
+        let forward = config.forward();
+        forward.check().expect("it can be used");
+        let shown = address(&forward.destinations[1].to);
+        assert_eq!(shown, "kept/alerts.ndjson");
+        assert_eq!(
+            address(&forward.destinations[0].to),
+            "https://(not shown)@hooks.example"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_has_no_secret_and_can_be_read_again() {
+        let config = Config::parse(TEXT).expect("it reads");
+        let text = config.to_toml().expect("it is TOML");
+        for canary in ["canary-1", "canary-2", "canary-3", "canary-4"] {
+            assert!(!text.contains(canary), "{canary}: {text}");
+        }
+        assert!(
+            text.contains("env:HOOK") && text.contains("x-source"),
+            "{text}"
+        );
+        Config::parse(&text).expect("it reads again");
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_destination_is_an_error() {
+        let wrong = TEXT.replace("path = ", "paths = ");
+        let error = format!("{:#}", Config::parse(&wrong).expect_err("it is unknown"));
+        assert!(error.contains("paths"), "{error}");
+    }
+}
