@@ -8,20 +8,54 @@
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use url::Host;
+
+/// A network in the configuration, `10.20.0.0/16`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(IpNet);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let network = text
+            .parse()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network
+            .map(Self)
+            .map_err(|_| format!("\"{text}\" is no network: write an address, or address/bits"))
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
+    }
+}
 
 /// Which addresses may be reached.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guard {
-    allow: Vec<IpNet>,
+    allow: Vec<Network>,
     /// The host of a proxy, which the configuration names itself.
     trusted: Option<String>,
 }
 
 impl Guard {
-    pub(crate) fn new(allow: Vec<IpNet>) -> Self {
+    pub(crate) fn new(allow: Vec<Network>) -> Self {
         Self {
             allow,
             trusted: None,
@@ -74,7 +108,11 @@ impl Guard {
     /// Why an address may not be reached.
     fn refusal(&self, address: IpAddr) -> Option<String> {
         let address = inner(address);
-        if self.allow.iter().any(|network| network.contains(&address)) {
+        if self
+            .allow
+            .iter()
+            .any(|network| network.0.contains(&address))
+        {
             return None;
         }
         special(address).map(|what| {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use schemas::environment::{Clock, SystemClock};
@@ -17,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::destination::Retry;
 use crate::error::ForwardError;
-use crate::guard::{Guard, is_this_machine};
+use crate::guard::{Guard, Network, is_this_machine};
 use crate::pace::parse_retry_after;
 use crate::said::Redaction;
 use crate::surroundings::Surroundings;
@@ -35,7 +34,7 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub struct HttpConfig {
     /// Networks that may be reached although they are private, for example `["10.20.0.0/16"]`; all others are refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allow_networks: Vec<IpNet>,
+    pub allow_networks: Vec<Network>,
     /// Whom to trust, and who we are.
     pub tls: TlsConfig,
     /// Allows `http://` to other machines: whoever is on the way reads the alerts and the credentials.

@@ -17,7 +17,7 @@
 //! | [`formats`] | pure: the forms in which it is written |
 //! | [`destination`] | what a destination answers, and promises |
 //! | [`destinations`] | the closed set of destinations; one file each |
-//! | [`http`], [`tls`] | the one HTTP door and its TLS: guarded (`guard.rs`), verified, bounded |
+//! | [`http`], [`tls`] | the one HTTP door and its TLS: guarded ([`guard`]), verified, bounded |
 //! | [`said`] | pure: what the other side said, fit to be shown |
 //! | [`config`] | which destinations there are |
 //! | [`routes`] | pure: what goes where |
@@ -35,7 +35,7 @@ pub mod destinations;
 pub mod error;
 pub mod feed;
 pub mod formats;
-mod guard;
+pub mod guard;
 pub mod http;
 pub mod pace;
 pub mod replay;

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -24,6 +23,7 @@ use crate::contract::Notice;
 use crate::destination::{BatchLimits, Destination, Reply, Validated};
 use crate::error::ForwardError;
 use crate::formats::{Format, syslog};
+use crate::guard::Network;
 use crate::said::Redaction;
 use crate::surroundings::Surroundings;
 use crate::tls::TlsConfig;
@@ -65,7 +65,7 @@ pub struct SyslogConfig {
     pub tls: TlsConfig,
     /// Networks that may be reached although they are private; all others are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allow_networks: Vec<IpNet>,
+    pub allow_networks: Vec<Network>,
     /// How a notice is written.
     #[serde(default)]
     pub format: Format,
