@@ -117,6 +117,10 @@ impl Forward {
         };
         let forward = config.forward();
         forward.check().context(BadConfiguration)?;
+        if !matches!(what, What::List) {
+            // Files of destinations and the embedded log may be there.
+            config.open_folders()?;
+        }
         match what {
             What::List => list(&forward),
             What::Status => runtime()?.block_on(status(config, &forward)),
