@@ -322,6 +322,18 @@ impl Config {
         }
     }
 
+    /// What goes where; paths that are relative begin in the data folder.
+    pub(crate) fn forward(&self) -> ForwardConfig {
+        let mut forward = self.forward.clone();
+        forward.destinations.clone_from(&self.destinations);
+        for destination in &mut forward.destinations {
+            for path in destination.to.paths_mut() {
+                *path = self.data.join(&*path);
+            }
+        }
+        forward
+    }
+
     /// What may be done, and in which tenants.
     pub(crate) fn respond(&self) -> anyhow::Result<RespondConfig> {
         let tenants = self.resolve_tenants()?.into_iter().filter_map(|resolved| {

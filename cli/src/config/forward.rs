@@ -3,24 +3,10 @@
 use std::sync::Arc;
 
 use forward::destinations::Target;
-use forward::{DestinationConfig, ForwardConfig, Surroundings};
+use forward::{DestinationConfig, Surroundings};
 use toml::Value;
 
-use super::{Config, secrets};
-
-impl Config {
-    /// What goes where; paths that are relative begin in the data folder.
-    pub(crate) fn forward(&self) -> ForwardConfig {
-        let mut forward = self.forward.clone();
-        forward.destinations.clone_from(&self.destinations);
-        for destination in &mut forward.destinations {
-            for path in destination.to.paths_mut() {
-                *path = self.data.join(&*path);
-            }
-        }
-        forward
-    }
-}
+use super::secrets;
 
 /// What destinations are made with: their secrets are read when they are needed, so that one that is missing keeps only
 /// its own destination from being used.

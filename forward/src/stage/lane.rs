@@ -207,7 +207,7 @@ impl Lane {
             notices_max,
         };
         let settled = settle(&batch, &reply, &mut reader.window, pace, at);
-        self.say(&settled, pace, &reply);
+        self.say(&settled, pace);
         for key in &settled.delivered {
             reader.window.settle(*key);
         }
@@ -242,7 +242,7 @@ impl Lane {
     }
 
     /// Counts what came of a batch, and tells the process's health how the destination stands.
-    fn say(&self, settled: &Settled, pace: &Pace, reply: &Reply) {
+    fn say(&self, settled: &Settled, pace: &Pace) {
         let name = || self.config.name.clone();
         if !settled.delivered.is_empty() {
             metrics::counter!("forward_notices_total",
@@ -274,7 +274,6 @@ impl Lane {
             destination = self.config.name,
             failures = pace.failures(),
             why,
-            said = reply.said,
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "not taken; trying again"
         );
