@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use forward::ForwardError;
+
 use super::Config;
 
 mod content;
-mod destinations;
 mod response;
 mod secrets;
 mod stages;
@@ -93,6 +94,22 @@ impl Findings {
     }
 }
 
+/// What keeps a destination from being used.
+fn destination(error: &ForwardError, findings: &mut Findings) {
+    let (at, what) = match error {
+        ForwardError::Setting { name, key, why } => {
+            (format!("destinations.{name}.{key}"), why.clone())
+        }
+        other => ("destinations".to_owned(), other.to_string()),
+    };
+    findings.fault(
+        at,
+        what,
+        "nothing would be sent there",
+        "mend the setting; `vedette forward validate` asks the destination itself",
+    );
+}
+
 /// How many of the findings are faults.
 pub(crate) fn faults(findings: &[Finding]) -> usize {
     let is_fault = |finding: &&Finding| finding.weight == Weight::Fault;
@@ -106,7 +123,6 @@ impl Config {
         stages::check(self, &mut findings);
         response::check(self, &mut findings);
         tenants::check(self, &mut findings);
-        destinations::check(self, &mut findings);
         findings.0
     }
 
@@ -114,7 +130,6 @@ impl Config {
     pub(crate) fn check(&self) -> Vec<Finding> {
         let mut findings = Findings(self.check_settings());
         secrets::check(self, &mut findings);
-        destinations::check_secrets(self, &mut findings);
         content::check(self, &mut findings);
         findings.0
     }

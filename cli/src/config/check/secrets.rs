@@ -5,6 +5,7 @@ use respond::audit::signature::AuditKey;
 
 use super::Findings;
 use crate::config::Config;
+use crate::config::forward::surroundings;
 use crate::config::secrets::{file_of, has_user_info, is_reference, is_secret, mode, read_secret};
 use crate::config::tenants::Application;
 
@@ -19,6 +20,12 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         application("read", &tenant.read);
         if let Some(act) = &tenant.act {
             application("act", act);
+        }
+    }
+    for destination in &config.forward().destinations {
+        // Its secrets and files are read as they will be; nothing is connected.
+        if let Err(error) = destination.to.open(&destination.name, &surroundings()) {
+            super::destination(&error, findings);
         }
     }
     let key = &config.respond.audit_key;

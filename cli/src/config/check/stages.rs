@@ -28,6 +28,29 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         None => {}
     }
     lake(config, findings);
+    destinations(config, findings);
+}
+
+/// Names and routes lead somewhere.
+fn destinations(config: &Config, findings: &mut Findings) {
+    let forward = config.forward();
+    if let Err(error) = forward.check() {
+        super::destination(&error, findings);
+    }
+    let why = "a destination that is away would be asked without a pause";
+    let wait_ms = forward.retry_wait_ms;
+    findings.bounds("forward.retry_wait_ms", wait_ms, 1, 60_000, why);
+    let routes = forward.routes();
+    for destination in &forward.destinations {
+        if routes.kinds_of(&destination.name).is_empty() {
+            findings.note(
+                format!("destinations.{}", destination.name),
+                "no route leads to it",
+                "nothing is ever sent there",
+                "name it in `to` of a [[forward.routes]], or remove it",
+            );
+        }
+    }
 }
 
 fn process(config: &Config, findings: &mut Findings) {
