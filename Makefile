@@ -1,5 +1,5 @@
 # The two commands a newcomer needs are `make demo` and `make test`; `make help` lists the rest.
-.PHONY: help demo build install test conformance faults fuzz bench kafka
+.PHONY: help demo build install test conformance receivers faults fuzz bench kafka
 .DEFAULT_GOAL := help
 # Where cargo builds, which its own variable may say.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -32,6 +32,11 @@ conformance: ## public rules, vectors and records, from the folder CORPUS=DIR; p
 	@test -n "$(CORPUS)" || { echo 'conformance: name the folder of the corpora: make conformance CORPUS=DIR' >&2; exit 2; }
 	@test -d "$(CORPUS)" || { echo 'conformance: there is no folder $(CORPUS)' >&2; exit 2; }
 	@VEDETTE_CORPUS="$(abspath $(CORPUS))" cargo test --locked --workspace --test conformance -- --nocapture --test-threads=1
+
+receivers: ## OpenSearch, an OpenTelemetry Collector, rsyslog over TLS and a mail server take what forward sends
+	@deploy/setup test
+	@deploy/receivers/setup programs
+	@cargo test --locked -p forward --test real -- --nocapture
 
 faults: ## kills, pauses, failing disks and lost replies at random moments; SEEDS=10 PROFILE=kill
 	@deploy/setup test

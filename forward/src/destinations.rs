@@ -1,17 +1,33 @@
 //! The closed set of destinations; one file each, which opens with its delivery contract.
 
+pub mod elasticsearch;
+pub mod email;
 pub mod file;
 pub mod kafka;
+mod one_by_one;
+mod opening;
+pub mod otlp;
+pub mod sentinel;
+pub mod slack;
+pub mod splunk;
 pub mod syslog;
+pub mod teams;
 pub mod webhook;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::elasticsearch::{ElasticsearchConfig, ElasticsearchDestination};
+use self::email::{EmailConfig, EmailDestination};
 use self::file::{FileConfig, FileDestination};
 use self::kafka::{KafkaConfig, KafkaDestination};
+use self::otlp::{OtlpConfig, OtlpDestination};
+use self::sentinel::{SentinelConfig, SentinelDestination};
+use self::slack::{SlackConfig, SlackDestination};
+use self::splunk::{SplunkConfig, SplunkDestination};
 use self::syslog::{SyslogConfig, SyslogDestination};
+use self::teams::{TeamsConfig, TeamsDestination};
 use self::webhook::{WebhookConfig, WebhookDestination};
 use crate::destination::Destination;
 use crate::error::ForwardError;
@@ -29,6 +45,20 @@ pub enum Target {
     Syslog(SyslogConfig),
     /// A receiver of webhooks.
     Webhook(WebhookConfig),
+    /// Splunk's HTTP Event Collector.
+    Splunk(SplunkConfig),
+    /// Elasticsearch or OpenSearch.
+    Elasticsearch(ElasticsearchConfig),
+    /// Microsoft Sentinel, by the Logs Ingestion API.
+    Sentinel(SentinelConfig),
+    /// Logs of OpenTelemetry.
+    Otlp(OtlpConfig),
+    /// A channel of Slack.
+    Slack(SlackConfig),
+    /// A channel or chat of Microsoft Teams.
+    Teams(TeamsConfig),
+    /// Mail.
+    Email(EmailConfig),
 }
 
 impl Target {
@@ -39,6 +69,13 @@ impl Target {
             Self::Kafka(_) => "kafka",
             Self::Syslog(_) => "syslog",
             Self::Webhook(_) => "webhook",
+            Self::Splunk(_) => "splunk",
+            Self::Elasticsearch(_) => "elasticsearch",
+            Self::Sentinel(_) => "sentinel",
+            Self::Otlp(_) => "otlp",
+            Self::Slack(_) => "slack",
+            Self::Teams(_) => "teams",
+            Self::Email(_) => "email",
         }
     }
 
@@ -66,6 +103,15 @@ impl Target {
             Self::Kafka(config) => Box::new(KafkaDestination::new(name, config, with)?),
             Self::Syslog(config) => Box::new(SyslogDestination::new(name, config, with)?),
             Self::Webhook(config) => Box::new(WebhookDestination::new(name, config, with)?),
+            Self::Splunk(config) => Box::new(SplunkDestination::new(name, config, with)?),
+            Self::Elasticsearch(config) => {
+                Box::new(ElasticsearchDestination::new(name, config, with)?)
+            }
+            Self::Sentinel(config) => Box::new(SentinelDestination::new(name, config, with)?),
+            Self::Otlp(config) => Box::new(OtlpDestination::new(name, config, with)?),
+            Self::Slack(config) => Box::new(SlackDestination::new(name, config, with)?),
+            Self::Teams(config) => Box::new(TeamsDestination::new(name, config, with)?),
+            Self::Email(config) => Box::new(EmailDestination::new(name, config, with)?),
         })
     }
 }

@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use schemas::environment::{Clock, SystemClock};
 use schemas::fate::chain;
+use schemas::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Retry;
@@ -207,6 +208,14 @@ impl HttpDoor {
             insecure: config.insecure,
             redaction,
         })
+    }
+
+    /// The same door, which shows this secret as little as those that it knows: a token that was given meanwhile.
+    #[must_use]
+    pub fn hiding(&self, secret: &Secret) -> Self {
+        let mut door = self.clone();
+        door.redaction.hide(secret);
+        door
     }
 
     /// Sends a request and reads its answer, up to its limit.

@@ -37,7 +37,10 @@ struct ActionDocument<'a> {
     requested_by: &'a str,
     case_id: &'a str,
     entities: Entities<'a>,
-    detail: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// As text: its form differs from entry to entry, and a receiver's mapping does not.
+    detail: &'a str,
     chain: ChainPlace<'a>,
 }
 
@@ -99,7 +102,8 @@ fn notice(entry: &AuditRecord) -> Option<Notice> {
                 Target::Name(&entry.target)
             },
         },
-        detail: detail(&entry.detail),
+        why: reason(&entry.detail),
+        detail: &entry.detail,
         chain: ChainPlace {
             sequence: entry.sequence,
             hash: &entry.hash,
@@ -120,9 +124,10 @@ fn notice(entry: &AuditRecord) -> Option<Notice> {
     })
 }
 
-/// What was seen: the entry's JSON, or its text where it is none.
-fn detail(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+/// The reason in what was seen, where that is JSON and has one.
+fn reason(detail: &str) -> Option<String> {
+    let seen: Value = serde_json::from_str(detail).ok()?;
+    Some(seen.get("why")?.as_str()?.to_owned())
 }
 
 /// How far it has come, how much that weighs, and why.

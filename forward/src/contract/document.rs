@@ -15,6 +15,13 @@ pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Most items of a list of a document; of more, the first ones are told, and how many there were.
 pub const ITEMS_MAX: usize = 100;
 
+/// Largest document, in bytes of JSON: the smallest limit of a destination is 1 MB for a request (Log Analytics), in which
+/// columns repeat some of it.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Bounds of a text and a list, one after the other until the document is small enough.
+const BOUNDS: [(usize, usize); 3] = [(TEXT_BYTES_MAX, ITEMS_MAX), (1024, 50), (128, 20)];
+
 /// Hosts whose links are shown as links: Microsoft's portals.
 const PORTALS: &[&str] = &["microsoft.com", "azure.com", "office.com", "windows.net"];
 
@@ -124,36 +131,44 @@ pub(super) fn whole(head: &Head, rest: &impl Serialize) -> Value {
             members.extend(part);
         }
     }
-    let mut document = Value::Object(members);
-    let mut cut = Vec::new();
-    bound(&mut document, &mut String::new(), &mut cut);
-    if !cut.is_empty()
-        && let Some(members) = document.as_object_mut()
-    {
-        members.insert("cut".to_owned(), cut.into());
+    let whole = Value::Object(members);
+    let mut document = Value::Null;
+    for bounds in BOUNDS {
+        document = whole.clone();
+        let mut cut = Vec::new();
+        bound(&mut document, bounds, &mut String::new(), &mut cut);
+        if !cut.is_empty()
+            && let Some(members) = document.as_object_mut()
+        {
+            members.insert("cut".to_owned(), cut.into());
+        }
+        if document.to_string().len() <= DOCUMENT_BYTES_MAX {
+            break;
+        }
     }
     document
 }
 
 /// Cuts texts and lists that are too long; `cut` names each by its JSON pointer, with how long it was.
-fn bound(value: &mut Value, at: &mut String, cut: &mut Vec<Value>) {
+fn bound(value: &mut Value, bounds: (usize, usize), at: &mut String, cut: &mut Vec<Value>) {
+    let (text_bytes_max, items_max) = bounds;
     match value {
-        Value::String(text) if text.len() > TEXT_BYTES_MAX => {
+        Value::String(text) if text.len() > text_bytes_max => {
             note(cut, at, text.len(), "bytes");
-            text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+            text.truncate(text.floor_char_boundary(text_bytes_max));
         }
         Value::Array(items) => {
-            if items.len() > ITEMS_MAX {
+            if items.len() > items_max {
                 note(cut, at, items.len(), "items");
-                items.truncate(ITEMS_MAX);
+                items.truncate(items_max);
             }
             for (place, item) in items.iter_mut().enumerate() {
-                within(at, &place.to_string(), |at| bound(item, at, cut));
+                within(at, &place.to_string(), |at| bound(item, bounds, at, cut));
             }
         }
         Value::Object(members) => {
             for (name, member) in members {
-                within(at, name, |at| bound(member, at, cut));
+                within(at, name, |at| bound(member, bounds, at, cut));
             }
         }
         _ => {}

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -21,12 +21,13 @@ use schemas::environment::{Clock, SystemClock};
 use schemas::secret::Secret;
 use serde::{Deserialize, Serialize};
 
+use super::one_by_one::{self, SendOne};
 use crate::contract::Notice;
-use crate::destination::{Answer, BatchLimits, Destination, Outcome, Reply, Retry, Validated};
+use crate::destination::{BatchLimits, Destination, Outcome, Reply, Validated};
 use crate::error::ForwardError;
 use crate::formats::Format;
 use crate::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use crate::http::{ANSWER_BYTES_MAX, HttpConfig, HttpDoor, HttpRequest, Meaning, Method, Url};
+use crate::http::{ANSWER_BYTES_MAX, HttpConfig, HttpDoor, HttpRequest, Method, Url};
 use crate::said::Redaction;
 use crate::surroundings::Surroundings;
 
@@ -35,12 +36,6 @@ const NOTICES_MAX: usize = 100;
 
 /// Most bytes of them.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// How long a batch is worked at; what is left comes in the next.
-const BATCH_TIME: Duration = Duration::from_secs(20);
-
-/// Failures in a row after which the rest of a batch is not tried.
-const FAILURES_MAX: usize = 3;
 
 /// Fewest bytes of a signing secret, as Standard Webhooks asks.
 const SECRET_BYTES_MIN: usize = 24;
@@ -133,14 +128,9 @@ impl WebhookDestination {
         let seconds = self.clock.now_us().div_euclid(1_000_000).to_string();
         let body = self.format.render(notice);
         let mut headers = self.headers.clone();
-        // Every format of one object is JSON; the others are lines.
-        let media_type = match body.as_bytes().first() {
-            Some(b'{') => "application/json",
-            _ => "text/plain; charset=utf-8",
-        };
         headers
             .entry(CONTENT_TYPE)
-            .or_insert(HeaderValue::from_static(media_type));
+            .or_insert(HeaderValue::from_static(self.format.media_type()));
         let signature = signature(&self.keys, &id, &seconds, &body);
         for (name, text) in [
             ("webhook-id", id),
@@ -162,23 +152,12 @@ impl WebhookDestination {
             answer_bytes_max: ANSWER_BYTES_MAX,
         }
     }
+}
 
-    /// Sends one notice; what came of it, and what was said.
-    async fn send(&self, notice: &Notice) -> (Outcome, String) {
-        match self.door.send(self.request(notice)).await {
-            Err(why) => (Outcome::Retry(Retry::because(why.clone())), why),
-            Ok(answer) => {
-                let outcome = match answer.meaning() {
-                    Meaning::Taken => Outcome::Delivered,
-                    Meaning::TooLarge => Outcome::Refused {
-                        why: format!("too large for the receiver: {}", answer.said),
-                    },
-                    Meaning::Refused { why } => Outcome::Refused { why },
-                    Meaning::Later(retry) => Outcome::Retry(retry),
-                };
-                (outcome, answer.said)
-            }
-        }
+#[async_trait]
+impl SendOne for WebhookDestination {
+    async fn send_one(&self, notice: &Notice) -> (Outcome, String) {
+        one_by_one::ask(&self.door, self.request(notice)).await
     }
 }
 
@@ -192,29 +171,7 @@ impl Destination for WebhookDestination {
     }
 
     async fn deliver(&mut self, batch: &[Arc<Notice>]) -> Reply {
-        let started = Instant::now();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut failures = 0;
-        let mut last = String::new();
-        for notice in batch {
-            if failures >= FAILURES_MAX || started.elapsed() > BATCH_TIME {
-                outcomes.push(Outcome::NotTried);
-                continue;
-            }
-            let (outcome, said) = self.send(notice).await;
-            match &outcome {
-                // It asks to be left alone: one more request would be one too many.
-                Outcome::Retry(Retry { after: Some(_), .. }) => failures = FAILURES_MAX,
-                Outcome::Retry(_) => failures += 1,
-                _ => failures = 0,
-            }
-            outcomes.push(outcome);
-            last = said;
-        }
-        Reply {
-            answer: Answer::Each(outcomes),
-            said: last,
-        }
+        one_by_one::deliver(self, batch, Duration::ZERO).await
     }
 
     async fn validate(&mut self) -> Vec<Validated> {

@@ -41,6 +41,7 @@ const TABLE: &[Line] = &[
     ),
     ("request", Origin::At("/links/0/url")),
     ("msg", Origin::At("/description")),
+    ("msg", Origin::At("/why")),
     ("msg", Origin::At("/detail")),
     ("reason", Origin::At("/severity_reason")),
     ("cs1", Origin::At("/techniques")),

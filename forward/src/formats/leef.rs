@@ -39,6 +39,7 @@ const TABLE: &[Line] = &[
     ("first_event_time", Origin::At("/first_event_time")),
     ("last_event_time", Origin::At("/last_event_time")),
     ("what_happened", Origin::At("/description")),
+    ("what_happened", Origin::At("/why")),
     ("what_happened", Origin::At("/detail")),
     ("check_first", Origin::Made("/check_first", made::steps)),
     ("blind_spots", Origin::Made("/blind_spots", made::steps)),

@@ -77,12 +77,3 @@ pub(super) fn word_if(list: &Value, word: &str) -> Option<Value> {
         .is_some_and(|items| !items.is_empty())
         .then(|| word.into())
 }
-
-/// A text as it is, anything else as JSON on one line.
-pub(super) fn line(value: &Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::String(_) => Some(value.clone()),
-        other => Some(super::json::line(other).into()),
-    }
-}

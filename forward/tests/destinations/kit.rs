@@ -4,9 +4,11 @@
     reason = "a test ends where its footing is missing"
 )]
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use forward::Surroundings;
 use forward::contract::Notice;
 use forward::destination::{Answer, Destination, Outcome, Reply};
@@ -134,7 +136,7 @@ async fn it_delivers_what_is_taken(make: &impl Fn(&str, HttpConfig) -> Target, o
     for notice in &batch {
         let key = notice.idempotency_key();
         let has_it = |request: &crate::receiver::Received| {
-            request.head.contains(&key) || String::from_utf8_lossy(&request.body).contains(&key)
+            request.head.contains(&key) || text(request).contains(&key)
         };
         assert!(
             requests.iter().any(has_it),
@@ -227,6 +229,19 @@ async fn it_reads_no_more_than_it_needs(make: &impl Fn(&str, HttpConfig) -> Targ
         );
         assert!(!reply.said.contains('\u{1b}'), "{}", reply.said);
     }
+}
+
+/// The body of a request, unpacked where it is packed.
+fn text(request: &crate::receiver::Received) -> String {
+    let mut body = Vec::new();
+    if request.header("content-encoding").as_deref() == Some("gzip") {
+        GzDecoder::new(&request.body[..])
+            .read_to_end(&mut body)
+            .expect("gzip");
+    } else {
+        body.clone_from(&request.body);
+    }
+    String::from_utf8_lossy(&body).into_owned()
 }
 
 /// Memory of this process, in kilobytes.

@@ -1,6 +1,6 @@
 //! Every document against the contract's own schema.
 
-use forward::contract::document::{ITEMS_MAX, TEXT_BYTES_MAX};
+use forward::contract::document::{DOCUMENT_BYTES_MAX, ITEMS_MAX};
 use forward::contract::{self, Notice, SCHEMA};
 use prost::Message as _;
 use schemas::coverage::CoverageState;
@@ -69,7 +69,7 @@ fn a_document_is_bounded_whatever_it_was_made_of() {
     for notice in samples::each(&long) {
         let bytes = notice.document.to_string().len();
         assert!(
-            bytes < 20 * TEXT_BYTES_MAX,
+            bytes <= DOCUMENT_BYTES_MAX,
             "{}: {bytes}",
             notice.kind.as_str()
         );
@@ -78,6 +78,16 @@ fn a_document_is_bounded_whatever_it_was_made_of() {
             .expect("something was cut");
         assert!(!cut.is_empty() && cut.len() <= ITEMS_MAX);
     }
+}
+
+#[test]
+fn a_document_of_many_long_texts_is_bounded_too() {
+    let mut alert = samples::alert(&"\u{1}".repeat(100_000));
+    alert.evidence = vec![alert.evidence[0].clone(); 500];
+    alert.blind_spots = vec![alert.title.clone(); 500];
+    let notice = Notice::of_alert(&alert);
+    assert!(notice.document.to_string().len() <= DOCUMENT_BYTES_MAX);
+    check(&schema(true), &notice.document);
 }
 
 #[test]
