@@ -116,6 +116,7 @@ fn saying(statement: RuleMetadata) -> Alert {
         category: CATEGORY.to_owned(),
         techniques: statement.techniques,
         tactics: statement.tactics,
+        blind_spots: statement.blind_spots,
         ..Alert::default()
     }
 }

@@ -123,6 +123,7 @@ impl Correlation {
             self.severity,
             &self.sigma.tags,
         )
+        .blind_to(&self.blind_spots)
     }
 
     /// What it counts and in which windows, in a line for a person.

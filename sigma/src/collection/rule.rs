@@ -94,5 +94,6 @@ impl Rule {
             self.severity,
             &self.sigma.tags,
         )
+        .blind_to(&self.blind_spots)
     }
 }

@@ -21,6 +21,8 @@ pub struct RuleMetadata {
     pub techniques: Vec<String>,
     /// ATT&CK tactics, for example "collection".
     pub tactics: Vec<String>,
+    /// What it cannot see, one sentence each.
+    pub blind_spots: Vec<String>,
 }
 
 impl RuleMetadata {
@@ -50,6 +52,12 @@ impl RuleMetadata {
             severity,
             techniques,
             tactics,
+            blind_spots: Vec::new(),
         }
+    }
+
+    pub(crate) fn blind_to(mut self, blind_spots: &[String]) -> Self {
+        self.blind_spots = blind_spots.to_vec();
+        self
     }
 }
