@@ -7,8 +7,10 @@
 mod broker;
 mod delivery;
 mod place;
+mod replay;
 
 use delivery::*;
+use replay::*;
 
 /// Makes a test of each question for each kind of bus.
 macro_rules! ask_both {
@@ -34,4 +36,7 @@ ask_both!(
     routes_lead_to_some_and_not_to_others,
     what_cannot_be_read_is_set_aside_and_the_rest_arrives,
     killed_again_and_again_it_loses_nothing,
+    what_was_there_since_is_sent_again_and_nobodys_place_moves,
+    dead_letters_come_back_whole_and_only_ones_own,
+    a_tap_shows_what_comes_from_now_on,
 );
