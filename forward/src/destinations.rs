@@ -86,6 +86,14 @@ impl Target {
             Self::Kafka(_) => Vec::new(),
             Self::Syslog(syslog) => syslog.tls.paths_mut().collect(),
             Self::Webhook(webhook) => webhook.http.paths_mut().collect(),
+            Self::Splunk(splunk) => splunk.http.paths_mut().collect(),
+            Self::Elasticsearch(elasticsearch) => elasticsearch.http.paths_mut().collect(),
+            Self::Sentinel(sentinel) => sentinel.http.paths_mut().collect(),
+            Self::Otlp(otlp) => otlp.http.paths_mut().collect(),
+            Self::Slack(slack) => slack.http.paths_mut().collect(),
+            Self::Teams(teams) => teams.http.paths_mut().collect(),
+            Self::Email(email) if email.ca_file.as_os_str().is_empty() => Vec::new(),
+            Self::Email(email) => vec![&mut email.ca_file],
         }
     }
 

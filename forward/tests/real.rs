@@ -24,9 +24,9 @@ use forward::destinations::email::{EmailConfig, MailEncryption};
 use forward::destinations::otlp::OtlpConfig;
 use forward::destinations::syslog::{Framing, SyslogConfig};
 use forward::formats::Format;
+use forward::guard::Network;
 use forward::http::HttpConfig;
 use forward::tls::TlsConfig;
-use ipnet::IpNet;
 use schemas::secret::Secret;
 use schemas::wire::Alert;
 use serde_json::Value;
@@ -119,7 +119,7 @@ async fn listens(port: u16, log: &Path) {
     .await;
 }
 
-fn this_machine() -> Vec<IpNet> {
+fn this_machine() -> Vec<Network> {
     ["127.0.0.0/8", "::1/128"]
         .map(|network| network.parse().expect("a network"))
         .to_vec()

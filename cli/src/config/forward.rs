@@ -30,13 +30,16 @@ pub(super) fn shown(destination: &DestinationConfig) -> anyhow::Result<Destinati
 fn hide(name: &str, value: &mut Value) {
     match value {
         Value::String(text) => {
-            let is_credential =
-                secrets::is_secret(name) || name.eq_ignore_ascii_case("authorization");
+            // Whoever knows the address of a channel can write there.
+            let is_channel = matches!(name, "webhook" | "workflow");
+            let is_credential = is_channel
+                || secrets::is_secret(name)
+                || name.eq_ignore_ascii_case("authorization");
             if secrets::is_reference(text) {
                 return;
             }
             if is_credential && !text.is_empty() {
-                *text = secrets::NOT_SHOWN.to_owned();
+                secrets::NOT_SHOWN.clone_into(text);
             } else {
                 *text = secrets::without_user_info(text);
             }
@@ -53,13 +56,31 @@ pub(crate) fn address(target: &Target) -> String {
         Target::File(file) => file.path.display().to_string(),
         Target::Kafka(kafka) => format!("{} topic {}", kafka.brokers, kafka.topic),
         Target::Syslog(syslog) => format!("{}:{}", syslog.host, syslog.port),
-        Target::Webhook(webhook) if secrets::is_reference(&webhook.url) => webhook.url.clone(),
-        Target::Webhook(webhook) => {
-            let url = secrets::without_user_info(&webhook.url);
-            let host = url.splitn(4, '/').take(3).collect::<Vec<_>>();
-            host.join("/")
+        Target::Webhook(webhook) => host(&webhook.url),
+        Target::Splunk(splunk) => host(&splunk.url),
+        Target::Elasticsearch(elasticsearch) => {
+            format!("{} index {}", host(&elasticsearch.url), elasticsearch.index)
+        }
+        Target::Sentinel(sentinel) => {
+            format!("{} rule {}", host(&sentinel.endpoint), sentinel.rule)
+        }
+        Target::Otlp(otlp) => host(&otlp.url),
+        Target::Slack(slack) => host(&slack.webhook),
+        Target::Teams(teams) => host(&teams.workflow),
+        Target::Email(email) => {
+            format!("{} by {}:{}", email.to.join(", "), email.server, email.port)
         }
     }
+}
+
+/// A URL up to its path, or the reference to one.
+fn host(url: &str) -> String {
+    if secrets::is_reference(url) {
+        return url.to_owned();
+    }
+    let url = secrets::without_user_info(url);
+    let host = url.splitn(4, '/').take(3).collect::<Vec<_>>();
+    host.join("/")
 }
 
 #[cfg(test)]
@@ -84,6 +105,15 @@ headers = { authorization = "Bearer canary-3", x-api-key = "canary-4", x-source 
 [[destinations]]
 name = "files"
 to.file.path = "alerts.ndjson"
+[[destinations]]
+name = "chat"
+to.slack.webhook = "https://hooks.slack.example/services/canary-5"
+[[destinations]]
+name = "team"
+to.teams.workflow = "https://flow.example/workflows/canary-6"
+[[destinations]]
+name = "siem"
+to.splunk = { url = "https://splunk.example:8088", token = "canary-7" }
 "#;
 
     #[test]
@@ -103,7 +133,9 @@ to.file.path = "alerts.ndjson"
     fn what_is_shown_has_no_secret_and_can_be_read_again() {
         let config = Config::parse(TEXT).expect("it reads");
         let text = config.to_toml().expect("it is TOML");
-        for canary in ["canary-1", "canary-2", "canary-3", "canary-4"] {
+        for canary in [
+            "canary-1", "canary-2", "canary-3", "canary-4", "canary-5", "canary-6", "canary-7",
+        ] {
             assert!(!text.contains(canary), "{canary}: {text}");
         }
         assert!(

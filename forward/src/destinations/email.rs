@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ipnet::IpNet;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -30,7 +29,7 @@ use crate::contract::Notice;
 use crate::destination::{BatchLimits, Destination, Outcome, Reply, Retry, Validated};
 use crate::error::ForwardError;
 use crate::formats::message::MessageTemplate;
-use crate::guard::Guard;
+use crate::guard::{Guard, Network};
 use crate::said::Redaction;
 use crate::surroundings::Surroundings;
 
@@ -73,7 +72,7 @@ pub struct EmailConfig {
     pub ca_file: PathBuf,
     /// Networks that may be reached although they are private, for example `["10.20.0.0/16"]`; all others are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allow_networks: Vec<IpNet>,
+    pub allow_networks: Vec<Network>,
     /// A user; empty for none.
     #[serde(default)]
     pub user: String,
