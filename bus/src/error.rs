@@ -142,6 +142,15 @@ pub enum BusError {
         #[source]
         cause: KafkaError,
     },
+    /// Kafka did not take what we published.
+    #[error("could not publish to topic \"{topic}\" on Kafka")]
+    Refused {
+        /// The topic.
+        topic: Topic,
+        /// What librdkafka said.
+        #[source]
+        cause: KafkaError,
+    },
     /// A topic is not there for us and could not be created.
     #[error("could not find or create topic \"{name}\" on Kafka: {code}")]
     TopicMissing {
@@ -191,7 +200,7 @@ impl BusError {
             | Self::KafkaSlow { .. }
             // It can be had again.
             | Self::LeaseLost { .. } => Fate::SOON,
-            Self::Kafka { cause, .. } => fate_of_kafka(cause),
+            Self::Kafka { cause, .. } | Self::Refused { cause, .. } => fate_of_kafka(cause),
             Self::TopicMissing { code, .. } => fate_of_code(*code),
             Self::GroupTaken { .. }
             | Self::NotAssigned { .. }
@@ -247,6 +256,7 @@ mod tests {
 
     use rdkafka::error::{KafkaError, RDKafkaErrorCode};
     use schemas::fate::Fate;
+    use schemas::topics::Topic;
 
     use super::BusError;
 
@@ -258,8 +268,8 @@ mod tests {
         assert_eq!(full.fate(), Fate::SOON);
         let cause = KafkaError::MessageProduction(RDKafkaErrorCode::AllBrokersDown);
         assert_eq!(
-            BusError::Kafka {
-                doing: "publish",
+            BusError::Refused {
+                topic: Topic::Audit,
                 cause
             }
             .fate(),
@@ -271,8 +281,8 @@ mod tests {
     fn a_missing_right_ends_the_stage() {
         let cause = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
         assert_eq!(
-            BusError::Kafka {
-                doing: "publish",
+            BusError::Refused {
+                topic: Topic::Audit,
                 cause
             }
             .fate(),

@@ -111,10 +111,7 @@ impl Publisher {
             metrics::counter!("bus_publish_retries_total", "topic" => topic.name()).increment(1);
             let fatal = producer.client().fatal_error();
             if fatal.is_none() || rebuilds == REBUILDS_MAX {
-                return Err(BusError::Kafka {
-                    doing: "publish",
-                    cause,
-                });
+                return Err(BusError::Refused { topic, cause });
             }
             rebuilds += 1;
             tracing::warn!(topic = %topic, error = ?fatal, "replacing a producer that met a fatal error");
