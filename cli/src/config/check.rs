@@ -50,6 +50,9 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A day, in milliseconds: what waits longer is not meant to come.
+const WAIT_MS_MAX: u64 = 86_400_000;
+
 /// Where findings are gathered.
 #[derive(Debug, Default)]
 struct Findings(Vec<Finding>);

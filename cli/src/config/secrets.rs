@@ -88,6 +88,8 @@ pub(super) fn is_secret(name: &str) -> bool {
         "key",
         ".pem",
         "oauthbearer.config",
+        // A setting of Java clients that people copy; it holds the password in its text.
+        "jaas.config",
     ]
     .iter()
     .any(|word| name.contains(word));
@@ -173,6 +175,7 @@ mod tests {
             "ssl.keystore.password",
             "sasl.oauthbearer.client.secret",
             "sasl.oauthbearer.config",
+            "sasl.jaas.config",
             "sasl.oauthbearer.assertion.private.key.passphrase",
         ] {
             assert!(is_secret(name), "{name}");

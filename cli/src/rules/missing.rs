@@ -63,7 +63,8 @@ pub(super) async fn fill_missing(
         }
         writeln!(
             out,
-            "{raised} alerts published, {left} files could not be read"
+            "{raised} alerts of single events published, {left} files could not be read; what correlations count is \
+             raised by detect, which counts the signals that were published too, when it runs next"
         )?;
     }
     drop(lock);

@@ -4,7 +4,7 @@ use bus::BusConfig;
 use bus::config::KafkaConfig;
 use schemas::limits::BATCH_ROWS_MAX;
 
-use super::Findings;
+use super::{Findings, WAIT_MS_MAX};
 use crate::config::Config;
 use crate::telemetry;
 
@@ -13,6 +13,11 @@ const REPLACED_HOURS_PROMISED: u64 = 168;
 
 /// Ten years: what is set longer fills the disk for ever.
 const REPLACED_HOURS_MAX: u64 = 87_600;
+
+/// An exabyte: no disk has more.
+const RESERVE_MEGABYTES_MAX: u64 = 1_000_000_000_000;
+
+const SECONDS_OF_A_DAY: u64 = 86_400;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     process(config, findings);
@@ -70,19 +75,36 @@ fn process(config: &Config, findings: &mut Findings) {
             "bind 127.0.0.1, or keep the port behind a firewall or a proxy that asks",
         );
     }
+    let health = &config.health;
+    findings.bounds(
+        "health.disk_reserve_megabytes",
+        health.disk_reserve_megabytes,
+        0,
+        RESERVE_MEGABYTES_MAX,
+        "the process would never be ready, whatever disk it has",
+    );
+    findings.bounds(
+        "health.standstill_s",
+        health.standstill_s,
+        0,
+        SECONDS_OF_A_DAY,
+        "a loop that stands still would go unnoticed; 0 says that this is meant",
+    );
     let http = &config.http;
+    let (least, most) = (
+        "Microsoft could not be reached, or would be asked without a pause",
+        "whoever never answers would be waited for without end",
+    );
     for (key, value) in [
         ("http.connect_timeout_ms", http.connect_timeout_ms),
         ("http.request_timeout_ms", http.request_timeout_ms),
         ("http.retry_wait_ms", http.retry_wait_ms),
-        (
-            "http.requests_per_minute",
-            u64::from(http.requests_per_minute),
-        ),
     ] {
-        let why = "Microsoft could not be reached, or would be asked without a pause";
-        findings.bounds(key, value, 1, u64::MAX, why);
+        let why = if value == 0 { least } else { most };
+        findings.bounds(key, value, 1, WAIT_MS_MAX, why);
     }
+    let per_minute = u64::from(http.requests_per_minute);
+    findings.bounds("http.requests_per_minute", per_minute, 1, u64::MAX, least);
     if !http.ca_file.as_os_str().is_empty() && !http.ca_file.is_file() {
         findings.fault(
             "http.ca_file",
@@ -145,6 +167,13 @@ fn lake(config: &Config, findings: &mut Findings) {
         let why = "the lake would do nothing else, or get slower with every commit";
         findings.bounds(key, value, 1, u64::MAX, why);
     }
+    findings.bounds(
+        "lake.batch_wait_ms",
+        lake.batch_wait_ms,
+        0,
+        WAIT_MS_MAX,
+        "records would wait in memory for a batch that is never full, and no rule would see them",
+    );
     let hours = lake.replaced_files_hours;
     findings.bounds(
         "lake.replaced_files_hours",

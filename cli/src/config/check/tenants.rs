@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ingest::config::EventHubsConfig;
+use ingest::config::{EventHubsConfig, ManagementActivityConfig};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::Findings;
+use super::{Findings, WAIT_MS_MAX};
 use crate::config::{Config, Tenant};
 
 /// Hours for which the Management Activity API keeps content.
@@ -33,11 +35,24 @@ const PAGE_OBJECTS_MAX: u64 = 999;
 const BUSY: &str = "it would be asked without a pause, until Microsoft throttles the whole tenant";
 const NOTHING: &str = "nothing would ever be read";
 
+/// What comes of a pause that is no time, or longer than a day.
+fn pause(poll_ms: u64) -> &'static str {
+    if poll_ms == 0 { BUSY } else { NOTHING }
+}
+
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut hubs: BTreeMap<[String; 3], &str> = BTreeMap::new();
     for tenant in &config.tenants {
         let at = format!("tenants.{}", tenant.id);
+        if !is_tenant_id(&tenant.id) {
+            findings.fault(
+                at.clone(),
+                format!("the id {:?} is not a tenant's id", tenant.id),
+                "records name their tenant by its id: none of this tenant's would be known as its, and nothing done in it",
+                "write the tenant id that Entra's overview shows, 8-4-4-4-12 hexadecimal digits",
+            );
+        }
         let count = counts.entry(tenant.id.to_lowercase()).or_default();
         *count += 1;
         if *count == 2 {
@@ -63,6 +78,12 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether this is how Microsoft writes the id of a tenant.
+fn is_tenant_id(text: &str) -> bool {
+    // The parser also takes braces and digits without hyphens, which no record has.
+    text.len() == Hyphenated::LENGTH && Uuid::try_parse(text).is_ok()
 }
 
 fn registrations(tenant: &Tenant, at: &str, findings: &mut Findings) {
@@ -100,32 +121,17 @@ fn sources(tenant: &Tenant, at: &str, findings: &mut Findings) {
         );
     }
     if let Some(source) = &tenant.management_activity {
-        let key = |key: &str| format!("{at}.management_activity.{key}");
-        findings.bounds(key("poll_ms"), source.poll_ms, 1, u64::MAX, BUSY);
-        let (hours, blobs) = (source.first_hours.into(), source.concurrent_blobs as u64);
-        let why = "Microsoft keeps content for 7 days";
-        findings.bounds(key("first_hours"), hours, 1, FIRST_HOURS_MAX, why);
-        findings.bounds(
-            key("concurrent_blobs"),
-            blobs,
-            1,
-            CONCURRENT_BLOBS_MAX,
-            NOTHING,
-        );
-        for name in &source.content_types {
-            if !CONTENT_TYPES.contains(&name.as_str()) {
-                findings.fault(
-                    key("content_types"),
-                    format!("names {name:?}"),
-                    "Microsoft has no such content",
-                    &format!("name some of {}", CONTENT_TYPES.join(", ")),
-                );
-            }
-        }
+        management_activity(source, &format!("{at}.management_activity"), findings);
     }
     if let Some(source) = &tenant.graph_alerts {
         let key = |key: &str| format!("{at}.graph_alerts.{key}");
-        findings.bounds(key("poll_ms"), source.poll_ms, 1, u64::MAX, BUSY);
+        findings.bounds(
+            key("poll_ms"),
+            source.poll_ms,
+            1,
+            WAIT_MS_MAX,
+            pause(source.poll_ms),
+        );
         findings.bounds(
             key("page_alerts"),
             source.page_alerts.into(),
@@ -136,7 +142,13 @@ fn sources(tenant: &Tenant, at: &str, findings: &mut Findings) {
     }
     if let Some(source) = &tenant.directory {
         let key = |key: &str| format!("{at}.directory.{key}");
-        findings.bounds(key("poll_ms"), source.poll_ms, 1, u64::MAX, BUSY);
+        findings.bounds(
+            key("poll_ms"),
+            source.poll_ms,
+            1,
+            WAIT_MS_MAX,
+            pause(source.poll_ms),
+        );
         findings.bounds(
             key("page_objects"),
             source.page_objects.into(),
@@ -147,6 +159,37 @@ fn sources(tenant: &Tenant, at: &str, findings: &mut Findings) {
     }
     for source in &tenant.event_hubs {
         hub(source, &format!("{at}.event_hubs.{}", source.hub), findings);
+    }
+}
+
+fn management_activity(source: &ManagementActivityConfig, at: &str, findings: &mut Findings) {
+    let key = |key: &str| format!("{at}.{key}");
+    findings.bounds(
+        key("poll_ms"),
+        source.poll_ms,
+        1,
+        WAIT_MS_MAX,
+        pause(source.poll_ms),
+    );
+    let (hours, blobs) = (source.first_hours.into(), source.concurrent_blobs as u64);
+    let why = "Microsoft keeps content for 7 days";
+    findings.bounds(key("first_hours"), hours, 1, FIRST_HOURS_MAX, why);
+    findings.bounds(
+        key("concurrent_blobs"),
+        blobs,
+        1,
+        CONCURRENT_BLOBS_MAX,
+        NOTHING,
+    );
+    for name in &source.content_types {
+        if !CONTENT_TYPES.contains(&name.as_str()) {
+            findings.fault(
+                key("content_types"),
+                format!("names {name:?}"),
+                "Microsoft has no such content",
+                &format!("name some of {}", CONTENT_TYPES.join(", ")),
+            );
+        }
     }
 }
 
@@ -163,10 +206,15 @@ fn hub(source: &EventHubsConfig, at: &str, findings: &mut Findings) {
     for (key, value) in [
         ("prefetch", u64::from(source.prefetch)),
         ("batch_messages_max", source.batch_messages_max as u64),
-        ("idle_ms", source.idle_ms),
-        ("call_timeout_ms", source.call_timeout_ms),
     ] {
         findings.bounds(format!("{at}.{key}"), value, 1, u64::MAX, NOTHING);
+    }
+    for (key, value, least) in [
+        ("batch_wait_ms", source.batch_wait_ms, 0),
+        ("idle_ms", source.idle_ms, 1),
+        ("call_timeout_ms", source.call_timeout_ms, 1),
+    ] {
+        findings.bounds(format!("{at}.{key}"), value, least, WAIT_MS_MAX, NOTHING);
     }
     if let Err(what) = source.check_endpoint() {
         findings.fault(

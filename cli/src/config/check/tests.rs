@@ -8,7 +8,7 @@ use crate::config::Config;
 macro_rules! tenant {
     ($more:expr) => {
         concat!(
-            "[[tenants]]\nid = 'T'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'\n",
+            "[[tenants]]\nid = '0a0a0a0a-0000-4000-8000-00000000000a'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'\n",
             $more
         )
     };
@@ -33,6 +33,11 @@ const CASES: &[(&str, Weight, &str)] = &[
     ("lake.batch_rows", Fault, "[lake]\nbatch_rows = 50001"),
     ("lake.identities", Fault, "[lake]\nidentities = 0"),
     ("lake.location", Fault, "[lake]\nlocation = 's3://bucket'"),
+    ("lake.batch_wait_ms", Fault, "[lake]\nbatch_wait_ms = 9223372036854775807"),
+    ("health.disk_reserve_megabytes", Fault, "[health]\ndisk_reserve_megabytes = 9223372036854775807"),
+    ("health.standstill_s", Fault, "[health]\nstandstill_s = 9223372036854775807"),
+    ("http.request_timeout_ms", Fault, "[http]\nrequest_timeout_ms = 9223372036854775807"),
+    ("tenants.contoso.example", Fault, "[[tenants]]\nid = 'contoso.example'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'"),
     ("bus.log.retention_hours", Fault, "[bus.log]\nretention_hours = 0"),
     ("bus.kafka.brokers", Fault, "[bus.kafka]\nbrokers = ' '"),
     ("bus.kafka.replication_factor", Fault, "[bus.kafka]\nreplication_factor = 0"),
@@ -62,18 +67,18 @@ const CASES: &[(&str, Weight, &str)] = &[
     ("respond.playbooks", Fault, "[respond]\nplaybooks = 'no-such-folder'"),
     ("detect.rules", Fault, "[detect]\nrules = ['no-such-folder']"),
     ("detect", Fault, "[detect]\nmappings = ['no-such-file.yml']"),
-    ("tenants.T", Note, tenant!("")),
-    ("tenants.T", Fault, concat!(tenant!(""), tenant!(""))),
-    ("tenants.T.act.client_id", Fault, tenant!("[tenants.act]\nclient_id = 'r'\nclient_secret = 'env:PATH'")),
-    ("tenants.T.act.client_secret", Fault, tenant!("[tenants.act]\nclient_id = 'a'\nclient_secret = 'env:VEDETTE_NO_SUCH'")),
-    ("tenants.T.base_url", Fault, concat!(tenant!(""), "[[tenants]]\nid = 'T'\nbase_url = 'http://10.0.0.1'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'")),
-    ("tenants.T.event_hubs.h.endpoint", Fault, hub!("endpoint = 'amqp://10.0.0.1:5672'")),
-    ("tenants.T.event_hubs.h.batch_messages_max", Fault, hub!("batch_messages_max = 0")),
-    ("tenants.T.event_hubs.h", Fault, hub!("[[tenants.event_hubs]]\nnamespace = 'N.test'\nhub = 'h'")),
-    ("tenants.T.management_activity.first_hours", Fault, tenant!("[tenants.management_activity]\nfirst_hours = 169")),
-    ("tenants.T.management_activity.content_types", Fault, tenant!("[tenants.management_activity]\ncontent_types = ['Audit.Exchnge']")),
-    ("tenants.T.graph_alerts.poll_ms", Fault, tenant!("[tenants.graph_alerts]\npoll_ms = 0")),
-    ("tenants.T.directory.page_objects", Fault, tenant!("[tenants.directory]\npage_objects = 1000")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a", Note, tenant!("")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a", Fault, concat!(tenant!(""), tenant!(""))),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.act.client_id", Fault, tenant!("[tenants.act]\nclient_id = 'r'\nclient_secret = 'env:PATH'")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.act.client_secret", Fault, tenant!("[tenants.act]\nclient_id = 'a'\nclient_secret = 'env:VEDETTE_NO_SUCH'")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.base_url", Fault, concat!(tenant!(""), "[[tenants]]\nid = '0a0a0a0a-0000-4000-8000-00000000000a'\nbase_url = 'http://10.0.0.1'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.event_hubs.h.endpoint", Fault, hub!("endpoint = 'amqp://10.0.0.1:5672'")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.event_hubs.h.batch_messages_max", Fault, hub!("batch_messages_max = 0")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.event_hubs.h", Fault, hub!("[[tenants.event_hubs]]\nnamespace = 'N.test'\nhub = 'h'")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.management_activity.first_hours", Fault, tenant!("[tenants.management_activity]\nfirst_hours = 169")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.management_activity.content_types", Fault, tenant!("[tenants.management_activity]\ncontent_types = ['Audit.Exchnge']")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.graph_alerts.poll_ms", Fault, tenant!("[tenants.graph_alerts]\npoll_ms = 0")),
+    ("tenants.0a0a0a0a-0000-4000-8000-00000000000a.directory.page_objects", Fault, tenant!("[tenants.directory]\npage_objects = 1000")),
 ];
 
 #[test]
