@@ -17,13 +17,18 @@ use crate::metadata::RuleMetadata;
 use crate::plan::Plan;
 use crate::plan::fields::Fields;
 
+/// The compiled rules of each table.
+type TablePlans = BTreeMap<Table, Arc<Plan>>;
+
 /// Rules, compiled once for each table that they are about, and the correlations over their matches.
 #[derive(Debug, Default)]
 pub struct Ruleset {
     rules: Vec<Rule>,
-    plans: BTreeMap<Table, Plan>,
+    plans: TablePlans,
     /// The rules about Entra's own tables, for the unified audit log that tells the same.
-    retold: BTreeMap<Table, Plan>,
+    retold: TablePlans,
+    /// A user's names of fields, with which the rules were compiled.
+    user_mapping: Arc<UserMapping>,
     compiled_correlations: Arc<Correlations>,
     correlations: Vec<Correlation>,
     /// What alerts of correlations say, by their ids.
@@ -82,7 +87,7 @@ impl Ruleset {
 
     fn new(
         rules: Vec<Rule>,
-        plans: BTreeMap<Table, Plan>,
+        plans: TablePlans,
         correlations: Vec<Correlation>,
         context: &CompileContext<'_>,
     ) -> Self {
@@ -91,6 +96,7 @@ impl Ruleset {
         Self {
             counted: counted(&rules, &compiled_correlations, context),
             retold: retold_plans(&rules, context.user_mapping),
+            user_mapping: Arc::clone(context.user_mapping),
             rules,
             plans,
             compiled_correlations,
@@ -105,14 +111,24 @@ impl Ruleset {
     }
 
     /// The plan of a table; none if no rule is about it.
-    pub fn plan(&self, table: Table) -> Option<&Plan> {
+    pub fn plan(&self, table: Table) -> Option<&Arc<Plan>> {
         self.plans.get(&table)
+    }
+
+    /// A plan of the rule with this number and no other, over its own table, as the set has compiled it; none if there is
+    /// no such rule.
+    pub fn plan_alone(&self, rule: usize) -> Option<Plan> {
+        let sigma = self.rules.get(rule).map(|rule| (rule.table, &rule.sigma));
+        let (table, sigma) = sigma?;
+        let mapping = Mapping::Lake(table);
+        let (plan, refused) = Plan::extended(mapping, &self.user_mapping, [(rule, sigma)]);
+        refused.is_empty().then_some(plan)
     }
 
     /// The plans of rules about other tables whose acts a table tells too, by those tables.
     ///
     /// Their hits are rows whose record [`columns::retold::retold`] tells again as one of the other table.
-    pub fn retold(&self, table: Table) -> impl Iterator<Item = (Table, &Plan)> {
+    pub fn retold(&self, table: Table) -> impl Iterator<Item = (Table, &Arc<Plan>)> {
         let is_teller = table == TELLER;
         let plans = self.retold.iter().filter(move |_| is_teller);
         plans.map(|(told, plan)| (*told, plan))
@@ -166,10 +182,7 @@ impl Ruleset {
 }
 
 /// A plan for each table, and the numbers of the rules that cannot be compiled.
-fn plans(
-    rules: &[Rule],
-    user_mapping: &Arc<UserMapping>,
-) -> (BTreeMap<Table, Plan>, Vec<(usize, RuleError)>) {
+fn plans(rules: &[Rule], user_mapping: &Arc<UserMapping>) -> (TablePlans, Vec<(usize, RuleError)>) {
     let mut by_table: BTreeMap<Table, Vec<usize>> = BTreeMap::new();
     for (number, rule) in rules.iter().enumerate() {
         by_table.entry(rule.table).or_default().push(number);
@@ -181,14 +194,14 @@ fn plans(
             .iter()
             .map(|number| (*number, &rules[*number].sigma));
         let (plan, refused) = Plan::extended(Mapping::Lake(table), user_mapping, of_table);
-        plans.insert(table, plan);
+        plans.insert(table, Arc::new(plan));
         all_refused.extend(refused);
     }
     (plans, all_refused)
 }
 
 /// The rules about Entra's own tables once more, as rules about records that tell the same.
-fn retold_plans(rules: &[Rule], user_mapping: &Arc<UserMapping>) -> BTreeMap<Table, Plan> {
+fn retold_plans(rules: &[Rule], user_mapping: &Arc<UserMapping>) -> TablePlans {
     let of_table = |told: Table| {
         let numbered = rules.iter().enumerate();
         let of_table: Vec<_> = numbered
@@ -203,7 +216,7 @@ fn retold_plans(rules: &[Rule], user_mapping: &Arc<UserMapping>) -> BTreeMap<Tab
         for (number, reason) in refused {
             tracing::warn!(rule = rules[number].label, %reason, "the rule is not asked of the unified audit log");
         }
-        Some((told, plan))
+        Some((told, Arc::new(plan)))
     };
     TOLD.into_iter().filter_map(of_table).collect()
 }

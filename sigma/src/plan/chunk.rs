@@ -11,7 +11,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 /// What is done with the columns of some rows, in the order in which they were asked for.
-pub(crate) type Take<'a, E> = dyn FnMut(&[ArrayRef]) -> Result<(), E> + 'a;
+pub type Take<'a, E> = dyn FnMut(&[ArrayRef]) -> Result<(), E> + 'a;
 
 /// Some rows of a table.
 ///

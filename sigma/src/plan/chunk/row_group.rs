@@ -16,7 +16,8 @@ use arrow::record_batch::{RecordBatch, RecordBatchReader as _};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageReader as _};
@@ -130,6 +131,42 @@ impl RowGroup {
     /// [`ParquetError`] if the file cannot be read.
     pub fn read(&self, rows: Option<&BooleanBuffer>) -> Result<RecordBatch, ParquetError> {
         self.batch(&self.file.written, None, rows)
+    }
+
+    /// Some columns of the rows whose bit is set, in order, of all rows if none are named, so many rows at a time; columns
+    /// that the file lacks are left out.
+    ///
+    /// # Errors
+    /// [`ParquetError`] if the file cannot be read; so may each batch be.
+    pub fn batches(
+        &self,
+        columns: &[&str],
+        rows: Option<&BooleanBuffer>,
+        batch_rows: usize,
+    ) -> Result<ParquetRecordBatchReader, ParquetError> {
+        let builder = self.reader(&self.file.written, rows);
+        let leaves = columns.iter().filter_map(|name| self.leaf(name));
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves);
+        builder
+            .with_projection(mask)
+            .with_batch_size(batch_rows)
+            .build()
+    }
+
+    /// Its place among the row groups of its file, from 0.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Its bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        let bytes = self
+            .file
+            .written
+            .metadata()
+            .row_group(self.at)
+            .compressed_size();
+        u64::try_from(bytes).unwrap_or(0)
     }
 
     fn reader(
