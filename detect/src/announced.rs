@@ -15,6 +15,7 @@ use sigma::plan::chunk::row_group::ParquetFile;
 use crate::alert::Origin;
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, Findings};
+use crate::rule_scan::{LeftOut, ScanUnit};
 
 /// A file that was announced.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,18 +31,20 @@ pub struct Announced {
 /// What was found, and where.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Rows that the rules looked at.
+    /// Rows that the rules looked at, those of row groups that cannot be read not among them.
     pub rows: u64,
     /// What the rules found.
     pub findings: Findings,
     /// Rows at which a rule panicked, by file and place in it; all others were evaluated.
     pub panicked: Vec<(String, u64)>,
+    /// Why rows of a row group were not evaluated, of the first that cannot be read.
+    pub damage: Option<DetectError>,
     /// The version of the table whose files of the day were evaluated, where the announced one is gone.
     pub of_version: Option<i64>,
 }
 
 impl Announced {
-    /// What rules find in its rows.
+    /// What rules find in its rows; a row group that cannot be read costs its own rows alone.
     ///
     /// # Errors
     /// [`DetectError::Missing`] if its rows are nowhere; [`DetectError::Lake`] or [`DetectError::Evaluate`] if they
@@ -54,7 +57,7 @@ impl Announced {
     ) -> Result<Seen, DetectError> {
         match self.file_of(lake, &self.file.path) {
             Ok(file) => {
-                self.evaluate_file(rules, &self.file.path, file, now_us)
+                self.evaluate_file(rules, lake, (&self.file.path, file), now_us)
                     .await
             }
             Err(DetectError::Lake(LakeError::File { cause, .. }))
@@ -92,11 +95,12 @@ impl Announced {
         for file in files {
             let opened = self.file_of(lake, &file.path)?;
             let of_file = self
-                .evaluate_file(rules, &file.path, opened, now_us)
+                .evaluate_file(rules, lake, (&file.path, opened), now_us)
                 .await?;
             seen.rows += of_file.rows;
             seen.findings.extend(of_file.findings);
             seen.panicked.extend(of_file.panicked);
+            seen.damage = seen.damage.or(of_file.damage);
         }
         Ok(seen)
     }
@@ -109,8 +113,8 @@ impl Announced {
     async fn evaluate_file(
         &self,
         rules: &Arc<Ruleset>,
-        path: &str,
-        file: ParquetFile,
+        lake: &Lake,
+        (path, file): (&str, ParquetFile),
         now_us: i64,
     ) -> Result<Seen, DetectError> {
         let (rules, table) = (Arc::clone(rules), self.table);
@@ -120,6 +124,7 @@ impl Announced {
             file: path.to_owned(),
             version: self.version,
         };
+        let context = lake.task_context();
         let work = move || {
             let evaluation = Evaluation {
                 rules: &rules,
@@ -127,16 +132,50 @@ impl Announced {
                 origin: &origin,
                 now_us,
             };
-            let (findings, panicked) = evaluation.file_carefully(&file)?;
-            let panicked = panicked.into_iter();
-            Ok(Seen {
+            let units = ScanUnit::row_groups(evaluation.file(), &file);
+            let scan = evaluation.scan(units)?.leaving_out();
+            let mut seen = Seen {
                 rows: file.rows(),
-                findings,
-                panicked: panicked.map(|row| (origin.file.clone(), row)).collect(),
-                of_version: None,
-            })
+                findings: evaluation.run(&scan, &context)?,
+                ..Seen::default()
+            };
+            for left_out in scan.left_out() {
+                seen.leave_out(table, left_out);
+            }
+            Ok(seen)
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|_| DetectError::Interrupted)?
+    }
+}
+
+impl Seen {
+    /// The same, if every row group could be read.
+    ///
+    /// # Errors
+    /// Why the first could not.
+    pub(crate) fn whole(mut self) -> Result<Self, DetectError> {
+        match self.damage.take() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    fn leave_out(&mut self, table: Table, left_out: LeftOut) {
+        match left_out {
+            LeftOut::Row { file, row } => self.panicked.push((file, row)),
+            LeftOut::RowGroup {
+                file,
+                at,
+                rows,
+                cause,
+            } => {
+                tracing::error!(%table, file, row_group = at, rows, error = %cause,
+                    "a row group cannot be read; all others of the file were evaluated");
+                self.rows = self.rows.saturating_sub(rows);
+                let first = self.damage.take();
+                self.damage = first.or_else(|| Some(DetectError::evaluate(table, cause)));
+            }
+        }
     }
 }

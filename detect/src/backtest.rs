@@ -12,6 +12,11 @@ use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan as _;
+use futures::StreamExt as _;
+use futures::executor::block_on;
 use lake::{Lake, TableFile};
 use parquet::errors::ParquetError;
 use schemas::tables::Table;
@@ -25,6 +30,7 @@ use self::figures::{Report, Tally, Window};
 use crate::alert::{self, Origin};
 use crate::error::DetectError;
 use crate::evaluate::{Evaluation, Findings, tables};
+use crate::rule_scan::{ComputeThread, RulePlans, RuleScanExec, ScanUnit};
 
 /// The alerts of every row of every table, and of all correlations over them, by alert id; of several versions of one
 /// alert, the first accepted.
@@ -55,7 +61,11 @@ pub async fn evaluate_files(
         let mut files = lake.files(table).await?;
         files.retain(&is_wanted);
         let work = row_groups(lake, table, &files)?;
-        let evaluate = |work: Work| work.evaluation(rules, now_us).row_group(work.open(lake)?);
+        let context = lake.task_context();
+        let evaluate = |work: Work| {
+            let group = work.open(lake)?;
+            work.evaluation(rules, now_us).row_group(group, &context)
+        };
         // Evaluation is computing, not waiting: it must not hold up the tasks of others.
         let found = tokio::task::block_in_place(|| on_all_cores(work, evaluate))?;
         for findings in found {
@@ -226,9 +236,10 @@ pub async fn measure(
     tally.report.files = files.iter().map(|(_, files)| files.len()).sum();
     tally.report.row_groups = work.len();
     let total = work.len();
+    let context = lake.task_context();
     let tally = Mutex::new(tally);
     let each = |work: Work| {
-        let measured = work.measure(rules, lake, measurement)?;
+        let measured = work.measure(rules, (lake, &context), measurement)?;
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         let signals = tally.add(&work.day, measured);
         (measurement.progress)(tally.groups_done(), total);
@@ -257,7 +268,7 @@ impl Work {
     fn measure(
         &self,
         rules: &Ruleset,
-        lake: &Lake,
+        (lake, context): (&Lake, &Arc<TaskContext>),
         measurement: &Measurement<'_>,
     ) -> Result<Measured, DetectError> {
         let clock = measurement.thread_time;
@@ -265,15 +276,18 @@ impl Work {
         let start = clock();
         let findings = self
             .evaluation(rules, measurement.now_us)
-            .row_group(group.clone())?;
+            .row_group(group.clone(), context)?;
         let together = clock().saturating_sub(start);
         let mut costs = Vec::new();
         for (number, rule) in measurement.alone.iter().enumerate() {
-            let Some(plan) = rule.plan(self.table) else {
+            let is_asked =
+                rule.plan(self.table).is_some() || rule.retold(self.table).next().is_some();
+            if !is_asked {
                 continue;
-            };
+            }
             let start = clock();
-            plan.evaluate(&mut group.clone())
+            let rule = self.evaluation(rule, measurement.now_us);
+            ask(&rule, group.clone(), context)
                 .map_err(|cause| DetectError::evaluate(self.table, cause))?;
             costs.push((number, clock().saturating_sub(start)));
         }
@@ -284,6 +298,22 @@ impl Work {
             alone: costs,
         })
     }
+}
+
+/// Asks rules of a row group, and of the rows that they match nothing.
+fn ask(
+    rules: &Evaluation<'_>,
+    group: RowGroup,
+    context: &Arc<TaskContext>,
+) -> Result<(), DataFusionError> {
+    let plans = RulePlans::of(rules.rules, rules.table);
+    let units = vec![vec![ScanUnit::row_group(rules.file(), group)]];
+    let scan = RuleScanExec::new(plans, units, &[])?.on_thread(ComputeThread::Caller);
+    let mut hits = scan.execute(0, Arc::clone(context))?;
+    while let Some(batch) = block_on(hits.next()) {
+        batch?;
+    }
+    Ok(())
 }
 
 fn origin(table: Table, file: &TableFile) -> Origin {

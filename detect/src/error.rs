@@ -1,6 +1,6 @@
 //! What can go wrong in detect, and what happens then.
 
-use parquet::errors::ParquetError;
+use datafusion::error::DataFusionError;
 use schemas::fate::Fate;
 use schemas::tables::Table;
 
@@ -20,7 +20,7 @@ pub enum DetectError {
         table: &'static str,
         /// Why.
         #[source]
-        cause: ParquetError,
+        cause: DataFusionError,
     },
     /// The rows of an announced file are in no file of the table.
     #[error("announced file \"{path}\" of table {table} is gone, and no other has its rows")]
@@ -54,10 +54,10 @@ pub enum DetectError {
 
 impl DetectError {
     /// Rows of `table` could not be read or evaluated.
-    pub(crate) fn evaluate(table: Table, cause: ParquetError) -> Self {
+    pub(crate) fn evaluate(table: Table, cause: impl Into<DataFusionError>) -> Self {
         Self::Evaluate {
             table: table.name(),
-            cause,
+            cause: cause.into(),
         }
     }
 

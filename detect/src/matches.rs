@@ -1,31 +1,26 @@
-//! A rule as a condition of SQL: `SELECT … FROM matches('RULE')` are the rows that it finds.
+//! A rule as a table of SQL: `SELECT … FROM matches('RULE')` are the rows that it finds in its table.
 //!
-//! The condition is a function over the columns that the rule reads, and it evaluates the rule's plan: the same
-//! code that runs on the stream.
+//! The table is a [`RuleScanExec`], the operator that evaluates rules on the stream; it reads of the rows that the rule
+//! finds the columns that the query names, and of others none.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::BooleanBufferBuilder;
-use arrow::array::{ArrayRef, BooleanArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::common::{Column, Result};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, plan_err, project_schema};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
-use lake::{Conditions, Lake};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use lake::{Conditions, Lake, TableSnapshot};
 use schemas::tables::Table;
-use sigma::mapping::Mapping;
-use sigma::plan::chunk::Batch;
 use sigma::{Plan, Rule, Ruleset};
 use tokio::sync::OnceCell;
 
 use crate::config::DetectConfig;
 use crate::domains;
+use crate::rule_scan::{RulePlans, RuleScanExec, ScanUnit, balanced, hit_schema, table_columns};
 use crate::rules::ruleset;
 
 /// Rules that SQL can name, by label, id, or title in any letter case; compiled when a query first names one.
@@ -44,8 +39,15 @@ impl RuleConditions {
         }
     }
 
-    fn rules(&self) -> &[Rule] {
-        self.rules.get().map_or(&[], Ruleset::rules)
+    /// The rule of a name, with its number.
+    fn find(&self, name: &str) -> Option<(usize, &Rule)> {
+        let is_called = |(_, rule): &(usize, &Rule)| {
+            [&rule.label, &rule.id, &rule.sigma.title]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let mut rules = self.rules.get()?.rules().iter().enumerate();
+        rules.find(is_called)
     }
 }
 
@@ -61,102 +63,108 @@ impl Conditions for RuleConditions {
         Ok(())
     }
 
-    fn find(&self, name: &str) -> Option<(Table, Expr)> {
-        let is_called = |rule: &&Rule| {
-            [&rule.label, &rule.id, &rule.sigma.title]
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
+    fn table(&self, name: &str) -> Option<Table> {
+        self.find(name).map(|(_, rule)| rule.table)
+    }
+
+    fn rows(&self, name: &str, table: TableSnapshot) -> Result<Arc<dyn TableProvider>> {
+        let rule = self.find(name).map(|(number, _)| number);
+        let plan = rule.zip(self.rules.get());
+        let Some(plan) = plan.and_then(|(number, rules)| rules.plan_alone(number)) else {
+            return plan_err!("rule \"{name}\" cannot be compiled by itself");
         };
-        let rule = self.rules().iter().find(is_called)?;
-        let (plan, refused) = Plan::new(Mapping::Lake(rule.table), [(0, &rule.sigma)]);
-        refused
-            .is_empty()
-            .then(|| (rule.table, condition(&rule.id, plan)))
+        Ok(Arc::new(MatchesTable::new(plan, table)))
     }
 
     fn names(&self) -> Vec<String> {
-        let rules = self.rules().iter();
+        let rules = self.rules.get().map_or(&[][..], Ruleset::rules).iter();
         rules.map(|rule| rule.label.clone()).collect()
     }
 }
 
-/// The plan of one rule as an expression over the columns that it reads.
-fn condition(id: &str, plan: Plan) -> Expr {
-    let columns: Vec<String> = plan.columns().into_iter().map(str::to_owned).collect();
-    let arguments = columns
-        .iter()
-        .map(|name| Expr::Column(Column::new_unqualified(name)))
-        .collect();
-    let function = ScalarUDF::new_from_impl(RuleFunction {
-        id: id.to_owned(),
-        signature: Signature::any(columns.len(), Volatility::Immutable),
-        columns,
-        plan,
-    });
-    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function), arguments))
-}
-
-/// A rule as `DataFusion` sees it.
+/// The rows of a table that one rule finds.
 #[derive(Debug)]
-struct RuleFunction {
-    id: String,
-    columns: Vec<String>,
-    plan: Plan,
-    signature: Signature,
+struct MatchesTable {
+    plan: Arc<Plan>,
+    table: TableSnapshot,
+    schema: SchemaRef,
 }
 
-impl PartialEq for RuleFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for RuleFunction {}
-
-impl Hash for RuleFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for RuleFunction {
-    fn name(&self) -> &'static str {
-        "sigma_rule"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays: Vec<ArrayRef> = args
-            .args
-            .iter()
-            .map(|value| value.to_array(args.number_rows))
-            .collect::<Result<_>>()?;
-        let fields: Vec<Field> = self
-            .columns
-            .iter()
-            .zip(&arrays)
-            .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
-            .collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(args.number_rows));
-        let schema = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)?;
-        let mut found = BooleanBufferBuilder::new(args.number_rows);
-        found.append_n(args.number_rows, false);
-        for hits in self.plan.evaluate(&mut Batch(&batch))? {
-            for row in hits.rows {
-                found.set_bit(row, true);
-            }
+impl MatchesTable {
+    fn new(plan: Plan, table: TableSnapshot) -> Self {
+        let all = hit_schema(table.table());
+        // Without which rule it was, and where: every row is of this one.
+        let fields = &all.fields()[table_columns(table.table()).start..];
+        Self {
+            plan: Arc::new(plan),
+            schema: Arc::new(Schema::new(fields.to_vec())),
+            table,
         }
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-            found.finish(),
-            None,
-        ))))
+    }
+
+    /// The units of the files: where there are fewer files than cores, their row groups.
+    async fn units(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+        partitions: usize,
+    ) -> Result<Vec<ScanUnit>> {
+        let (lake, table) = (self.table.lake(), self.table.table());
+        let files = self.table.files(state, filters)?;
+        let units = files.iter().map(|file| ScanUnit::file(lake, file));
+        let units: Vec<ScanUnit> = units.collect();
+        if units.len() >= partitions {
+            return Ok(units);
+        }
+        let open = move || {
+            let opened = units.into_iter().map(|unit| unit.opened(table));
+            let opened: Vec<Vec<ScanUnit>> = opened.collect::<Result<_>>()?;
+            Ok(opened.into_iter().flatten().collect())
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|cause| DataFusionError::ExecutionJoin(Box::new(cause)))?
+    }
+}
+
+#[async_trait]
+impl TableProvider for MatchesTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = state.config().target_partitions();
+        let units = self.units(state, filters, partitions).await?;
+        if units.is_empty() {
+            // A scan of nothing says so to the planner.
+            let schema = project_schema(&self.schema, projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let first = table_columns(self.table.table()).start;
+        let asked: Vec<usize> = match projection {
+            Some(places) => places.iter().map(|place| first + place).collect(),
+            None => (first..first + self.schema.fields().len()).collect(),
+        };
+        let plans = RulePlans::one(self.table.table(), Arc::clone(&self.plan));
+        let scan = RuleScanExec::new(plans, balanced(units, partitions), &asked)?;
+        Ok(Arc::new(scan))
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // They skip files; the planner keeps them above the scan all the same.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 }

@@ -73,8 +73,10 @@ pub(crate) fn line_of_announcement(offset: i64, why: &str, now_us: i64) -> Cover
 
 /// Evaluates a file that was not, publishes what is found, and says so in the ledger; how many alerts that were.
 ///
+/// Of a file with a row group that cannot be read the others are published, and it stays in the ledger.
+///
 /// # Errors
-/// As [`Announced::evaluate`], and [`DetectError::Bus`].
+/// As [`Announced::evaluate`], [`DetectError::Evaluate`] for what cannot be read, and [`DetectError::Bus`].
 pub async fn fill(
     announced: &Announced,
     rules: &Arc<Ruleset>,
@@ -98,7 +100,9 @@ pub async fn fill(
     let mut lines: Vec<Coverage> = panicked
         .map(|(file, row)| announced.line_of_row(file, *row, now_us))
         .collect();
-    lines.push(announced.line(CoverageState::Read, "it was read at a later try", now_us));
+    if seen.damage.is_none() {
+        lines.push(announced.line(CoverageState::Read, "it was read at a later try", now_us));
+    }
     let lines = lines.iter().map(|line| Message::of(line.id.clone(), line));
     for (topic, messages) in [
         (Topic::Signals, signals),
@@ -110,7 +114,10 @@ pub async fn fill(
             bus.publish(topic, part.to_vec()).await?;
         }
     }
-    Ok(raised)
+    match seen.damage {
+        Some(error) => Err(error),
+        None => Ok(raised),
+    }
 }
 
 /// The announced files that the ledger says were not evaluated, and not since.

@@ -10,6 +10,7 @@ use arrow::array::BooleanBufferBuilder;
 use arrow::record_batch::RecordBatch;
 use columns::retold::WORKLOAD;
 use lake::{Lake, LakeError, TableFile, literals};
+use parquet::errors::ParquetError;
 use schemas::tables::Table;
 use schemas::time;
 use schemas::wire::{Alert, Event, Evidence};
@@ -143,7 +144,7 @@ fn in_file(
         }
         opened => opened?,
     };
-    let failed = |cause| DetectError::evaluate(table, cause);
+    let failed = |cause: ParquetError| DetectError::evaluate(table, cause);
     let file = ParquetFile::open(opened).map_err(failed)?;
     for group in file.row_groups() {
         let place = evidence.row.checked_sub(group.first_row());

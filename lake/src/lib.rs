@@ -31,3 +31,4 @@ pub use config::LakeConfig;
 pub use error::LakeError;
 pub use reader::{Conditions, Lake, TableFile, Taken};
 pub use sql::literals;
+pub use sql::snapshot::TableSnapshot;

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::Position;
 use columns::day_text;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::Expr;
+use datafusion::catalog::TableProvider;
+use datafusion::execution::{SessionState, TaskContext};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use tokio::sync::Mutex;
 
 use crate::config::LakeConfig;
-use crate::delta::{LiveTable, Partition, Reached, Snapshot, file};
+use crate::delta::{DataFile, LiveTable, Partition, Reached, Snapshot, file};
 use crate::disk::LocalDisk;
 use crate::error::LakeError;
 use crate::location::{home, location};
 use crate::sql::session;
+use crate::sql::snapshot::TableSnapshot;
 
 /// Conditions that SQL can name.
 #[async_trait]
@@ -31,8 +32,18 @@ pub trait Conditions: Debug + Send + Sync {
     /// What the query is to say where they cannot be read.
     async fn prepare(&self, lake: &Lake) -> datafusion::common::Result<()>;
 
-    /// The table that the condition is about, and the condition over its columns; none if nobody has the name.
-    fn find(&self, name: &str) -> Option<(Table, Expr)>;
+    /// The table that the condition is about; none if nobody has the name.
+    fn table(&self, name: &str) -> Option<Table>;
+
+    /// The rows of that table, as it stands in the query, for which the condition holds.
+    ///
+    /// # Errors
+    /// What the query is to say where there are none to be had.
+    fn rows(
+        &self,
+        name: &str,
+        table: TableSnapshot,
+    ) -> datafusion::common::Result<Arc<dyn TableProvider>>;
 
     /// Names that exist, for the message about one that does not.
     fn names(&self) -> Vec<String>;
@@ -55,6 +66,20 @@ pub struct TableFile {
     pub written_ms: i64,
     /// A version of the table that has the file.
     pub version: i64,
+}
+
+impl TableFile {
+    pub(crate) fn of(file: &DataFile, version: i64) -> Self {
+        Self {
+            path: file.path.clone(),
+            tenant_id: file.tenant_id.clone(),
+            day: day_text(file.day),
+            rows: file.rows,
+            bytes: file.bytes,
+            written_ms: file.modified_ms,
+            version,
+        }
+    }
 }
 
 /// How far the lake has taken a partition of the bus in.
@@ -80,6 +105,14 @@ pub struct Lake {
     tables: Arc<BTreeMap<Table, Mutex<LiveTable>>>,
     pub(crate) state: Arc<SessionState>,
     conditions: Option<Arc<dyn Conditions>>,
+}
+
+impl Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lake")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Lake {
@@ -135,15 +168,8 @@ impl Lake {
     pub async fn files(&self, table: Table) -> Result<Vec<TableFile>, LakeError> {
         let snapshot = self.snapshot(table).await?;
         let version = snapshot.version.unwrap_or(0);
-        let files = snapshot.files.values().map(|file| TableFile {
-            path: file.path.clone(),
-            tenant_id: file.tenant_id.clone(),
-            day: day_text(file.day),
-            rows: file.rows,
-            bytes: file.bytes,
-            written_ms: file.modified_ms,
-            version,
-        });
+        let files = snapshot.files.values();
+        let files = files.map(|file| TableFile::of(file, version));
         Ok(files.collect())
     }
 
@@ -183,6 +209,15 @@ impl Lake {
             arrival: reached.arrival,
             position: reached.position(partition),
         })
+    }
+
+    /// What an operator of `DataFusion` runs with that somebody builds without SQL: the settings and the memory of the
+    /// queries of this reader.
+    pub fn task_context(&self) -> Arc<TaskContext> {
+        let context = TaskContext::default()
+            .with_session_config(self.state.config().clone())
+            .with_runtime(Arc::clone(self.state.runtime_env()));
+        Arc::new(context)
     }
 
     pub(crate) fn conditions(&self) -> Option<Arc<dyn Conditions>> {

@@ -4,6 +4,7 @@ pub(crate) mod bounds;
 pub(crate) mod matches;
 mod provider;
 pub(crate) mod session;
+pub(crate) mod snapshot;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,6 +28,7 @@ use crate::error::LakeError;
 use crate::reader::Lake;
 use matches::Matches;
 use provider::SnapshotTable;
+use snapshot::TableSnapshot;
 use views::{VIEWS, View};
 
 /// Texts as literals of SQL, separated by commas: whatever a tenant wrote, it stays text.
@@ -180,7 +182,7 @@ fn context(state: &SessionState) -> Result<SessionContext, LakeError> {
 struct Catalogue<'a> {
     lake: &'a Lake,
     context: &'a SessionContext,
-    snapshots: HashMap<Table, Arc<dyn TableProvider>>,
+    snapshots: HashMap<Table, TableSnapshot>,
 }
 
 impl Catalogue<'_> {
@@ -239,12 +241,12 @@ impl Catalogue<'_> {
 
     async fn snapshot(&mut self, table: Table) -> Result<Arc<dyn TableProvider>, LakeError> {
         if let Some(known) = self.snapshots.get(&table) {
-            return Ok(Arc::clone(known));
+            return Ok(Arc::clone(known.provider()) as Arc<dyn TableProvider>);
         }
         let snapshot = self.lake.snapshot(table).await?;
-        let provider: Arc<dyn TableProvider> =
-            Arc::new(SnapshotTable::new(table, self.lake.root(table), snapshot));
-        self.snapshots.insert(table, Arc::clone(&provider));
+        let provider = Arc::new(SnapshotTable::new(table, self.lake.root(table), snapshot));
+        let known = TableSnapshot::new(self.lake, Arc::clone(&provider));
+        self.snapshots.insert(table, known);
         Ok(provider)
     }
 }

@@ -1,52 +1,56 @@
-//! Acts of Entra that the unified audit log tells: rows that rules about Entra's own logs matched, told again.
+//! Rows that rules about another table matched, told again as rows of that table: acts of Entra in the unified audit
+//! log, and new content of known events.
 //!
-//! The evidence stays the row of the unified audit log. A sign-in has the id that it has in Entra's own log, so that the
-//! same rule makes the same alert of both.
+//! The evidence stays the row of the file. A sign-in has the id that it has in Entra's own log, so that the same rule
+//! makes the same alert of both.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use arrow::record_batch::RecordBatch;
 use columns::retold::retold;
 use schemas::tables::Table;
 use schemas::wire::Event;
-use sigma::Hits;
 
-use super::{Evaluation, Findings, event};
+use super::{Evaluation, Findings, Hit};
 use crate::error::DetectError;
+use crate::rule_scan::revised;
+use crate::stored_event::event;
 
 impl Evaluation<'_> {
-    /// What is found in the rows that rules about the table `told` matched.
-    pub(super) fn retold(
+    /// What hits of rules about the table `told` mean.
+    pub(super) fn told_again(
         &self,
         told: Table,
         batch: &RecordBatch,
-        places: &[u64],
-        hits: &[Hits],
-    ) -> Result<Findings, DetectError> {
-        let rows: BTreeSet<usize> = hits.iter().flat_map(|hit| &hit.rows).copied().collect();
-        let (mut events, mut told_places, mut row_of) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            if let Some(event) = told_event(batch, row, told) {
+        hits: &[Hit],
+        findings: &mut Findings,
+    ) -> Result<(), DetectError> {
+        // Each row once, however many rules matched it.
+        let mut events: Vec<Event> = Vec::new();
+        let mut told_rows: HashMap<u64, Option<usize>> = HashMap::new();
+        for hit in hits {
+            told_rows.entry(hit.place).or_insert_with(|| {
+                let event = self.event_of(batch, hit.row, told)?;
                 events.push(event);
-                told_places.push(places[row]);
-                row_of.push(row);
+                Some(events.len() - 1)
+            });
+        }
+        let made = columns::event_batch(told, &events)
+            .map_err(|cause| DetectError::evaluate(self.table, cause))?;
+        for hit in hits {
+            if let Some(row) = told_rows.get(&hit.place).copied().flatten() {
+                self.found(told, &made, Hit { row, ..*hit }, findings);
             }
         }
-        let position = |row: &usize| row_of.binary_search(row).ok();
-        let hits: Vec<Hits> = hits
-            .iter()
-            .map(|hit| Hits {
-                rule: hit.rule,
-                rows: hit.rows.iter().filter_map(position).collect(),
-            })
-            .collect();
-        let batch = columns::event_batch(told, &events)
-            .map_err(|cause| DetectError::evaluate(self.table, cause.into()))?;
-        let evaluation = Evaluation {
-            table: told,
-            ..*self
-        };
-        Ok(evaluation.findings(&batch, &told_places, &hits))
+        Ok(())
+    }
+
+    /// The event in a row as one of the table `told`; none if it is not told as that.
+    fn event_of(&self, batch: &RecordBatch, row: usize, told: Table) -> Option<Event> {
+        if self.table == Table::Revisions && revised(batch, row) == Some(told) {
+            return Some(event(batch, row));
+        }
+        told_event(batch, row, told)
     }
 }
 

@@ -56,17 +56,23 @@ impl Stage {
         }
         let mut tries = 0;
         loop {
-            let error = match self.evaluate(&announced).await {
-                Ok(seen) => {
-                    let rows = seen.rows;
-                    self.tell_seen(&announced, seen).await?;
-                    return Ok(Some(rows));
+            let (error, partly) = match self.evaluate(&announced).await {
+                Ok(mut seen) => {
+                    let Some(error) = seen.damage.take() else {
+                        let rows = seen.rows;
+                        self.tell_seen(&announced, seen).await?;
+                        return Ok(Some(rows));
+                    };
+                    (error, Some(seen))
                 }
-                Err(error) if error.is_of_file() => error,
+                Err(error) if error.is_of_file() => (error, None),
                 Err(error) => return Err(error),
             };
             tries += 1;
             if tries >= TRIES_AT_ONCE || matches!(error, DetectError::Missing { .. }) {
+                if let Some(seen) = partly {
+                    self.tell_partly(&announced, seen).await?;
+                }
                 self.leave_gap(announced, &error).await?;
                 return Ok(None);
             }
@@ -94,7 +100,7 @@ impl Stage {
     }
 
     async fn tell_seen(&mut self, announced: &Announced, seen: Seen) -> Result<(), DetectError> {
-        metrics::counter!("detect_rows_total").increment(announced.file.rows);
+        metrics::counter!("detect_rows_total").increment(announced.file.rows.min(seen.rows));
         let now_us = self.clock.now_us();
         let panicked = seen.panicked.iter();
         let lines: Vec<Coverage> = panicked
@@ -119,6 +125,16 @@ impl Stage {
             self.of_day.insert(day, version);
         }
         Ok(())
+    }
+
+    /// Tells what the row groups have that can be read; the file stays in the ledger as not evaluated.
+    async fn tell_partly(&mut self, announced: &Announced, seen: Seen) -> Result<(), DetectError> {
+        let seen = Seen {
+            // Its day has not been evaluated whole.
+            of_version: None,
+            ..seen
+        };
+        self.tell_seen(announced, seen).await
     }
 
     async fn leave_gap(
@@ -158,7 +174,8 @@ impl Stage {
         }
         let now = Instant::now();
         while let Some(gap) = self.gaps.next(now) {
-            match self.evaluate(&gap.announced).await {
+            let evaluated = self.evaluate(&gap.announced).await;
+            match evaluated.and_then(Seen::whole) {
                 Ok(seen) => {
                     if let Err(error) = self.fill(&gap.announced, seen).await {
                         self.gaps.again(gap, Instant::now());

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::datasource::{ViewTable, provider_as_source};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::logical_expr::Expr;
 use schemas::tables::Table;
 
+use super::snapshot::TableSnapshot;
 use crate::reader::Conditions;
 
 /// Name of the table function.
@@ -21,7 +21,7 @@ pub(crate) const NAME: &str = "matches";
 #[derive(Debug)]
 pub(crate) struct Matches {
     pub(crate) conditions: Arc<dyn Conditions>,
-    pub(crate) tables: HashMap<Table, Arc<dyn TableProvider>>,
+    pub(crate) tables: HashMap<Table, TableSnapshot>,
 }
 
 impl TableFunctionImpl for Matches {
@@ -29,17 +29,13 @@ impl TableFunctionImpl for Matches {
         let [Expr::Literal(ScalarValue::Utf8(Some(name)), _)] = args.exprs() else {
             return plan_err!("{NAME} takes one text, for example {NAME}('SAAS-M365-00001')");
         };
-        let Some((table, condition)) = self.conditions.find(name) else {
+        let Some(table) = self.conditions.table(name) else {
             let names = self.conditions.names().join(", ");
             return plan_err!("no rule is called \"{name}\"; there are {names}");
         };
-        let Some(provider) = self.tables.get(&table) else {
+        let Some(snapshot) = self.tables.get(&table) else {
             return plan_err!("table {table} cannot be read here");
         };
-        let plan =
-            LogicalPlanBuilder::scan(table.name(), provider_as_source(Arc::clone(provider)), None)?
-                .filter(condition)?
-                .build()?;
-        Ok(Arc::new(ViewTable::new(plan, None)))
+        self.conditions.rows(name, snapshot.clone())
     }
 }

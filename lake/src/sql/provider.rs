@@ -58,8 +58,21 @@ impl SnapshotTable {
         }
     }
 
+    pub(crate) fn table(&self) -> Table {
+        self.table
+    }
+
+    /// The version of the table.
+    pub(crate) fn version(&self) -> i64 {
+        self.snapshot.version.unwrap_or(0)
+    }
+
     /// The files that may hold rows for which the filters are true.
-    fn matching(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<DataFile>>> {
+    pub(crate) fn matching(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<Arc<DataFile>>> {
         let files: Vec<Arc<DataFile>> = self.snapshot.files.values().cloned().collect();
         let Some(filter) = conjunction(filters.to_vec()) else {
             return Ok(files);
