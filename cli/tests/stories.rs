@@ -4,8 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use detect::backtest::evaluate_lake;
+use detect::matches::RuleConditions;
+use detect::rules::ruleset;
+use detect::{DetectConfig, domains};
+use lake::{Lake, LakeConfig};
+use schemas::wire::Alert;
 use serde_json::Value;
+use sigma::Ruleset;
+use sigma::plan::fields::text;
 use simulator::{STORIES, SimulatorConfig, export};
 
 /// The ids of the rules of each file that comes with vedette, by its name without the ending.
@@ -79,4 +88,90 @@ fn the_rules_find_of_each_story_what_is_to_be_found() {
         let wrong: Vec<&&str> = silent.iter().filter(|file| has_raised(file)).collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}", story.name);
     }
+    every_way_of_evaluation_finds_the_same(place.path());
+}
+
+/// Events by the rule that found them: tenants and ids.
+type Found = BTreeMap<String, BTreeSet<(String, String)>>;
+
+/// What the stream raised, what a backtest finds and what `matches()` gives are the same, rule by rule.
+fn every_way_of_evaluation_finds_the_same(place: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let lake = LakeConfig {
+            location: place.join("data/lake").display().to_string(),
+            ..LakeConfig::default()
+        };
+        let conditions = Arc::new(RuleConditions::new(DetectConfig::default()));
+        let lake = Lake::open(&lake).unwrap().with_conditions(conditions);
+        let known = domains::of_lake(&lake).await.unwrap();
+        let rules = ruleset(&domains::join(DetectConfig::default(), &known)).unwrap();
+        // Under what conditions correlations stand is a matter of time; what is told of them has the same names.
+        let streamed = ids(&lake, "SELECT rule_id, alert_id FROM alerts_current").await;
+        let mut evaluated: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let alerts = evaluate_lake(&rules, &lake, i64::MAX / 2).await.unwrap();
+        for (id, alert) in &alerts {
+            let of_rule = evaluated.entry(alert.rule_id.clone()).or_default();
+            of_rule.insert(id.clone());
+        }
+        let none = BTreeSet::new();
+        for metadata in rules.metadata() {
+            let by_backtest = evaluated.get(&metadata.id).unwrap_or(&none);
+            let by_stream = streamed.get(&metadata.id).unwrap_or(&none);
+            assert_eq!(by_stream, by_backtest, "{}", metadata.label);
+        }
+        let by_stream = events(&rules, &alerts);
+        let by_themselves = rules.rules().iter().enumerate();
+        for (number, rule) in by_themselves.filter(|(number, _)| rules.alerts(*number)) {
+            let query = format!("SELECT tenant_id, event_id FROM matches('{}')", rule.id);
+            let matched = pairs(&lake, &query).await;
+            let raised = by_stream.get(&rule.id).cloned().unwrap_or_default();
+            assert_eq!(matched, raised, "{} {number}", rule.label);
+        }
+        assert!(
+            by_stream.len() > 20,
+            "{} rules found something",
+            by_stream.len()
+        );
+    });
+}
+
+/// The events of each rule in the table that it is about.
+fn events(rules: &Ruleset, alerts: &BTreeMap<String, Alert>) -> Found {
+    let mut found = Found::new();
+    for alert in alerts.values() {
+        let rule = rules.rules().iter().find(|rule| rule.id == alert.rule_id);
+        let Some(rule) = rule.filter(|_| alert.counted == 0) else {
+            continue;
+        };
+        let evidence = &alert.evidence[0];
+        if evidence.table == rule.table.name() {
+            let of_rule = found.entry(rule.id.clone()).or_default();
+            of_rule.insert((alert.tenant_id.clone(), evidence.event_id.clone()));
+        }
+    }
+    found
+}
+
+/// The first two columns of an answer.
+async fn pairs(lake: &Lake, query: &str) -> BTreeSet<(String, String)> {
+    let (schema, batches) = lake.query_all(query).await.expect(query);
+    let names = [0, 1].map(|place| schema.field(place).name().clone());
+    let mut pairs = BTreeSet::new();
+    for batch in &batches {
+        for row in 0..batch.num_rows() {
+            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
+            pairs.insert((cell(&names[0]), cell(&names[1])));
+        }
+    }
+    pairs
+}
+
+/// The second column of an answer by the first.
+async fn ids(lake: &Lake, query: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (of, id) in pairs(lake, query).await {
+        ids.entry(of).or_default().insert(id);
+    }
+    ids
 }
