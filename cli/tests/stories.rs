@@ -106,8 +106,9 @@ fn every_way_of_evaluation_finds_the_same(place: &Path) {
         let lake = Lake::open(&lake).unwrap().with_conditions(conditions);
         let known = domains::of_lake(&lake).await.unwrap();
         let rules = ruleset(&domains::join(DetectConfig::default(), &known)).unwrap();
-        // Under what conditions correlations stand is a matter of time; what is told of them has the same names.
-        let streamed = ids(&lake, "SELECT rule_id, alert_id FROM alerts_current").await;
+        // What a later batch took back again is no finding of a backtest, which knows everything at once.
+        let standing = "SELECT rule_id, alert_id FROM alerts_current WHERE alert_state <> 'withdrawn'";
+        let streamed = ids(&lake, standing).await;
         let mut evaluated: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let alerts = evaluate_lake(&rules, &lake, i64::MAX / 2).await.unwrap();
         for (id, alert) in &alerts {
