@@ -107,7 +107,8 @@ fn every_way_of_evaluation_finds_the_same(place: &Path) {
         let known = domains::of_lake(&lake).await.unwrap();
         let rules = ruleset(&domains::join(DetectConfig::default(), &known)).unwrap();
         // What a later batch took back again is no finding of a backtest, which knows everything at once.
-        let standing = "SELECT rule_id, alert_id FROM alerts_current WHERE alert_state <> 'withdrawn'";
+        let standing =
+            "SELECT rule_id, alert_id FROM alerts_current WHERE alert_state <> 'withdrawn'";
         let streamed = ids(&lake, standing).await;
         let mut evaluated: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let alerts = evaluate_lake(&rules, &lake, i64::MAX / 2).await.unwrap();
@@ -129,10 +130,10 @@ fn every_way_of_evaluation_finds_the_same(place: &Path) {
             let raised = by_stream.get(&rule.id).cloned().unwrap_or_default();
             assert_eq!(matched, raised, "{} {number}", rule.label);
         }
+        let (single, all) = (by_stream.len(), evaluated.len());
         assert!(
-            by_stream.len() > 20,
-            "{} rules found something",
-            by_stream.len()
+            single > 10 && all > single,
+            "of {all} rules that found something, {single} found it in an event alone"
         );
     });
 }
@@ -156,7 +157,7 @@ fn events(rules: &Ruleset, alerts: &BTreeMap<String, Alert>) -> Found {
 
 /// The first two columns of an answer.
 async fn pairs(lake: &Lake, query: &str) -> BTreeSet<(String, String)> {
-    let (schema, batches) = lake.query_all(query).await.expect(query);
+    let (schema, batches) = lake.query_all(query).await.unwrap();
     let names = [0, 1].map(|place| schema.field(place).name().clone());
     let mut pairs = BTreeSet::new();
     for batch in &batches {
