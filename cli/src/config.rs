@@ -27,6 +27,8 @@ use crate::telemetry::LogConfig;
 pub(crate) mod check;
 pub(crate) mod forward;
 pub(crate) mod origin;
+#[cfg(test)]
+mod reference;
 mod secrets;
 mod tenants;
 

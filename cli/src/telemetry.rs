@@ -5,6 +5,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
+mod described;
+
 /// How the process logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,11 +64,15 @@ pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
 /// Crates whose lines a person who asks for a level wants to see.
 const OURS: &[&str] = &[
     "bus",
+    "columns",
     "detect",
+    "forward",
     "ingest",
     "lake",
     "microsoft",
     "respond",
+    "schemas",
+    "sigma",
     "simulator",
     "vedette",
 ];
@@ -89,11 +95,13 @@ const LATENCY_BUCKETS_S: &[f64] = &[
 
 /// Starts counting; the handle renders what `/metrics` answers.
 pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS_S)
         .context("could not set the bounds of histograms")?
         .install_recorder()
-        .context("could not start metrics")
+        .context("could not start metrics")?;
+    described::describe();
+    Ok(handle)
 }
 
 #[cfg(test)]

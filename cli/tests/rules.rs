@@ -237,6 +237,9 @@ fn explain_reads_files_and_standard_input() {
     assert!(text.contains("belongs to table m365_activity"), "{text}");
 }
 
+/// A tenant of the configurations below.
+const ONE: &str = "11111111-1111-4111-8111-111111111111";
+
 /// Of two tenants that forward to the same place, one calls its domain its own.
 #[test]
 fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
@@ -253,11 +256,11 @@ fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
     };
     bench.write(
         "events.ndjson",
-        &format!("{}\n{}\n", of_tenant("one"), of_tenant("two")),
+        &format!("{}\n{}\n", of_tenant(ONE), of_tenant("two")),
     );
     bench.write(
         "vedette.toml",
-        "[[tenants]]\nid = \"one\"\naccepted_domains = [\"mail.example\"]\n\
+        "[[tenants]]\nid = \"11111111-1111-4111-8111-111111111111\"\naccepted_domains = [\"mail.example\"]\n\
          [tenants.read]\nclient_id = \"c\"\nclient_secret = \"env:UNREAD\"\n",
     );
     let call = |arguments: &[&str]| {
@@ -277,7 +280,7 @@ fn forwarding_to_a_tenants_own_domain_is_quiet_there_and_nowhere_else() {
     let backtest = lines(&call(&["rules", "backtest", "--output", "json"]));
     let of_rule = backtest.iter().find(|line| line["label"] == FORWARDS);
     assert_eq!(of_rule.unwrap()["hits"], 1);
-    let tree = call(&["rules", "explain", "fires in one", FORWARDS]);
+    let tree = call(&["rules", "explain", &format!("fires in {ONE}"), FORWARDS]);
     assert!(tree.contains("does not match"), "{tree}");
 }
 
@@ -288,7 +291,7 @@ fn egress_proposes_what_many_accounts_have_shared_for_long() {
     let mut records = Vec::new();
     let mut sign_in = |address: &str, account: usize, day: usize, code: u32| {
         let number = records.len();
-        let record = serde_json::json!({"category": "SignInLogs", "tenantId": "one",
+        let record = serde_json::json!({"category": "SignInLogs", "tenantId": ONE,
             "time": format!("2026-03-{day:02}T09:00:00Z"), "resultType": code.to_string(),
             "operationName": "Sign-in activity", "properties": {"id": format!("s{number}"),
             "createdDateTime": format!("2026-03-{day:02}T09:00:00Z"), "ipAddress": address,
@@ -310,7 +313,7 @@ fn egress_proposes_what_many_accounts_have_shared_for_long() {
     bench.write("events.ndjson", &records.join("\n"));
     bench.write(
         "vedette.toml",
-        "[[tenants]]\nid = \"one\"\negress = [\"192.0.2.0/24\"]\n\
+        "[[tenants]]\nid = \"11111111-1111-4111-8111-111111111111\"\negress = [\"192.0.2.0/24\"]\n\
          [tenants.read]\nclient_id = \"c\"\nclient_secret = \"env:UNREAD\"\n",
     );
     bench.call(&["import", "events.ndjson"], None);

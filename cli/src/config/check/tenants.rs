@@ -213,6 +213,7 @@ fn hub(source: &EventHubsConfig, at: &str, findings: &mut Findings) {
         ("batch_wait_ms", source.batch_wait_ms, 0),
         ("idle_ms", source.idle_ms, 1),
         ("call_timeout_ms", source.call_timeout_ms, 1),
+        ("partitions_ms", source.partitions_ms, 1),
     ] {
         findings.bounds(format!("{at}.{key}"), value, least, WAIT_MS_MAX, NOTHING);
     }
