@@ -1,8 +1,9 @@
 //! What librdkafka calls back: its log lines and errors, and the partitions it gives and takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
@@ -11,6 +12,33 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Timestamp};
 use schemas::topics::Topic;
 use tokio::sync::Notify;
+
+/// How long the same error is not told again: of a broker that is away, every connection of every client tells some times
+/// a second.
+const TOLD_FOR: Duration = Duration::from_secs(10);
+
+/// What was told of librdkafka's errors, by all clients of the process.
+static TOLD: LazyLock<Mutex<ToldErrors>> = LazyLock::new(Mutex::default);
+
+/// When each error was last told, and how often it has come since.
+#[derive(Debug, Default)]
+struct ToldErrors(BTreeMap<String, (Instant, u64)>);
+
+impl ToldErrors {
+    /// Takes an error; how often it came untold since it was last told, where it is to be told now.
+    fn tell(&mut self, error: &str, now: Instant) -> Option<u64> {
+        let Some((told, untold)) = self.0.get_mut(error) else {
+            self.0.insert(error.to_owned(), (now, 0));
+            return Some(0);
+        };
+        if now.saturating_duration_since(*told) < TOLD_FOR {
+            *untold += 1;
+            return None;
+        }
+        *told = now;
+        Some(std::mem::take(untold))
+    }
+}
 
 /// Passes librdkafka's log lines on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,7 +61,10 @@ impl ClientContext for Logging {
 
     fn error(&self, error: KafkaError, reason: &str) {
         metrics::counter!("bus_kafka_errors_total").increment(1);
-        tracing::warn!(%error, reason, "librdkafka");
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(untold) = told.tell(&error.to_string(), Instant::now()) {
+            tracing::warn!(%error, reason, untold, "librdkafka");
+        }
     }
 
     fn stats(&self, _statistics: Statistics) {}
@@ -170,9 +201,23 @@ pub(super) fn published_us(at: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use schemas::topics::Topic;
 
-    use super::Changes;
+    use super::{Changes, TOLD_FOR, ToldErrors};
+
+    #[test]
+    fn the_same_error_is_told_once_in_a_while_with_how_often_it_came() {
+        let (mut told, start) = (ToldErrors::default(), Instant::now());
+        assert_eq!(told.tell("away", start), Some(0));
+        assert_eq!(told.tell("away", start), None);
+        assert_eq!(told.tell("refused", start), Some(0));
+        let sooner = TOLD_FOR.saturating_sub(Duration::from_millis(1));
+        assert_eq!(told.tell("away", start + sooner), None);
+        assert_eq!(told.tell("away", start + TOLD_FOR), Some(2));
+        assert_eq!(told.tell("away", start + TOLD_FOR), None);
+    }
 
     #[test]
     fn what_comes_and_goes_unseen_is_not_reported() {
