@@ -83,9 +83,9 @@ impl Readiness {
     /// The loops that stand still, and when they last came round.
     pub(crate) fn standing_still(&self) -> BTreeMap<&'static str, i64> {
         let now_us = self.clock.now_us();
+        self.health.clock_reads(now_us);
         let mut rounds = self.health.rounds();
         rounds.retain(|_, round_us| {
-            // A clock that was set back shows as no time.
             let for_us = u64::try_from(now_us.saturating_sub(*round_us)).unwrap_or(0);
             Duration::from_micros(for_us) >= self.still_max
         });

@@ -87,7 +87,7 @@ impl Executor {
             .ok_or_else(|| JournalError::NoSuchAction {
                 action_id: action_id.to_owned(),
             })?;
-        if record.state.is_runnable() && record.not_before_us > self.clock.now_us() {
+        if record.state.is_runnable() && !record.is_due(self.clock.now_us()) {
             return Ok(Progress::Later {
                 at_us: record.not_before_us,
             });

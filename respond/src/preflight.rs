@@ -451,6 +451,8 @@ fn cooling_until(
         .filter(|intent| intent.action_id != record.action_id)
         .filter(|intent| intent.kind == record.action.kind() && intent.account == account)
         .map(|intent| intent.time_us)
+        // What is to come was done before the clock was set back, nobody knows when.
+        .filter(|time_us| *time_us <= now_us)
         .max()?;
     let until_us = latest_us.saturating_add(policy.cool_down_us);
     (until_us > now_us).then_some(until_us)

@@ -1,6 +1,7 @@
 //! What is known about one action, and the states that it goes through.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -304,7 +305,22 @@ pub fn action_id(case_id: &str, kind: ActionKind, target: &str, round: u32) -> S
     ])
 }
 
+/// Longest that an action is not looked at because its time has not come: whatever it waits for is looked for again then.
+pub(crate) const WAIT_MAX: Duration = Duration::from_mins(5);
+
+/// The latest time that an action can wait for now. What waits for a later one was put off by a clock that has been set
+/// back since, and is due: a step of hours must not keep an attacker in for hours.
+pub(crate) fn wait_end_us(now_us: i64) -> i64 {
+    let wait_us = i64::try_from(WAIT_MAX.as_micros()).unwrap_or(i64::MAX);
+    now_us.saturating_add(wait_us)
+}
+
 impl ActionRecord {
+    /// Whether it may be taken further now.
+    pub(crate) fn is_due(&self, now_us: i64) -> bool {
+        self.not_before_us <= now_us || self.not_before_us > wait_end_us(now_us)
+    }
+
     /// When what speaks for it happened, as far as known.
     pub const fn evidence_time_us(&self) -> i64 {
         if self.evidence_time_us > 0 {

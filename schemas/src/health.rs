@@ -33,7 +33,7 @@ impl Health {
         let why = why.into();
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = told.troubles.get(part);
-        let since_us = known.map_or(now_us, |known| known.since_us);
+        let since_us = known.map_or(now_us, |known| known.since_us.min(now_us));
         told.notes.remove(part);
         told.troubles
             .insert(part.to_owned(), Trouble { why, since_us });
@@ -63,6 +63,18 @@ impl Health {
     pub fn rests(&self, part: &str) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.rounds.remove(part);
+    }
+
+    /// Tells what time it is: what is said to have begun later than now began before the clock was set back, nobody knows
+    /// when, and counts from now on.
+    pub fn clock_reads(&self, now_us: i64) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for trouble in told.troubles.values_mut() {
+            trouble.since_us = trouble.since_us.min(now_us);
+        }
+        for round_us in told.rounds.values_mut() {
+            *round_us = (*round_us).min(now_us);
+        }
     }
 
     /// When the loop of each part has last come round, in microseconds since the Unix epoch, UTC.
@@ -109,6 +121,21 @@ mod tests {
         health.note("respond/lease", "stands by");
         health.well("respond/lease");
         assert!(health.notes().is_empty());
+    }
+
+    /// A clock that was hours ahead and is put right must not keep a process ready for hours.
+    #[test]
+    fn what_began_before_the_clock_was_set_back_counts_from_then_on() {
+        let health = Health::default();
+        health.trouble("lake/disk", "full", 1_000);
+        health.trouble("bus", "away", 900);
+        health.comes_round("detect", 1_000);
+        health.clock_reads(10);
+        health.trouble("bus", "away", 20);
+        health.clock_reads(30);
+        assert_eq!(health.troubles()["lake/disk"].since_us, 10);
+        assert_eq!(health.troubles()["bus"].since_us, 10);
+        assert_eq!(health.rounds()["detect"], 10);
     }
 
     #[test]

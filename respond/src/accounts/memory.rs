@@ -150,13 +150,19 @@ impl Memory {
     }
 }
 
+/// Whether a time up to which something counts is still to come. One further off than it can be was set by a clock that
+/// has been set back since, and is over.
+fn is_to_come(until_us: i64, now_us: i64, longest_us: i64) -> bool {
+    until_us > now_us && until_us <= now_us.saturating_add(longest_us)
+}
+
 impl Tenant {
     fn may_ask(&mut self, text: &str, now_us: i64) -> bool {
         let is_nobody = self
             .nobodies
             .get(text)
-            .is_some_and(|until_us| *until_us > now_us);
-        if is_nobody || self.silent_until_us > now_us {
+            .is_some_and(|until_us| is_to_come(*until_us, now_us, NOBODY_US));
+        if is_nobody || is_to_come(self.silent_until_us, now_us, SILENCE_US) {
             return false;
         }
         if now_us.abs_diff(self.minute_us) >= MINUTE_US.unsigned_abs() {
@@ -171,7 +177,8 @@ impl Tenant {
 
     fn remember(&mut self, text: &str, now_us: i64) {
         if self.nobodies.len() >= NOBODIES_MAX {
-            self.nobodies.retain(|_, until_us| *until_us > now_us);
+            self.nobodies
+                .retain(|_, until_us| is_to_come(*until_us, now_us, NOBODY_US));
         }
         if self.nobodies.len() < NOBODIES_MAX {
             let until_us = now_us.saturating_add(NOBODY_US);

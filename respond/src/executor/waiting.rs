@@ -9,13 +9,10 @@ use crate::effects::LEASE_LOST;
 use crate::executor::facts::Reading;
 use crate::journal::{Holding, JournalError};
 use crate::preflight::{Meaning, Refusal};
-use crate::record::{ActionRecord, HoldReason, State};
+use crate::record::{ActionRecord, HoldReason, State, WAIT_MAX, wait_end_us};
 
 /// Longest wait between two tries to reach a directory, unless it asks for more.
 const AWAY_WAIT_MAX: Duration = Duration::from_mins(1);
-
-/// Longest wait between two looks where the cause is a person's to mend, and longest that a directory is believed.
-const WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// Wait between two looks at the kill switch and at the outbox.
 const LOOK_WAIT: Duration = Duration::from_secs(1);
@@ -85,7 +82,7 @@ impl Executor {
         pause: Pause,
     ) -> Result<Progress, JournalError> {
         let now_us = self.clock.now_us();
-        let in_us = |wait: Duration| now_us.saturating_add(micros(wait));
+        let in_us = |wait: Duration| now_us.saturating_add(micros(wait.min(WAIT_MAX)));
         // What was waited for before says nothing about how long this will last.
         let is_as_before = record
             .hold
@@ -101,14 +98,13 @@ impl Executor {
                 (at_us, at_us)
             }
             HoldReason::DirectoryAway => {
-                let asked = pause.asked.unwrap_or_default().min(WAIT_MAX);
+                let asked = pause.asked.unwrap_or_default();
                 let at_us = in_us(doubled.min(AWAY_WAIT_MAX).max(asked));
                 (at_us, at_us)
             }
             _ => {
-                let at_us = pause
-                    .until_us
-                    .unwrap_or_else(|| in_us(doubled.min(WAIT_MAX)));
+                let known_us = pause.until_us.unwrap_or_else(|| in_us(doubled));
+                let at_us = known_us.min(wait_end_us(now_us));
                 (at_us, at_us)
             }
         };
@@ -201,6 +197,7 @@ impl Executor {
         attempts: u32,
         at_us: i64,
     ) -> Result<Progress, JournalError> {
+        let at_us = at_us.min(wait_end_us(self.clock.now_us()));
         let id = record.action_id.clone();
         self.ledger
             .with(move |journal| journal.postpone(&id, attempts, at_us))

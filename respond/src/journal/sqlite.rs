@@ -21,7 +21,7 @@ use crate::audit::signature::AuditKey;
 use crate::cases::{self, Case, Intake, SeenAlert};
 use crate::never_act::Pin;
 use crate::preflight::Intent;
-use crate::record::{ActionRecord, Approval, HoldReason, State, Try};
+use crate::record::{ActionRecord, Approval, HoldReason, State, Try, wait_end_us};
 use crate::requests::{self, Meaning};
 use crate::sighting::Sighting;
 
@@ -382,8 +382,8 @@ impl Journal for SqliteJournal {
         self.read(|connection| rows::bodies(
             connection,
             "SELECT body FROM actions WHERE tenant_id = ?1 AND state IN ('approved', 'intended', 'applied') \
-             AND not_before_us <= ?2 ORDER BY number LIMIT ?3",
-            params![tenant_id, now_us, rows::bound(count_max)],
+             AND (not_before_us <= ?2 OR not_before_us > ?3) ORDER BY number LIMIT ?4",
+            params![tenant_id, now_us, wait_end_us(now_us), rows::bound(count_max)],
             "an action",
         ))
     }

@@ -332,6 +332,37 @@ impl Clock for Ahead {
     }
 }
 
+/// An attacker must not be kept in for as long as a clock was wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_ahead_and_is_put_right_puts_nothing_off() {
+    let mut house = House::new().await;
+    let directory = Arc::new(MemoryDirectory::new());
+    directory.with(|state| state.is_away = true);
+    house.add(TENANT, directory.clone());
+    let clock = Arc::new(Ahead(Arc::clone(&house.clock), AtomicI64::new(0)));
+    house.clock = clock.clone();
+    let stage = house.start();
+    house.publish(&[alert(TENANT, ACCOUNT, "a1")]).await;
+    let put_off_us = |house: &House| {
+        let actions = house.review().actions(9).unwrap_or_default();
+        actions.iter().map(|record| record.not_before_us).min()
+    };
+    house
+        .until("held", |_| are_held(&house, HoldReason::DirectoryAway, 3))
+        .await;
+    let right_us = clock.now_us();
+    clock.1.store(HOUR_US * 2 / 3, Ordering::SeqCst);
+    house
+        .until("put off by the wrong clock", |_| {
+            put_off_us(&house) > Some(right_us + HOUR_US / 2)
+        })
+        .await;
+    clock.1.store(0, Ordering::SeqCst);
+    directory.with(|state| state.is_away = false);
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_in_a_tenant_that_left_the_configuration_is_held_told_and_ends_by_age() {
     let mut house = House::new().await;
