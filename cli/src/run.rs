@@ -106,6 +106,9 @@ pub(crate) fn run(config: &Config, stages: &[Stage]) -> anyhow::Result<Verdict> 
         let readiness = Readiness::new(Arc::new(SystemClock), config.health.still_max());
         let listener = server::bind(config.health.address).await?;
         tracing::info!(address = %listener.local_addr()?, "health and metrics are served");
+        if stages.contains(&Stage::Ingest) && config.tenants.is_empty() {
+            tell_that_nobody_is_watched(config, &readiness);
+        }
         let health = server::serve(listener, readiness.clone(), metrics, stop.child_token());
         let watch = watch::run(config, stages, readiness.clone(), stop.child_token());
         let work = run_stages(config, stages, readiness, stop.clone());
@@ -123,6 +126,21 @@ pub(crate) fn run(config: &Config, stages: &[Stage]) -> anyhow::Result<Verdict> 
     runtime.shutdown_background();
     drop(lock);
     outcome
+}
+
+/// A service that was started in the wrong folder must not look as if all was well.
+fn tell_that_nobody_is_watched(config: &Config, readiness: &Readiness) {
+    let from = match config.origin.file() {
+        Some(path) => path.display().to_string(),
+        None => "no file: none was named, and there is no vedette.toml here".to_owned(),
+    };
+    tracing::warn!(
+        configuration = from,
+        fix = "add [[tenants]] as deploy/example.toml has it, or name the file with --config",
+        "no tenant is configured: nobody is watched"
+    );
+    let what = format!("no tenant is configured, so nobody is watched (read from {from})");
+    readiness.health.note("ingest/tenants", what);
 }
 
 /// The runtime of every command.
