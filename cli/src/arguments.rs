@@ -3,16 +3,16 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-use crate::config::check::faults;
+use crate::commands::{
+    audit, completions, config, demo, forward, import, lag, reproduce, rules, run, simulate, sql,
+    stop_actions,
+};
 use crate::config::{Config, Origin};
 use crate::data_folder::Readers;
-use crate::exit::{BadConfiguration, Verdict};
-use crate::run::Stage;
-use crate::{
-    audit, demo, forward, import, lag, reproduce, rules, run, simulate, sql, stop_actions,
-};
+use crate::exit::Verdict;
+use crate::stages::Stage;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,24 +77,9 @@ enum Command {
     #[command(after_help = stop_actions::EXAMPLES)]
     StopActions(stop_actions::StopActions),
     /// Check the configuration, or print it with every default.
-    Config {
-        /// What to do.
-        #[arg(value_enum)]
-        what: ConfigCommand,
-    },
+    Config(config::ShowConfig),
     /// Print completions for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ConfigCommand {
-    /// Read it, and say what is wrong with it.
-    Check,
-    /// Print it with every default; secrets are shown as their references.
-    Show,
+    Completions(completions::Completions),
 }
 
 /// Does what was asked.
@@ -133,39 +118,46 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Lag => lag::run(&config()?),
         Command::Audit(audit) => audit.run(&written()?),
         Command::StopActions(stop) => stop.run(&written()?),
-        Command::Config { what } => show(what, &written()?),
-        Command::Completions { shell } => {
-            let mut command = <Arguments as clap::CommandFactory>::command();
-            clap_complete::generate(shell, &mut command, "vedette", &mut std::io::stdout());
-            Ok(Verdict::Done)
-        }
+        Command::Config(asked) => asked.run(&written()?),
+        Command::Completions(completions) => completions.run::<Arguments>(),
     }
 }
 
-fn show(what: ConfigCommand, config: &Config) -> anyhow::Result<Verdict> {
-    let mut out = crate::inert::stdout();
-    match what {
-        ConfigCommand::Check => {
-            let findings = config.check();
-            for finding in &findings {
-                writeln!(out, "{finding}")?;
-            }
-            let faults = faults(&findings);
-            if faults > 0 {
-                return Err(
-                    anyhow::anyhow!("{faults} fault(s), see above").context(BadConfiguration)
-                );
-            }
-            match config.origin.file() {
-                Some(path) => writeln!(out, "the configuration can be used: {}", path.display())?,
-                None => writeln!(
-                    out,
-                    "no configuration was named, and there is no vedette.toml in this folder: the defaults are without \
-                     fault, and no tenant is watched"
-                )?,
-            }
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    /// Those that are `run` with some of its stages.
+    const STAGES: [&str; 4] = ["ingest", "lake", "detect", "respond"];
+
+    #[test]
+    fn each_command_has_a_file_of_its_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        let names: Vec<&str> = command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        assert!(names.contains(&"import"), "{names:?}");
+        for name in names.iter().filter(|name| !STAGES.contains(name)) {
+            let file = folder.join(name.replace('-', "_")).with_extension("rs");
+            assert!(file.is_file(), "{}", file.display());
         }
-        ConfigCommand::Show => write!(out, "{}", config.to_toml()?)?,
+        for entry in std::fs::read_dir(&folder).expect("it is there") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .expect("a name");
+            assert!(
+                names.contains(&name.replace('_', "-").as_str()),
+                "{name} is no command"
+            );
+        }
     }
-    Ok(Verdict::Done)
 }

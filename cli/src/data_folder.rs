@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::BadConfiguration;
 
+pub(crate) mod lock;
+
 /// What a mounted file system has of its own.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 

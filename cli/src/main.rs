@@ -1,26 +1,16 @@
 //! The `vedette` command: arguments in, exit code out.
 
 mod arguments;
-mod audit;
+mod commands;
 mod config;
 mod data_folder;
-mod data_lock;
-mod demo;
 mod exit;
-mod forward;
 mod health;
-mod import;
 mod inert;
-mod lag;
 mod memory;
 mod operator;
 mod report;
-mod reproduce;
-mod rules;
-mod run;
-mod simulate;
-mod sql;
-mod stop_actions;
+mod stages;
 mod telemetry;
 
 use std::process::ExitCode;

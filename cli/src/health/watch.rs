@@ -13,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Readiness;
 use crate::config::Config;
-use crate::lag;
-use crate::run::Stage;
+use crate::stages::{Stage, progress};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -174,7 +173,7 @@ impl Progress {
         now_us: i64,
     ) {
         for stage in stages {
-            match lag::progress(bus, config, *stage).await {
+            match progress::progress(bus, config, *stage).await {
                 Ok((done, behind)) => self.note(stage.name(), done, behind, health, now_us),
                 // The stages meet the same, and tell it.
                 Err(error) => tracing::debug!(error = format!("{error:#}"), "cannot see the lag"),

@@ -8,7 +8,7 @@ use sigma::plan::fields;
 
 use super::super::input::{EntityKind, EventLine, Sighting};
 use super::queries::{ACCOUNT, OPERATION, TELLING};
-use crate::reproduce::evidence;
+use crate::commands::reproduce::evidence;
 
 /// Most fields that are taken of one event; the page shows fewer and counts the others.
 const DETAILS_MAX: usize = 100;

@@ -30,12 +30,12 @@ use sigma::{Rule, RuleCollection};
 use self::cause::{Cause, Running};
 use super::files::{load, rule_files};
 use super::paint::{DOUBTFUL, FAINT, paint};
-use crate::audit::Output;
+use crate::commands::audit::Output;
+use crate::commands::reproduce::{Stored, evidence, find};
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::{inert, inert_sentence};
-use crate::reproduce::{Stored, evidence, find};
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 Proposals go from narrow to wide. What the rule itself asks for is never in them: a filter that leaves out the

@@ -27,15 +27,15 @@ use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
 
 use self::counts::Counts;
+use crate::commands::runtime;
 use crate::config::Config;
-use crate::data_lock::DataLock;
+use crate::data_folder::lock::DataLock;
 use crate::exit::Verdict;
 use crate::health::{Readiness, watch};
-use crate::lag;
 use crate::report::file::PageFile;
 use crate::report::gather::{describe_rules, gather};
 use crate::report::{Added, FileLine, Made, render};
-use crate::run::{Stage, run_stages, runtime};
+use crate::stages::{Stage, progress, run_stages};
 use crate::telemetry;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -262,7 +262,7 @@ async fn wait_for_stages(bus: &Bus, config: &Config, health: &Health) -> anyhow:
     let mut quiet = 0;
     let mut moved = (i64::MAX, Instant::now());
     loop {
-        let behind = lag::total(bus, config, &[Stage::Lake, Stage::Detect]).await?;
+        let behind = progress::total(bus, config, &[Stage::Lake, Stage::Detect]).await?;
         bar.set_message(format!("storing and evaluating: {behind} messages to go"));
         bar.tick();
         if behind != moved.0 {

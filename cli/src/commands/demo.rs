@@ -13,10 +13,11 @@ use schemas::environment::SystemClock;
 use simulator::{Connection, SimulatorConfig};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::runtime;
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::health::Readiness;
-use crate::run::{Stage, run_stages, runtime};
+use crate::stages::{Stage, run_stages};
 use crate::telemetry::{self, LogConfig};
 
 mod narrate;

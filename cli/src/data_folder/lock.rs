@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::data_folder::LOCK_FILE;
+use super::LOCK_FILE;
 
 /// Held while this process runs stages on the folder; given back when it ends, however it ends.
 #[derive(Debug)]

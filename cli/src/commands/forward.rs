@@ -13,11 +13,13 @@ use forward::{DestinationConfig, ForwardConfig};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::{iso_ms, parse_us};
 
+use crate::commands::run::run;
+use crate::commands::runtime;
 use crate::config::Config;
 use crate::config::forward::{address, surroundings};
 use crate::exit::{BadConfiguration, Verdict};
 use crate::inert::{inert, inert_sentence};
-use crate::run::{Stage, run, runtime};
+use crate::stages::Stage;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

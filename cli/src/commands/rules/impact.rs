@@ -18,10 +18,10 @@ use sigma::metadata::RuleMetadata;
 use sigma::{RuleCollection, Ruleset};
 
 use super::files::{RuleFile, load, load_for_cases, rule_files};
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 BASE holds the rules as they were, for example in a worktree of the branch that a change goes to. Rules of the binary

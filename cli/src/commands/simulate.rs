@@ -11,8 +11,8 @@ use simulator::{SimulatorConfig, StoryName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::runtime;
 use crate::exit::Verdict;
-use crate::run::runtime;
 use crate::telemetry::{self, LogConfig};
 
 const EXAMPLES: &str = "\

@@ -8,7 +8,7 @@ use schemas::time::iso_ms;
 use schemas::wire::AuditRecord;
 use sigma::plan::fields::{text, time};
 
-use crate::audit::lake::ask_lake;
+use crate::commands::audit::lake::ask_lake;
 use crate::config::Config;
 
 /// Most findings of one kind that are told one by one.

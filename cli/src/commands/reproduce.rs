@@ -14,13 +14,13 @@ use sigma::plan::fields::{text, time};
 use sigma::tools::explain::explain;
 use sigma::{RuleCollection, Ruleset};
 
-use crate::audit::Output;
+use crate::commands::audit::Output;
+use crate::commands::rules::paint::{BAD, GOOD, paint};
+use crate::commands::rules::write_tree;
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;
-use crate::rules::paint::{BAD, GOOD, paint};
-use crate::rules::write_tree;
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

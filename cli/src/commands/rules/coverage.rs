@@ -16,7 +16,7 @@ use sigma::tools::coverage::{Verdict as CanFire, verdict};
 use sigma::{Rule, RuleCollection};
 
 use super::files::{load, rule_files};
-use crate::audit::Output;
+use crate::commands::audit::Output;
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;

@@ -12,10 +12,10 @@ use datafusion::arrow::record_batch::RecordBatch;
 use detect::matches::RuleConditions;
 use lake::Lake;
 
+use crate::commands::runtime;
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert;
-use crate::run::runtime;
 
 mod shell;
 mod table;

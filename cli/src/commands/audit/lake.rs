@@ -5,8 +5,8 @@ use std::path::Path;
 use datafusion::arrow::record_batch::RecordBatch;
 use lake::Lake;
 
+use crate::commands::runtime;
 use crate::config::Config;
-use crate::run::runtime;
 
 /// The answers of the lake to these queries, in their order; none where there is no lake on this machine.
 pub(super) fn ask_lake<const COUNT: usize>(

@@ -8,9 +8,11 @@ use lake::Lake;
 use schemas::topics::Topic;
 use serde_json::json;
 
+use super::runtime;
 use crate::config::Config;
 use crate::exit::Verdict;
-use crate::run::{Stage, runtime};
+use crate::stages::Stage;
+use crate::stages::progress::stands;
 
 /// Prints one JSON object for each stage and topic that has messages.
 pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
@@ -36,18 +38,6 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
     })
 }
 
-/// Messages that these stages have yet to finish with, all together.
-pub(crate) async fn total(bus: &Bus, config: &Config, stages: &[Stage]) -> anyhow::Result<i64> {
-    let mut total = 0;
-    for stage in stages {
-        for topic in stage.reads() {
-            let stands = stands(bus, stage.group(config), topic).await?;
-            total += stands.map_or(0, |(_, behind)| behind);
-        }
-    }
-    Ok(total)
-}
-
 /// True if the lake has read another log of a topic than the one that is there.
 async fn is_replaced(
     bus: &Bus,
@@ -61,30 +51,4 @@ async fn is_replaced(
     }
     let recognised = bus.recognise(&config.lake.group, &positions).await?;
     Ok(recognised.iter().any(|found| !found.is_same_log))
-}
-
-/// How far a stage is: the sum of its positions, and the messages that it has yet to finish with.
-pub(crate) async fn progress(
-    bus: &Bus,
-    config: &Config,
-    stage: Stage,
-) -> anyhow::Result<(i64, i64)> {
-    let mut sums = (0, 0);
-    for topic in stage.reads() {
-        if let Some((done, behind)) = stands(bus, stage.group(config), topic).await? {
-            sums = (sums.0 + done, sums.1 + behind);
-        }
-    }
-    Ok(sums)
-}
-
-/// The sum of a group's positions on a topic, and the messages after them; none where the topic is empty.
-async fn stands(bus: &Bus, group: &str, topic: Topic) -> anyhow::Result<Option<(i64, i64)>> {
-    let ends = bus.ends(topic).await?;
-    if ends.iter().all(|end| end.next_offset == 0) {
-        return Ok(None);
-    }
-    let committed = bus.committed(group, topic).await?;
-    let done = committed.iter().map(|position| position.next_offset).sum();
-    Ok(Some((done, bus::behind(&ends, &committed))))
 }

@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::lag;
-use crate::run::Stage;
+use crate::stages::{Stage, progress};
 
 /// The tables that the simulated feeds end in, with the feed's name for people.
 pub(super) const FEEDS: [(&str, &str); 5] = [
@@ -169,7 +168,7 @@ impl Observer {
             cases: review.cases(usize::MAX)?,
             actions: review.actions(usize::MAX)?,
             story: self.get("/simulator/story").await?,
-            behind: lag::total(&self.bus, &self.config, &Stage::ALL).await?,
+            behind: progress::total(&self.bus, &self.config, &Stage::ALL).await?,
         })
     }
 

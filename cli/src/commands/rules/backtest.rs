@@ -23,11 +23,11 @@ use sigma::{RuleCollection, Ruleset};
 
 use super::files::{load, only, rule_files};
 use super::missing::fill_missing;
-use crate::audit::Output;
+use crate::commands::audit::Output;
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 --days counts back from the newest day that the lake has, because an import may be old. Nothing is published.

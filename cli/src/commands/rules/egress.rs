@@ -15,11 +15,11 @@ use sigma::expression::Network;
 use sigma::placeholders::{EGRESS, PlaceholderValues};
 use sigma::plan::fields::text;
 
-use crate::audit::Output;
+use crate::commands::audit::Output;
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 Rules about places (impossible travel, a country that is new, a session in two countries) leave out what comes from

@@ -13,8 +13,8 @@ use sigma::filter::terms::Terms;
 use sigma::tools::tuning::{TuneError, Tuning, propose};
 use sigma::{Rule, RuleCollection, Ruleset};
 
+use crate::commands::reproduce::Stored;
 use crate::inert::inert;
-use crate::reproduce::Stored;
 
 /// A rule, and what can be proposed for an event that it matches.
 pub(super) struct Cause {

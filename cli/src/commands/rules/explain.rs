@@ -23,11 +23,11 @@ use sigma::tools::explain::tree::Explanation;
 
 use super::files::{load, rule_files};
 use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
-use crate::audit::Output;
+use crate::commands::audit::Output;
+use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::inert::inert;
-use crate::run::{open_lake, runtime};
 
 pub(crate) const EXAMPLES: &str = "\
 Every ✓ and ✗ is the engine's own answer: each part of the rule is compiled and asked as the whole is.

@@ -11,9 +11,9 @@ use schemas::environment::{Clock as _, SystemClock};
 use serde_json::json;
 use sigma::Ruleset;
 
-use crate::audit::Output;
+use crate::commands::audit::Output;
 use crate::config::Config;
-use crate::data_lock::DataLock;
+use crate::data_folder::lock::DataLock;
 use crate::exit::Verdict;
 use crate::inert::{self, inert};
 
