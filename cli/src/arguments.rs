@@ -11,7 +11,7 @@ use crate::commands::{
 };
 use crate::config::{Config, Origin};
 use crate::data_folder::Readers;
-use crate::exit::Verdict;
+use crate::output::{self, Verdict};
 use crate::stages::Stage;
 
 const EXAMPLES: &str = "\
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         if let Origin::Found(path) = &config.origin {
             // Whoever is in another folder than he thinks should see it.
             writeln!(
-                crate::inert::stderr(),
+                output::stderr(),
                 "the configuration is {} of this folder",
                 path.display()
             )?;

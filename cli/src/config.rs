@@ -21,7 +21,7 @@ use schemas::small_file;
 use serde::{Deserialize, Serialize};
 
 use crate::data_folder::{self, Readers};
-use crate::exit::BadConfiguration;
+use crate::output::exit::BadConfiguration;
 use crate::telemetry::LogConfig;
 
 pub(crate) mod check;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
-use crate::exit::BadConfiguration;
+use crate::output::exit::BadConfiguration;
 
 pub(crate) mod lock;
 

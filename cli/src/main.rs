@@ -4,11 +4,10 @@ mod arguments;
 mod commands;
 mod config;
 mod data_folder;
-mod exit;
 mod health;
-mod inert;
 mod memory;
 mod operator;
+mod output;
 mod report;
 mod stages;
 mod telemetry;
@@ -20,5 +19,5 @@ use clap::Parser;
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
-    exit::report(arguments::run(Arguments::parse()))
+    output::exit::report(arguments::run(Arguments::parse()))
 }

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::config::forward::surroundings;
-use crate::exit;
 use crate::health::{Readiness, Standing};
+use crate::output::exit;
 
 pub(crate) mod progress;
 

@@ -52,7 +52,7 @@ pub(crate) fn start_log(config: &LogConfig) -> anyhow::Result<()> {
         .with_env_filter(filter)
         // Colours would have to pass where nothing of a tenant's may.
         .with_ansi(false)
-        .with_writer(crate::inert::stderr);
+        .with_writer(crate::output::stderr);
     match config.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),

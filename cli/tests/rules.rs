@@ -71,7 +71,7 @@ fn a_fault_is_told_with_its_line_and_its_remedy() {
         told.contains("there is no rule file") && told.contains("empty"),
         "{told}"
     );
-    let text = bench.rules(4, &["lint", "nowhere"]);
+    let text = bench.rules(2, &["lint", "nowhere"]);
     assert!(
         text.contains("name a rule file, or a folder of them"),
         "{text}"
@@ -184,7 +184,7 @@ fn explain_and_backtest_agree_on_what_the_lake_holds() {
         text.contains("2026-03-01 to 2026-03-01: 1 days back from the newest day"),
         "{text}"
     );
-    let text = bench.rules(4, &["backtest", "--rule", "SAAS-M365-99999"]);
+    let text = bench.rules(2, &["backtest", "--rule", "SAAS-M365-99999"]);
     assert!(text.contains("`vedette rules list`"), "{text}");
     let alerts = lines(&bench.rules(0, &["backtest", "--alerts", "--output", "json"]));
     assert_eq!(
@@ -204,12 +204,12 @@ fn explain_and_backtest_agree_on_what_the_lake_holds() {
         let text = bench.rules(0, &["explain", id, FORWARDS, "--output", "json"]);
         assert_eq!(lines(&text)[0]["holds"], holds, "{id}");
     }
-    let text = bench.rules(4, &["explain", "nobody", FORWARDS]);
+    let text = bench.rules(2, &["explain", "nobody", FORWARDS]);
     assert!(
         text.contains("no event with this id in table m365_activity"),
         "{text}"
     );
-    let text = bench.rules(4, &["explain", "x' OR '1'='1", FORWARDS]);
+    let text = bench.rules(2, &["explain", "x' OR '1'='1", FORWARDS]);
     assert!(text.contains("no event with this id"), "{text}");
 }
 
@@ -374,7 +374,7 @@ fn impact_tells_what_a_change_gives_and_takes() {
     );
     let text = bench.rules(0, &["impact", "ours.yml", "--new", "ours.yml"]);
     assert_eq!(text, "No rule differs.\n");
-    let text = bench.rules(4, &["impact", "nowhere"]);
+    let text = bench.rules(2, &["impact", "nowhere"]);
     assert!(text.contains("nowhere"), "{text}");
 }
 
@@ -413,6 +413,54 @@ fn an_alert_is_reproduced_by_the_start_of_its_id() {
         (&line["found"], &line["reproduced"]),
         (&"in_file".into(), &false.into())
     );
-    let told = bench.call(&["reproduce", "000000"], None);
-    assert_eq!(told.status.code(), Some(4));
+    for nobody in ["000000", "not an id"] {
+        let told = bench.call(&["reproduce", nobody], None);
+        assert_eq!(told.status.code(), Some(2), "{nobody}");
+    }
+}
+
+/// What a tenant wrote neither drives a terminal nor turns a line, whatever is asked for and in whatever form.
+#[test]
+fn text_of_a_tenant_is_inert_in_every_form() {
+    let bench = Bench::new();
+    let hostile = "=\\u001b]0;owned\\u0007\\u009b31m\\u202e\\u2066ada@contoso.example";
+    bench.write(
+        "events.ndjson",
+        &EVENTS.replace("ada@contoso.example", hostile),
+    );
+    bench.call(&["import", "events.ndjson"], None);
+    let query =
+        format!("SELECT alert_id, user_principal_name FROM alerts WHERE label = '{FORWARDS}'");
+    let asked = bench.call(&["sql", "--output", "json", &query], None);
+    let found = lines(&String::from_utf8(asked.stdout).unwrap());
+    let of_ada = found.iter().find(|one| {
+        let user = one["user_principal_name"].as_str().unwrap();
+        user.contains('\u{202e}')
+    });
+    let id = of_ada.unwrap()["alert_id"].as_str().unwrap();
+    let is_acting = |one: char| {
+        one.is_control() && one != '\n'
+            || matches!(one, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut asked = 0;
+    for form in ["table", "csv", "json"] {
+        for command in [
+            &["sql", "SELECT * FROM alerts"][..],
+            &["rules", "backtest", "--rule", FORWARDS],
+            &["rules", "backtest", "--alerts"],
+            &["rules", "tune", id],
+            &["rules", "coverage"],
+            &["reproduce", id],
+        ] {
+            let told = bench.call(&[command, &["--output", form]].concat(), None);
+            assert_eq!(told.status.code(), Some(0), "{command:?} {told:?}");
+            let text = String::from_utf8(told.stdout).unwrap();
+            assert!(!text.contains(is_acting), "{command:?} as {form}: {text:?}");
+            assert!(form != "csv" || !text.lines().any(|line| line.starts_with('=')));
+            asked += usize::from(text.contains("ada@contoso.example"));
+        }
+    }
+    assert!(asked >= 9, "the text is there: {asked}");
+    let text = bench.rules(0, &["explain", "fires", FORWARDS]);
+    assert!(!text.contains(is_acting), "{text:?}");
 }

@@ -1,6 +1,5 @@
 //! `vedette audit`: cases and actions as a responder sees them, and the check of the audit chain.
 
-mod form;
 mod lake;
 mod since;
 mod verify;
@@ -15,11 +14,9 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
 
-pub(crate) use self::form::Output;
-use self::form::{list, say};
 use crate::config::Config;
-use crate::exit::Verdict;
 use crate::operator::{os_user, person};
+use crate::output::{Form, Verdict, exit, list, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,8 +40,8 @@ pub(crate) enum Audit {
     /// List the cases.
     Cases {
         /// Form of the list.
-        #[arg(long, short, value_enum, default_value_t = Output::Table)]
-        output: Output,
+        #[arg(long, short, value_enum, default_value_t = Form::Table)]
+        output: Form,
         /// How many, the newest.
         #[arg(long, default_value_t = 1_000)]
         limit: usize,
@@ -52,8 +49,8 @@ pub(crate) enum Audit {
     /// List the actions, each with its state and what was seen.
     Actions {
         /// Form of the list.
-        #[arg(long, short, value_enum, default_value_t = Output::Table)]
-        output: Output,
+        #[arg(long, short, value_enum, default_value_t = Form::Table)]
+        output: Form,
         /// How many, the newest.
         #[arg(long, default_value_t = 1_000)]
         limit: usize,
@@ -63,8 +60,8 @@ pub(crate) enum Audit {
         /// The action's or the case's id; or a kind that is about neither: `kill_switch`, `configuration`, `damaged_row`, `decision`.
         id: String,
         /// Form of the list.
-        #[arg(long, short, value_enum, default_value_t = Output::Table)]
-        output: Output,
+        #[arg(long, short, value_enum, default_value_t = Form::Table)]
+        output: Form,
         /// How many, the newest.
         #[arg(long, default_value_t = 1_000)]
         limit: usize,
@@ -302,7 +299,7 @@ fn undo(
     if let Some(record) = review.action(id)?
         && let Err(error) = since::refuse_if_others_changed(config, &record, undoing.yes_although)
     {
-        review.tell_refused("undo", id, by, &crate::exit::chain(&error), now_us)?;
+        review.tell_refused("undo", id, by, &exit::chain(&error), now_us)?;
         return Err(error);
     }
     told(&review.undo(id, by, config.respond.dry_run, now_us)?)

@@ -2,7 +2,7 @@
 
 use clap::{Args, CommandFactory};
 
-use crate::exit::Verdict;
+use crate::output::Verdict;
 
 /// Prints completions for a shell.
 #[derive(Debug, Args)]

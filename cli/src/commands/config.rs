@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 
 use crate::config::Config;
 use crate::config::check::faults;
-use crate::exit::{BadConfiguration, Verdict};
+use crate::output::exit::BadConfiguration;
+use crate::output::{self, Verdict};
 
 /// Looks at the configuration.
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ enum ConfigCommand {
 impl ShowConfig {
     /// Does it.
     pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         match self.what {
             ConfigCommand::Check => {
                 let findings = config.check();

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::runtime;
 use crate::config::Config;
-use crate::exit::Verdict;
 use crate::health::Readiness;
+use crate::output::Verdict;
 use crate::stages::{Stage, run_stages};
 use crate::telemetry::{self, LogConfig};
 

@@ -17,8 +17,8 @@ use crate::commands::run::run;
 use crate::commands::runtime;
 use crate::config::Config;
 use crate::config::forward::{address, surroundings};
-use crate::exit::{BadConfiguration, Verdict};
-use crate::inert::{inert, inert_sentence};
+use crate::output::exit::BadConfiguration;
+use crate::output::{self, Table, Verdict, inert, inert_sentence};
 use crate::stages::Stage;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -186,15 +186,14 @@ async fn open_bus(config: &Config) -> anyhow::Result<Bus> {
 
 fn list(forward: &ForwardConfig) -> anyhow::Result<Verdict> {
     let routes = forward.routes();
-    let mut table = crate::inert::table();
-    table.set_header(["destination", "kind", "where", "what goes there"]);
+    let mut table = Table::new(["destination", "kind", "where", "what goes there"]);
     for destination in &forward.destinations {
         let kinds = routes.kinds_of(&destination.name);
         let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        table.add_row([
+        table.row([
             destination.name.clone(),
             destination.to.kind().to_owned(),
-            inert(&address(&destination.to)),
+            address(&destination.to),
             if kinds.is_empty() {
                 "nothing: no route leads here".to_owned()
             } else {
@@ -202,8 +201,8 @@ fn list(forward: &ForwardConfig) -> anyhow::Result<Verdict> {
             },
         ]);
     }
-    let mut out = crate::inert::stdout();
-    writeln!(out, "{table}")?;
+    let mut out = output::stdout();
+    out.table(&table)?;
     if forward.destinations.is_empty() {
         writeln!(
             out,
@@ -216,8 +215,7 @@ fn list(forward: &ForwardConfig) -> anyhow::Result<Verdict> {
 async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verdict> {
     let bus = open_bus(config).await?;
     let routes = forward.routes();
-    let mut table = crate::inert::table();
-    table.set_header([
+    let mut table = Table::new([
         "destination",
         "kind",
         "topic",
@@ -233,7 +231,7 @@ async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verd
         for topic in topics {
             let ends = bus.ends(topic).await?;
             let committed = bus.committed(&destination.group(), topic).await?;
-            table.add_row([
+            table.row([
                 destination.name.clone(),
                 destination.to.kind().to_owned(),
                 topic.name(),
@@ -242,8 +240,8 @@ async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verd
             ]);
         }
     }
-    let mut out = crate::inert::stdout();
-    writeln!(out, "{table}")?;
+    let mut out = output::stdout();
+    out.table(&table)?;
     writeln!(
         out,
         "what is wrong with a destination is said by http://{}/readyz of the process that forwards",
@@ -253,7 +251,7 @@ async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verd
 }
 
 async fn validate(destinations: &[DestinationConfig]) -> anyhow::Result<Verdict> {
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     let mut verdict = Verdict::Done;
     for destination in destinations {
         let found = match destination.to.open(&destination.name, &surroundings()) {
@@ -294,7 +292,7 @@ async fn test(destination: &DestinationConfig) -> anyhow::Result<Verdict> {
     let key = notice.idempotency_key();
     let mut sent = Sent::default();
     let outcome = send(opened.as_mut(), vec![notice], &SystemClock, &mut sent).await;
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     outcome
         .with_context(|| format!("the test alert did not arrive at \"{}\"", destination.name))?;
     if let Some((_, why)) = sent.refused.first() {
@@ -319,7 +317,7 @@ async fn tap(
     let bus = open_bus(config).await?;
     let what = (FeedSource::Topics, Extent::FromNow);
     let mut feed = Feed::open(&bus, &destination.name, forward.routes(), what).await?;
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     loop {
         let notices = tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(Verdict::Done),
@@ -350,7 +348,7 @@ async fn replay(
             break;
         }
     }
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     writeln!(
         out,
         "{} delivered to {} again, {} refused, {} that cannot be read",

@@ -30,8 +30,8 @@ use self::counts::Counts;
 use crate::commands::runtime;
 use crate::config::Config;
 use crate::data_folder::lock::DataLock;
-use crate::exit::Verdict;
 use crate::health::{Readiness, watch};
+use crate::output::{self, Verdict};
 use crate::report::file::PageFile;
 use crate::report::gather::{describe_rules, gather};
 use crate::report::{Added, FileLine, Made, render};
@@ -177,11 +177,7 @@ impl Import {
         };
         page.put(&render(&report).context("could not write the page")?)?;
         if let Some(path) = &self.report {
-            writeln!(
-                crate::inert::stdout(),
-                "the report is in {}",
-                path.display()
-            )?;
+            writeln!(output::stdout(), "the report is in {}", path.display())?;
         }
         Ok(())
     }
@@ -320,7 +316,7 @@ fn tell(
     after: &Counts,
     elapsed: Duration,
 ) -> anyhow::Result<Added> {
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     let mut rows_added = 0;
     for (table, records) in &summary.by_table {
         let rows = after.added_since(before, *table);

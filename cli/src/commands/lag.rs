@@ -1,7 +1,5 @@
 //! `vedette lag`: how many messages each stage has yet to finish with, and whether the lake has read another log.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use bus::Bus;
 use lake::Lake;
@@ -10,7 +8,7 @@ use serde_json::json;
 
 use super::runtime;
 use crate::config::Config;
-use crate::exit::Verdict;
+use crate::output::{self, Verdict};
 use crate::stages::Stage;
 use crate::stages::progress::stands;
 
@@ -21,7 +19,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
             .await
             .context("could not open the bus")?;
         let lake = Lake::open(&config.lake()).context("could not open the lake")?;
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         for stage in Stage::ALL {
             for topic in stage.reads() {
                 if let Some((_, behind)) = stands(&bus, stage.group(config), topic).await? {
@@ -30,7 +28,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
                     if stage == Stage::Lake && is_replaced(&bus, &lake, config, topic).await? {
                         line["log"] = "replaced: read from its beginning once the lake runs".into();
                     }
-                    writeln!(out, "{line}")?;
+                    out.json(&line)?;
                 }
             }
         }

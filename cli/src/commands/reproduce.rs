@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use anyhow::Context as _;
 use clap::Args;
 use detect::reproduce::{Found, Reproduction, recount, reproduce};
 use detect::rules::collection;
@@ -14,13 +13,10 @@ use sigma::plan::fields::{text, time};
 use sigma::tools::explain::explain;
 use sigma::{RuleCollection, Ruleset};
 
-use crate::commands::audit::Output;
-use crate::commands::rules::paint::{BAD, GOOD, paint};
-use crate::commands::rules::write_tree;
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::exit::wrong_usage;
+use crate::output::{self, Form, Printer, Tone, Verdict, inert, plain, write_tree};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +35,8 @@ pub(crate) struct Reproduce {
     /// The alert's id, or its first characters.
     alert: String,
     /// Form of what is told.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Form::Table)]
+    output: Form,
 }
 
 /// What the lake has of an alert.
@@ -73,10 +69,10 @@ impl Reproduce {
             };
             anyhow::Ok((collection, alert, all, counted))
         })?;
-        let mut out = anstream::stdout().lock();
+        let mut out = output::stdout();
         match self.output {
-            Output::Json => write_json(&mut out, &alert, &all, counted.as_ref())?,
-            Output::Table => write_table(&mut out, &collection, &alert, &all, counted.as_ref())?,
+            Form::Table => write_table(&mut out, &collection, &alert, &all, counted.as_ref())?,
+            form => out.list(&rows(&alert, &all, counted.as_ref()), form)?,
         }
         let is_again = match &counted {
             Some(again) => again.is_some(),
@@ -93,11 +89,13 @@ impl Reproduce {
 /// The one alert whose id starts so.
 pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
     let is_hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
-    anyhow::ensure!(
-        is_hex && prefix.len() >= PREFIX_MIN,
-        "\"{}\" is not the id of an alert, nor {PREFIX_MIN} characters of its start: `vedette sql \"SELECT alert_id, title FROM alerts\"` lists them",
-        inert(prefix)
-    );
+    if !is_hex || prefix.len() < PREFIX_MIN {
+        return wrong_usage(format!(
+            "\"{}\" is not the id of an alert, nor {PREFIX_MIN} characters of its start: `vedette sql \"SELECT alert_id, \
+             title FROM alerts\"` lists them",
+            inert(prefix)
+        ));
+    }
     let query = format!(
         "SELECT alert_id, tenant_id, label, rule_id, title, event_time, evidence FROM alerts_current \
          WHERE starts_with(alert_id, '{}') ORDER BY detected_time",
@@ -122,16 +120,18 @@ pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
             found.push(stored);
         }
     }
-    let first = found.pop().with_context(|| {
-        format!("no alert in the lake has an id that starts with {prefix}: `vedette sql \"SELECT alert_id, title FROM alerts\"` lists them")
-    })?;
-    anyhow::ensure!(
-        found.is_empty(),
-        "{} alerts have ids that start with {prefix}, for example {}: write more of it",
-        found.len() + 1,
-        first.alert_id
-    );
-    Ok(first)
+    match (found.pop(), found.len()) {
+        (Some(first), 0) => Ok(first),
+        (Some(first), others) => wrong_usage(format!(
+            "{} alerts have ids that start with {prefix}, for example {}: write more of it",
+            others + 1,
+            first.alert_id
+        )),
+        (None, _) => wrong_usage(format!(
+            "no alert in the lake has an id that starts with {prefix}: `vedette sql \"SELECT alert_id, title FROM alerts\"` \
+             lists them"
+        )),
+    }
 }
 
 /// The evidence of an alert as the lake writes it.
@@ -158,14 +158,9 @@ fn told(found: Found) -> &'static str {
     }
 }
 
-fn write_json(
-    out: &mut impl Write,
-    alert: &Stored,
-    all: &[Reproduction],
-    counted: Option<&Option<Alert>>,
-) -> anyhow::Result<()> {
-    for one in all {
-        let line = json!({
+fn rows(alert: &Stored, all: &[Reproduction], counted: Option<&Option<Alert>>) -> Vec<Value> {
+    let row = |one: &Reproduction| {
+        json!({
             "alert_id": alert.alert_id,
             "label": alert.label,
             "table": one.evidence.table,
@@ -179,23 +174,17 @@ fn write_json(
                 Found::Nowhere => "nowhere",
             },
             "reproduced": counted.map_or(one.alert.is_some(), Option::is_some),
-        });
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
+        })
+    };
+    all.iter().map(row).collect()
 }
 
-fn write_mark(out: &mut impl Write, is_good: bool, text: &str) -> std::io::Result<()> {
-    let mark = if is_good {
-        paint(GOOD, "✓")
-    } else {
-        paint(BAD, "✗")
-    };
-    writeln!(out, "  {mark} {text}")
+fn write_mark(out: &mut Printer<impl Write>, is_good: bool, text: &str) -> std::io::Result<()> {
+    out.line(&[plain("  "), Tone::mark(is_good), plain(format!(" {text}"))])
 }
 
 fn write_table(
-    out: &mut impl Write,
+    out: &mut Printer<impl Write>,
     collection: &RuleCollection,
     alert: &Stored,
     all: &[Reproduction],

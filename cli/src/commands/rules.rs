@@ -6,20 +6,16 @@ mod egress;
 mod explain;
 mod files;
 mod impact;
-mod junit;
 mod lint;
 mod list;
 mod missing;
-pub(crate) mod paint;
 mod test;
 mod tune;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use crate::config::Config;
-use crate::exit::Verdict;
-
-pub(crate) use self::explain::write_tree;
+use crate::output::Verdict;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,17 +61,6 @@ pub(crate) enum Rules {
     /// Compare the rules with others over the lake: alerts gained and lost, cases, cost.
     #[command(after_help = impact::EXAMPLES)]
     Impact(impact::Impact),
-}
-
-/// Form of a report that machines of a build read too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Table,
-    /// One object a line.
-    Json,
-    /// XML, as build servers show test results.
-    Junit,
 }
 
 impl Rules {

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::runtime;
 use crate::config::Config;
 use crate::data_folder::lock::DataLock;
-use crate::exit::{Interrupted, Signal, Verdict};
 use crate::health::{Readiness, server, watch};
+use crate::output::Verdict;
+use crate::output::exit::{Interrupted, Signal};
 use crate::stages::{Stage, run_stages};
 use crate::telemetry;
 

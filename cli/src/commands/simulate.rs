@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::runtime;
-use crate::exit::Verdict;
+use crate::output::{self, Verdict};
 use crate::telemetry::{self, LogConfig};
 
 const EXAMPLES: &str = "\
@@ -82,7 +82,7 @@ impl Simulate {
             let written =
                 simulator::export(&config, folder).context("could not export the simulated day")?;
             let line = serde_json::json!({"records": written.records, "stories": written.stories});
-            writeln!(crate::inert::stdout(), "{line}")?;
+            output::stdout().json(&line)?;
             return Ok(Verdict::Done);
         }
         runtime()?.block_on(async {
@@ -91,8 +91,8 @@ impl Simulate {
                 .await
                 .context("could not start the simulated tenant")?;
             {
-                let mut out = crate::inert::stdout();
-                writeln!(out, "{}", serde_json::to_string(&tenant.connection)?)?;
+                let mut out = output::stdout();
+                out.json(&tenant.connection)?;
                 out.flush()?;
             }
             let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -14,8 +14,7 @@ use lake::Lake;
 
 use crate::commands::runtime;
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert;
+use crate::output::{self, Form, Verdict};
 
 mod shell;
 mod table;
@@ -37,7 +36,7 @@ pub(crate) struct Sql {
     query: Option<String>,
     /// Form of the answer; a table on a terminal, CSV in a pipe where nothing is said.
     #[arg(long, short, value_enum)]
-    output: Option<Output>,
+    output: Option<Form>,
     /// Most rows that a table shows; the other forms have all.
     #[arg(long, default_value_t = 100)]
     rows_max: usize,
@@ -49,17 +48,6 @@ pub(crate) struct Sql {
     memory_max: u64,
 }
 
-/// Form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    Table,
-    /// With a header line; cells that a spreadsheet would run as a formula get an apostrophe.
-    Csv,
-    /// One object a line.
-    Json,
-}
-
 impl Sql {
     /// Runs the query or the shell.
     pub(crate) fn run(self, config: &Config) -> anyhow::Result<Verdict> {
@@ -67,9 +55,9 @@ impl Sql {
         let lake = Lake::open(&config.lake()).context("could not open the lake")?;
         let lake = lake.with_conditions(Arc::new(RuleConditions::new(config.detect())));
         let output = self.output.unwrap_or(if std::io::stdout().is_terminal() {
-            Output::Table
+            Form::Table
         } else {
-            Output::Csv
+            Form::Csv
         });
         let asked = Asked {
             output,
@@ -93,7 +81,7 @@ impl Sql {
 /// How queries are to be answered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
-    output: Output,
+    output: Form,
     rows_max: usize,
     bounds: Bounds,
 }
@@ -106,7 +94,7 @@ pub(crate) fn answer(
     asked: Asked,
 ) -> anyhow::Result<()> {
     let Asked {
-        output,
+        output: form,
         rows_max,
         bounds,
     } = asked;
@@ -114,11 +102,11 @@ pub(crate) fn answer(
     let _watchdog = Watchdog::start(bounds);
     let (_, batches) = runtime.block_on(lake.query_all(query))?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut out = inert::stdout();
-    match output {
-        Output::Table => writeln!(out, "{}", table::draw(&batches, rows_max)?)?,
-        Output::Csv => write_csv(&batches, &mut out)?,
-        Output::Json => {
+    let mut out = output::stdout();
+    match form {
+        Form::Table => out.table(&table::draw(&batches, rows_max)?)?,
+        Form::Csv => write_csv(&batches, &mut out)?,
+        Form::Json => {
             let mut writer = LineDelimitedWriter::new(&mut out);
             writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
             writer.finish()?;
@@ -126,13 +114,13 @@ pub(crate) fn answer(
     }
     if std::io::stderr().is_terminal() {
         let shown = rows.min(rows_max);
-        let cut = if output == Output::Table && shown < rows {
+        let cut = if form == Form::Table && shown < rows {
             format!(" (first {shown} shown)")
         } else {
             String::new()
         };
         writeln!(
-            std::io::stderr(),
+            output::stderr(),
             "{rows} row(s){cut}, {:.3} s",
             started.elapsed().as_secs_f64()
         )?;

@@ -17,8 +17,9 @@ use schemas::wire::AuditRecord;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Origin};
-use crate::exit::{BadConfiguration, Verdict};
 use crate::operator::{os_user, person};
+use crate::output::exit::BadConfiguration;
+use crate::output::{self, Verdict};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -130,7 +131,7 @@ impl StopActions {
 
     /// Waits for the responder's word.
     fn wait(&self, respond: &RespondConfig, before: &Before) -> anyhow::Result<Verdict> {
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         let review =
             Review::open(&respond.journal).context("could not read the responder's journal")?;
         let started = Instant::now();

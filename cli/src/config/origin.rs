@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::exit::BadConfiguration;
 use crate::operator::own_uid;
+use crate::output::exit::BadConfiguration;
 
 /// The name of the file that is taken where none is named.
 pub(crate) const USUAL: &str = "vedette.toml";

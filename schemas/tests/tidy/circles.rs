@@ -23,7 +23,6 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "stage", 10),
     ("cli", "config", 10),
     ("cli", "report", 8),
-    ("cli", "commands/rules", 6),
 ];
 
 /// Crates whose `lib.rs` lists its modules as floors, the lowest first.

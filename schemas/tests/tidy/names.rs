@@ -15,7 +15,6 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "Step", 2),
     ("cli", "Coverage", 2),
     ("cli", "Egress", 2),
-    ("cli", "Output", 2),
     ("cli", "Tenant", 2),
 ];
 

@@ -13,10 +13,9 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::limits::{AUDIT_UNSIGNED_MAX, AUDIT_UNSIGNED_WAIT};
 
 use self::copy::TOLD_MAX;
-use super::form::say;
 use crate::config::Config;
 use crate::data_folder::is_within;
-use crate::exit::Verdict;
+use crate::output::{Verdict, say};
 
 /// A check of the audit chain.
 #[derive(Debug, clap::Args)]
@@ -269,7 +268,7 @@ mod tests {
     use respond::audit::Heads;
 
     use super::Unsigned;
-    use crate::exit::Verdict;
+    use crate::output::Verdict;
 
     #[test]
     fn what_is_signed_late_or_not_at_all_is_said() {

@@ -17,9 +17,8 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use serde_json::{Value, json};
 
-use super::form::Output;
 use crate::config::Config;
-use crate::exit::Verdict;
+use crate::output::{self, DetailForm, Verdict};
 
 /// How often the journal is looked at for the answer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -37,8 +36,8 @@ pub(super) struct Whom {
     #[arg(long, default_value_t = 20)]
     wait_s: u64,
     /// Form of what is shown.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = DetailForm::Table)]
+    output: DetailForm,
 }
 
 /// What is to be decided, by whom.
@@ -85,7 +84,7 @@ impl Whom {
             }
             Err(_) => Ok(None),
         };
-        if self.output == Output::Table {
+        if self.output == DetailForm::Table {
             show(record, &looked)?;
         }
         let sighted: Option<Sighted> = match sighted {
@@ -103,21 +102,21 @@ impl Whom {
             }
         };
         let taken = take(&review.having_seen(sighted))?;
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         match self.output {
-            Output::Table => writeln!(
+            DetailForm::Table => writeln!(
                 out,
                 "{}: action {} is {}",
                 past(asked.what),
                 taken.action_id,
                 taken.standing()
             )?,
-            Output::Json => {
+            DetailForm::Json => {
                 let mut shown = shown(sighting);
                 shown["taken"] = true.into();
                 shown["action_id"] = taken.action_id.as_str().into();
                 shown["state"] = taken.standing().into();
-                writeln!(out, "{shown}")?;
+                out.json(&shown)?;
             }
         }
         Ok(Verdict::Done)
@@ -171,12 +170,12 @@ impl Whom {
         sighting: Option<&Sighting>,
         not_seen: &NotSeen,
     ) -> anyhow::Result<Verdict> {
-        let mut out = crate::inert::stdout();
-        if self.output == Output::Json {
+        let mut out = output::stdout();
+        if self.output == DetailForm::Json {
             let mut shown = shown(sighting);
             shown["taken"] = false.into();
             shown["why"] = not_seen.to_string().into();
-            writeln!(out, "{shown}")?;
+            out.json(&shown)?;
             return Ok(Verdict::Findings);
         }
         writeln!(out, "nothing was decided: {not_seen}")?;
@@ -241,7 +240,7 @@ fn quoted(name: &str) -> String {
 
 /// For people.
 fn show(record: Option<&ActionRecord>, looked: &Result<Sighting, String>) -> anyhow::Result<()> {
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     let what = record.map_or("it".to_owned(), |record| {
         record.action.plan(record.account())
     });

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use simulator::Connection;
 
 use super::observe::Look;
+use crate::output;
 
 /// Says each thing once.
 pub(super) struct Narrator {
@@ -39,7 +40,7 @@ impl Narrator {
         let line = format!("  {:>4.1} s  {line}", self.bar.elapsed().as_secs_f64());
         // Without a terminal the bar prints nothing, and the lines are still wanted.
         if self.bar.is_hidden() {
-            drop(writeln!(std::io::stderr(), "{line}"));
+            drop(writeln!(output::stderr(), "{line}"));
         } else {
             self.bar.println(line);
         }

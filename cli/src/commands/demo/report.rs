@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
 use respond::record::State;
 use serde_json::Value;
 
 use super::observe::{FEEDS, Facts, Look};
-use crate::exit::Verdict;
 use crate::memory;
+use crate::output::{self, Cell, Table, Verdict};
 
 /// Collects lines and whether each holds.
 #[derive(Default)]
@@ -51,7 +49,7 @@ pub(super) fn print(facts: &Facts, elapsed: Duration) -> anyhow::Result<Verdict>
         report.section(&format!("{} line(s) marked ✗ do not hold.", report.failed));
         Verdict::Findings
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     writeln!(out, "{}", report.lines.join("\n"))?;
     Ok(verdict)
 }
@@ -59,22 +57,21 @@ pub(super) fn print(facts: &Facts, elapsed: Duration) -> anyhow::Result<Verdict>
 fn events(report: &mut Report, facts: &Facts) {
     let look = &facts.last;
     report.section("Events: distinct records that the tenant sent, and rows in the lake");
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_header(["feed", "table", "sent", "in the lake"]);
+    let mut table = Table::new([
+        Cell::new("feed"),
+        Cell::new("table"),
+        Cell::number("sent"),
+        Cell::number("in the lake"),
+    ]);
     for ((name, feed), (sent, kept)) in FEEDS.iter().zip(look.sent.iter().zip(&look.kept)) {
-        table.add_row([
-            (*feed).to_owned(),
-            (*name).to_owned(),
-            sent.to_string(),
-            kept.to_string(),
+        table.row([
+            Cell::new(feed),
+            Cell::new(name),
+            Cell::number(sent),
+            Cell::number(kept),
         ]);
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    report.lines.push(table.to_string());
+    report.lines.push(table.drawn(false));
     let total: u64 = look.sent.iter().sum();
     report.check(
         look.sent == look.kept && total > 0,

@@ -5,9 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{Cell, CellAlignment, Color, Table};
 use detect::backtest::figures::{Figures, Report, Window};
 use detect::backtest::{Measurement, evaluate_lake, measure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,18 +14,17 @@ use schemas::environment::{Clock as _, SystemClock};
 use schemas::severity::Severity;
 use schemas::time::iso_ms;
 use schemas::wire::Alert;
-use serde_json::json;
+use serde_json::{Value, json};
 use sigma::correlation::rule_of_match;
 use sigma::metadata::RuleMetadata;
 use sigma::{RuleCollection, Ruleset};
 
 use super::files::{load, only, rule_files};
 use super::missing::fill_missing;
-use crate::commands::audit::Output;
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::exit::WrongUsage;
+use crate::output::{self, Cell, Form, Printer, Table, Tone, Verdict, inert};
 
 pub(crate) const EXAMPLES: &str = "\
 --days counts back from the newest day that the lake has, because an import may be old. Nothing is published.
@@ -74,8 +71,8 @@ pub(crate) struct Backtest {
     #[arg(long, conflicts_with_all = ["days", "rules", "no_cost", "alerts"])]
     missing: bool,
     /// Form of the report.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Form::Table)]
+    output: Form,
 }
 
 impl Backtest {
@@ -130,8 +127,8 @@ impl Backtest {
             has_costs: !self.no_cost,
         };
         match self.output {
-            Output::Json => shown.json()?,
-            Output::Table => shown.table(self.days)?,
+            Form::Table => shown.table(self.days)?,
+            form => output::stdout().list(&shown.rows(), form)?,
         }
         Ok(Verdict::Done)
     }
@@ -145,9 +142,11 @@ impl Backtest {
                 statement.label.eq_ignore_ascii_case(name)
                     || statement.id.eq_ignore_ascii_case(name)
             };
-            let found = statements.iter().find(is).with_context(|| {
+            let found = statements.iter().find(is).ok_or_else(|| {
                 let name = inert(name);
-                format!("there is no rule \"{name}\": `vedette rules list` shows the labels of those that run")
+                WrongUsage(format!(
+                    "there is no rule \"{name}\": `vedette rules list` shows the labels of those that run"
+                ))
             })?;
             wanted.insert(found.id.clone());
         }
@@ -184,8 +183,7 @@ impl Shown<'_> {
         order
     }
 
-    fn json(&self) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
+    fn rows(&self) -> Vec<Value> {
         let top = |entities: &[(String, u64)]| {
             let top = entities.iter().take(TOP_OF_ONE);
             top.map(|(name, hits)| json!({"name": name, "hits": hits}))
@@ -196,8 +194,8 @@ impl Shown<'_> {
             let found = rules.find(|(known, _)| known.id == rule.id);
             found.map_or(schemas::tables::Table::Signals, |(_, table)| *table)
         };
-        for (rule, figures) in self.in_order() {
-            let line = json!({
+        let row = |(rule, figures): (&RuleMetadata, &Figures)| {
+            json!({
                 "label": rule.label,
                 "rule_id": rule.id,
                 "title": rule.title,
@@ -210,14 +208,13 @@ impl Shown<'_> {
                 "cost_ms": self.has_costs.then(|| milliseconds(figures.cost)),
                 "first_day": self.report.window.as_ref().map(|window| &window.first),
                 "last_day": self.report.window.as_ref().map(|window| &window.last),
-            });
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
+            })
+        };
+        self.in_order().into_iter().map(row).collect()
     }
 
     fn table(&self, days: Option<u32>) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         let Some(window) = &self.report.window else {
             writeln!(
                 out,
@@ -226,7 +223,7 @@ impl Shown<'_> {
             return Ok(());
         };
         let order = self.in_order();
-        let mut table = styled(&[
+        let mut table = Table::new([
             "label",
             "severity",
             "hits",
@@ -242,18 +239,18 @@ impl Shown<'_> {
             } else {
                 String::new()
             };
-            table.add_row([
-                Cell::new(inert(&rule.label)),
+            table.row([
+                Cell::new(&rule.label),
                 severity(rule.severity),
-                Cell::new(figures.hits).set_alignment(CellAlignment::Right),
+                Cell::number(figures.hits),
                 Cell::new(bars(figures, window)),
-                Cell::new(top(&figures.users)),
-                Cell::new(top(&figures.addresses)),
-                Cell::new(cost).set_alignment(CellAlignment::Right),
-                Cell::new(inert(&rule.title)),
+                top(&figures.users),
+                top(&figures.addresses),
+                Cell::number(cost),
+                Cell::new(&rule.title),
             ]);
         }
-        writeln!(out, "{table}")?;
+        out.table(&table)?;
         if let [(_, figures)] = order.as_slice() {
             details(&mut out, figures)?;
         }
@@ -296,25 +293,19 @@ impl Shown<'_> {
     }
 }
 
-fn styled(header: &[&str]) -> Table {
-    let mut table = crate::inert::table();
-    table.set_header(header);
-    table
-}
-
 /// Days, accounts and addresses of the one rule that was asked for.
-fn details(out: &mut impl Write, figures: &Figures) -> anyhow::Result<()> {
-    let mut days = styled(&["day", "hits"]);
+fn details(out: &mut Printer<impl Write>, figures: &Figures) -> anyhow::Result<()> {
+    let mut days = Table::new(["day", "hits"]);
     for (day, hits) in &figures.by_day {
-        days.add_row([day.clone(), hits.to_string()]);
+        days.row([day.clone(), hits.to_string()]);
     }
-    writeln!(out, "{days}")?;
+    out.table(&days)?;
     for (name, entities) in [("account", &figures.users), ("address", &figures.addresses)] {
-        let mut table = styled(&[name, "hits"]);
+        let mut table = Table::new([name, "hits"]);
         for (entity, hits) in entities.iter().take(TOP_OF_ONE) {
-            table.add_row([inert(entity), hits.to_string()]);
+            table.row([entity.clone(), hits.to_string()]);
         }
-        writeln!(out, "{table}")?;
+        out.table(&table)?;
     }
     Ok(())
 }
@@ -322,21 +313,19 @@ fn details(out: &mut impl Write, figures: &Figures) -> anyhow::Result<()> {
 fn severity(severity: Severity) -> Cell {
     let cell = Cell::new(severity.as_str());
     match severity.as_str() {
-        "critical" | "high" => cell.fg(Color::Red),
-        "medium" => cell.fg(Color::Yellow),
+        "critical" | "high" => cell.toned(Tone::Bad),
+        "medium" => cell.toned(Tone::Doubtful),
         _ => cell,
     }
 }
 
-fn top(entities: &[(String, u64)]) -> String {
+fn top(entities: &[(String, u64)]) -> Cell {
     let named = entities.iter().take(TOP);
-    let mut lines: Vec<String> = named
-        .map(|(name, hits)| format!("{hits} {}", inert(name)))
-        .collect();
+    let mut lines: Vec<String> = named.map(|(name, hits)| format!("{hits} {name}")).collect();
     if entities.len() > TOP {
         lines.push(format!("and {} more", entities.len() - TOP));
     }
-    lines.join("\n")
+    Cell::lines(&lines)
 }
 
 /// Hits of the last days of a window as bars; a day without any is a blank.
@@ -356,33 +345,30 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-async fn list_alerts(rules: &Ruleset, lake: &Lake, output: Output) -> anyhow::Result<Verdict> {
+async fn list_alerts(rules: &Ruleset, lake: &Lake, form: Form) -> anyhow::Result<Verdict> {
     let alerts = evaluate_lake(rules, lake, SystemClock.now_us()).await?;
-    let mut out = std::io::stdout().lock();
-    if output == Output::Json {
-        for alert in alerts.values() {
-            writeln!(out, "{}", line(alert))?;
-        }
-        return Ok(Verdict::Done);
+    if form != Form::Table {
+        return output::list(&alerts.values().map(line).collect::<Vec<_>>(), form);
     }
-    let mut table = styled(&["time", "label", "severity", "user", "title"]);
+    let mut table = Table::new(["time", "label", "severity", "user", "title"]);
     let mut in_order: Vec<&Alert> = alerts.values().collect();
     in_order.sort_by_key(|alert| alert.first_event_time_us);
     for alert in in_order {
-        table.add_row([
+        table.row([
             iso_ms(alert.first_event_time_us),
             alert.label.clone(),
             alert.severity.clone(),
-            inert(&alert.user),
-            inert(&alert.title),
+            alert.user.clone(),
+            alert.title.clone(),
         ]);
     }
-    writeln!(out, "{table}")?;
+    let mut out = output::stdout();
+    out.table(&table)?;
     writeln!(out, "{} alerts", alerts.len())?;
     Ok(Verdict::Done)
 }
 
-fn line(alert: &Alert) -> serde_json::Value {
+fn line(alert: &Alert) -> Value {
     json!({
         "alert_id": alert.alert_id,
         "label": alert.label,

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{Cell, Color};
 use serde_json::json;
 use sigma::correlation::{Correlation, CorrelationType, Referred};
 use sigma::error::LoadDiagnostic;
@@ -16,10 +15,8 @@ use sigma::tools::coverage::{Verdict as CanFire, verdict};
 use sigma::{Rule, RuleCollection};
 
 use super::files::{load, rule_files};
-use crate::commands::audit::Output;
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::{self, Cell, Form, Table, Tone, Verdict, inert};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +36,8 @@ pub(crate) struct Coverage {
     #[arg(long, value_name = "FILE")]
     navigator: Option<PathBuf>,
     /// Form of the list.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Form::Table)]
+    output: Form,
 }
 
 /// Whether a rule can fire.
@@ -180,25 +177,24 @@ fn techniques(standings: &[Standing]) -> BTreeMap<&str, Vec<&str>> {
 fn print(
     standings: &[Standing],
     techniques: &BTreeMap<&str, Vec<&str>>,
-    output: Output,
+    form: Form,
 ) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if output == Output::Json {
-        for standing in standings {
-            let line = json!({
+    let mut out = output::stdout();
+    if form != Form::Table {
+        let row = |standing: &Standing| {
+            json!({
                 "rule": standing.name,
                 "title": standing.title,
                 "table": standing.table,
                 "techniques": standing.techniques,
                 "can_fire": standing.can.word(),
                 "why_not": standing.why_not,
-            });
-            writeln!(out, "{line}")?;
-        }
+            })
+        };
+        out.list(&standings.iter().map(row).collect::<Vec<_>>(), form)?;
         return Ok(());
     }
-    let mut table = crate::inert::table();
-    table.set_header([
+    let mut table = Table::new([
         "rule",
         "can fire",
         "table",
@@ -206,21 +202,21 @@ fn print(
         "title, or why it cannot fire",
     ]);
     for standing in standings {
-        let color = match standing.can {
-            Can::Yes => Color::Green,
-            Can::No => Color::Red,
-            Can::Unknown => Color::Yellow,
+        let tone = match standing.can {
+            Can::Yes => Tone::Good,
+            Can::No => Tone::Bad,
+            Can::Unknown => Tone::Doubtful,
         };
-        let can = Cell::new(standing.can.word()).fg(color);
-        table.add_row([
-            Cell::new(inert(&standing.name)),
+        let can = Cell::new(standing.can.word()).toned(tone);
+        table.row([
+            Cell::new(&standing.name),
             can,
             Cell::new(&standing.table),
-            Cell::new(inert(&standing.techniques.join(" "))),
-            Cell::new(inert(standing.why_not.as_ref().unwrap_or(&standing.title))),
+            Cell::new(standing.techniques.join(" ")),
+            Cell::new(standing.why_not.as_ref().unwrap_or(&standing.title)),
         ]);
     }
-    writeln!(out, "{table}")?;
+    out.table(&table)?;
     let can = standings.iter().filter(|standing| standing.can == Can::Yes);
     writeln!(
         out,

@@ -10,16 +10,14 @@ use std::net::IpAddr;
 use clap::Args;
 use datafusion::arrow::record_batch::RecordBatch;
 use schemas::environment::{Clock as _, SystemClock};
-use serde_json::json;
+use serde_json::{Value, json};
 use sigma::expression::Network;
 use sigma::placeholders::{EGRESS, PlaceholderValues};
 use sigma::plan::fields::text;
 
-use crate::commands::audit::Output;
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::{self, Form, Printer, Table, Verdict, inert};
 
 pub(crate) const EXAMPLES: &str = "\
 Rules about places (impossible travel, a country that is new, a session in two countries) leave out what comes from
@@ -47,8 +45,8 @@ pub(crate) struct Egress {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// Form of the list.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Form::Table)]
+    output: Form,
 }
 
 /// An address that many accounts share.
@@ -84,10 +82,10 @@ impl Egress {
             .flat_map(candidates)
             .filter(|candidate| !known(candidate))
             .collect();
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         match self.output {
-            Output::Json => write_json(&mut out, &candidates)?,
-            Output::Table => self.write_table(&mut out, &candidates, &detect.tenants)?,
+            Form::Table => self.write_table(&mut out, &candidates, &detect.tenants)?,
+            form => out.list(&candidates.iter().map(row).collect::<Vec<_>>(), form)?,
         }
         Ok(Verdict::Done)
     }
@@ -119,7 +117,7 @@ impl Egress {
 
     fn write_table(
         &self,
-        out: &mut impl Write,
+        out: &mut Printer<impl Write>,
         candidates: &[Candidate],
         tenants: &BTreeMap<String, PlaceholderValues>,
     ) -> anyhow::Result<()> {
@@ -131,19 +129,18 @@ impl Egress {
             )?;
             return Ok(());
         }
-        let mut table = crate::inert::table();
         let header = "tenant,address,accounts,days,failed,risk events,country,autonomous system";
-        table.set_header(header.split(','));
+        let mut table = Table::new(header.split(','));
         let mut by_tenant: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for one in candidates {
-            table.add_row([
-                inert(&one.tenant_id),
+            table.row([
+                one.tenant_id.clone(),
                 one.address.to_string(),
                 one.accounts.clone(),
                 one.on_days.clone(),
                 one.failed.clone(),
                 one.risks.clone(),
-                inert(&one.country),
+                one.country.clone(),
                 one.autonomous_system.clone(),
             ]);
             let own = by_tenant.entry(&one.tenant_id).or_insert_with(|| {
@@ -152,7 +149,7 @@ impl Egress {
             });
             own.push(network_of(one.address));
         }
-        writeln!(out, "{table}")?;
+        out.table(&table)?;
         writeln!(
             out,
             "If they are the tenant's own, in its table [[tenants]]:"
@@ -193,21 +190,17 @@ fn candidates(batch: &RecordBatch) -> impl Iterator<Item = Candidate> + '_ {
     })
 }
 
-fn write_json(out: &mut impl Write, candidates: &[Candidate]) -> anyhow::Result<()> {
-    for one in candidates {
-        let count = |text: &str| text.parse::<u64>().ok();
-        let line = json!({
-            "tenant_id": one.tenant_id,
-            "address": one.address,
-            "network": network_of(one.address),
-            "accounts": count(&one.accounts),
-            "days": count(&one.on_days),
-            "failed": count(&one.failed),
-            "risk_events": count(&one.risks),
-            "country": one.country,
-            "autonomous_system": count(&one.autonomous_system),
-        });
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
+fn row(one: &Candidate) -> Value {
+    let count = |text: &str| text.parse::<u64>().ok();
+    json!({
+        "tenant_id": one.tenant_id,
+        "address": one.address,
+        "network": network_of(one.address),
+        "accounts": count(&one.accounts),
+        "days": count(&one.on_days),
+        "failed": count(&one.failed),
+        "risk_events": count(&one.risks),
+        "country": one.country,
+        "autonomous_system": count(&one.autonomous_system),
+    })
 }

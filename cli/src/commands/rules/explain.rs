@@ -1,6 +1,6 @@
 //! `vedette rules explain`: why a rule matches an event, or does not, part by part.
 
-use std::io::{IsTerminal as _, Read as _, Write};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,15 +19,12 @@ use schemas::wire::Event;
 use sigma::Rule;
 use sigma::mapping::UserMapping;
 use sigma::tools::explain::explain;
-use sigma::tools::explain::tree::Explanation;
 
 use super::files::{load, rule_files};
-use super::paint::{BAD, DOUBTFUL, FAINT, GOOD, paint};
-use crate::commands::audit::Output;
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::exit::{WrongUsage, wrong_usage};
+use crate::output::{self, DetailForm, Tone, Verdict, inert, write_tree};
 
 pub(crate) const EXAMPLES: &str = "\
 Every ✓ and ✗ is the engine's own answer: each part of the rule is compiled and asked as the whole is.
@@ -51,8 +48,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// Form of the explanation.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = DetailForm::Table)]
+    output: DetailForm,
 }
 
 impl Explain {
@@ -77,16 +74,13 @@ impl Explain {
                 "this event belongs to table {table}, and the rule is about {}: on the stream it is never asked about it",
                 rule.table
             );
-            writeln!(anstream::stderr(), "{}", paint(DOUBTFUL, &text))?;
+            output::stderr().line(&[Tone::Doubtful.of(text)])?;
         }
         let explanation = explain(&rule, &extension, &event)
             .with_context(|| format!("cannot explain with {}", inert(&rule.file)))?;
         match self.output {
-            Output::Json => {
-                let text = serde_json::to_string(&explanation)?;
-                writeln!(crate::inert::stdout(), "{text}")?;
-            }
-            Output::Table => write_tree(&mut anstream::stdout().lock(), "", &explanation)?,
+            DetailForm::Json => output::stdout().json(&explanation)?,
+            DetailForm::Table => write_tree(&mut output::stdout(), "", &explanation)?,
         }
         Ok(Verdict::Done)
     }
@@ -96,14 +90,14 @@ impl Explain {
         let table = self.table.as_deref().map(|name| {
             Table::of_name(name)
                 .filter(|table| table.is_events())
-                .with_context(|| {
-                    format!(
+                .ok_or_else(|| {
+                    WrongUsage(format!(
                         "there is no table of events \"{}\": `vedette sql` with \\d lists them",
                         inert(name)
-                    )
+                    ))
                 })
         });
-        table.transpose()
+        Ok(table.transpose()?)
     }
 
     /// The event of a file or of standard input, and the table that it belongs to where that can be told.
@@ -131,7 +125,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 fn standard_input() -> anyhow::Result<Vec<u8>> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        writeln!(std::io::stderr(), "one JSON record, then Ctrl-D:")?;
+        writeln!(output::stderr(), "one JSON record, then Ctrl-D:")?;
     }
     let mut bytes = Vec::new();
     input
@@ -184,13 +178,13 @@ async fn look_up(id: &str, table: Table, lake: &Lake, location: &str) -> anyhow:
     let batch = batches
         .iter()
         .find(|batch| batch.num_rows() > 0)
-        .with_context(|| {
-            format!(
+        .ok_or_else(|| {
+            WrongUsage(format!(
                 "there is no file \"{0}\", and no event with this id in table {table} of the lake at {1}: \
                  name a file with one JSON record, another id, or another table with --table",
                 inert(id),
                 location
-            )
+            ))
         })?;
     Ok(event(batch, 0))
 }
@@ -221,25 +215,8 @@ fn find_rule(name: &str, config: &DetectConfig) -> anyhow::Result<(Rule, Arc<Use
     if let (true, Some(rejected)) = (is_file, collection.rejected.first()) {
         anyhow::bail!("rule is refused: {}", inert(&rejected.to_string()));
     }
-    anyhow::bail!(
+    wrong_usage(format!(
         "there is no rule \"{}\": `vedette rules list` shows labels; a rule file is named by its path",
         inert(name)
-    )
-}
-
-/// Writes the tree; what is shown of rule and event is inert already.
-pub(crate) fn write_tree(
-    out: &mut impl Write,
-    before: &str,
-    explanation: &Explanation,
-) -> std::io::Result<()> {
-    for line in explanation.lines() {
-        let branches = paint(FAINT, &format!("{before}{}", line.branches));
-        match line.holds {
-            Some(true) => writeln!(out, "{branches}{} {}", paint(GOOD, "✓"), line.text)?,
-            Some(false) => writeln!(out, "{branches}{} {}", paint(BAD, "✗"), line.text)?,
-            None => writeln!(out, "{branches}{}", paint(FAINT, &line.text))?,
-        }
-    }
-    Ok(())
+    ))
 }

@@ -4,12 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use detect::DetectConfig;
 use detect::rules::{builtin_files, empty};
 use sigma::document::{FILE_BYTES_MAX, Listing, read};
 use sigma::error::LoadDiagnostic;
 use sigma::{Rule, RuleCollection, RuleError, Ruleset};
+
+use crate::output::exit::wrong_usage;
 
 /// A rule file.
 #[derive(Debug)]
@@ -43,7 +45,15 @@ pub(super) fn rule_files(
     for root in roots {
         let mut listing = Listing::of(root);
         if let Some(rejected) = listing.rejected.pop() {
-            bail!("cannot read rules: {rejected}; name a rule file, or a folder of them (.yml)");
+            let why = format!(
+                "cannot read rules: {rejected}; name a rule file, or a folder of them (.yml)"
+            );
+            // What the configuration names is none of the command line.
+            return if paths.is_empty() {
+                Err(anyhow!(why))
+            } else {
+                wrong_usage(why)
+            };
         }
         files.extend(listing.files.iter().map(|path| RuleFile {
             name: path.display().to_string(),

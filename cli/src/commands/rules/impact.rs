@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use detect::DetectConfig;
 use detect::backtest::{Measurement, evaluate_lake, measure};
 use detect::impact::{Change, Difference, changes, differences};
@@ -20,8 +20,7 @@ use sigma::{RuleCollection, Ruleset};
 use super::files::{RuleFile, load, load_for_cases, rule_files};
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::{self, ComparisonForm, Printer, Verdict, inert};
 
 pub(crate) const EXAMPLES: &str = "\
 BASE holds the rules as they were, for example in a worktree of the branch that a change goes to. Rules of the binary
@@ -46,17 +45,8 @@ pub(crate) struct Impact {
     #[arg(long, value_name = "PATH")]
     new: Vec<PathBuf>,
     /// Form of the comparison.
-    #[arg(long, short, value_enum, default_value_t = Form::Markdown)]
-    output: Form,
-}
-
-/// Form of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people, and for the comments of a pull request.
-    Markdown,
-    /// One object for each rule, a line each.
-    Json,
+    #[arg(long, short, value_enum, default_value_t = ComparisonForm::Markdown)]
+    output: ComparisonForm,
 }
 
 /// One side of the comparison.
@@ -88,10 +78,10 @@ impl Impact {
             for_cases: &for_cases,
             costs: (old.cost, new.cost),
         };
-        let mut out = crate::inert::stdout();
+        let mut out = output::stdout();
         let failed = match self.output {
-            Form::Markdown => report.markdown(&mut out)?,
-            Form::Json => report.json(&mut out)?,
+            ComparisonForm::Markdown => report.markdown(&mut out)?,
+            ComparisonForm::Json => report.json(&mut out)?,
         };
         Ok(if failed == 0 && after.rejected.is_empty() {
             Verdict::Done
@@ -269,7 +259,7 @@ impl Report<'_> {
         Ok(rows.iter().map(|row| row.failed).sum())
     }
 
-    fn json(&self, out: &mut impl Write) -> anyhow::Result<usize> {
+    fn json(&self, out: &mut Printer<impl Write>) -> anyhow::Result<usize> {
         let rows = self.rows();
         for row in &rows {
             let ids = |alerts: Option<&Vec<&Alert>>| -> Vec<String> {
@@ -289,7 +279,7 @@ impl Report<'_> {
                 "cases_passed": row.passed,
                 "cases_failed": row.failed,
             });
-            writeln!(out, "{line}")?;
+            out.json(&line)?;
         }
         Ok(rows.iter().map(|row| row.failed).sum())
     }

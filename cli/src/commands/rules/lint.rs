@@ -4,17 +4,15 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::{Cell, Color, Table};
 use schemas::environment::{Clock as _, SystemClock};
 use sigma::metadata::Day;
 use sigma::tools::lint::{Finding, Level, Linter};
 
+use super::files;
 use super::files::rule_files;
-use super::junit::{self, Case, Suite};
-use super::{Format, files};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::junit::{self, Case, Suite};
+use crate::output::{self, Cell, CheckForm, Table, Tone, Verdict, inert};
 
 pub(crate) const EXAMPLES: &str = "\
 Levels: error (the rule does not run, or is not what it must be), warning (it does not do what its author meant),
@@ -35,8 +33,8 @@ pub(crate) struct Lint {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Form of the report.
-    #[arg(long, short, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = CheckForm::Table)]
+    output: CheckForm,
 }
 
 impl Lint {
@@ -44,20 +42,20 @@ impl Lint {
         let files = rule_files(&self.paths, &config.detect())?;
         let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
         let findings = lint(files);
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         match self.output {
-            Format::Table => {
+            CheckForm::Table => {
                 if !findings.is_empty() {
-                    writeln!(out, "{}", table(&findings))?;
+                    out.table(&table(&findings))?;
                 }
                 writeln!(out, "{}", summary(names.len(), &findings))?;
             }
-            Format::Json => {
+            CheckForm::Json => {
                 for finding in &findings {
-                    writeln!(out, "{}", serde_json::to_string(finding)?)?;
+                    out.json(finding)?;
                 }
             }
-            Format::Junit => {
+            CheckForm::Junit => {
                 let suites = suites(&names, &findings);
                 junit::write(&mut out, "vedette rules lint", &suites)?;
             }
@@ -66,7 +64,7 @@ impl Lint {
             let places: Vec<String> = self
                 .paths
                 .iter()
-                .map(|path| inert(&path.display().to_string()))
+                .map(|path| path.display().to_string())
                 .collect();
             let place = if places.is_empty() {
                 "what detect.rules names".to_owned()
@@ -74,7 +72,7 @@ impl Lint {
                 places.join(", ")
             };
             let why = "no rule was checked: there is no rule file (.yml, .yaml) in";
-            writeln!(std::io::stderr(), "{why} {place}")?;
+            writeln!(output::stderr(), "{why} {place}")?;
             return Ok(Verdict::Findings);
         }
         let has_error = findings.iter().any(|finding| finding.level == Level::Error);
@@ -105,19 +103,18 @@ fn place(finding: &Finding) -> String {
 }
 
 fn table(findings: &[Finding]) -> Table {
-    let mut table = crate::inert::table();
-    table.set_header(["where", "level", "what", "how to mend it"]);
+    let mut table = Table::new(["where", "level", "what", "how to mend it"]);
     for finding in findings {
-        let colour = match finding.level {
-            Level::Error => Color::Red,
-            Level::Warning => Color::Yellow,
-            Level::Notice => Color::Blue,
+        let tone = match finding.level {
+            Level::Error => Tone::Bad,
+            Level::Warning => Tone::Doubtful,
+            Level::Notice => Tone::Remark,
         };
-        table.add_row([
-            Cell::new(inert(&place(finding))),
-            Cell::new(finding.level.as_str()).fg(colour),
+        table.row([
+            Cell::new(place(finding)),
+            Cell::new(finding.level.as_str()).toned(tone),
             Cell::new(format!("{} [{}]", inert(&finding.what), finding.check)),
-            Cell::new(inert(&finding.fix)),
+            Cell::new(&finding.fix),
         ]);
     }
     table

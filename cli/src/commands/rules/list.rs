@@ -5,17 +5,15 @@ use std::io::Write as _;
 use detect::rules::collection;
 
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::{inert, inert_sentence};
+use crate::output::{self, Table, Verdict, inert_sentence};
 
 /// Lists them; findings mean that one was refused, or that a filter is no longer applied.
 pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
     let mut collection = collection(&config.detect());
     // Some rules are refused only when they are compiled.
     let rules = sigma::Ruleset::compile(&mut collection);
-    let mut out = crate::inert::stdout();
-    let mut table = crate::inert::table();
-    table.set_header(["label", "severity", "table", "title"]);
+    let mut out = output::stdout();
+    let mut table = Table::new(["label", "severity", "table", "title"]);
     let mut counted = 0;
     for (number, rule) in rules.rules().iter().enumerate() {
         // What only others count has no alerts of its own.
@@ -23,24 +21,24 @@ pub(super) fn list(config: &Config) -> anyhow::Result<Verdict> {
             counted += 1;
             continue;
         }
-        table.add_row([
+        table.row([
             rule.label.clone(),
             rule.severity.to_string(),
             rule.table.to_string(),
-            inert(&rule.sigma.title),
+            rule.sigma.title.clone(),
         ]);
     }
     let alerting = |id: &str| !rules.compiled_correlations().is_silent(id);
     let correlations = rules.correlations().iter();
     for one in correlations.filter(|one| alerting(&one.id)) {
-        table.add_row([
+        table.row([
             one.label.clone(),
             one.severity.to_string(),
             one.sigma.correlation_type.as_str().to_owned(),
-            inert(&one.sigma.title),
+            one.sigma.title.clone(),
         ]);
     }
-    writeln!(out, "{table}")?;
+    out.table(&table)?;
     writeln!(
         out,
         "{} loaded, {} of them correlations, {counted} rules that only correlations count; {} refused",

@@ -11,18 +11,16 @@ use schemas::environment::{Clock as _, SystemClock};
 use serde_json::json;
 use sigma::Ruleset;
 
-use crate::commands::audit::Output;
 use crate::config::Config;
 use crate::data_folder::lock::DataLock;
-use crate::exit::Verdict;
-use crate::inert::{self, inert};
+use crate::output::{self, Form, Table, Verdict};
 
 /// Works off what the ledger says was not evaluated; what cannot be read now either stays there, and is told.
 pub(super) async fn fill_missing(
     config: &Config,
     rules: Arc<Ruleset>,
     lake: &Lake,
-    output: Output,
+    form: Form,
 ) -> anyhow::Result<Verdict> {
     let lock = matches!(config.bus(), BusConfig::Log(_))
         .then(|| DataLock::take(&config.data))
@@ -30,9 +28,9 @@ pub(super) async fn fill_missing(
     let bus = Bus::open(&config.bus())
         .await
         .context("could not open the bus")?;
-    let mut out = inert::stdout();
-    let mut table = inert::table();
-    table.set_header(["tenant", "file", "rows", "outcome"]);
+    let mut out = output::stdout();
+    let mut rows = Vec::new();
+    let mut table = Table::new(["tenant", "file", "rows", "outcome"]);
     let (mut left, mut raised) = (0, 0);
     for announced in missing::of_lake(lake).await? {
         let now_us = SystemClock.now_us();
@@ -44,28 +42,32 @@ pub(super) async fn fill_missing(
         left += usize::from(alerts.is_none());
         raised += alerts.unwrap_or(0);
         let file = format!("{}/{}", announced.table, announced.file.path);
-        match output {
-            Output::Json => {
-                let line = json!({"tenant_id": announced.file.tenant_id, "file": file,
-                    "rows": announced.file.rows, "alerts": alerts, "outcome": outcome});
-                writeln!(out, "{line}")?;
-            }
-            Output::Table => {
-                let tenant = inert(&announced.file.tenant_id);
-                let rows = announced.file.rows.to_string();
-                table.add_row([tenant, inert(&file), rows, inert(&outcome)]);
-            }
-        }
+        rows.push(json!({
+            "tenant_id": announced.file.tenant_id,
+            "file": file,
+            "rows": announced.file.rows,
+            "alerts": alerts,
+            "outcome": outcome,
+        }));
+        let cells = [
+            &announced.file.tenant_id,
+            &file,
+            &announced.file.rows.to_string(),
+            &outcome,
+        ];
+        table.row(cells);
     }
-    if output == Output::Table {
-        if table.row_count() > 0 {
-            writeln!(out, "{table}")?;
+    if form == Form::Table {
+        if !table.is_empty() {
+            out.table(&table)?;
         }
         writeln!(
             out,
             "{raised} alerts of single events published, {left} files could not be read; what correlations count is \
              raised by detect, which counts the signals that were published too, when it runs next"
         )?;
+    } else {
+        out.list(&rows, form)?;
     }
     drop(lock);
     Ok(if left == 0 {

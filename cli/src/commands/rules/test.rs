@@ -12,14 +12,10 @@ use sigma::metadata::Case;
 use sigma::tools::explain::explain;
 use sigma::{Rule, RuleCollection, Ruleset};
 
-use super::Format;
-use super::explain::write_tree;
 use super::files::{load_for_cases, rule_files};
-use super::junit::{self, Suite};
-use super::paint::{BAD, FAINT, GOOD, paint};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::inert;
+use crate::output::junit::{self, Suite};
+use crate::output::{self, CheckForm, Printer, Tone, Verdict, inert, plain, write_tree};
 
 pub(crate) const EXAMPLES: &str = "\
 A rule brings records that it must find and near misses that it must not, under its key \"cases\":
@@ -43,8 +39,8 @@ pub(crate) struct Test {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Form of the report.
-    #[arg(long, short, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = CheckForm::Table)]
+    output: CheckForm,
 }
 
 /// What became of the cases of a rule or correlation.
@@ -77,11 +73,11 @@ impl Test {
         let of_correlations = correlations.filter_map(|one| of_correlation(one, &rules));
         let outcomes: Vec<RuleOutcome<'_>> = of_rules.chain(of_correlations).collect();
         match self.output {
-            Format::Table => print(&collection, &outcomes)?,
-            Format::Json => print_json(&collection, &outcomes)?,
-            Format::Junit => {
+            CheckForm::Table => print(&collection, &outcomes)?,
+            CheckForm::Json => print_json(&collection, &outcomes)?,
+            CheckForm::Junit => {
                 let suites = suites(&collection, &outcomes);
-                junit::write(&mut crate::inert::stdout(), "vedette rules test", &suites)?;
+                junit::write(&mut output::stdout(), "vedette rules test", &suites)?;
             }
         }
         let failed = outcomes.iter().flat_map(|outcome| &outcome.results);
@@ -149,31 +145,26 @@ fn results(cases: &[Case], mut failures: Vec<CaseFailure>) -> Vec<CaseOutcome<'_
 }
 
 fn print(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = output::stdout();
     let (mut passed, mut failed) = (0, 0);
     for outcome in outcomes {
         let failures = outcome.results.iter().filter(|case| case.failure.is_some());
         let failures: Vec<&CaseOutcome<'_>> = failures.collect();
         failed += failures.len();
         passed += outcome.results.len() - failures.len();
-        let mark = if failures.is_empty() {
-            paint(GOOD, "✓")
-        } else {
-            paint(BAD, "✗")
-        };
-        writeln!(
-            out,
-            "{mark} {:<16} {:<52} {}",
-            inert(outcome.label),
-            inert(outcome.title),
-            paint(FAINT, &format!("{} cases", outcome.results.len()))
-        )?;
+        let (label, title) = (inert(outcome.label), inert(outcome.title));
+        out.line(&[
+            Tone::mark(failures.is_empty()),
+            plain(format!(" {label:<16} {title:<52} ")),
+            Tone::Faint.of(format!("{} cases", outcome.results.len())),
+        ])?;
         for case in failures {
             print_failure(&mut out, collection, outcome, case)?;
         }
     }
     for rejected in &collection.rejected {
-        writeln!(out, "{} {}", paint(BAD, "✗"), inert(&rejected.to_string()))?;
+        let why = plain(format!(" {}", inert(&rejected.to_string())));
+        out.line(&[Tone::mark(false), why])?;
     }
     let tested = outcomes.iter().filter(|outcome| outcome.rule.is_some());
     let without = collection.loaded.len() - tested.count();
@@ -187,7 +178,7 @@ fn print(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyhow::R
 }
 
 fn print_failure(
-    out: &mut impl Write,
+    out: &mut Printer<impl Write>,
     collection: &RuleCollection,
     outcome: &RuleOutcome<'_>,
     case: &CaseOutcome<'_>,
@@ -222,7 +213,7 @@ fn print_failure(
 }
 
 fn print_json(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyhow::Result<()> {
-    let mut out = crate::inert::stdout();
+    let mut out = output::stdout();
     for outcome in outcomes {
         for case in &outcome.results {
             let line = json!({
@@ -233,12 +224,12 @@ fn print_json(collection: &RuleCollection, outcomes: &[RuleOutcome<'_>]) -> anyh
                 "passed": case.failure.is_none(),
                 "found": case.failure,
             });
-            writeln!(out, "{line}")?;
+            out.json(&line)?;
         }
     }
     for rejected in &collection.rejected {
         let line = json!({"file": rejected.file, "passed": false, "found": rejected.to_string()});
-        writeln!(out, "{line}")?;
+        out.json(&line)?;
     }
     Ok(())
 }

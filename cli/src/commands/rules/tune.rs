@@ -20,7 +20,7 @@ use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
 use schemas::wire::Event;
-use serde_json::json;
+use serde_json::{Value, json};
 use sigma::filter::terms::Terms;
 use sigma::metadata::Day;
 use sigma::plan::fields::{text, time};
@@ -29,13 +29,11 @@ use sigma::{Rule, RuleCollection};
 
 use self::cause::{Cause, Running};
 use super::files::{load, rule_files};
-use super::paint::{DOUBTFUL, FAINT, paint};
-use crate::commands::audit::Output;
 use crate::commands::reproduce::{Stored, evidence, find};
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
-use crate::exit::Verdict;
-use crate::inert::{inert, inert_sentence};
+use crate::output::exit::WrongUsage;
+use crate::output::{self, Form, Printer, Tone, Verdict, inert, inert_sentence, plain};
 
 pub(crate) const EXAMPLES: &str = "\
 Proposals go from narrow to wide. What the rule itself asks for is never in them: a filter that leaves out the
@@ -85,8 +83,8 @@ pub(crate) struct Tune {
     #[arg(long, value_name = "FILE", requires_all = ["owner", "reason"])]
     write: Option<PathBuf>,
     /// Form of what is told.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Form::Table)]
+    output: Form,
 }
 
 /// A last day that is not over: a filter with another would never hold.
@@ -132,10 +130,10 @@ impl Tune {
             hidden: &hidden,
             others: &others,
         };
-        let mut out = anstream::stdout().lock();
+        let mut out = output::stdout();
         match self.output {
-            Output::Json => shown.json(&mut out)?,
-            Output::Table => shown.table(&mut out)?,
+            Form::Table => shown.table(&mut out)?,
+            form => out.list(&shown.rows(), form)?,
         }
         if tuning.proposals.is_empty() {
             return Ok(Verdict::Findings);
@@ -145,13 +143,13 @@ impl Tune {
     }
 
     /// Shows the YAML of the chosen proposal, or writes it to a file.
-    fn give(&self, out: &mut impl Write, tuning: &Tuning) -> anyhow::Result<()> {
+    fn give(&self, out: &mut Printer<impl Write>, tuning: &Tuning) -> anyhow::Result<()> {
         let number = usize::from(self.proposal);
-        let chosen = tuning.proposals.get(number - 1).with_context(|| {
-            format!(
+        let chosen = tuning.proposals.get(number - 1).ok_or_else(|| {
+            WrongUsage(format!(
                 "there is no proposal {number}: they go from 1 to {}",
                 tuning.proposals.len()
-            )
+            ))
         })?;
         if let Some(path) = &self.write {
             write_new(path, &chosen.yaml)?;
@@ -159,13 +157,12 @@ impl Tune {
                 "proposal {number} is in {}: `vedette rules lint` checks it, and its folder must be in detect.rules",
                 inert(&path.display().to_string())
             );
-            writeln!(anstream::stderr(), "{said}")?;
-        } else if self.output == Output::Table {
-            // Its values are quoted, with control characters escaped.
+            writeln!(output::stderr(), "{said}")?;
+        } else if self.output == Form::Table {
             writeln!(out, "\nproposal {number} as a file:\n\n{}", chosen.yaml)?;
             if self.owner.is_none() || self.reason.is_none() {
                 let said = "say who answers for it and why, with --owner and --reason";
-                writeln!(out, "{}", paint(DOUBTFUL, said))?;
+                out.line(&[Tone::Doubtful.of(said)])?;
             }
         }
         Ok(())
@@ -297,13 +294,10 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    fn json(&self, out: &mut impl Write) -> anyhow::Result<()> {
+    fn rows(&self) -> Vec<Value> {
+        let mut rows = Vec::new();
         if let Some(why) = self.cause.tuning.why_none() {
-            writeln!(
-                out,
-                "{}",
-                json!({"alert_id": self.alert.alert_id, "why_none": why})
-            )?;
+            rows.push(json!({"alert_id": self.alert.alert_id, "why_none": why}));
         }
         for (proposal, hidden) in self.cause.tuning.proposals.iter().zip(self.hidden) {
             let selection: BTreeMap<&str, &str> = proposal
@@ -316,7 +310,7 @@ impl Shown<'_> {
                 .take(EXAMPLES_MAX)
                 .map(|other| other.alert_id.as_str())
                 .collect();
-            let line = json!({
+            rows.push(json!({
                 "alert_id": self.alert.alert_id,
                 "id": proposal.id,
                 "sentence": proposal.sentence,
@@ -327,18 +321,17 @@ impl Shown<'_> {
                 "rule": self.cause.rule.label,
                 "is_counted": self.cause.is_counted,
                 "yaml": proposal.yaml,
-            });
-            writeln!(out, "{line}")?;
+            }));
         }
-        Ok(())
+        rows
     }
 
-    fn table(&self, out: &mut impl Write) -> anyhow::Result<()> {
+    fn table(&self, out: &mut Printer<impl Write>) -> anyhow::Result<()> {
         let alert = self.alert;
         writeln!(out, "alert {}", inert(&alert.alert_id))?;
         writeln!(out, "{} \"{}\"", inert(&alert.label), inert(&alert.title))?;
         if let Some(told) = &self.cause.told {
-            writeln!(out, "{}", paint(DOUBTFUL, told))?;
+            out.line(&[Tone::Doubtful.of(told.as_str())])?;
         }
         if let Some(why) = self.cause.tuning.why_none() {
             writeln!(out, "\nnothing can be proposed: {why}")?;
@@ -367,7 +360,7 @@ impl Shown<'_> {
             }
             for other in hidden.iter().take(EXAMPLES_MAX) {
                 let told = format!("{} {}", inert(&other.alert_id), other.told);
-                writeln!(out, "     {}", paint(FAINT, &told))?;
+                out.line(&[plain("     "), Tone::Faint.of(told)])?;
             }
         }
         if self.others.is_cut {
@@ -381,7 +374,8 @@ impl Shown<'_> {
                 "never left out: {} {}, for which the rule itself asks",
                 kept.called, kept.value
             );
-            writeln!(out, "\n{}", paint(FAINT, &inert_sentence(&said)))?;
+            writeln!(out)?;
+            out.line(&[Tone::Faint.of(inert_sentence(&said))])?;
         }
         Ok(())
     }

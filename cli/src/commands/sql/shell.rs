@@ -13,8 +13,8 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper, Highlighter, Hinter};
 use schemas::tables::Table;
 
-use super::{Asked, Output, answer};
-use crate::{exit, inert};
+use super::{Asked, answer};
+use crate::output::{self, Form, exit};
 
 const HELP: &str = "\
 A query ends with a semicolon.
@@ -99,7 +99,7 @@ pub(super) fn run(
     // A first start has no history yet.
     let no_history = editor.load_history(history).is_err();
     tracing::debug!(no_history, "shell starts");
-    let mut errors = inert::stderr();
+    let mut errors = output::stderr();
     writeln!(errors, "vedette sql: \\h for help, \\q to quit")?;
     loop {
         let line = match editor.readline("vedette> ") {
@@ -140,7 +140,7 @@ enum Wish {
     Ask(String),
 }
 
-fn command(line: &str, output: &mut Output) -> Wish {
+fn command(line: &str, output: &mut Form) -> Wish {
     let mut words = line.trim_end_matches(';').split_whitespace();
     match (words.next().unwrap_or(""), words.next()) {
         ("\\q" | "quit" | "exit", None) => Wish::Quit,
@@ -157,9 +157,9 @@ fn command(line: &str, output: &mut Output) -> Wish {
         )),
         ("\\o", Some(form)) => {
             let chosen = match form {
-                "table" => Output::Table,
-                "csv" => Output::Csv,
-                "json" => Output::Json,
+                "table" => Form::Table,
+                "csv" => Form::Csv,
+                "json" => Form::Json,
                 _ => return Wish::Say(Cow::Borrowed("forms are table, csv and json")),
             };
             *output = chosen;
@@ -174,13 +174,13 @@ fn command(line: &str, output: &mut Output) -> Wish {
 
 #[cfg(test)]
 mod tests {
-    use super::{Output, Wish, Words, command};
+    use super::{Form, Wish, Words, command};
     use rustyline::completion::Completer as _;
     use rustyline::history::DefaultHistory;
 
     #[test]
     fn a_name_in_a_command_stays_a_name() {
-        let Wish::Ask(query) = command("\\d x'; DROP", &mut Output::Table) else {
+        let Wish::Ask(query) = command("\\d x'; DROP", &mut Form::Table) else {
             panic!("a question")
         };
         assert!(
@@ -191,9 +191,9 @@ mod tests {
 
     #[test]
     fn commands_change_the_form() {
-        let mut output = Output::Table;
+        let mut output = Form::Table;
         command("\\o json", &mut output);
-        assert_eq!(output, Output::Json);
+        assert_eq!(output, Form::Json);
         assert!(matches!(command("\\zzz", &mut output), Wish::Say(_)));
         assert_eq!(command("\\q", &mut output), Wish::Quit);
     }

@@ -2,27 +2,20 @@
 
 use std::sync::Arc;
 
-use comfy_table::Table;
 use datafusion::arrow::array::{Array as _, ArrayRef, AsArray as _, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::inert::{inert, table};
+use crate::output::Table;
+use crate::output::csv::defused;
 
 /// Draws up to `rows_max` rows.
 pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<Table> {
-    let mut table = table();
-    if let Some(first) = batches.first() {
-        table.set_header(
-            first
-                .schema()
-                .fields()
-                .iter()
-                .map(|field| inert(field.name())),
-        );
-    }
+    let schema = batches.first().map(RecordBatch::schema);
+    let fields = schema.iter().flat_map(|schema| schema.fields().iter());
+    let mut table = Table::new(fields.map(|field| field.name()));
     let options = FormatOptions::default().with_null("");
     let mut left = rows_max;
     for batch in batches {
@@ -32,11 +25,7 @@ pub(super) fn draw(batches: &[RecordBatch], rows_max: usize) -> anyhow::Result<T
             .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows().min(left) {
-            table.add_row(
-                columns
-                    .iter()
-                    .map(|column| inert(&column.value(row).to_string())),
-            );
+            table.row(columns.iter().map(|column| column.value(row)));
         }
         left = left.saturating_sub(batch.num_rows());
     }
@@ -70,26 +59,4 @@ pub(super) fn without_formulas(batch: &RecordBatch) -> anyhow::Result<RecordBatc
         Arc::new(Schema::new(fields)),
         columns,
     )?)
-}
-
-fn defused(cell: &str) -> String {
-    // Spreadsheets take the wide forms of Asian keyboards for the same signs.
-    let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-    if cell.starts_with(signs) || cell.starts_with(['\t', '\r', '\n']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::defused;
-
-    #[test]
-    fn formulas_become_text_in_csv() {
-        assert_eq!(defused("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
-        assert_eq!(defused("＝1+1"), "'＝1+1");
-        assert_eq!(defused("plain"), "plain");
-    }
 }

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::output;
+use crate::output::exit::UNREACHABLE;
+
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Bytes of a page, as Linux counts resident memory on every machine that we build for.
 const PAGE_BYTES: u64 = 4096;
-
-/// Exit code of a query that was ended: something that it needs cannot be had.
-const EXIT_CODE: i32 = 4;
 
 /// What a query may take.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +65,12 @@ fn watch(bounds: Bounds, is_done: &AtomicBool) {
             continue;
         };
         // Nothing is left to do if standard error is closed.
-        drop(writeln!(std::io::stderr(), "vedette: {why}"));
+        drop(writeln!(output::stderr(), "vedette: {why}"));
         #[expect(
             clippy::disallowed_methods,
             reason = "what computes without a pause cannot be ended in another way; a query changes nothing"
         )]
-        std::process::exit(EXIT_CODE);
+        std::process::exit(i32::from(UNREACHABLE));
     }
 }
 

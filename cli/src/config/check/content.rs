@@ -65,7 +65,7 @@ fn playbooks(config: &Config, known: &BTreeSet<&str>, findings: &mut Findings) {
         Err(error) => {
             findings.fault(
                 at,
-                crate::exit::chain(&anyhow::Error::from(error)),
+                crate::output::exit::chain(&anyhow::Error::from(error)),
                 "respond would not start",
                 "mend the file, or the folder's name, which is relative to the data folder",
             );

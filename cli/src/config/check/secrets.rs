@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     {
         findings.fault(
             "respond.audit_key",
-            crate::exit::chain(&anyhow::Error::from(error)),
+            crate::output::exit::chain(&anyhow::Error::from(error)),
             "respond would not start: it was told to sign the audit chain, and cannot",
             "name the file that `vedette audit key --new PATH` made; a relative path begins where vedette is started",
         );

@@ -14,7 +14,7 @@ use sigma::tools::tuning::{TuneError, Tuning, propose};
 use sigma::{Rule, RuleCollection, Ruleset};
 
 use crate::commands::reproduce::Stored;
-use crate::inert::inert;
+use crate::output::inert;
 
 /// A rule, and what can be proposed for an event that it matches.
 pub(super) struct Cause {

@@ -4,24 +4,24 @@ use std::io::{self, Write};
 
 /// A file, and what was tested of it.
 #[derive(Debug)]
-pub(super) struct Suite {
+pub(crate) struct Suite {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What was tested.
-    pub(super) cases: Vec<Case>,
+    pub(crate) cases: Vec<Case>,
 }
 
 /// One test.
 #[derive(Debug)]
-pub(super) struct Case {
+pub(crate) struct Case {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Why it failed: in a line, and at length.
-    pub(super) failure: Option<(String, String)>,
+    pub(crate) failure: Option<(String, String)>,
 }
 
 /// Writes a report with the name of its tool.
-pub(super) fn write(out: &mut impl Write, tool: &str, suites: &[Suite]) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, tool: &str, suites: &[Suite]) -> io::Result<()> {
     let count = |suite: &Suite| (suite.cases.len(), failures(suite));
     let (tests, failed) = suites
         .iter()

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | done; also after one SIGTERM or SIGINT, when all has drained |
 //! | 1 | done, and something was found: dead letters in an import, a broken audit chain, an alert that does not come out again |
-//! | 2 | wrong usage (also clap's own) |
+//! | 2 | wrong usage: clap's own, and names of what is not there, such as a rule or an alert |
 //! | 3 | the configuration cannot be used |
 //! | 4 | something needed could not be reached, or a stage has ended |
 //! | 130, 143 | ended by a second SIGINT or SIGTERM, or by the first one's limit, before it had drained |
@@ -12,7 +12,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::inert;
+use super::printer::stderr;
 
 /// How a command ended, where it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,19 @@ pub(crate) enum Verdict {
     /// Done, and something was found.
     Findings,
 }
+
+/// What was written on the command line names nothing, or cannot be: another spelling may do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUsage(pub(crate) String);
+
+/// Refuses what was written on the command line.
+pub(crate) fn wrong_usage<T>(why: impl Into<String>) -> anyhow::Result<T> {
+    Err(WrongUsage(why.into()).into())
+}
+
+/// Exit code where something needed could not be reached, or has ended.
+pub(crate) const UNREACHABLE: u8 = 4;
 
 /// The configuration cannot be used; tells its exit code apart from other failures.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +102,15 @@ pub(crate) fn report(outcome: anyhow::Result<Verdict>) -> ExitCode {
         Ok(Verdict::Findings) => ExitCode::from(1),
         Err(error) => {
             // Nothing is left to do if standard error is closed.
-            drop(writeln!(inert::stderr(), "vedette: {}", chain(&error)));
+            drop(writeln!(stderr(), "vedette: {}", chain(&error)));
             if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
                 ExitCode::from(interrupted.signal.code())
+            } else if error.is::<WrongUsage>() {
+                ExitCode::from(2)
             } else if error.is::<BadConfiguration>() {
                 ExitCode::from(3)
             } else {
-                ExitCode::from(4)
+                ExitCode::from(UNREACHABLE)
             }
         }
     }
