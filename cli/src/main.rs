@@ -8,7 +8,6 @@ mod health;
 mod memory;
 mod operator;
 mod output;
-mod report;
 mod stages;
 mod telemetry;
 

@@ -5,6 +5,8 @@
 //! somebody handed over: respond, wherever it runs, never acts on it without a person's approval.
 
 mod counts;
+mod gather;
+mod page_file;
 mod table;
 
 use std::io::Write as _;
@@ -19,6 +21,7 @@ use detect::rules::collection;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::sources::files::{self, FileRead, ImportOptions, Progress, Summary};
 use lake::Lake;
+use report::{Added, FileLine, Made};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::health::Health;
 use schemas::tables::Table;
@@ -27,14 +30,13 @@ use sigma::Ruleset;
 use tokio_util::sync::CancellationToken;
 
 use self::counts::Counts;
+use self::gather::{describe_rules, gather};
+use self::page_file::PageFile;
 use crate::commands::runtime;
 use crate::config::Config;
 use crate::data_folder::lock::DataLock;
 use crate::health::{Readiness, watch};
 use crate::output::{self, Verdict};
-use crate::report::file::PageFile;
-use crate::report::gather::{describe_rules, gather};
-use crate::report::{Added, FileLine, Made, render};
 use crate::stages::{Stage, progress, run_stages};
 use crate::telemetry;
 
@@ -48,6 +50,7 @@ Examples:
   vedette import audit.ndjson.zst
   vedette import exports/ --tenant 7f3c0000-0000-0000-0000-000000000000
   vedette import exports/ --report report.html    one page of what was found, complete in itself, to read or hand on
+  vedette import exports/ --report report.json    the same for programs, with every alert
   vedette sql \"SELECT reason, detail FROM dead_letters\"
 
 The report tells of everything that the lake has of the tenants in these files, also where all was known already.
@@ -80,7 +83,7 @@ pub(crate) struct Import {
     /// Dates like 05/01/2026 whose column does not tell are 1 May.
     #[arg(long)]
     month_first: bool,
-    /// Write what was found to this file, as one page of HTML.
+    /// Write what was found to this file: as one page of HTML, or as JSON if its name ends in `.json`.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -175,7 +178,12 @@ impl Import {
             command: self.command(),
             ..report.made
         };
-        page.put(&render(&report).context("could not write the page")?)?;
+        let text = if page.is_json() {
+            report::to_json(&report)
+        } else {
+            report::to_html(&report)?
+        };
+        page.put(&text)?;
         if let Some(path) = &self.report {
             writeln!(output::stdout(), "the report is in {}", path.display())?;
         }

@@ -22,7 +22,6 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "journal/chain", 3),
     ("respond", "stage", 10),
     ("cli", "config", 10),
-    ("cli", "report", 8),
 ];
 
 /// Crates whose `lib.rs` lists its modules as floors, the lowest first.

@@ -13,9 +13,7 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "Meaning", 2),
     ("respond", "Policy", 2),
     ("respond", "Step", 2),
-    ("cli", "Coverage", 2),
     ("cli", "Egress", 2),
-    ("cli", "Tenant", 2),
 ];
 
 /// The types of a source that others can name.

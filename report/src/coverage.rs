@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::ROWS_SHOWN;
+use super::bounds::ROWS_SHOWN;
 use super::input::{FileLine, Report, TableLine};
 use super::moment::{DAY_US, Moment, day, day_start, moment, readable};
 use super::text::{counted, line, number};
@@ -315,8 +315,8 @@ fn reason_words(reason: &str) -> &'static str {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::input::{DayLine, FileLine, Report, TableLine};
     use super::{coverage, day_start, letters_of, total};
+    use crate::input::{DayLine, FileLine, Report, TableLine};
 
     fn report(days: &[&str], first: &str, last: &str) -> Report {
         Report {

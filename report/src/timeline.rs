@@ -398,9 +398,9 @@ mod tests {
     use schemas::time::parse_us;
     use schemas::wire::Alert;
 
-    use super::super::input::Report;
-    use super::super::raised::raised;
     use super::{BARS_MAX, Bins, timeline};
+    use crate::input::Report;
+    use crate::raised::raised;
 
     fn report(times: &[&str]) -> Report {
         let alerts = times.iter().enumerate().map(|(place, time)| Alert {

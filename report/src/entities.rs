@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::ROWS_SHOWN;
+use super::bounds::ROWS_SHOWN;
 use super::input::{EntityKind, Report, Sighting};
 use super::moment::{Moment, moment, readable};
 use super::raised::{Places, Raised, places, raised};
@@ -122,7 +122,7 @@ fn ranked<'b, 'a>(
 }
 
 /// The names in lower case of the entities that the page lists, by kind.
-pub(super) fn listed(report: &Report) -> BTreeMap<EntityKind, Vec<String>> {
+pub fn listed(report: &Report) -> BTreeMap<EntityKind, Vec<String>> {
     let all = raised(report);
     let mut known = All::new();
     for (place, one) in all.iter().enumerate() {
@@ -224,9 +224,9 @@ fn row(entity: &Known<'_>, sighting: Option<&Sighting>, all: &[Raised<'_>]) -> R
 mod tests {
     use schemas::wire::{Alert, Evidence};
 
-    use super::super::input::{EntityKind, EventLine, Report, Sighting};
-    use super::super::raised::raised;
     use super::entities;
+    use crate::input::{EntityKind, EventLine, Report, Sighting};
+    use crate::raised::raised;
 
     #[test]
     fn entities_come_from_alerts_and_events_and_are_counted_once() {

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use sigma::metadata::attack::TACTICS;
 
-use super::ROWS_SHOWN;
+use super::bounds::{ROWS_SHOWN, TACTICS_SHOWN};
+use super::input::Report;
 use super::raised::{Places, Raised, places};
 use super::text::{line, number, title_case};
 
@@ -35,21 +35,20 @@ struct Row {
 }
 
 /// The techniques of the alerts.
-pub(super) fn techniques(all: &[Raised<'_>]) -> Techniques {
+pub(super) fn techniques(report: &Report, all: &[Raised<'_>]) -> Techniques {
     let mut tactics: Vec<&str> = all
         .iter()
         .flat_map(|one| one.alert.tactics.iter().map(String::as_str))
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
+    let known = &report.tactics;
     tactics.sort_by_key(|tactic| {
-        TACTICS
-            .iter()
-            .position(|known| known == tactic)
-            .unwrap_or(TACTICS.len())
+        let place = known.iter().position(|known| known == tactic);
+        place.unwrap_or(known.len())
     });
     // Hostile alerts may name any number of them.
-    tactics.truncate(TACTICS.len());
+    tactics.truncate(TACTICS_SHOWN);
     let mut rows: BTreeMap<&str, Vec<&Raised<'_>>> = BTreeMap::new();
     for one in all {
         for technique in one.alert.techniques.iter().collect::<BTreeSet<_>>() {
@@ -93,9 +92,9 @@ fn row(technique: &str, alerts: &[&Raised<'_>], tactics: &[&str]) -> Row {
 mod tests {
     use schemas::wire::Alert;
 
-    use super::super::input::Report;
-    use super::super::raised::raised;
     use super::techniques;
+    use crate::input::Report;
+    use crate::raised::raised;
 
     #[test]
     fn cells_count_alerts_that_name_both_and_tactics_are_in_order() {
@@ -115,9 +114,12 @@ mod tests {
                 alert("2", &["T1528"], &["made-up", "credential-access"]),
                 alert("3", &[], &[]),
             ],
+            tactics: ["credential-access", "collection", "impact"]
+                .map(str::to_owned)
+                .to_vec(),
             ..Report::default()
         };
-        let found = techniques(&raised(&report));
+        let found = techniques(&report, &raised(&report));
         assert_eq!(
             found.tactics,
             ["Credential access", "Collection", "Made up"]

@@ -14,11 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use datafusion::arrow::record_batch::RecordBatch;
 use lake::Lake;
+use report::{DayLine, EntityKind, EventLine, Report, Sighting, TableLine, Tenant};
 use schemas::tables::Table;
 use sigma::RuleCollection;
+use sigma::metadata::attack::TACTICS;
 
-use super::input::{DayLine, EntityKind, EventLine, Report, Sighting, TableLine, Tenant};
-use super::{entities, raised};
 use queries::{ALERTS_MAX, Tenants};
 
 /// Most events that one query asks for.
@@ -28,7 +28,7 @@ const EVENTS_PER_QUERY: usize = 500;
 ///
 /// # Errors
 /// If the lake cannot be read.
-pub(crate) async fn gather(lake: &Lake, tenant_ids: &[String]) -> anyhow::Result<Report> {
+pub(super) async fn gather(lake: &Lake, tenant_ids: &[String]) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let Some(tenants) = Tenants::new(tenant_ids) else {
         return Ok(report);
@@ -37,19 +37,19 @@ pub(crate) async fn gather(lake: &Lake, tenant_ids: &[String]) -> anyhow::Result
     lake.alerts(&mut report).await?;
     lake.tables(&mut report).await?;
     report.tenants = lake.names(tenant_ids, &report.tables).await?;
-    for (table, ids) in raised::evidence_in_full(&report) {
+    for (table, ids) in report::evidence_in_full(&report) {
         if let Some(table) = Table::of_name(&table) {
             let events = lake.events(table, &ids).await?;
             report.events.extend(events);
         }
     }
-    let wanted = entities::listed(&report);
+    let wanted = report::listed(&report);
     report.sightings = lake.sightings(&wanted, &report.tables).await?;
     Ok(report)
 }
 
-/// What to read about the rules, and how many there are; a remark where some were refused.
-pub(crate) fn describe_rules(report: &mut Report, collection: &RuleCollection) {
+/// What to read about the rules, how many there are, and the order of their tactics; a remark where some were refused.
+pub(super) fn describe_rules(report: &mut Report, collection: &RuleCollection) {
     let rules = collection
         .loaded
         .iter()
@@ -61,6 +61,7 @@ pub(crate) fn describe_rules(report: &mut Report, collection: &RuleCollection) {
         .filter(|(_, references)| !references.is_empty())
         .map(|(id, references)| (id.clone(), references.clone()))
         .collect();
+    report.tactics = TACTICS.iter().map(|&tactic| tactic.to_owned()).collect();
     report.made.rules = (collection.loaded.len() + collection.correlations.len()) as u64;
     match collection.rejected.len() {
         0 => {}

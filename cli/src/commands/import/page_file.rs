@@ -1,4 +1,4 @@
-//! The file of a page: claimed before the work, put in place in one step after it.
+//! The file of a report: claimed before the work, put in place in one step after it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 /// A place for a page, known to be writable; what stood there before stays until [`Self::put`].
 #[derive(Debug)]
-pub(crate) struct PageFile {
+pub(super) struct PageFile {
     path: PathBuf,
     temporary: NamedTempFile,
 }
@@ -18,7 +18,7 @@ impl PageFile {
     ///
     /// # Errors
     /// If nothing can be written there.
-    pub(crate) fn claim(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn claim(path: &Path) -> anyhow::Result<Self> {
         anyhow::ensure!(
             !path.is_dir() && path.file_name().is_some(),
             "cannot write the report to {}: it is a folder; name a file in it, for example {}",
@@ -41,11 +41,17 @@ impl PageFile {
         })
     }
 
+    /// True where the name asks for JSON.
+    pub(super) fn is_json(&self) -> bool {
+        let ending = self.path.extension();
+        ending.is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+    }
+
     /// Puts the page in place, whole or not at all; only its owner may read it, for it names people.
     ///
     /// # Errors
     /// If the disk is full, or the folder is gone.
-    pub(crate) fn put(mut self, page: &str) -> anyhow::Result<()> {
+    pub(super) fn put(mut self, page: &str) -> anyhow::Result<()> {
         let told = || format!("cannot write the report to {}", self.path.display());
         self.temporary
             .write_all(page.as_bytes())
@@ -68,6 +74,12 @@ mod tests {
         let path = folder.path().join("report.html");
         std::fs::write(&path, "before").unwrap();
         let file = PageFile::claim(&path).unwrap();
+        assert!(!file.is_json());
+        assert!(
+            PageFile::claim(&path.with_extension("JSON"))
+                .unwrap()
+                .is_json()
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
         file.put("after").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");

@@ -343,10 +343,10 @@ fn asks(report: &Report, all: &[Raised<'_>], accounts: &[Account]) -> Vec<Ask> {
 mod tests {
     use schemas::wire::Alert;
 
-    use super::super::accounts::accounts;
-    use super::super::input::{Report, TableLine};
-    use super::super::raised::raised;
     use super::{Headline, headline, making};
+    use crate::accounts::accounts;
+    use crate::input::{Report, TableLine};
+    use crate::raised::raised;
 
     fn of(report: &Report) -> Headline {
         let all = raised(report);

@@ -1,9 +1,8 @@
 //! The questions of a report to the lake, as text. Pure.
 
 use lake::literals;
+use report::EntityKind;
 use schemas::tables::Table;
-
-use super::super::input::EntityKind;
 
 /// Most alerts that a report takes.
 pub(super) const ALERTS_MAX: usize = 20_000;
@@ -175,8 +174,8 @@ fn column_of(table: Table, kind: EntityKind) -> Option<&'static str> {
 mod tests {
     use schemas::tables::Table;
 
-    use super::super::super::input::EntityKind;
     use super::{OPERATION, TELLING, Tenants, column_of};
+    use report::EntityKind;
 
     #[test]
     fn text_of_a_tenant_stays_within_its_quotation_marks() {

@@ -6,8 +6,11 @@ use schemas::time::parse_us;
 use schemas::wire::{Alert, Evidence};
 use scraper::{ElementRef, Html, Selector};
 
-use super::input::{DayLine, EntityKind, EventLine, Sighting, TableLine, Tenant};
-use super::{ALERTS_IN_FULL, Added, EVENTS_SHOWN, FileLine, Made, Report, render};
+use crate::bounds::{ALERTS_IN_FULL, EVENTS_SHOWN};
+use crate::{
+    Added, DayLine, EntityKind, EventLine, FileLine, Made, Report, Sighting, TableLine, Tenant,
+    to_html, to_json,
+};
 
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
@@ -111,6 +114,7 @@ fn filled(text: &str) -> Report {
             first_us: Some(i64::MIN),
             last_us: Some(i64::MAX),
         }],
+        tactics: vec![own(), "credential-access".to_owned()],
         references: BTreeMap::from([(own(), vec![own(), "https://docs.example/rule".to_owned()])]),
         made: Made {
             version: own(),
@@ -229,9 +233,9 @@ fn assert_anchored(html: &Html) {
 
 #[test]
 fn hostile_text_changes_no_element_and_no_attribute() {
-    let plain = shape(&parse(&render(&filled("plain")).unwrap()));
+    let plain = shape(&parse(&to_html(&filled("plain")).unwrap()));
     for text in HOSTILE {
-        let page = render(&filled(text)).unwrap();
+        let page = to_html(&filled(text)).unwrap();
         let html = parse(&page);
         assert_inert(&html);
         assert_anchored(&html);
@@ -252,13 +256,13 @@ fn hostile_text_changes_no_element_and_no_attribute() {
 
 #[test]
 fn hostile_text_is_still_readable() {
-    let html = parse(&render(&filled("<b>{{x}}\u{202E}")).unwrap());
+    let html = parse(&to_html(&filled("<b>{{x}}\u{202E}")).unwrap());
     assert_eq!(words(all(&html, "h1")[0]), "<b>{{x}}[U+202E]");
 }
 
 #[test]
 fn text_without_end_is_cut_with_a_note() {
-    let page = render(&filled(&"é".repeat(500_000))).unwrap();
+    let page = to_html(&filled(&"é".repeat(500_000))).unwrap();
     assert!(page.len() < 400_000, "{} bytes", page.len());
     assert!(page.contains("[cut: 300 of 500,000 characters shown]"));
     parse(&page);
@@ -266,7 +270,7 @@ fn text_without_end_is_cut_with_a_note() {
 
 #[test]
 fn an_empty_report_reads_well() {
-    let page = render(&Report::default()).unwrap();
+    let page = to_html(&Report::default()).unwrap();
     let html = parse(&page);
     assert_inert(&html);
     assert_anchored(&html);
@@ -285,7 +289,7 @@ fn an_empty_report_reads_well() {
 fn without_alerts_it_says_what_that_does_not_prove() {
     let mut report = filled("plain");
     report.alerts.clear();
-    let html = parse(&render(&report).unwrap());
+    let html = parse(&to_html(&report).unwrap());
     let lede = words(all(&html, ".lede")[0]);
     assert!(
         lede.starts_with("No rule found anything in 9 records. That is not proof"),
@@ -295,7 +299,7 @@ fn without_alerts_it_says_what_that_does_not_prove() {
 
 #[test]
 fn the_page_has_landmarks_and_its_headings_do_not_skip_a_level() {
-    let html = parse(&render(&filled("plain")).unwrap());
+    let html = parse(&to_html(&filled("plain")).unwrap());
     for landmark in [
         "html[lang=en]",
         "header.top",
@@ -339,7 +343,7 @@ fn counts_agree_and_what_is_not_shown_is_counted() {
         alerts: (0..many).map(one).collect(),
         ..Report::default()
     };
-    let page = render(&report).unwrap();
+    let page = to_html(&report).unwrap();
     let html = parse(&page);
     assert_anchored(&html);
     let sum = |selector: &str| -> usize {
@@ -369,7 +373,7 @@ fn the_files_add_up_and_a_failure_is_told() {
         records: 1_000,
         ..FileLine::default()
     });
-    let html = parse(&render(&report).unwrap());
+    let html = parse(&to_html(&report).unwrap());
     let total = words(all(&html, "#coverage tfoot tr")[0]);
     assert_eq!(total, "All files1,0127");
     let text = words(all(&html, "#coverage")[0]);
@@ -379,4 +383,32 @@ fn the_files_add_up_and_a_failure_is_told() {
     ));
     assert!(text.contains("Ends in its middle"));
     assert!(text.contains("3 days of 4"));
+}
+
+#[test]
+fn json_has_every_alert_and_nothing_that_acts() {
+    for text in HOSTILE {
+        let json = to_json(&filled(text));
+        assert!(
+            json.chars()
+                .all(|one| one == '\n' || crate::text::is_visible(one)),
+            "{text:?}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["alerts"][0]["title"], **text);
+        assert_eq!(read["files"][0]["path"], **text);
+        assert_eq!(read["tables"][0]["first_time"], "2026-01-02T03:04:05.000Z");
+        assert_eq!(read["events"][0]["operation"], **text);
+    }
+    let mut report = filled("plain");
+    report.alerts = (0..2 * ALERTS_IN_FULL)
+        .map(|number| Alert {
+            alert_id: number.to_string(),
+            ..Alert::default()
+        })
+        .collect();
+    let read: serde_json::Value = serde_json::from_str(&to_json(&report)).unwrap();
+    let alerts = read["alerts"].as_array().unwrap();
+    assert_eq!(alerts.len(), 2 * ALERTS_IN_FULL, "nothing is cut");
+    assert_eq!(alerts[0]["first_event_time"], serde_json::Value::Null);
 }

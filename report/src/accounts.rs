@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::bounds::{DETAILS_SHOWN, EVENTS_SHOWN, ROWS_SHOWN};
 use super::input::{EventLine, Report};
 use super::moment::{Moment, moment};
 use super::raised::{
@@ -14,7 +15,6 @@ use super::text::{
     DESCRIPTION_CHARACTERS, VALUE_CHARACTERS, counted, inert, is_safe_in_command, line, link,
     number, title_case,
 };
-use super::{DETAILS_SHOWN, EVENTS_SHOWN, ROWS_SHOWN};
 
 /// A finding with more alerts than this shows them closed on a screen.
 const OPEN_ALERTS_MAX: usize = 2;
@@ -384,9 +384,9 @@ fn rest_rule(alerts: &[&Raised<'_>]) -> Option<RestRule> {
 mod tests {
     use schemas::wire::{Alert, Evidence};
 
-    use super::super::input::Report;
-    use super::super::raised::raised;
     use super::{EVENTS_SHOWN, accounts, group, parted, rest};
+    use crate::input::Report;
+    use crate::raised::raised;
 
     fn alert(id: &str, user: &str, severity: &str) -> Alert {
         Alert {

@@ -37,7 +37,7 @@ pub(super) fn inert(text: &str, most: usize) -> String {
 }
 
 /// False for controls, formats that cannot be seen or turn a line's direction, and code points that are none.
-fn is_visible(character: char) -> bool {
+pub(super) fn is_visible(character: char) -> bool {
     if matches!(character, '\n' | '\t') {
         return true;
     }

@@ -7,9 +7,10 @@ use schemas::severity::Severity;
 use schemas::wire::{Alert, Evidence};
 use serde::Serialize;
 
+use super::bounds::{ALERTS_IN_FULL, EVENTS_SHOWN};
 use super::input::{EventLine, Report};
+use super::moment;
 use super::text::{line, number, title_case};
-use super::{ALERTS_IN_FULL, EVENTS_SHOWN, moment};
 
 /// Severities from most to least.
 pub(super) const SEVERITIES: [Severity; 5] = [
@@ -186,7 +187,7 @@ fn in_full(all: &[Raised<'_>]) -> Vec<usize> {
 }
 
 /// The events that the page shows: ids by table, of alerts that are shown in full.
-pub(super) fn evidence_in_full(report: &Report) -> BTreeMap<String, BTreeSet<String>> {
+pub fn evidence_in_full(report: &Report) -> BTreeMap<String, BTreeSet<String>> {
     let all = raised(report);
     let full = all.iter().filter(|one| one.number.is_some());
     let shown = full.flat_map(|one| one.alert.evidence.iter().take(EVENTS_SHOWN));
@@ -249,8 +250,8 @@ mod tests {
     use schemas::severity::Severity;
     use schemas::wire::{Alert, Evidence};
 
-    use super::super::input::{EventLine, Report};
     use super::{ALERTS_IN_FULL, by_severity, places, raised};
+    use crate::input::{EventLine, Report};
 
     fn alert(id: usize, rule: &str, severity: &str) -> Alert {
         Alert {

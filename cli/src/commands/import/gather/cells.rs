@@ -1,12 +1,12 @@
 //! Rows of the lake as lines of a report. Pure.
 
 use datafusion::arrow::record_batch::RecordBatch;
+use report::{EntityKind, EventLine, Sighting};
 use schemas::tables::Table;
 use schemas::wire::Alert;
 use serde_json::Value;
 use sigma::plan::fields;
 
-use super::super::input::{EntityKind, EventLine, Sighting};
 use super::queries::{ACCOUNT, OPERATION, TELLING};
 use crate::commands::reproduce::evidence;
 
