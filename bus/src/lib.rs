@@ -186,6 +186,30 @@ impl Bus {
         }
     }
 
+    /// The groups for which messages are kept, with each topic that they are kept of: those of the embedded log. On Kafka
+    /// nothing is kept for a group, and one that is empty is forgotten by the brokers.
+    ///
+    /// # Errors
+    /// [`BusError`] if the file cannot be read.
+    pub async fn groups(&self) -> Result<Vec<(String, Topic)>, BusError> {
+        match self {
+            Self::Kafka(_) => Ok(Vec::new()),
+            Self::Log(bus) => bus.groups().await,
+        }
+    }
+
+    /// Removes the positions of a group, so that no message is kept for it any more; a member of it that still reads makes
+    /// it known again. On Kafka it does nothing: see [`Bus::groups`].
+    ///
+    /// # Errors
+    /// [`BusError`] if that may not be durable.
+    pub async fn forget(&self, group: &str) -> Result<(), BusError> {
+        match self {
+            Self::Kafka(_) => Ok(()),
+            Self::Log(bus) => bus.forget(group).await,
+        }
+    }
+
     /// Says of each position, as `group` or somebody for it has stored it, whether it is of the log that is there now.
     ///
     /// # Errors

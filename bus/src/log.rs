@@ -6,7 +6,7 @@
 //! does beside `vedette run`; each is its own member then, so groups must differ.
 //!
 //! Retention removes messages that are old and that every group has passed; a group is known from its first
-//! subscription, so a group that is given up holds messages until its row is removed from the file.
+//! subscription, so a group that is given up holds messages until it is forgotten ([`crate::Bus::forget`]).
 
 mod consumer;
 mod file;
@@ -185,6 +185,14 @@ impl LogBus {
             recognised.push(self.reader.recognise(*position).await?);
         }
         Ok(recognised)
+    }
+
+    pub(crate) async fn groups(&self) -> Result<Vec<(String, Topic)>, BusError> {
+        self.reader.groups().await
+    }
+
+    pub(crate) async fn forget(&self, group: &str) -> Result<(), BusError> {
+        self.write(Write::Forget(group.to_owned())).await.map(drop)
     }
 
     pub(crate) async fn committed(

@@ -79,6 +79,24 @@ impl Reader {
         .await
     }
 
+    /// Every group that is known, with each topic of it.
+    pub(super) async fn groups(&self) -> Result<Vec<(String, Topic)>, BusError> {
+        self.run("read the groups", |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT p.name, t.name FROM positions p JOIN topics t ON t.id = p.topic ORDER BY p.name, t.name",
+            )?;
+            let rows = select.query_map([], |row| {
+                let topic: String = row.get(1)?;
+                Ok(Topic::of_name(&topic).map(|topic| (row.get(0), topic)))
+            })?;
+            let known = rows.filter_map(Result::transpose);
+            known
+                .map(|row| row.and_then(|(group, topic)| Ok((group?, topic))))
+                .collect()
+        })
+        .await
+    }
+
     /// What the file has of a position.
     pub(super) async fn recognise(&self, position: Position) -> Result<Recognised, BusError> {
         self.run("look up a position", move |connection| {

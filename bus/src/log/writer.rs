@@ -46,13 +46,15 @@ pub(super) enum Write {
     Join(String, Vec<Topic>),
     /// A group's positions.
     Commit(String, Vec<Position>),
+    /// A group is known no more, so that retention waits for it no more.
+    Forget(String),
 }
 
 impl Write {
     fn bytes(&self) -> usize {
         match self {
             Self::Append(_, messages) => messages.iter().map(Message::bytes).sum(),
-            Self::Join(..) | Self::Commit(..) => 0,
+            Self::Join(..) | Self::Commit(..) | Self::Forget(..) => 0,
         }
     }
 }
@@ -156,6 +158,12 @@ impl Writer {
                 }
                 Write::Commit(group, positions) => {
                     commit(&transaction, group, positions)?;
+                    None
+                }
+                Write::Forget(group) => {
+                    transaction
+                        .prepare_cached("DELETE FROM positions WHERE name = ?1")?
+                        .execute([group])?;
                     None
                 }
             });
