@@ -97,6 +97,13 @@ impl Target {
         }
     }
 
+    /// Names files and folders of vedette's own: a destination that would write there is refused.
+    pub fn reserve(&mut self, own: &[PathBuf]) {
+        if let Self::File(file) = self {
+            file.reserved.extend_from_slice(own);
+        }
+    }
+
     /// Makes the destination; nothing is connected yet.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What can end the stage, or keep a destination from being made.
 
+use std::time::Duration;
+
 use bus::BusError;
 use schemas::fate::Fate;
 
@@ -19,6 +21,17 @@ pub enum ForwardError {
         /// Why, and how to mend it.
         why: String,
     },
+    /// The bus brings nothing, although more was there.
+    #[error(
+        "the bus brought nothing for {} s, and {missing} has not come; fix: see whether its brokers are well, and run it again",
+        waited.as_secs()
+    )]
+    Silent {
+        /// How long it was waited for.
+        waited: Duration,
+        /// What has not come, by partition.
+        missing: String,
+    },
     /// A task of the stage ended on its own.
     #[error("task \"{task}\" of the stage ended")]
     Task {
@@ -32,7 +45,7 @@ impl ForwardError {
     pub fn fate(&self) -> Fate {
         match self {
             Self::Bus(error) => error.fate(),
-            Self::Setting { .. } | Self::Task { .. } => Fate::Stop,
+            Self::Setting { .. } | Self::Silent { .. } | Self::Task { .. } => Fate::Stop,
         }
     }
 }

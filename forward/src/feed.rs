@@ -9,6 +9,7 @@ use bus::{Bus, Consumer, Position};
 use schemas::topics::Topic;
 use schemas::wire::DeadLetter;
 
+use crate::config::group;
 use crate::contract::{self, Notice};
 use crate::error::ForwardError;
 use crate::routes::Routes;
@@ -21,8 +22,9 @@ const TAKEN_MAX: usize = 500;
 /// Longest wait for a message.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// Silence after which what is there has come, in looks: a member of a group gets its partitions within seconds.
-const SILENT_LOOKS_MAX: u32 = 20;
+/// Silence after which what is to come will not, in looks: a member of a group gets its partitions within seconds, on a
+/// broker that is busy within some tens.
+const SILENT_LOOKS_MAX: u32 = 60;
 
 /// Most dead letters of which only some parts have come; a letter's parts are published together.
 const PARTIAL_MAX: usize = 64;
@@ -52,8 +54,12 @@ pub struct Feed {
     routes: Routes,
     origin: FeedSource,
     extent: Extent,
+    bus: Bus,
     /// The offset at which each partition ends, of those that have not come to it.
     ends: BTreeMap<Partition, i64>,
+    /// Partitions of which the bus has removed the beginning, and when what it still has of them begins, where that is
+    /// known and later than what was asked for.
+    removed: BTreeMap<Partition, Option<i64>>,
     partial: BTreeMap<String, BTreeMap<u32, DeadLetter>>,
     silent: u32,
     /// Messages that could not be read as notices.
@@ -73,10 +79,7 @@ impl Feed {
     ) -> Result<Self, ForwardError> {
         let topics: BTreeSet<Topic> = match origin {
             FeedSource::DeadLetters => [Topic::DeadLetters].into(),
-            FeedSource::Topics => {
-                let kinds = routes.kinds_of(name);
-                kinds.iter().map(|kind| kind.topic()).collect()
-            }
+            FeedSource::Topics => routes.topics_of(name),
         };
         let topics: Vec<Topic> = topics.into_iter().collect();
         let mut ends = BTreeMap::new();
@@ -87,13 +90,26 @@ impl Feed {
                 }
             }
         }
+        let mut removed = BTreeMap::new();
+        if let Extent::Since(_) = extent {
+            for (partition, (first, end)) in bounds(bus, name, ends.keys()).await? {
+                if first > 0 {
+                    removed.insert(partition, None);
+                }
+                if first >= end {
+                    ends.remove(&partition);
+                }
+            }
+        }
         Ok(Self {
             consumer: bus.browse(&topics).await?,
             name: name.to_owned(),
             routes,
             origin,
             extent,
+            bus: bus.clone(),
             ends,
+            removed,
             partial: BTreeMap::new(),
             silent: 0,
             unreadable: 0,
@@ -105,14 +121,29 @@ impl Feed {
         self.unreadable
     }
 
+    /// What of the time that was asked for the bus has removed, by topic: when what it still has begins; none where it has
+    /// nothing. Known when all has come.
+    pub fn removed(&self) -> BTreeMap<Topic, Option<i64>> {
+        let mut removed = BTreeMap::new();
+        for ((topic, _), from_us) in &self.removed {
+            let known = removed.entry(*topic).or_insert(*from_us);
+            // It is whole from where the last of its partitions begins.
+            *known = (*known).max(*from_us);
+        }
+        removed
+    }
+
     /// The next notices; none when all that was there has come. Safe to cancel.
     ///
     /// # Errors
-    /// [`ForwardError`] if the bus cannot be read.
+    /// [`ForwardError`] if the bus cannot be read, or is silent although more was there.
     pub async fn next(&mut self) -> Result<Option<Vec<Notice>>, ForwardError> {
         let is_bounded = self.extent != Extent::FromNow;
-        if is_bounded && (self.ends.is_empty() || self.silent >= SILENT_LOOKS_MAX) {
+        if is_bounded && self.ends.is_empty() {
             return Ok(None);
+        }
+        if is_bounded && self.silent >= SILENT_LOOKS_MAX {
+            return self.end_in_silence().await;
         }
         let polled = self.consumer.next(TAKEN_MAX, WAIT_MAX).await?;
         if !is_bounded && !polled.assigned.is_empty() {
@@ -126,6 +157,7 @@ impl Feed {
         let mut notices = Vec::new();
         for record in &polled.records {
             let partition = (record.topic, record.partition);
+            self.begins(record);
             if is_bounded {
                 let Some(end) = self.ends.get(&partition).copied() else {
                     continue;
@@ -149,6 +181,42 @@ impl Feed {
             }
         }
         Ok(Some(notices))
+    }
+
+    /// Ends where nothing comes any more: what the bus has removed meanwhile will not, and all else is missing.
+    async fn end_in_silence(&mut self) -> Result<Option<Vec<Notice>>, ForwardError> {
+        let found = bounds(&self.bus, &self.name, self.ends.keys()).await?;
+        self.ends.retain(|partition, end| {
+            let first = found.get(partition).map_or(0, |(first, _)| *first);
+            first < *end
+        });
+        if self.ends.is_empty() {
+            return Ok(None);
+        }
+        let missing: Vec<String> = self
+            .ends
+            .iter()
+            .map(|((topic, partition), end)| format!("{topic}/{partition} up to offset {end}"))
+            .collect();
+        Err(ForwardError::Silent {
+            waited: WAIT_MAX * SILENT_LOOKS_MAX,
+            missing: missing.join(", "),
+        })
+    }
+
+    /// Notes from when on the bus has a partition of which it removed the beginning.
+    fn begins(&mut self, record: &bus::Delivery) {
+        let partition = (record.topic, record.partition);
+        let Extent::Since(since_us) = self.extent else {
+            return;
+        };
+        if let Some(from_us @ None) = self.removed.get_mut(&partition) {
+            if record.published_us > since_us {
+                *from_us = Some(record.published_us);
+            } else {
+                self.removed.remove(&partition);
+            }
+        }
     }
 
     /// Goes to the ends of partitions.
@@ -202,5 +270,88 @@ impl Feed {
                 .flat_map(|part| part.raw.iter().copied())
                 .collect(),
         )
+    }
+}
+
+/// The earliest offset that is still there of each partition, and the next one.
+async fn bounds(
+    bus: &Bus,
+    name: &str,
+    partitions: impl Iterator<Item = &Partition>,
+) -> Result<BTreeMap<Partition, (i64, i64)>, ForwardError> {
+    let positions: Vec<Position> = partitions
+        .map(|(topic, partition)| Position {
+            topic: *topic,
+            partition: *partition,
+            next_offset: 0,
+            last: None,
+        })
+        .collect();
+    let found = bus.recognise(&group(name), &positions).await?;
+    let bounds = found.iter().map(|found| {
+        let partition = (found.position.topic, found.position.partition);
+        (partition, (found.first_offset, found.end_offset))
+    });
+    Ok(bounds.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::config::LogConfig;
+    use bus::{Bus, BusConfig, Message};
+    use schemas::topics::Topic;
+    use schemas::wire::Alert;
+
+    use super::{Extent, Feed, FeedSource, SILENT_LOOKS_MAX};
+    use crate::error::ForwardError;
+    use crate::routes::Routes;
+
+    async fn feed(folder: &tempfile::TempDir) -> Feed {
+        let config = BusConfig::Log(LogConfig {
+            path: folder.path().join("log.sqlite"),
+            ..LogConfig::default()
+        });
+        let bus = Bus::open(&config).await.expect("the bus opens");
+        let message = Message::of("a", &Alert::default());
+        bus.publish(Topic::Alerts, vec![message])
+            .await
+            .expect("published");
+        let what = (FeedSource::Topics, Extent::Since(1));
+        Feed::open(&bus, "siem", Routes::default(), what)
+            .await
+            .expect("it opens")
+    }
+
+    #[tokio::test]
+    async fn silence_before_the_end_is_an_error_that_says_what_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut feed = feed(&folder).await;
+        feed.ends.insert((Topic::Alerts, 0), 5);
+        let mut looks = 0;
+        let error = loop {
+            match feed.next().await {
+                Ok(Some(_)) => feed.silent = SILENT_LOOKS_MAX,
+                Ok(None) => panic!("it ends as if all had come"),
+                Err(error) => break error,
+            }
+            looks += 1;
+            assert!(looks < 10, "it never ends");
+        };
+        assert!(matches!(error, ForwardError::Silent { .. }), "{error}");
+        assert!(
+            error.to_string().contains("alerts/0 up to offset 5"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_bus_has_removed_of_what_was_asked_for_is_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut feed = feed(&folder).await;
+        assert!(feed.removed().is_empty(), "nothing was removed");
+        feed.removed.insert((Topic::Alerts, 0), None);
+        assert_eq!(feed.removed()[&Topic::Alerts], None);
+        while feed.next().await.expect("the bus is there").is_some() {}
+        assert!(feed.removed()[&Topic::Alerts] > Some(1));
     }
 }

@@ -11,12 +11,40 @@ pub const BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// Failures in a row after which the circuit opens: from then on one notice alone is tried, until it is taken.
 pub const FAILURES_MAX: u32 = 5;
 
+/// A wait: from when, in microseconds since the Unix epoch, UTC, and how long.
+///
+/// Not until when: after a clock was set back by an hour that would be an hour away.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    from_us: i64,
+    length_us: i64,
+}
+
+impl Rest {
+    fn new(from_us: i64, length: Duration) -> Self {
+        Self {
+            from_us,
+            length_us: i64::try_from(length.as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// What is left of it. A clock that is before its beginning was set back: then nobody knows, and it is over.
+    fn left(self, now_us: i64) -> Duration {
+        let passed_us = now_us.saturating_sub(self.from_us);
+        if passed_us < 0 {
+            return Duration::ZERO;
+        }
+        let left_us = self.length_us.saturating_sub(passed_us).max(0);
+        Duration::from_micros(left_us.unsigned_abs())
+    }
+}
+
 /// When a destination is tried again, and with how much.
 #[derive(Debug, Clone)]
 pub struct Pace {
     wait_min: Duration,
     failures: u32,
-    not_before_us: i64,
+    rests: Option<Rest>,
     /// Most notices at once after a batch was too large for the destination; none where it never was.
     narrowed: Option<usize>,
 }
@@ -27,15 +55,14 @@ impl Pace {
         Self {
             wait_min,
             failures: 0,
-            not_before_us: 0,
+            rests: None,
             narrowed: None,
         }
     }
 
     /// How long to wait from now on; zero if it may be tried.
     pub fn wait(&self, now_us: i64) -> Duration {
-        let left_us = self.not_before_us.saturating_sub(now_us).max(0);
-        Duration::from_micros(left_us.unsigned_abs())
+        self.rests.map_or(Duration::ZERO, |rest| rest.left(now_us))
     }
 
     /// Failures in a row.
@@ -60,7 +87,7 @@ impl Pace {
     /// Something was taken.
     pub fn succeeded(&mut self, most: usize) {
         self.failures = 0;
-        self.not_before_us = 0;
+        self.rests = None;
         // It widens again by degrees: one large notice is no reason to send small ones singly for ever.
         self.narrowed = self
             .narrowed
@@ -88,8 +115,7 @@ impl Pace {
         let is_capped = asked.is_some_and(|asked| asked > RETRY_AFTER_MAX);
         // Zero is no reason to hammer.
         let wait = asked.unwrap_or_default().min(RETRY_AFTER_MAX).max(backoff);
-        let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        self.not_before_us = now_us.saturating_add(wait_us);
+        self.rests = Some(Rest::new(now_us, wait));
         (wait, is_capped)
     }
 
@@ -100,8 +126,7 @@ impl Pace {
             .unwrap_or_default()
             .min(RETRY_AFTER_MAX)
             .max(self.wait_min);
-        let wait_us = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-        self.not_before_us = now_us.saturating_add(wait_us);
+        self.rests = Some(Rest::new(now_us, wait));
         (wait, is_capped)
     }
 }
@@ -152,6 +177,18 @@ mod tests {
         assert_eq!(pace.failed(asked(0), 0, 0.0), (2 * SECOND, false));
         let century = asked(3_153_600_000);
         assert_eq!(pace.failed(century, 0, 0.0), (RETRY_AFTER_MAX, true));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_a_wait_and_prolongs_none() {
+        const NOON_US: i64 = 1_796_040_000_000_000;
+        let mut pace = Pace::new(SECOND);
+        pace.failed(None, NOON_US, 0.0);
+        assert_eq!(pace.wait(NOON_US), SECOND);
+        assert_eq!(pace.wait(NOON_US - 3_600_000_000), Duration::ZERO);
+        pace.rest(Some(7 * SECOND), NOON_US);
+        assert_eq!(pace.wait(NOON_US + 1_000_000), 6 * SECOND);
+        assert_eq!(pace.wait(NOON_US - 1), Duration::ZERO);
     }
 
     #[test]

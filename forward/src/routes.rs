@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use schemas::severity::Severity;
+use schemas::topics::Topic;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Notice, NoticeKind};
@@ -107,6 +108,12 @@ impl Routes {
             Match::All => matching.any(leads),
             Match::First => matching.next().is_some_and(leads),
         }
+    }
+
+    /// The topics that a destination reads.
+    pub fn topics_of(&self, destination: &str) -> BTreeSet<Topic> {
+        let kinds = self.kinds_of(destination);
+        kinds.iter().map(|kind| kind.topic()).collect()
     }
 
     /// The kinds that can go to a destination at all: what else there is, it need not read.

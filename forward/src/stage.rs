@@ -11,11 +11,14 @@
 //! dead letter is durable. A destination that is away stalls nothing but itself, in bounded memory; how long the bus
 //! still has what waits is watched, and said before it is too late.
 
+mod beginning;
 mod deliver;
 mod lane;
+mod left_behind;
 mod letters;
 mod patience;
 mod reader;
+mod refusals;
 mod standing;
 mod watch;
 
@@ -34,6 +37,7 @@ use crate::surroundings::Surroundings;
 use self::lane::Lane;
 use self::standing::{STAGE, Shared, Standing};
 
+pub use self::left_behind::left_behind;
 pub use self::letters::letter_source;
 
 /// Runs until `stop`.
@@ -73,7 +77,7 @@ pub async fn run(
         tasks.spawn(lane.run());
     }
     tracing::info!(destinations = standings.len(), "forward runs");
-    tasks.spawn(watch::run(standings, routes, shared));
+    tasks.spawn(watch::run(standings, routes, config.destinations, shared));
     let mut failed = Ok(());
     while let Some(task) = tasks.join_next().await {
         let task = task.unwrap_or(Err(ForwardError::Task {

@@ -194,11 +194,17 @@ impl Window {
         let Some(held) = self.held.iter_mut().find(|held| held.key == key) else {
             return Alone::default();
         };
-        if held.alone.failures == 0 {
+        // A clock that was set back says nothing of how long it was: it is counted anew, never from what is to come.
+        if held.alone.failures == 0 || now_us < held.alone.since_us {
             held.alone.since_us = now_us;
         }
         held.alone.failures += 1;
         held.alone
+    }
+
+    /// Where a group that is new on a partition begins; behind what it has passed already.
+    pub fn begin(&mut self, at: Position) {
+        self.reached.entry((at.topic, at.partition)).or_insert(at);
     }
 
     /// Forgets what is in hand of partitions that are another's now, or another log's.
@@ -335,6 +341,18 @@ mod tests {
             assert!(window.entries.values().all(VecDeque::is_empty));
             assert_eq!((window.bytes, window.room_left()), (0, 4));
         }
+    }
+
+    #[test]
+    fn one_that_fails_alone_is_timed_anew_when_the_clock_was_set_back() {
+        let mut window = Window::new(ROOM);
+        window.hold(&read(0, 1), notice(0));
+        let key = window.held[0].key;
+        assert_eq!(window.fail(key, 9_000).since_us, 9_000);
+        assert_eq!(window.fail(key, 9_500).since_us, 9_000);
+        let set_back = window.fail(key, 400);
+        assert_eq!((set_back.since_us, set_back.failures), (400, 3));
+        assert_eq!(window.fail(key, 900).since_us, 400);
     }
 
     #[test]

@@ -4,13 +4,23 @@
 //! is removed when the file is opened again, and its notice is written anew. Idempotency: each document has `id` and
 //! `version`.
 //!
+//! Only what is ours is cut: a file whose last line has no end and begins no notice of this format is refused, and so is
+//! every file of vedette's own. `vedette forward validate` writes nothing and makes no file. A link is followed when the
+//! file is opened: what it leads to is written and rotated, and the link stays.
+//!
 //! A full file gets the time into its name, `alerts-20261130T081500Z.ndjson`, and the oldest beyond `keep` are removed.
 //! Another program may rotate it too: a file that was moved away is left, and one is begun in its place. Two of ours, such as
 //! `vedette forward replay` beside the service, write one after the other: the file is locked while one does.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+mod appender;
+mod ending;
+mod holder;
+mod reserved;
+mod rotation;
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +29,7 @@ use schemas::environment::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use self::appender::{Appender, append, look};
 use crate::contract::Notice;
 use crate::destination::{BatchLimits, Destination, Reply, Validated};
 use crate::error::ForwardError;
@@ -29,9 +40,6 @@ const NOTICES_MAX: usize = 1_000;
 
 /// Most bytes of them.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// How much of the end of a file is looked at for the last whole line: the largest notice.
-const TAIL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A file of notices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +53,9 @@ pub struct FileConfig {
     pub rotate_megabytes: u64,
     /// Rotated files that are kept; 0 for all.
     pub keep: usize,
+    /// Files and folders of vedette's own, which no destination writes; given by the caller.
+    #[serde(skip)]
+    pub reserved: Vec<PathBuf>,
 }
 
 impl Default for FileConfig {
@@ -54,6 +65,7 @@ impl Default for FileConfig {
             format: Format::default(),
             rotate_megabytes: 100,
             keep: 10,
+            reserved: Vec::new(),
         }
     }
 }
@@ -75,14 +87,18 @@ impl FileDestination {
     /// A destination; the file is opened when there is something to write.
     ///
     /// # Errors
-    /// [`ForwardError::Setting`] if the path has no file name.
+    /// [`ForwardError::Setting`] if the path has no file name or is one of vedette's own.
     pub fn new(name: &str, config: &FileConfig) -> Result<Self, ForwardError> {
+        let fault = |why: String| ForwardError::Setting {
+            name: name.to_owned(),
+            key: "to.file.path",
+            why,
+        };
         if config.path.file_name().is_none() {
-            return Err(ForwardError::Setting {
-                name: name.to_owned(),
-                key: "to.file.path",
-                why: "it names no file".to_owned(),
-            });
+            return Err(fault("it names no file".to_owned()));
+        }
+        if let Some(own) = reserved::of(&config.path, &config.reserved) {
+            return Err(fault(reserved::why(own)));
         }
         Ok(Self {
             config: config.clone(),
@@ -158,8 +174,11 @@ impl Destination for FileDestination {
 
     async fn validate(&mut self) -> Vec<Validated> {
         let what = format!("file {} can be written", self.config.path.display());
-        match self.append(Vec::new()).await {
-            Ok(_) => vec![Validated::well(what)],
+        drop(self.idle().await);
+        let config = self.config.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&config)).await;
+        match looked.map_err(io::Error::other).flatten() {
+            Ok(()) => vec![Validated::well(what)],
             Err(error) => vec![Validated::fault(what, told(&self.config.path, &error))],
         }
     }
@@ -171,181 +190,11 @@ fn told(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::StorageFull => "make room on the disk",
         io::ErrorKind::PermissionDenied => "let the user that vedette runs as write there",
         io::ErrorKind::NotFound => "make the folder",
+        io::ErrorKind::WouldBlock => {
+            "let the other program give it back, or name a file of its own"
+        }
+        io::ErrorKind::InvalidData => "name another file in to.file.path, or move this one away",
         _ => "mend what the system says",
     };
     format!("could not write {}: {error}; fix: {fix}", path.display())
 }
-
-/// A file that is open at its end, which is the end of a line.
-#[derive(Debug)]
-struct Appender {
-    file: File,
-    size: u64,
-    inode: u64,
-}
-
-/// Appends whole lines and waits for the disk; after an error none of them is there.
-fn append(
-    appender: &mut Option<Appender>,
-    config: &FileConfig,
-    lines: &[u8],
-    now_us: i64,
-) -> io::Result<u64> {
-    if let Some(open) = appender {
-        open.file.lock()?;
-    }
-    // Whether it is the file of that name, and has what we left there: another may have moved it or written.
-    let is_moved = |open: &Appender| match fs::metadata(&config.path) {
-        Ok(there) => there.ino() != open.inode || there.len() != open.size,
-        Err(_) => true,
-    };
-    if appender.as_ref().is_none_or(is_moved) {
-        // Let go first: it may be the same file, and its lock ours.
-        *appender = None;
-        *appender = Some(open(&config.path)?);
-    }
-    let limit = config.rotate_megabytes.saturating_mul(1024 * 1024);
-    let is_full = |open: &Appender| open.size > 0 && open.size + lines.len() as u64 > limit;
-    if limit > 0 && !lines.is_empty() && appender.as_ref().is_some_and(is_full) {
-        rotate(config, now_us)?;
-        *appender = Some(open(&config.path)?);
-    }
-    let Some(open) = appender else {
-        return Err(io::Error::other("the file is not open"));
-    };
-    let written = open
-        .file
-        .write_all(lines)
-        .and_then(|()| open.file.sync_data());
-    if let Err(error) = written {
-        // Half a line would be read as one; what cannot be cut now is when the file is opened again.
-        drop(open.file.set_len(open.size));
-        return Err(error);
-    }
-    open.size += lines.len() as u64;
-    open.file.unlock()?;
-    Ok(open.size)
-}
-
-/// Opens and locks the file, at the end of its last whole line.
-fn open(path: &Path) -> io::Result<Appender> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)?;
-    file.lock()?;
-    let facts = file.metadata()?;
-    let size = end_of_lines(&mut file, facts.len())?;
-    if size < facts.len() {
-        tracing::warn!(path = %path.display(), bytes = facts.len() - size,
-            "removed a line that was cut; its notice is written again");
-        file.set_len(size)?;
-    }
-    if facts.len() == 0
-        && let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        // Its name is to outlive a crash as well.
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(Appender {
-        file,
-        size,
-        inode: facts.ino(),
-    })
-}
-
-/// Where the last whole line of a file ends.
-fn end_of_lines(file: &mut File, size: u64) -> io::Result<u64> {
-    let begin = size.saturating_sub(TAIL_BYTES_MAX);
-    let mut end = size;
-    let mut piece = vec![0; 64 * 1024];
-    while end > begin {
-        let length = usize::try_from(end - begin)
-            .unwrap_or(usize::MAX)
-            .min(piece.len());
-        let from = end - length as u64;
-        file.seek(SeekFrom::Start(from))?;
-        file.read_exact(&mut piece[..length])?;
-        if let Some(at) = piece[..length].iter().rposition(|byte| *byte == b'\n') {
-            return Ok(from + at as u64 + 1);
-        }
-        end = from;
-    }
-    if begin > 0 {
-        return Err(io::Error::other(
-            "its end is no line: this is no file of notices",
-        ));
-    }
-    Ok(0)
-}
-
-/// Moves the file aside under a name with the time, and removes the oldest of those beyond `keep`.
-fn rotate(config: &FileConfig, now_us: i64) -> io::Result<()> {
-    let (begin, end) = around_time(&config.path);
-    let folder = config
-        .path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut rotated = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if let Some(at) = rotated_at(&name, &begin, &end) {
-            rotated.push((at, name));
-        }
-    }
-    let stamp = stamp(now_us);
-    let same_second = rotated.iter().filter(|((time, _), _)| *time == stamp);
-    let number = same_second.map(|((_, number), _)| number + 1).max();
-    let name = match number {
-        None => format!("{begin}{stamp}{end}"),
-        Some(number) => format!("{begin}{stamp}.{number}{end}"),
-    };
-    fs::rename(&config.path, folder.join(&name))?;
-    if config.keep == 0 {
-        return Ok(());
-    }
-    rotated.push(((stamp, number.unwrap_or(0)), name));
-    rotated.sort();
-    for (_, name) in rotated.iter().rev().skip(config.keep) {
-        fs::remove_file(folder.join(name))?;
-    }
-    Ok(())
-}
-
-/// What stands before and after the time in the name of a rotated file.
-fn around_time(path: &Path) -> (String, String) {
-    let text = |part: Option<&std::ffi::OsStr>| {
-        part.map_or_else(String::new, |part| part.to_string_lossy().into_owned())
-    };
-    let end = match path.extension() {
-        Some(_) => format!(".{}", text(path.extension())),
-        None => String::new(),
-    };
-    (format!("{}-", text(path.file_stem())), end)
-}
-
-/// `20261130T081500Z`.
-fn stamp(now_us: i64) -> String {
-    let time = jiff::Timestamp::from_microsecond(now_us).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    time.strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
-/// The time and number in a name that a rotation has given; no other file is removed.
-fn rotated_at(name: &str, begin: &str, end: &str) -> Option<(String, u64)> {
-    let stamp = name.strip_prefix(begin)?.strip_suffix(end)?;
-    let (time, number) = stamp.split_once('.').unwrap_or((stamp, "0"));
-    let is_time = time.len() == 16
-        && time.ends_with('Z')
-        && time.as_bytes()[8] == b'T'
-        && time.bytes().filter(u8::is_ascii_digit).count() == 14;
-    let number = number.parse().ok()?;
-    is_time.then(|| (time.to_owned(), number))
-}
-
-#[cfg(test)]
-mod tests;

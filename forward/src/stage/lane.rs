@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::deliver::{Again, Moment, Settled, settle};
 use super::letters::{self, SetAside};
 use super::patience::obey;
 use super::reader::{Reader, Reads};
+use super::refusals::Refusals;
 use super::standing::{STAGE, Shared, Standing};
 use crate::config::{DestinationConfig, ForwardConfig};
 use crate::destination::{BatchLimits, Destination, Reply};
@@ -49,25 +50,34 @@ impl Lane {
                 .note(&self.part(), "no route leads to it: nothing is sent");
             return self.rest().await;
         }
-        let Some(mut destination) = self.open().await else {
-            return Ok(());
-        };
+        // Before it is opened: what comes while it cannot be waits for it, from its first day on.
         let Some(mut reader) = self.join().await? else {
             return Ok(());
         };
+        let mut destination: Option<Box<dyn Destination>> = None;
+        let mut open_at = Instant::now();
+        let mut refusals = Refusals::default();
         let mut pace = Pace::new(Duration::from_millis(self.forward.retry_wait_ms));
         while !self.shared.stop.is_cancelled() {
             self.tell(&reader);
+            if destination.is_none() && Instant::now() >= open_at {
+                destination = self.open();
+                open_at = Instant::now() + OPEN_EVERY;
+            }
             let wait = pace.wait(self.shared.clock.now_us());
-            let look = match (reader.window.is_empty(), wait.is_zero()) {
+            let may_deliver = destination.is_some() && wait.is_zero();
+            let look = match (reader.window.is_empty(), may_deliver) {
                 (true, _) => WAIT_MAX,
                 (false, true) => LOOK,
+                (false, false) if wait.is_zero() => WAIT_MAX,
                 (false, false) => wait.min(WAIT_MAX),
             };
             let round = async {
                 self.take(&mut reader, look).await?;
-                if pace.wait(self.shared.clock.now_us()).is_zero() {
-                    self.deliver(destination.as_mut(), &mut reader, &mut pace)
+                if let Some(destination) = &mut destination
+                    && pace.wait(self.shared.clock.now_us()).is_zero()
+                {
+                    self.deliver(destination.as_mut(), &mut reader, &mut pace, &mut refusals)
                         .await?;
                 }
                 reader.commit().await
@@ -102,25 +112,19 @@ impl Lane {
         Ok(())
     }
 
-    /// Makes the destination, however long its settings or secrets take to be usable; none if the stage is stopped.
-    async fn open(&self) -> Option<Box<dyn Destination>> {
-        loop {
-            let now_us = self.shared.clock.now_us();
-            self.standing.comes_round(now_us);
-            match self.config.to.open(&self.config.name, &self.with) {
-                Ok(destination) => {
-                    self.shared.health.well(&self.part());
-                    return Some(destination);
-                }
-                Err(error) => {
-                    tracing::error!(destination = self.config.name, error = %error, "cannot be used");
-                    let why = format!("nothing is sent: {error}");
-                    self.shared.health.trouble(&self.part(), why, now_us);
-                }
+    /// Makes the destination; none while its settings or secrets cannot be used, which it says.
+    fn open(&self) -> Option<Box<dyn Destination>> {
+        match self.config.to.open(&self.config.name, &self.with) {
+            Ok(destination) => {
+                self.shared.health.well(&self.part());
+                Some(destination)
             }
-            tokio::select! {
-                () = self.shared.stop.cancelled() => return None,
-                () = tokio::time::sleep(OPEN_EVERY) => {}
+            Err(error) => {
+                tracing::error!(destination = self.config.name, error = %error, "cannot be used");
+                let why = format!("nothing is sent: {error}");
+                let now_us = self.shared.clock.now_us();
+                self.shared.health.trouble(&self.part(), why, now_us);
+                None
             }
         }
     }
@@ -178,6 +182,7 @@ impl Lane {
         destination: &mut dyn Destination,
         reader: &mut Reader,
         pace: &mut Pace,
+        refusals: &mut Refusals,
     ) -> Result<(), ForwardError> {
         let BatchLimits {
             notices_max,
@@ -207,7 +212,9 @@ impl Lane {
             notices_max,
         };
         let settled = settle(&batch, &reply, &mut reader.window, pace, at);
-        self.say(&settled, pace);
+        let refused = settled.set_aside.iter().map(|(_, one)| one.why.as_str());
+        refusals.note(settled.delivered.len(), refused, at.now_us);
+        self.say(&settled, pace, refusals);
         for key in &settled.delivered {
             reader.window.settle(*key);
         }
@@ -242,7 +249,7 @@ impl Lane {
     }
 
     /// Counts what came of a batch, and tells the process's health how the destination stands.
-    fn say(&self, settled: &Settled, pace: &Pace) {
+    fn say(&self, settled: &Settled, pace: &Pace, refusals: &Refusals) {
         let name = || self.config.name.clone();
         if !settled.delivered.is_empty() {
             metrics::counter!("forward_notices_total",
@@ -256,7 +263,11 @@ impl Lane {
             0.0
         });
         let Some(Again { why, wait, capped }) = &settled.again else {
-            self.shared.health.well(&self.part());
+            let now_us = self.shared.clock.now_us();
+            match refusals.trouble(now_us) {
+                Some(why) => self.shared.health.trouble(&self.part(), why, now_us),
+                None => self.shared.health.well(&self.part()),
+            }
             return;
         };
         metrics::counter!("forward_retries_total", "destination" => name()).increment(1);

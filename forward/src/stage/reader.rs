@@ -11,6 +11,7 @@ use schemas::environment::Clock;
 use schemas::topics::Topic;
 use schemas::wire::Coverage;
 
+use super::beginning::Beginnings;
 use super::letters::{Place, SetAside, letter_source};
 use crate::contract::{self, NoticeKind};
 use crate::error::ForwardError;
@@ -31,10 +32,8 @@ pub(super) struct Reader {
     group: String,
     routes: Arc<Routes>,
     kinds: BTreeSet<NoticeKind>,
-    /// Older messages are not for a destination that is new, in microseconds since the Unix epoch, UTC.
-    first_us: i64,
-    /// Partitions of which the group had no position when they were assigned.
-    new: BTreeSet<Partition>,
+    /// Where it begins on partitions of which the group had no position when they were assigned.
+    beginnings: Beginnings,
     /// The offset that comes next, where it is known.
     expected: BTreeMap<Partition, i64>,
     /// What cannot be read and is to be set aside before the position moves past it.
@@ -46,6 +45,7 @@ pub(super) struct Reads {
     pub(super) name: String,
     pub(super) group: String,
     pub(super) routes: Arc<Routes>,
+    /// Older messages are not for a destination that is new, in microseconds since the Unix epoch, UTC.
     pub(super) first_us: i64,
 }
 
@@ -53,7 +53,7 @@ impl Reader {
     /// Joins the destination's group.
     pub(super) async fn join(bus: &Bus, reads: Reads) -> Result<Self, ForwardError> {
         let kinds = reads.routes.kinds_of(&reads.name);
-        let topics: Vec<Topic> = topics(&kinds).into_iter().collect();
+        let topics: Vec<Topic> = reads.routes.topics_of(&reads.name).into_iter().collect();
         Ok(Self {
             window: Window::new(ROOM),
             consumer: bus.subscribe(&reads.group, &topics).await?,
@@ -61,8 +61,7 @@ impl Reader {
             group: reads.group,
             routes: reads.routes,
             kinds,
-            first_us: reads.first_us,
-            new: BTreeSet::new(),
+            beginnings: Beginnings::new(reads.first_us),
             expected: BTreeMap::new(),
             unreadable: Vec::new(),
         })
@@ -84,7 +83,7 @@ impl Reader {
         self.window.forget(&polled.revoked);
         for partition in &polled.revoked {
             self.expected.remove(partition);
-            self.new.remove(partition);
+            self.beginnings.forget(*partition);
         }
         if !polled.assigned.is_empty() || !polled.replaced.is_empty() {
             self.begin(bus, clock, &polled).await?;
@@ -93,7 +92,7 @@ impl Reader {
             self.look_for_gap(bus, clock, &record).await?;
             self.admit(&record);
         }
-        Ok(())
+        self.commit_beginnings(bus, clock).await
     }
 
     /// Reads what is newly assigned, and what another log took the place of, from where the group stands on it.
@@ -135,16 +134,28 @@ impl Reader {
                 known.insert((at.topic, at.partition), at.next_offset);
             }
         }
+        let mut new: Vec<Position> = Vec::new();
         for partition in fresh {
             self.expected.remove(&partition);
+            self.beginnings.forget(partition);
             if gone.contains_key(&partition) {
-                self.new.remove(&partition);
-            } else if let Some(next_offset) = known.get(&partition) {
-                self.expected.insert(partition, *next_offset);
-                self.new.remove(&partition);
-            } else {
-                self.new.insert(partition);
+                continue;
             }
+            if let Some(next_offset) = known.get(&partition) {
+                self.expected.insert(partition, *next_offset);
+            } else {
+                new.push(Position {
+                    topic: partition.0,
+                    partition: partition.1,
+                    next_offset: 0,
+                    last: None,
+                });
+            }
+        }
+        for found in bus.recognise(&self.group, &new).await? {
+            let partition = (found.position.topic, found.position.partition);
+            let bounds = (found.first_offset.max(0), found.end_offset);
+            self.beginnings.seek(partition, bounds);
         }
         self.note(bus, lines).await
     }
@@ -188,6 +199,55 @@ impl Reader {
         noted
     }
 
+    /// Says what was too old for a destination that is new, and commits where it begins: from now on it is not new, also
+    /// if it cannot be used for weeks.
+    async fn commit_beginnings(
+        &mut self,
+        bus: &Bus,
+        clock: &dyn Clock,
+    ) -> Result<(), ForwardError> {
+        if self.beginnings.found().is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for begins in self.beginnings.found() {
+            let (topic, partition) = (begins.at.topic, begins.at.partition);
+            tracing::debug!(destination = self.name, %topic, partition, offset = begins.at.next_offset,
+                passed = begins.passed, "a destination that is new begins here");
+            if begins.passed == 0 {
+                continue;
+            }
+            tracing::warn!(destination = self.name, %topic, partition, passed = begins.passed,
+                "older than forward.first_hours when this destination came: not sent; fix: \
+                 `vedette forward replay` sends them if they are wanted");
+            let detail = format!(
+                "{} messages were older than forward.first_hours when this destination came, and are not sent; \
+                 `vedette forward replay {}` sends what the bus still has",
+                begins.passed, self.name
+            );
+            let range = CoverageRange {
+                tenant_id: "",
+                source: &self.source(),
+                kind: "range",
+                subject: &format!("{topic}/{partition}"),
+                from: begins.from,
+                to: begins.at.next_offset,
+            };
+            lines.push(range.line(
+                CoverageState::Gap,
+                Published::default(),
+                &detail,
+                clock.now_us(),
+            ));
+        }
+        self.note(bus, lines).await?;
+        for begins in self.beginnings.found() {
+            self.window.begin(begins.at);
+        }
+        self.beginnings.clear_found();
+        self.commit().await
+    }
+
     async fn note(&self, bus: &Bus, lines: Vec<Coverage>) -> Result<(), ForwardError> {
         let messages = lines
             .iter()
@@ -203,6 +263,7 @@ impl Reader {
 
     /// Takes a message in hand, if it is a notice that a route leads here.
     fn admit(&mut self, record: &Delivery) {
+        let is_before = self.beginnings.is_before(record);
         let outcome = match contract::read(record.topic, &record.payload) {
             Err(error) => {
                 self.unreadable.push(SetAside {
@@ -220,11 +281,10 @@ impl Reader {
             }
             Ok(None) => "nothing_to_tell",
             Ok(Some(notice)) => {
-                let is_old = record.published_us > 0 && record.published_us < self.first_us;
-                let is_new = self.new.contains(&(record.topic, record.partition));
                 if !self.kinds.contains(&notice.kind) || !self.routes.lead(&notice, &self.name) {
                     "not_routed"
-                } else if is_new && is_old {
+                } else if is_before {
+                    self.beginnings.passes(record);
                     "before_beginning"
                 } else {
                     self.window.hold(record, notice);
@@ -233,6 +293,9 @@ impl Reader {
             }
         };
         self.window.pass(record);
+        if is_before {
+            self.beginnings.settle(record);
+        }
         metrics::counter!("forward_notices_total",
             "destination" => self.name.clone(), "outcome" => outcome)
         .increment(1);
@@ -243,7 +306,12 @@ impl Reader {
         if !self.unreadable.is_empty() {
             return Ok(());
         }
-        let reached = self.window.take_reached();
+        let (open, reached): (Vec<Position>, Vec<Position>) = self
+            .window
+            .take_reached()
+            .into_iter()
+            .partition(|at| self.beginnings.is_open((at.topic, at.partition)));
+        self.window.put_back(open);
         if reached.is_empty() {
             return Ok(());
         }
@@ -253,9 +321,4 @@ impl Reader {
         }
         Ok(outcome?)
     }
-}
-
-/// The topics of these kinds.
-pub(super) fn topics(kinds: &BTreeSet<NoticeKind>) -> BTreeSet<Topic> {
-    kinds.iter().map(|kind| kind.topic()).collect()
 }

@@ -1,15 +1,15 @@
 //! How far each destination is behind, and whether what waits for it will still be there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::behind;
 use schemas::topics::Topic;
 
-use super::reader::topics;
+use super::left_behind::left_behind;
 use super::standing::{STAGE, Shared, Standing};
-use crate::config::group;
+use crate::config::{DestinationConfig, group};
 use crate::error::ForwardError;
 use crate::routes::Routes;
 
@@ -26,11 +26,13 @@ const ASK_EVERY_LOOKS: u32 = 360;
 pub(super) async fn run(
     standings: Vec<Arc<Standing>>,
     routes: Arc<Routes>,
+    configured: Vec<DestinationConfig>,
     shared: Shared,
 ) -> Result<(), ForwardError> {
     let mut looks: u32 = 0;
     let mut retention = BTreeMap::new();
     let mut rounds: u64 = 0;
+    let mut left = BTreeSet::new();
     while !shared.stop.is_cancelled() {
         // The loop that stands still longest is what is told.
         let round_us = standings.iter().map(|standing| standing.round_us()).min();
@@ -44,6 +46,7 @@ pub(super) async fn run(
             for standing in &standings {
                 look(standing, &routes, &retention, &shared).await;
             }
+            left = tell_left_behind(&shared, &configured, left).await;
         }
         rounds += 1;
         tokio::select! {
@@ -54,6 +57,40 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// Says which destinations are configured no more and have messages kept for them; `told` is of whom that is said already.
+async fn tell_left_behind(
+    shared: &Shared,
+    configured: &[DestinationConfig],
+    mut told: BTreeSet<String>,
+) -> BTreeSet<String> {
+    let left = match left_behind(&shared.bus, configured).await {
+        Ok(left) => left,
+        Err(error) => {
+            tracing::warn!(error = %error, "cannot tell whose messages the bus keeps");
+            return told;
+        }
+    };
+    let part = |name: &str| format!("{STAGE}/{name}");
+    told.retain(|name| {
+        let is_left = left.contains_key(name);
+        if !is_left {
+            shared.health.well(&part(name));
+        }
+        is_left
+    });
+    for (name, messages) in left {
+        let what = format!(
+            "no destination has this name any more, and the log keeps {messages} messages for it; fix: \
+             `vedette forward forget {name} --yes`, or configure it again"
+        );
+        if told.insert(name.clone()) {
+            tracing::warn!(destination = name, "{what}");
+        }
+        shared.health.note(&part(&name), what);
+    }
+    told
+}
+
 /// How long the bus keeps what nobody has read, by topic; what it does not say now is as it was known.
 async fn ask(
     shared: &Shared,
@@ -61,11 +98,11 @@ async fn ask(
     routes: &Routes,
     mut known: BTreeMap<Topic, Option<Duration>>,
 ) -> BTreeMap<Topic, Option<Duration>> {
-    let kinds = standings
+    let topics: BTreeSet<Topic> = standings
         .iter()
-        .flat_map(|standing| routes.kinds_of(&standing.name))
+        .flat_map(|standing| routes.topics_of(&standing.name))
         .collect();
-    for topic in topics(&kinds) {
+    for topic in topics {
         match shared.bus.retention(topic).await {
             Ok(retention) => {
                 known.insert(topic, retention);
@@ -87,7 +124,7 @@ async fn look(
     let name = || standing.name.clone();
     let mut lag = 0;
     let mut shortest: Option<Duration> = None;
-    for topic in topics(&routes.kinds_of(&standing.name)) {
+    for topic in routes.topics_of(&standing.name) {
         let kept = retention.get(&topic).copied().flatten();
         shortest = match (shortest, kept) {
             (Some(one), Some(other)) => Some(one.min(other)),

@@ -10,10 +10,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bus::{Bus, Message};
-use forward::ForwardConfig;
+use forward::destinations::Target;
 use forward::routes::Route;
+use forward::{DestinationConfig, ForwardConfig};
 use schemas::topics::Topic;
-use schemas::wire::DeadLetter;
+use schemas::wire::{Coverage, DeadLetter};
 
 use crate::place::{Place, Running, alert, arrived, publish, until};
 
@@ -114,12 +115,136 @@ pub(crate) async fn what_a_new_destination_is_too_late_for_is_counted_and_not_se
     until("the new ones arrive", async || arrived(&path).len() == 10).await;
     assert!(arrived(&path).keys().all(|number| *number >= 10));
     until("they are committed", async || lag(&bus, "new").await == 0).await;
+    until("the ledger has what was passed", async || {
+        let lines = ledger(&bus).await;
+        lines.iter().any(|line| {
+            line.source == "forward/new"
+                && line.state == "gap"
+                && line.detail.contains("first_hours")
+        })
+    })
+    .await;
     running.stop().await;
     // It is new no more: what came while nobody ran is its own, however old.
     publish(&bus, 20..30).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     let running = Running::start_as(&bus, config(&["new"]));
     until("what waited arrives", async || arrived(&path).len() == 20).await;
+    running.stop().await;
+}
+
+pub(crate) async fn one_that_never_worked_gets_all_since_it_came_however_late_it_is_mended(
+    place: &Place,
+) {
+    let bus = place.open().await;
+    // What is older than no hours at all is what was there before: a restart must not take it anew.
+    let config = |to: Target| ForwardConfig {
+        first_hours: 0,
+        destinations: vec![DestinationConfig {
+            name: "siem".to_owned(),
+            to,
+        }],
+        retry_wait_ms: 20,
+        ..ForwardConfig::default()
+    };
+    let later = || tokio::time::sleep(Duration::from_millis(20));
+    let without_secret: Target = serde_json::from_str(
+        r#"{"webhook": {"url": "https://hooks.example/", "secrets": ["env:NOBODY_HAS_SET_IT"]}}"#,
+    )
+    .expect("a destination");
+    let running = Running::start_as(&bus, config(without_secret));
+    until("its beginning is kept", async || {
+        has_begun(&bus, "siem").await
+    })
+    .await;
+    assert!(
+        running.health.troubles()["forward/siem"]
+            .why
+            .contains("no secret")
+    );
+    publish(&bus, 0..10).await;
+    later().await;
+    running.stop().await;
+    publish(&bus, 10..20).await;
+    later().await;
+    let away = || place.file("siem", "away/siem.ndjson").to;
+    let running = Running::start_as(&bus, config(away()));
+    until("it takes nothing", async || {
+        running.health.troubles().contains_key("forward/siem")
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(lag(&bus, "siem").await, 20);
+    std::fs::create_dir(place.path("away")).expect("it is mended");
+    later().await;
+    let running = Running::start_as(&bus, config(away()));
+    let path = place.path("away/siem.ndjson");
+    until("all arrive", async || arrived(&path).len() == 20).await;
+    running.stop().await;
+}
+
+async fn has_begun(bus: &Bus, destination: &str) -> bool {
+    let group = forward::config::group(destination);
+    let committed = bus.committed(&group, Topic::Alerts).await;
+    let ends = bus.ends(Topic::Alerts).await.expect("ends");
+    committed.expect("positions").len() == ends.len()
+}
+
+async fn ledger(bus: &Bus) -> Vec<Coverage> {
+    let mut consumer = bus.browse(&[Topic::Coverage]).await.expect("it is read");
+    let mut lines: Vec<Coverage> = Vec::new();
+    for _ in 0..20 {
+        let polled = consumer
+            .next(100, Duration::from_millis(250))
+            .await
+            .expect("the bus is there");
+        let come = polled.records.iter().map(bus::Delivery::decode);
+        lines.extend(come.map(|line| line.expect("a line")));
+        if !lines.is_empty() {
+            break;
+        }
+    }
+    lines
+}
+
+pub(crate) async fn the_place_of_one_that_is_configured_no_more_is_told_and_can_be_removed(
+    place: &Place,
+) {
+    let bus = place.open().await;
+    let old = [place.file("old", "away/old.ndjson")];
+    let running = Running::start(&bus, old.to_vec());
+    until("it has a place", async || has_begun(&bus, "old").await).await;
+    publish(&bus, 0..7).await;
+    running.stop().await;
+    if place.is_kafka() {
+        let left = forward::stage::left_behind(&bus, &[]).await;
+        assert!(
+            left.expect("it is asked").is_empty(),
+            "Kafka keeps nothing for a group"
+        );
+        return;
+    }
+    let left = async |configured: &[DestinationConfig]| {
+        let left = forward::stage::left_behind(&bus, configured).await;
+        left.expect("the bus is there")
+    };
+    assert!(left(&old).await.is_empty(), "it is configured");
+    let running = Running::start(&bus, vec![place.file("new", "new.ndjson")]);
+    until("it is told", async || {
+        let notes = running.health.notes();
+        notes
+            .get("forward/old")
+            .is_some_and(|note| note.contains("forget old"))
+    })
+    .await;
+    assert_eq!(left(&[place.file("new", "new.ndjson")]).await["old"], 7);
+    bus.forget(&forward::config::group("old"))
+        .await
+        .expect("forgotten");
+    until("it is told no more", async || {
+        !running.health.notes().contains_key("forward/old")
+    })
+    .await;
     running.stop().await;
 }
 

@@ -33,6 +33,8 @@ macro_rules! ask_both {
 ask_both!(
     one_that_is_away_delays_no_other_and_gets_everything_when_it_is_back,
     what_a_new_destination_is_too_late_for_is_counted_and_not_sent,
+    one_that_never_worked_gets_all_since_it_came_however_late_it_is_mended,
+    the_place_of_one_that_is_configured_no_more_is_told_and_can_be_removed,
     routes_lead_to_some_and_not_to_others,
     what_cannot_be_read_is_set_aside_and_the_rest_arrives,
     killed_again_and_again_it_loses_nothing,

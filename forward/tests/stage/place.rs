@@ -53,6 +53,10 @@ impl Place {
         }
     }
 
+    pub(crate) fn is_kafka(&self) -> bool {
+        self.kafka.is_some()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -190,6 +194,9 @@ pub(crate) fn arrived(path: &Path) -> BTreeMap<u32, usize> {
     let mut arrived = BTreeMap::new();
     for line in text.lines() {
         let document: serde_json::Value = serde_json::from_str(line).expect("a whole line");
+        if document["kind"] != "alert" {
+            continue;
+        }
         let id = document["id"].as_str().expect("an id");
         let number = u32::from_str_radix(id, 16).expect("a number");
         *arrived.entry(number).or_default() += 1;

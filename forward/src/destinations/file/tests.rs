@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use schemas::wire::Alert;
 
-use super::{FileConfig, FileDestination, rotated_at};
+use super::rotation::rotated_at;
+use super::{FileConfig, FileDestination};
 use crate::contract::Notice;
 use crate::destination::{Answer, Destination as _, Outcome};
 
@@ -165,4 +166,139 @@ async fn two_that_write_one_file_tear_no_line_of_each_other() {
     }
     let text = fs::read_to_string(&config.path).expect("the file");
     assert_eq!(ids(&text).len(), 12);
+}
+
+/// What validation says is wrong.
+async fn fault(config: &FileConfig) -> Option<String> {
+    let mut destination = FileDestination::new("siem", config).expect("a destination");
+    destination.validate().await.remove(0).fault
+}
+
+#[tokio::test]
+async fn what_is_no_file_of_notices_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&folder);
+    for strange in [
+        vec![b'x'; 400_000],
+        b"one line\nand half of".to_vec(),
+        vec![0; 70],
+    ] {
+        fs::write(&config.path, &strange).expect("a file of another");
+        let mut destination = FileDestination::new("siem", &config).expect("a destination");
+        let reply = destination.deliver(&[notice("a")]).await;
+        let Answer::Later(retry) = reply.answer else {
+            panic!("it was written: {}", reply.said);
+        };
+        assert!(
+            retry.why.contains("no file of notices") && retry.why.contains("fix:"),
+            "{}",
+            retry.why
+        );
+        assert!(retry.why.contains("alerts.ndjson"), "{}", retry.why);
+        assert!(fault(&config).await.is_some());
+        assert_eq!(fs::read(&config.path).expect("the file"), strange);
+    }
+}
+
+#[tokio::test]
+async fn validation_makes_nothing_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&folder);
+    assert_eq!(fault(&config).await, None, "it could be made");
+    assert!(!config.path.exists());
+    let cut = "{\"id\":\"a\"}\n{\"id\":\"b";
+    fs::write(&config.path, cut).expect("a cut file");
+    assert_eq!(fault(&config).await, None, "its end is ours to cut");
+    assert_eq!(fs::read_to_string(&config.path).expect("the file"), cut);
+}
+
+#[tokio::test]
+async fn a_notice_without_the_end_of_its_line_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&folder);
+    fs::write(&config.path, "{\"contract\":\"1\",\"id\":\"a\"}").expect("a file");
+    let mut destination = FileDestination::new("siem", &config).expect("a destination");
+    deliver(&mut destination, "b").await;
+    let text = fs::read_to_string(&config.path).expect("the file");
+    assert_eq!(ids(&text), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_link_stays_and_what_it_leads_to_is_rotated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let far = tempfile::tempdir().expect("another folder");
+    let config = config(&folder);
+    let target = far.path().join("far.ndjson");
+    std::os::unix::fs::symlink(&target, &config.path).expect("a link");
+    assert_eq!(fault(&config).await, None);
+    let mut destination = FileDestination::new("siem", &config).expect("a destination");
+    for id in ["a", "b", "c"] {
+        deliver(&mut destination, id).await;
+    }
+    let link = fs::symlink_metadata(&config.path).expect("it is there");
+    assert!(link.is_symlink());
+    assert_eq!(ids(&fs::read_to_string(&target).expect("the file")), ["c"]);
+    let there = fs::read_dir(far.path()).expect("the folder").count();
+    assert_eq!(there, 3, "the file and two rotated");
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+}
+
+#[tokio::test]
+async fn one_that_another_has_locked_is_told_with_who_has_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&folder);
+    let held = fs::File::create(&config.path).expect("a file");
+    held.lock().expect("it is locked");
+    let why = fault(&config).await.expect("it is locked");
+    let who = format!("process {}", std::process::id());
+    assert!(why.contains("locked") && why.contains("fix:"), "{why}");
+    if cfg!(target_os = "linux") {
+        assert!(why.contains(&who), "{why}");
+    }
+    drop(held);
+    assert_eq!(fault(&config).await, None);
+}
+
+#[tokio::test]
+async fn one_that_is_moved_while_its_lock_is_waited_for_is_opened_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(&folder);
+    let held = fs::File::create(&config.path).expect("a file");
+    held.lock().expect("it is locked");
+    let mut destination = FileDestination::new("siem", &config).expect("a destination");
+    let moved = folder.path().join("moved");
+    let from = config.path.clone();
+    let task = tokio::task::spawn_blocking({
+        let moved = moved.clone();
+        move || {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            fs::rename(from, moved).expect("it is moved");
+            drop(held);
+        }
+    });
+    deliver(&mut destination, "a").await;
+    task.await.expect("it is moved");
+    assert_eq!(fs::read_to_string(moved).expect("the file"), "");
+    assert_eq!(
+        ids(&fs::read_to_string(&config.path).expect("the file")),
+        ["a"]
+    );
+}
+
+#[test]
+fn a_file_of_vedettes_own_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = FileConfig {
+        reserved: vec![folder.path().join("log.sqlite")],
+        path: folder.path().join("log.sqlite"),
+        ..FileConfig::default()
+    };
+    let error = FileDestination::new("siem", &config)
+        .err()
+        .expect("it is refused");
+    let error = error.to_string();
+    assert!(
+        error.contains("log.sqlite") && error.contains("fix:"),
+        "{error}"
+    );
 }
