@@ -332,8 +332,28 @@ impl Config {
             for path in destination.to.paths_mut() {
                 *path = self.data.join(&*path);
             }
+            destination.to.reserve(&self.own_paths());
         }
         forward
+    }
+
+    /// The files and folders of our own, which no destination may write.
+    fn own_paths(&self) -> Vec<PathBuf> {
+        let mut own = vec![
+            self.journal(),
+            self.data.join(ingest::CURSOR_FILE),
+            self.data.join(data_folder::LOCK_FILE),
+        ];
+        if let BusConfig::Log(log) = self.bus() {
+            own.push(log.path);
+        }
+        let lake = self.lake().location;
+        let lake = PathBuf::from(lake.strip_prefix("file://").unwrap_or(&lake));
+        // A lake around the data folder leaves no other place for the files of destinations.
+        if !self.data.starts_with(&lake) {
+            own.push(lake);
+        }
+        own
     }
 
     /// What may be done, and in which tenants.

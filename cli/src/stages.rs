@@ -70,7 +70,7 @@ impl Stage {
         }
     }
 
-    /// The topics that it reads; forward tells itself how far each destination is, for one that is away holds up nobody.
+    /// The topics that it reads as its group; each destination of forward has its own, and one that is away holds up nobody.
     pub(crate) fn reads(self) -> Vec<Topic> {
         match self {
             Self::Ingest | Self::Forward => Vec::new(),

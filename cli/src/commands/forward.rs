@@ -1,14 +1,16 @@
 //! `vedette forward`: the stage as a service, and a look at its destinations.
 
+mod replay;
+
 use std::io::Write as _;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use bus::Bus;
 use clap::Subcommand;
 use forward::destination::Destination;
 use forward::feed::{Extent, Feed, FeedSource};
-use forward::replay::{GivenUp, Sent, send, test_notice};
+use forward::replay::{Sent, send, test_notice};
+use forward::stage::left_behind;
 use forward::{DestinationConfig, ForwardConfig};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::{iso_ms, parse_us};
@@ -28,12 +30,14 @@ Examples:
   vedette forward validate                          asks each: credentials, TLS, topic; says what to fix
   vedette forward test soc                          one labelled test alert, and what the destination answered
   vedette forward status                            how many messages wait for each
+  vedette forward forget old                        what the log keeps for one that is configured no more; --yes drops it
   vedette forward tap soc                           what goes there from now on, as JSON on standard output
   vedette forward replay soc --since 24h            sends what the bus still has of the last day again
   vedette forward replay soc --since 7d --dead-letters
                                                     sends again what was refused
 
-Exit codes: 0 done, 1 a destination has a fault or refused something, 3 no such destination, 4 it could not be reached.";
+Exit codes: 0 done, 1 a destination has a fault or refused something, or the bus has no longer all that was to be sent again,
+3 no such destination, 4 it could not be reached.";
 
 /// The stage, or a look at its destinations.
 #[derive(Debug, clap::Args)]
@@ -53,6 +57,14 @@ enum What {
     },
     /// Show how many messages wait for each destination.
     Status,
+    /// Remove the place of a destination that is configured no more: the embedded log keeps what it has not read for ever.
+    Forget {
+        /// The destination.
+        name: String,
+        /// Do it; without this it says what would be dropped.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Send again what the bus still has; receivers know it by id and version.
     Replay {
         /// The destination.
@@ -126,6 +138,7 @@ impl Forward {
         match what {
             What::List => list(&forward),
             What::Status => runtime()?.block_on(status(config, &forward)),
+            What::Forget { name, yes } => runtime()?.block_on(forget(config, &forward, &name, yes)),
             What::Validate { name } => {
                 let destinations = match &name {
                     Some(name) => vec![named(&forward, name)?.clone()],
@@ -149,7 +162,12 @@ impl Forward {
                     FeedSource::Topics
                 };
                 let since_us = since.us(SystemClock.now_us());
-                runtime()?.block_on(replay(config, &forward, destination, (source, since_us)))
+                runtime()?.block_on(replay::run(
+                    config,
+                    &forward,
+                    destination,
+                    (source, since_us),
+                ))
             }
         }
     }
@@ -223,12 +241,7 @@ async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verd
         "has begun",
     ]);
     for destination in &forward.destinations {
-        let topics: std::collections::BTreeSet<_> = routes
-            .kinds_of(&destination.name)
-            .iter()
-            .map(|kind| kind.topic())
-            .collect();
-        for topic in topics {
+        for topic in routes.topics_of(&destination.name) {
             let ends = bus.ends(topic).await?;
             let committed = bus.committed(&destination.group(), topic).await?;
             table.row([
@@ -242,10 +255,56 @@ async fn status(config: &Config, forward: &ForwardConfig) -> anyhow::Result<Verd
     }
     let mut out = output::stdout();
     out.table(&table)?;
+    for (name, messages) in left_behind(&bus, &forward.destinations).await? {
+        writeln!(
+            out,
+            "{} is configured no more, and the log keeps {messages} messages for it: `vedette forward forget` drops them",
+            inert(&name)
+        )?;
+    }
     writeln!(
         out,
         "what is wrong with a destination is said by http://{}/readyz of the process that forwards",
         config.health.address
+    )?;
+    Ok(Verdict::Done)
+}
+
+async fn forget(
+    config: &Config,
+    forward: &ForwardConfig,
+    name: &str,
+    is_confirmed: bool,
+) -> anyhow::Result<Verdict> {
+    if forward.destinations.iter().any(|one| one.name == name) {
+        anyhow::bail!(anyhow::anyhow!(
+            "\"{name}\" is configured: it would begin anew; fix: remove its [[destinations]] first"
+        )
+        .context(BadConfiguration));
+    }
+    let bus = open_bus(config).await?;
+    let left = left_behind(&bus, &forward.destinations).await?;
+    let Some(messages) = left.get(name) else {
+        let names: Vec<&str> = left.keys().map(String::as_str).collect();
+        anyhow::bail!(anyhow::anyhow!(
+            "nothing is kept for a destination \"{name}\" that is configured no more; there are: {}",
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        )
+        .context(BadConfiguration));
+    };
+    let mut out = output::stdout();
+    if !is_confirmed {
+        writeln!(
+            out,
+            "{name} has a place on the log, and {messages} messages that it has not read are kept for it; \
+             `vedette forward forget {name} --yes` removes the place, and the log removes them when they are old"
+        )?;
+        return Ok(Verdict::Findings);
+    }
+    bus.forget(&forward::config::group(name)).await?;
+    writeln!(
+        out,
+        "{name} is forgotten: {messages} messages are kept for it no more"
     )?;
     Ok(Verdict::Done)
 }
@@ -326,44 +385,6 @@ async fn tap(
         for notice in notices.unwrap_or_default() {
             writeln!(out, "{}", notice.document)?;
         }
-    }
-}
-
-async fn replay(
-    config: &Config,
-    forward: &ForwardConfig,
-    destination: &DestinationConfig,
-    (source, since_us): (FeedSource, i64),
-) -> anyhow::Result<Verdict> {
-    let bus = open_bus(config).await?;
-    let mut opened = open(destination)?;
-    let what = (source, Extent::Since(since_us));
-    let mut feed = Feed::open(&bus, &destination.name, forward.routes(), what).await?;
-    let clock: Arc<SystemClock> = Arc::new(SystemClock);
-    let mut sent = Sent::default();
-    let mut given_up: Option<GivenUp> = None;
-    while let Some(notices) = feed.next().await? {
-        if let Err(error) = send(opened.as_mut(), notices, clock.as_ref(), &mut sent).await {
-            given_up = Some(error);
-            break;
-        }
-    }
-    let mut out = output::stdout();
-    writeln!(
-        out,
-        "{} delivered to {} again, {} refused, {} that cannot be read",
-        sent.delivered,
-        destination.name,
-        sent.refused.len(),
-        feed.unreadable()
-    )?;
-    for (key, why) in &sent.refused {
-        writeln!(out, "refused: {}: {}", inert(key), inert_sentence(why))?;
-    }
-    match given_up {
-        Some(error) => Err(anyhow::Error::from(error).context("the rest was not sent")),
-        None if sent.refused.is_empty() && feed.unreadable() == 0 => Ok(Verdict::Done),
-        None => Ok(Verdict::Findings),
     }
 }
 

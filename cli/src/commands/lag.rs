@@ -12,7 +12,7 @@ use crate::output::{self, Verdict};
 use crate::stages::Stage;
 use crate::stages::progress::stands;
 
-/// Prints one JSON object for each stage and topic that has messages.
+/// Prints one JSON object for each stage, each destination of forward, and topic that has messages.
 pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
     runtime()?.block_on(async {
         let bus = Bus::open(&config.bus())
@@ -28,6 +28,17 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<Verdict> {
                     if stage == Stage::Lake && is_replaced(&bus, &lake, config, topic).await? {
                         line["log"] = "replaced: read from its beginning once the lake runs".into();
                     }
+                    out.json(&line)?;
+                }
+            }
+        }
+        let forward = config.forward();
+        let routes = forward.routes();
+        for destination in &forward.destinations {
+            for topic in routes.topics_of(&destination.name) {
+                if let Some((_, behind)) = stands(&bus, &destination.group(), topic).await? {
+                    let line = json!({"stage": Stage::Forward.name(), "destination": destination.name,
+                        "topic": topic.name(), "behind": behind});
                     out.json(&line)?;
                 }
             }

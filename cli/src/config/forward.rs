@@ -41,12 +41,22 @@ fn hide(name: &str, value: &mut Value) {
             if is_credential && !text.is_empty() {
                 secrets::NOT_SHOWN.clone_into(text);
             } else {
-                *text = secrets::without_user_info(text);
+                *text = secrets::without_user_info(&without_query(text));
             }
         }
         Value::Array(values) => values.iter_mut().for_each(|value| hide(name, value)),
         Value::Table(table) => table.iter_mut().for_each(|(name, value)| hide(name, value)),
         _ => {}
+    }
+}
+
+/// A URL without what follows its path: `?token=` and `?sig=` are how many receivers know who writes. Any other text as
+/// it is.
+fn without_query(text: &str) -> String {
+    let is_url = text.contains("://") && !text.contains(char::is_whitespace);
+    match text.find(['?', '#']).filter(|_| is_url) {
+        Some(at) => format!("{}?{}", &text[..at], secrets::NOT_SHOWN),
+        None => text.to_owned(),
     }
 }
 
@@ -99,7 +109,7 @@ severity_min = "high"
 [[destinations]]
 name = "soc"
 [destinations.to.webhook]
-url = "https://ada:canary-1@hooks.example/services/canary"
+url = "https://ada:canary-1@hooks.example/services/canary?sig=canary-8"
 secrets = ["env:HOOK", "canary-2"]
 headers = { authorization = "Bearer canary-3", x-api-key = "canary-4", x-source = "vedette" }
 [[destinations]]
@@ -130,11 +140,30 @@ to.splunk = { url = "https://splunk.example:8088", token = "canary-7" }
     }
 
     #[test]
+    fn a_file_of_our_own_is_no_destination() {
+        for own in [
+            "log.sqlite",
+            "log.sqlite-wal",
+            "respond.sqlite",
+            "lake/events/part",
+            "vedette.lock",
+        ] {
+            let text = TEXT.replace("alerts.ndjson", own);
+            let config = Config::parse(&text).expect("it reads");
+            let file = &config.forward().destinations[1];
+            let opened = file.to.open(&file.name, &super::surroundings());
+            let is_refused = opened.is_err();
+            assert!(is_refused, "{own}");
+        }
+    }
+
+    #[test]
     fn what_is_shown_has_no_secret_and_can_be_read_again() {
         let config = Config::parse(TEXT).expect("it reads");
         let text = config.to_toml().expect("it is TOML");
         for canary in [
             "canary-1", "canary-2", "canary-3", "canary-4", "canary-5", "canary-6", "canary-7",
+            "canary-8",
         ] {
             assert!(!text.contains(canary), "{canary}: {text}");
         }
