@@ -1,5 +1,6 @@
 //! The closed set of destinations; one file each, which opens with its delivery contract.
 
+mod channel;
 pub mod elasticsearch;
 pub mod email;
 pub mod file;

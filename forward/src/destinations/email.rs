@@ -119,8 +119,7 @@ impl EmailDestination {
         with: &Surroundings,
     ) -> Result<Self, ForwardError> {
         let mut opening = Opening::new(name, with);
-        let template = MessageTemplate::new(&config.title, &config.text)
-            .map_err(|why| opening.fault("to.email.title or text", why))?;
+        let template = opening.template("to.email.title or text", &config.title, &config.text)?;
         let from = mailbox(&config.from).map_err(|why| opening.fault("to.email.from", why))?;
         let to: Vec<Mailbox> = config
             .to

@@ -3,6 +3,7 @@
 use schemas::secret::Secret;
 
 use crate::error::ForwardError;
+use crate::formats::message::MessageTemplate;
 use crate::http::header::HeaderValue;
 use crate::http::{HttpConfig, HttpDoor, Url};
 use crate::said::Redaction;
@@ -72,6 +73,16 @@ impl<'a> Opening<'a> {
             return Err(self.fault(key, "it names no host"));
         }
         Ok(url)
+    }
+
+    /// The template of a message, by its settings `title` and `text`, which `key` names.
+    pub(super) fn template(
+        &self,
+        key: &'static str,
+        title: &str,
+        text: &str,
+    ) -> Result<MessageTemplate, ForwardError> {
+        MessageTemplate::new(title, text).map_err(|why| self.fault(key, why))
     }
 
     /// The value of a header with a secret in it.

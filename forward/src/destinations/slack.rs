@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::channel::Channel;
 use super::one_by_one::{self, SendOne};
 use super::opening::Opening;
 use crate::contract::Notice;
@@ -23,8 +23,7 @@ use crate::destination::{BatchLimits, Destination, Outcome, Reply, Retry, Valida
 use crate::error::ForwardError;
 use crate::formats::json;
 use crate::formats::message::{MessageTemplate, cut};
-use crate::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use crate::http::{ANSWER_BYTES_MAX, HttpConfig, HttpDoor, HttpRequest, Method, Url};
+use crate::http::HttpConfig;
 use crate::surroundings::Surroundings;
 
 /// Most notices of a batch: at one a second, what is done in time.
@@ -58,9 +57,7 @@ pub struct SlackConfig {
 
 /// Sends notices to a channel of Slack.
 pub struct SlackDestination {
-    door: HttpDoor,
-    url: Url,
-    template: MessageTemplate,
+    channel: Channel,
 }
 
 impl SlackDestination {
@@ -73,15 +70,11 @@ impl SlackDestination {
         config: &SlackConfig,
         with: &Surroundings,
     ) -> Result<Self, ForwardError> {
-        let mut opening = Opening::new(name, with);
-        let url = opening.url("to.slack.webhook", &config.webhook)?;
-        let template = MessageTemplate::new(&config.title, &config.text)
-            .map_err(|why| opening.fault("to.slack.title or text", why))?;
-        Ok(Self {
-            door: opening.door(&config.http)?,
-            url,
-            template,
-        })
+        let opening = Opening::new(name, with);
+        let template = opening.template("to.slack.title or text", &config.title, &config.text)?;
+        let address = ("to.slack.webhook", config.webhook.as_str());
+        let channel = Channel::new(opening, address, template, &config.http)?;
+        Ok(Self { channel })
     }
 }
 
@@ -116,17 +109,9 @@ pub fn payload(template: &MessageTemplate, notice: &Notice) -> Value {
 #[async_trait]
 impl SendOne for SlackDestination {
     async fn send_one(&self, notice: &Notice) -> (Outcome, String) {
-        let body = json::line(&payload(&self.template, notice));
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let request = HttpRequest {
-            method: Method::POST,
-            url: self.url.clone(),
-            headers,
-            body: Bytes::from(body),
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        };
-        let (outcome, said) = one_by_one::ask(&self.door, request).await;
+        let body = json::line(&payload(&self.channel.template, notice));
+        let request = self.channel.post(body);
+        let (outcome, said) = one_by_one::ask(&self.channel.door, request).await;
         // Whoever else answers 2xx has not shown it to anybody.
         if outcome == Outcome::Delivered && said != "HTTP 200 ok" {
             let why = format!("what answered is not Slack: {said}");
@@ -152,17 +137,8 @@ impl Destination for SlackDestination {
     async fn validate(&mut self) -> Vec<Validated> {
         let what = "the webhook is known";
         // Slack refuses a body without a message for that alone where the webhook is good.
-        let request = HttpRequest {
-            method: Method::POST,
-            url: self.url.clone(),
-            headers: HeaderMap::from_iter([(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )]),
-            body: Bytes::from_static(b"{}"),
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        };
-        vec![match self.door.send(request).await {
+        let request = self.channel.post(&b"{}"[..]);
+        vec![match self.channel.door.send(request).await {
             Ok(answer) if answer.status == 400 && answer.body.as_ref() == b"no_text" => {
                 Validated::well(what)
             }

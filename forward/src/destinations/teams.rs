@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::channel::Channel;
 use super::one_by_one::{self, SendOne};
 use super::opening::Opening;
 use crate::contract::Notice;
@@ -23,8 +23,7 @@ use crate::destination::{BatchLimits, Destination, Outcome, Reply, Validated};
 use crate::error::ForwardError;
 use crate::formats::json;
 use crate::formats::message::{MessageTemplate, cut};
-use crate::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use crate::http::{ANSWER_BYTES_MAX, HttpConfig, HttpDoor, HttpRequest, Method, Url};
+use crate::http::HttpConfig;
 use crate::surroundings::Surroundings;
 
 /// Most notices of a batch.
@@ -61,9 +60,7 @@ pub struct TeamsConfig {
 
 /// Sends notices to a workflow of Teams.
 pub struct TeamsDestination {
-    door: HttpDoor,
-    url: Url,
-    template: MessageTemplate,
+    channel: Channel,
 }
 
 impl TeamsDestination {
@@ -76,15 +73,11 @@ impl TeamsDestination {
         config: &TeamsConfig,
         with: &Surroundings,
     ) -> Result<Self, ForwardError> {
-        let mut opening = Opening::new(name, with);
-        let url = opening.url("to.teams.workflow", &config.workflow)?;
-        let template = MessageTemplate::new(&config.title, &config.text)
-            .map_err(|why| opening.fault("to.teams.title or text", why))?;
-        Ok(Self {
-            door: opening.door(&config.http)?,
-            url,
-            template,
-        })
+        let opening = Opening::new(name, with);
+        let template = opening.template("to.teams.title or text", &config.title, &config.text)?;
+        let address = ("to.teams.workflow", config.workflow.as_str());
+        let channel = Channel::new(opening, address, template, &config.http)?;
+        Ok(Self { channel })
     }
 }
 
@@ -140,17 +133,8 @@ fn card(title: &str, text: &str, notice: &Notice) -> Value {
 #[async_trait]
 impl SendOne for TeamsDestination {
     async fn send_one(&self, notice: &Notice) -> (Outcome, String) {
-        let request = HttpRequest {
-            method: Method::POST,
-            url: self.url.clone(),
-            headers: HeaderMap::from_iter([(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )]),
-            body: Bytes::from(payload(&self.template, notice)),
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        };
-        one_by_one::ask(&self.door, request).await
+        let request = self.channel.post(payload(&self.channel.template, notice));
+        one_by_one::ask(&self.channel.door, request).await
     }
 }
 
@@ -170,14 +154,7 @@ impl Destination for TeamsDestination {
     async fn validate(&mut self) -> Vec<Validated> {
         // Whatever is posted starts the flow, so nothing is: that its host answers is all that can be asked.
         let what = "the workflow's host answers";
-        let request = HttpRequest {
-            method: Method::HEAD,
-            url: self.url.clone(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            answer_bytes_max: ANSWER_BYTES_MAX,
-        };
-        vec![match self.door.send(request).await {
+        vec![match self.channel.ask().await {
             Ok(answer) if answer.status < 500 => Validated::well(what),
             Ok(answer) => Validated::fault(what, answer.said),
             Err(why) => Validated::fault(what, why),
