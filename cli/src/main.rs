@@ -4,6 +4,8 @@ mod arguments;
 mod commands;
 mod config;
 mod data_folder;
+#[cfg(test)]
+mod generated_page;
 mod health;
 mod memory;
 mod operator;

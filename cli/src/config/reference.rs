@@ -2,11 +2,11 @@
 //! defaults as a configuration that names only what must be named gets them.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
 use super::Config;
+use crate::generated_page::{self, root};
 
 /// Where a table of the configuration stands, and the struct that is read from it.
 struct Section {
@@ -141,10 +141,6 @@ struct Setting {
     says: String,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The settings of a struct, from its source as rustfmt writes it.
 fn settings(section: &Section) -> Vec<Setting> {
     let text = std::fs::read_to_string(root().join(section.file)).expect(section.file);
@@ -237,16 +233,7 @@ fn reference() -> String {
 
 #[test]
 fn the_page_of_the_settings_is_what_the_code_says() {
-    let path = root().join("docs/configuration.md");
-    let made = reference();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &made).expect("the page is written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == made,
-        "docs/configuration.md is stale; fix: UPDATE_DOCS=1 cargo test -p cli --bins reference"
-    );
+    generated_page::check("docs/configuration.md", &reference(), "reference");
 }
 
 /// A struct that is read from the file, and that nobody sees on the page, would be a setting that nobody knows.

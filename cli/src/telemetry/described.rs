@@ -144,11 +144,9 @@ mod tests {
     use std::fmt::Write as _;
     use std::path::{Path, PathBuf};
 
+    use super::super::OURS;
     use super::{Counter, Gauge, Histogram, METRICS, MetricKind};
-
-    fn root() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-    }
+    use crate::generated_page::{self, root};
 
     /// Every Rust file under a folder.
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -162,41 +160,32 @@ mod tests {
         }
     }
 
+    /// The name of a figure, where the text begins with what its macro is given.
+    fn first_literal(text: &str) -> &str {
+        let literal = text.trim_start().strip_prefix('"');
+        let name = literal.and_then(|literal| literal.split('"').next());
+        name.expect("the name is a literal")
+    }
+
     /// The figures that the code counts, by name.
     fn counted() -> BTreeMap<String, MetricKind> {
         let mut files = Vec::new();
-        for stage in [
-            "bus",
-            "cli",
-            "detect",
-            "forward",
-            "ingest",
-            "lake",
-            "microsoft",
-            "respond",
-        ] {
-            sources(&root().join(stage).join("src"), &mut files);
+        for name in OURS {
+            // The command's crate is named otherwise than what it builds.
+            let folder = if *name == "vedette" { "cli" } else { name };
+            sources(&root().join(folder).join("src"), &mut files);
         }
         let mut counted = BTreeMap::new();
-        for text in files
-            .iter()
-            .map(|file| std::fs::read_to_string(file).expect("a source"))
-        {
+        for file in files {
+            let text = std::fs::read_to_string(file).expect("a source");
             for (call, kind) in [
                 ("counter", Counter),
                 ("gauge", Gauge),
                 ("histogram", Histogram),
             ] {
-                for (_, after) in text
-                    .match_indices(&format!("metrics::{call}!("))
-                    .map(|(at, call)| (at, text.get(at + call.len()..).unwrap_or_default()))
-                {
-                    let name = after
-                        .trim_start()
-                        .strip_prefix('"')
-                        .and_then(|rest| rest.split('"').next());
-                    counted.insert(name.expect("the name is a literal").to_owned(), kind);
-                }
+                let opening = format!("metrics::{call}!(");
+                let names = text.split(&opening).skip(1).map(first_literal);
+                counted.extend(names.map(|name| (name.to_owned(), kind)));
             }
         }
         counted
@@ -227,14 +216,6 @@ mod tests {
             )
             .expect("text");
         }
-        let path = root().join("docs/metrics.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, &page).expect("the page is written");
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            kept == page,
-            "docs/metrics.md is stale; fix: UPDATE_DOCS=1 cargo test -p cli --bins described"
-        );
+        generated_page::check("docs/metrics.md", &page, "described");
     }
 }
