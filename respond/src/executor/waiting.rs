@@ -183,8 +183,7 @@ impl Executor {
             tracing::warn!(action_id = record.action_id, error = %error, "an action is tried again later");
             let wait = self
                 .doubled(record.attempts)
-                .max(error.retry_after().unwrap_or_default())
-                .min(WAIT_MAX);
+                .max(error.retry_after().unwrap_or_default());
             let at_us = self.clock.now_us().saturating_add(micros(wait));
             return self.postpone(record, record.attempts + 1, at_us).await;
         }
