@@ -37,6 +37,15 @@ pub(crate) fn list(rows: &[Value], form: Form) -> anyhow::Result<Verdict> {
     Ok(Verdict::Done)
 }
 
+/// Shows rows as [`list`] does, and in a table of them only these columns, in this order.
+pub(crate) fn list_some(rows: &[Value], form: Form, shown: &[&str]) -> anyhow::Result<Verdict> {
+    match form {
+        Form::Table => stdout().rows(rows, shown)?,
+        Form::Csv | Form::Json => stdout().list(rows, form)?,
+    }
+    Ok(Verdict::Done)
+}
+
 /// Says a line on standard output.
 pub(crate) fn say(line: &str) -> anyhow::Result<Verdict> {
     writeln!(stdout(), "{line}")?;

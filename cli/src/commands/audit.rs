@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::operator::{os_user, person};
-use crate::output::{Form, Verdict, exit, list, say};
+use crate::output::{Form, Verdict, exit, list, list_some, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +32,16 @@ Examples:
   vedette audit verify                exit code 1 names the first entry that is not what it was
   vedette audit key --new /etc/vedette/audit.pem   a key that signs the chain, for respond.audit_key
   vedette audit verify --public-key d75a98…        also that nobody without that key wrote it anew";
+
+/// What a table has of an action; more than fits a terminal is in the other forms.
+const ACTIONS_SHOWN: [&str; 6] = [
+    "action_id",
+    "action",
+    "target",
+    "state",
+    "changed",
+    "held_because",
+];
 
 /// Looks at cases and actions.
 #[derive(Debug, Subcommand)]
@@ -101,6 +111,18 @@ pub(crate) struct Approving {
     whom: whom::Whom,
 }
 
+impl Approving {
+    /// The question of whom it is about.
+    fn asked(&self, what: &'static str) -> whom::Undecided<'_> {
+        whom::Undecided {
+            what,
+            about: &self.decision.action_id,
+            rest: "",
+            by: &self.decision.by,
+        }
+    }
+}
+
 /// A person's request for an action.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Request {
@@ -158,7 +180,9 @@ impl Audit {
         let now_us = SystemClock.now_us();
         match self {
             Self::Cases { output, limit } => list(&cases(&review, limit)?, output),
-            Self::Actions { output, limit } => list(&actions(&review, limit)?, output),
+            Self::Actions { output, limit } => {
+                list_some(&actions(&review, limit)?, output, &ACTIONS_SHOWN)
+            }
             Self::Show { id, output, limit } => list(&entries(&review, &id, limit)?, output),
             Self::Approve(approving) => approve(review, config, &approving, now_us),
             Self::Deny(decision) => say(&format!(
@@ -183,12 +207,6 @@ fn approve(
     now_us: i64,
 ) -> anyhow::Result<Verdict> {
     let Decision { action_id, by } = &approving.decision;
-    let asked = whom::Undecided {
-        what: "approve",
-        about: action_id,
-        rest: "",
-        by,
-    };
     let known = review.action(action_id)?;
     let is_planned = known.is_none_or(|known| known.state == State::Planned && !known.dry_run);
     if !is_planned {
@@ -199,12 +217,16 @@ fn approve(
     }
     let record = review.rehearsal(action_id, by, now_us);
     let record = record.with_context(|| why_not(&review, action_id))?;
-    approving
-        .whom
-        .decide(review, config, &asked, record.as_ref(), |review| {
+    approving.whom.decide(
+        review,
+        config,
+        &approving.asked("approve"),
+        record.as_ref(),
+        |review| {
             let approved = review.approve(action_id, by, SystemClock.now_us());
             approved.with_context(|| why_not(review, action_id))
-        })
+        },
+    )
 }
 
 fn retry(
@@ -214,12 +236,6 @@ fn retry(
     now_us: i64,
 ) -> anyhow::Result<Verdict> {
     let Decision { action_id, by } = &approving.decision;
-    let asked = whom::Undecided {
-        what: "retry",
-        about: action_id,
-        rest: "",
-        by,
-    };
     let dry_run = config.respond.dry_run;
     let known = review.action(action_id)?;
     if known.is_none_or(|known| matches!(known.state, State::Planned | State::Effective)) {
@@ -227,11 +243,13 @@ fn retry(
         return told(&review.retry(action_id, by, dry_run, now_us)?);
     }
     let record = review.rehearsal(action_id, by, now_us)?;
-    approving
-        .whom
-        .decide(review, config, &asked, record.as_ref(), |review| {
-            Ok(review.retry(action_id, by, dry_run, SystemClock.now_us())?)
-        })
+    approving.whom.decide(
+        review,
+        config,
+        &approving.asked("retry"),
+        record.as_ref(),
+        |review| Ok(review.retry(action_id, by, dry_run, SystemClock.now_us())?),
+    )
 }
 
 fn request(

@@ -12,14 +12,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::runtime;
+use crate::data_folder::{self, Readers};
 use crate::output::{self, Verdict};
 use crate::telemetry::{self, LogConfig};
+
+pub(crate) mod configuration;
 
 const EXAMPLES: &str = "\
 Examples:
   vedette simulate --seed 7 --speed 1         a tenant in real time; prints one JSON line that says where it is
   curl HTTP_URL/simulator/ledger              what it has sent so far
   curl HTTP_URL/simulator/story               what the attacker did, and what came of it
+  vedette simulate --speed 60 --configure trial   also writes trial/vedette.toml, which connects to it:
+  vedette run --config trial/vedette.toml         in another terminal; then vedette audit cases, vedette sql, …
   vedette simulate --export day --stories password_spray,mfa_fatigue --day-hours 20
                                               the same day as files, for vedette import day/*.ndjson";
 
@@ -59,6 +64,9 @@ pub(crate) struct Simulate {
     /// How long the simulated day lasts, in hours.
     #[arg(long, default_value_t = 8)]
     day_hours: u32,
+    /// Writes a configuration that connects to the tenant into this folder; response is on in it.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "export")]
+    configure: Option<PathBuf>,
     /// Writes the whole day into this folder, at once, and serves nothing.
     #[arg(long, value_name = "FOLDER")]
     export: Option<PathBuf>,
@@ -90,6 +98,11 @@ impl Simulate {
             let tenant = simulator::start(config, Arc::new(SystemClock), stop.child_token())
                 .await
                 .context("could not start the simulated tenant")?;
+            if let Some(folder) = &self.configure {
+                Readers::Owner.restrict_new_files();
+                data_folder::open(folder, Readers::Owner)?;
+                configuration::write_configuration(folder, &tenant.connection)?;
+            }
             {
                 let mut out = output::stdout();
                 out.json(&tenant.connection)?;

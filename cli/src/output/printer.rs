@@ -132,19 +132,25 @@ impl<W: Write> Printer<W> {
                 }
             }
             Form::Csv => csv::write(self, &names, rows)?,
-            Form::Table if rows.is_empty() => writeln!(self, "none yet")?,
-            Form::Table => {
-                let mut table = Table::new(names.iter().copied());
-                for row in rows {
-                    table.row(names.iter().map(|name| match &row[*name] {
-                        Value::String(text) => text.clone(),
-                        other => other.to_string(),
-                    }));
-                }
-                self.table(&table)?;
-            }
+            Form::Table => self.rows(rows, &names)?,
         }
         Ok(())
+    }
+
+    /// A table of rows with these columns.
+    pub(crate) fn rows(&mut self, rows: &[Value], names: &[&str]) -> io::Result<()> {
+        if rows.is_empty() {
+            return writeln!(self, "none yet");
+        }
+        let mut table = Table::new(names.iter().copied());
+        for row in rows {
+            table.row(names.iter().map(|name| match &row[*name] {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }));
+        }
+        self.table(&table)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Secrets: each is a reference that leads somewhere, to a file that nobody else reads.
 
+use std::path::Path;
+
 use bus::BusConfig;
 use respond::audit::signature::AuditKey;
 
@@ -41,6 +43,15 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
     if let Some(BusConfig::Kafka(kafka)) = &config.bus {
         for (name, value) in &kafka.settings {
+            // What librdkafka would say of it, each second of a start that does not end.
+            if name.ends_with(".location") && !Path::new(value).exists() {
+                findings.fault(
+                    format!("bus.kafka.settings.{name}"),
+                    format!("there is no {value}"),
+                    "no broker could be connected to",
+                    "put the file there, for vedette's user to read; a relative path begins where vedette is started",
+                );
+            }
             if is_secret(name) {
                 reference(findings, format!("bus.kafka.settings.{name}"), value);
             } else if has_user_info(value) {

@@ -53,6 +53,14 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
                 "write the tenant id that Entra's overview shows, 8-4-4-4-12 hexadecimal digits",
             );
         }
+        if Uuid::try_parse(&tenant.id).is_ok_and(|id| id.is_nil()) {
+            findings.fault(
+                at.clone(),
+                "is the example's id, which is no tenant's",
+                "nothing can be asked of a tenant that is not there",
+                "write the tenant id that Entra's overview shows",
+            );
+        }
         let count = counts.entry(tenant.id.to_lowercase()).or_default();
         *count += 1;
         if *count == 2 {

@@ -42,6 +42,8 @@ const CASES: &[(&str, Weight, &str)] = &[
     ("bus.kafka.brokers", Fault, "[bus.kafka]\nbrokers = ' '"),
     ("bus.kafka.replication_factor", Fault, "[bus.kafka]\nreplication_factor = 0"),
     ("bus.kafka.settings.sasl.password", Fault, "[bus.kafka.settings]\n'sasl.password' = 'hunter2'"),
+    ("bus.kafka.settings.ssl.ca.location", Fault, "[bus.kafka.settings]\n'ssl.ca.location' = '/no/such/file'"),
+    ("tenants.00000000-0000-0000-0000-000000000000", Fault, "[[tenants]]\nid = '00000000-0000-0000-0000-000000000000'\n[tenants.read]\nclient_id = 'R'\nclient_secret = 'env:PATH'"),
     ("bus.kafka", Fault, "[bus.kafka]\nbrokers = '10.0.0.1:9092'"),
     ("bus.kafka", Fault, "[bus.kafka]\nbrokers = 'localhost:9092'\n[bus.kafka.settings]\n'group.id' = 'mine'"),
     ("lake.replaced_files_hours", Fault, "[lake]\nreplaced_files_hours = 9223372036854775807"),

@@ -46,6 +46,11 @@ const KINDS: &[(&[u8], &str)] = &[
     ),
 ];
 
+/// Where an archive of tar names its format, after the name, mode, owner and size of its first file.
+///
+/// Source: POSIX.1-2024, pax, "ustar Interchange Format": `magic` at byte 257.
+const TAR_MAGIC_AT: usize = 257;
+
 /// The fields by which a mail message is known.
 const MAIL_FIELDS: &[&str] = &[
     "received",
@@ -69,6 +74,12 @@ pub(super) fn instead_of(start: &[u8]) -> Option<&'static str> {
     if let Some((_, instead)) = kinds.find(|(magic, _)| start.starts_with(magic)) {
         return Some(instead);
     }
+    if start
+        .get(TAR_MAGIC_AT..)
+        .is_some_and(|rest| rest.starts_with(b"ustar"))
+    {
+        return Some("it is a .tar archive: unpack it, and import what comes out");
+    }
     let lines = start.split(|byte| *byte == b'\n').take(40);
     let is_field = |line: &&[u8]| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
@@ -90,8 +101,12 @@ mod tests {
 
     #[test]
     fn what_is_no_log_is_known_and_a_log_is_not_taken_for_it() {
+        let mut tar = vec![0; 512];
+        tar[..9].copy_from_slice(b"day.jsonl");
+        tar[257..262].copy_from_slice(b"ustar");
         for (start, expected) in [
-            (&b"PK\x03\x04\x14\0"[..], true),
+            (&tar[..], true),
+            (b"PK\x03\x04\x14\0", true),
             (b"%PDF-1.7", true),
             (b"Received: from mx.example\r\n by mx\r\nFrom: a@contoso.test\r\nSubject: export\r\n", true),
             (b"{\"From\":\"x\",\n\"To\":1}", false),
