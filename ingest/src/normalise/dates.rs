@@ -101,12 +101,29 @@ fn date_in(value: &str) -> Option<DateOrder> {
 /// True if a date whose order its form does not tell may stand in these bytes.
 pub(crate) fn may_hold_one(bytes: &[u8]) -> bool {
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let part = |mut at: usize| {
-        let start = at;
-        while is_digit(at) && at - start < 3 {
+    let end_of_digits = |mut at: usize| {
+        while is_digit(at) {
             at += 1;
         }
-        (1..=2).contains(&(at - start)).then_some(at)
+        at
+    };
+    // Behind a day or a month; some writers of JSON put a backslash before each slash.
+    let separator = |at: usize| match (bytes.get(at), bytes.get(at + 1)) {
+        (Some(mark @ (b'/' | b'-')), _) => Some((*mark, at + 1)),
+        (Some(b'\\'), Some(b'/')) => Some((b'/', at + 2)),
+        _ => None,
+    };
+    let part = |start: usize| {
+        let end = end_of_digits(start);
+        (1..=2).contains(&(end - start)).then_some(end)
+    };
+    let is_date = |start: usize| {
+        let (mark, second) = separator(part(start)?)?;
+        let (other, year) = separator(part(second)?)?;
+        let end = end_of_digits(year);
+        let is_year = matches!(end - year, 2 | 4);
+        // A security identifier, S-1-5-21-…, goes on.
+        (mark == other && is_year && !matches!(bytes.get(end), Some(b'-' | b'/'))).then_some(())
     };
     let mut at = 0;
     while at < bytes.len() {
@@ -114,19 +131,12 @@ pub(crate) fn may_hold_one(bytes: &[u8]) -> bool {
             at += 1;
             continue;
         }
-        let start = at;
-        if let Some(end) = part(start)
-            && matches!(bytes.get(end), Some(b'/' | b'-'))
-            && let Some(second) = part(end + 1)
-            && bytes.get(second) == bytes.get(end)
-            && is_digit(second + 1)
-            && is_digit(second + 2)
-        {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let begins = before.is_none_or(|byte| !matches!(byte, b'-' | b'/' | b'.'));
+        if begins && is_date(at).is_some() {
             return true;
         }
-        while is_digit(at) {
-            at += 1;
-        }
+        at = end_of_digits(at);
     }
     false
 }
@@ -167,6 +177,8 @@ mod tests {
             ("2026-01-05T22:15:00Z", false),
             ("203.0.113.57/24 https://a/1/b", false),
             ("7f3c1d52-0000-4000-8000-00000000c0de", false),
+            (r#"{"Date":"5\/1\/2026"}"#, true),
+            ("S-1-5-21-3623811015-3361044348-30300820-1013", false),
             ("", false),
         ] {
             assert_eq!(may_hold_one(text.as_bytes()), expected, "{text}");

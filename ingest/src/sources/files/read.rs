@@ -10,7 +10,7 @@ use super::sink::Sink;
 use super::{answers, csv_rows, windows_1252};
 use crate::normalise::layout::{LAYOUT_BYTES_MAX, Layout, layout_of};
 use crate::normalise::split::{Piece, Splitter};
-use crate::normalise::{Normalised, Origin, Shown};
+use crate::normalise::{Normalised, Origin, Shown, may_hold_date};
 
 /// Records that are handed over at once, as a rule.
 const BATCH_RECORDS: usize = 5_000;
@@ -217,14 +217,16 @@ pub(super) fn read(
 
 /// Looks at the dates of a file for what their columns tell of the order of day and month.
 ///
-/// What cannot be read is found by who reads the file after it.
+/// What cannot be read is found by who reads the file after it. Most records have no date that proves anything, and are
+/// not taken apart for it.
 pub(super) fn look_at_dates(reader: Box<dyn BufRead>, told: DateOrder) -> Shown {
     let mut shown = Shown::told(told);
     let looked = cut(reader, &mut |piece| {
         match piece {
-            Piece::Object(raw) => shown.look_at(&raw),
-            Piece::Row { object, .. } => shown.look_at(&object),
-            Piece::Bad(..) => {}
+            Piece::Object(raw) | Piece::Row { object: raw, .. } if may_hold_date(&raw) => {
+                shown.look_at(&raw);
+            }
+            Piece::Object(_) | Piece::Row { .. } | Piece::Bad(..) => {}
         }
         Ok(())
     });
