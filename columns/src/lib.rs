@@ -6,6 +6,7 @@
 
 mod arrays;
 mod changes;
+pub mod derived;
 mod events;
 pub mod json;
 mod paths;

@@ -1,6 +1,9 @@
 //! Lines of the completeness ledger: what was read, and what was not. Pure.
 
+use std::str::FromStr;
+
 use crate::topics::Topic;
+use crate::word::{self, UnknownWord};
 use crate::{ids, wire};
 
 /// How far a range was read.
@@ -15,6 +18,9 @@ pub enum CoverageState {
 }
 
 impl CoverageState {
+    /// Every state.
+    pub const ALL: &'static [Self] = &[Self::Read, Self::Gap, Self::Lost];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -22,6 +28,14 @@ impl CoverageState {
             Self::Gap => "gap",
             Self::Lost => "lost",
         }
+    }
+}
+
+impl FromStr for CoverageState {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        word::find("coverage state", Self::ALL, Self::as_str, text)
     }
 }
 

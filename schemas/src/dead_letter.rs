@@ -1,8 +1,11 @@
 //! Why bytes could not become an event, or a notice could not be delivered: a closed set, so that each can be counted and explained.
 
+use std::str::FromStr;
+
 use crate::ids;
 use crate::limits::DEAD_LETTER_PART_BYTES_MAX;
 use crate::wire::DeadLetter;
+use crate::word::{self, UnknownWord};
 
 /// Why bytes could not become an event, or a notice could not be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +31,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: &'static [Self] = &[
+        Self::NotJson,
+        Self::Truncated,
+        Self::NotUtf8,
+        Self::NotARecord,
+        Self::TooLarge,
+        Self::TooDeep,
+        Self::NotTheFormat,
+        Self::Refused,
+        Self::KeptFailing,
+    ];
+
     /// The word on the wire and in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +72,14 @@ impl Reason {
             Self::Refused => "a notice that its destination will never take",
             Self::KeptFailing => "a notice that its destination did not take, again and again",
         }
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        word::find("reason of a dead letter", Self::ALL, Self::as_str, text)
     }
 }
 

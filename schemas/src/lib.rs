@@ -9,6 +9,8 @@
 //! | [`path`] | how a column finds its value in a record |
 //! | [`time`], [`ip`] | the forms in which Microsoft writes times and addresses |
 //! | [`ids`] | identities that are hashes of their causes |
+//! | [`alert`], [`case`], [`action`] | how an alert, a case and an action stand |
+//! | [`word`] | what is no word of a closed set |
 //! | [`dead_letter`] | why bytes could not become an event |
 //! | [`coverage`] | lines of the completeness ledger |
 //! | [`provenance`] | where evidence came from, and so what may be done because of it |
@@ -21,7 +23,10 @@
 //! | [`limits`] | every bound, with its reason |
 //! | [`environment`] | the one seam through which time enters |
 
+pub mod action;
+pub mod alert;
 pub mod arrow;
+pub mod case;
 pub mod coverage;
 pub mod dead_letter;
 pub mod environment;
@@ -41,6 +46,7 @@ pub mod small_file;
 pub mod tables;
 pub mod time;
 pub mod topics;
+pub mod word;
 
 /// What travels on topics, generated from `proto/vedette.proto`.
 pub mod wire {

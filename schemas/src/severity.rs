@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::word::{self, UnknownWord};
+
 /// Severity of an alert, from least to most.
 ///
 /// Source: Sigma 2.1.0, rule attribute `level`.
@@ -27,6 +29,15 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Informational,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,28 +63,11 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The text is no severity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read severity \"{text}\"")]
-pub struct UnknownSeverity {
-    /// The text.
-    pub text: String,
-}
-
 impl FromStr for Severity {
-    type Err = UnknownSeverity;
+    type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "informational" => Ok(Self::Informational),
-            "low" => Ok(Self::Low),
-            "medium" => Ok(Self::Medium),
-            "high" => Ok(Self::High),
-            "critical" => Ok(Self::Critical),
-            _ => Err(UnknownSeverity {
-                text: text.to_owned(),
-            }),
-        }
+        word::find("severity", Self::ALL, Self::as_str, text)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn read_us(text: &str, order: DateOrder) -> Result<i64, Unread> {
         Some(time_us) => time_us,
         None => forms::read(text, order)?,
     };
-    if parsed > YEAR_2_US {
+    if parsed > YEAR_2_US && parsed <= YEAR_9999_US {
         Ok(parsed)
     } else {
         Err(Unread::NoTime)
@@ -98,6 +98,9 @@ pub fn needs_order(text: &str) -> bool {
 
 /// 0002-01-01T00:00:00Z in microseconds: what is earlier is .NET's default value, not a time.
 const YEAR_2_US: i64 = -62_104_060_800_000_000;
+
+/// The last microsecond of the year 9999: what is later nobody can print.
+const YEAR_9999_US: i64 = 253_402_300_799_999_999;
 
 /// The UTC day of a time, `YYYY-MM-DD`.
 pub fn day(time_us: i64) -> String {
