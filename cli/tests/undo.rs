@@ -52,7 +52,7 @@ fn blocked(journal: &Path, time_us: i64) -> String {
         acting_tenants: [TENANT.to_owned()].into(),
     };
     journal
-        .admit(&[SeenAlert::of(&alert)], &intake, time_us)
+        .admit(&[SeenAlert::of(&alert).unwrap()], &intake, time_us)
         .unwrap();
     let actions = journal.actions(None, 9).unwrap();
     let is_block = |kind| kind == ActionKind::BlockSignIn;
@@ -65,7 +65,7 @@ fn blocked(journal: &Path, time_us: i64) -> String {
     assert_eq!(receipt.user(), &ObjectId::parse(ACCOUNT).unwrap());
     let effective = Step {
         action_id: block.action_id.clone(),
-        from: &State::ALL,
+        from: State::ALL,
         to: State::Effective,
         detail: json!({"after": {"accountEnabled": false}}),
         receipt: Some(receipt),

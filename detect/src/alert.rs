@@ -1,10 +1,11 @@
 //! A match becomes an alert: named by its causes, with the event, its file and its row as evidence.
 
+use schemas::alert::AlertState;
 use schemas::ids;
 use schemas::provenance::Provenance;
 use schemas::wire::{Alert, Evidence};
 use sigma::Rule;
-use sigma::correlation::{Found, Kind};
+use sigma::correlation::Found;
 use sigma::metadata::RuleMetadata;
 
 /// Category of the alerts of our rules.
@@ -62,7 +63,7 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
         detected_time_us: now_us,
         evidence: vec![evidence(subject, origin, row)],
         event_count: 1,
-        state: Kind::Raised.as_str().to_owned(),
+        state: AlertState::Raised.to_string(),
         provenance: subject.provenance.to_string(),
         ..saying(rule.metadata())
     }
@@ -72,7 +73,7 @@ pub fn of_match(rule: &Rule, subject: &Subject, origin: &Origin, row: u64, now_u
 pub fn of_found(
     found: &Found,
     statement: RuleMetadata,
-    state: Kind,
+    state: AlertState,
     counted: i64,
     now_us: i64,
 ) -> Alert {
@@ -99,7 +100,7 @@ pub fn of_found(
         evidence: evidence.collect(),
         event_count: found.outcome.count,
         counted,
-        state: state.as_str().to_owned(),
+        state: state.to_string(),
         provenance: found.outcome.provenance.to_string(),
         ..saying(statement)
     }

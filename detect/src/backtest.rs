@@ -19,9 +19,10 @@ use futures::StreamExt as _;
 use futures::executor::block_on;
 use lake::{Lake, TableFile};
 use parquet::errors::ParquetError;
+use schemas::alert::AlertState;
 use schemas::tables::Table;
 use schemas::wire::Alert;
-use sigma::correlation::{Kind, Signal};
+use sigma::correlation::Signal;
 use sigma::plan::chunk::Chunk as _;
 use sigma::plan::chunk::row_group::{ParquetFile, RowGroup};
 use sigma::{Correlator, Ruleset};
@@ -102,7 +103,7 @@ pub fn correlated(rules: &Ruleset, mut signals: Vec<Signal>, now_us: i64) -> Vec
         Some(alert::of_found(
             &found,
             statement,
-            Kind::Raised,
+            AlertState::Raised,
             counted,
             now_us,
         ))

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use bus::{Bus, Delivery};
 use columns::DAY_US;
-use futures::TryStreamExt as _;
-use lake::{Lake, literals};
+use lake::{ArrivedSignal, Lake, RowError, literals};
 use prost::Message as _;
 use schemas::environment::Clock;
 use schemas::topics::Topic;
@@ -58,6 +57,8 @@ pub(crate) struct Count {
     /// Arrival before which signals are taken one by one: a crash may have cut what was taken together elsewhere, and
     /// what was told of a part must be taken back by the rest.
     alone_before: i64,
+    /// Signals of the lake that cannot be read, and that nobody was told of yet.
+    damaged: Vec<RowError>,
 }
 
 impl Count {
@@ -85,6 +86,7 @@ impl Count {
             forgotten: 0,
             counted: 0,
             alone_before: 0,
+            damaged: Vec::new(),
         };
         if count.rules.compiled_correlations().is_empty() {
             return Ok(Some((count, Vec::new())));
@@ -132,9 +134,7 @@ impl Count {
         let now_us = clock.now_us();
         let mut signals = Vec::new();
         for record in records {
-            // Who writes this topic is us; what cannot be read was kept by the lake as a dead letter.
-            let decoded = wire::Signal::decode(record.payload.as_slice()).ok();
-            if let Some(signal) = decoded.and_then(|signal| self.words.of_wire(&signal)) {
+            if let Some(signal) = self.read_record(record) {
                 self.lateness.add(signal.time_us, signal.accepted_time_us);
                 signals.push((record.offset.saturating_add(self.base), signal));
             }
@@ -169,6 +169,29 @@ impl Count {
         Ok(Some(alerts))
     }
 
+    /// Who writes this topic is us; what cannot be read is kept by the lake as a dead letter.
+    fn read_record(&mut self, record: &Delivery) -> Option<Signal> {
+        let why = match wire::Signal::decode(record.payload.as_slice()) {
+            Ok(signal) => match self.words.of_wire(&signal) {
+                Ok(signal) => return Some(signal),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        metrics::counter!("detect_unreadable_signals_total").increment(1);
+        tracing::error!(
+            offset = record.offset,
+            why,
+            "a signal cannot be read and is not counted"
+        );
+        None
+    }
+
+    /// Signals of the lake that could not be read since this was asked last.
+    pub(crate) fn take_damaged(&mut self) -> Vec<RowError> {
+        std::mem::take(&mut self.damaged)
+    }
+
     /// The alerts of what has become certain by now.
     pub(crate) fn advance(&mut self, now_us: i64) -> Vec<Alert> {
         let changes = self
@@ -181,14 +204,14 @@ impl Count {
         let mut alerts = Vec::new();
         for change in changes {
             let id = &change.found.correlation;
-            metrics::counter!("detect_outcomes_total", "state" => change.kind.as_str())
+            metrics::counter!("detect_outcomes_total", "state" => change.state.as_str())
                 .increment(1);
             if self.rules.compiled_correlations().is_silent(id) {
                 continue;
             }
             if let Some(statement) = self.rules.metadata_of(id) {
                 let statement = statement.clone();
-                let (found, state) = (&change.found, change.kind);
+                let (found, state) = (&change.found, change.state);
                 alerts.push(alert::of_found(
                     found,
                     statement,
@@ -351,10 +374,14 @@ impl Count {
 
     async fn read(&mut self, lake: &Lake, condition: &str) -> Result<Vec<Signal>, DetectError> {
         let query = format!("SELECT * FROM signals WHERE {condition} ORDER BY arrival");
-        let (_, mut batches) = lake.query(&query).await?;
-        let mut signals = Vec::new();
-        while let Some(batch) = batches.try_next().await.map_err(lake::LakeError::from)? {
-            signals.extend(self.words.of_batch(&batch));
+        let (rows, damaged) = lake.rows::<ArrivedSignal>(&query).await?;
+        self.damaged.extend(damaged);
+        let mut signals = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.words.of_wire(&row.signal) {
+                Ok(signal) => signals.push(signal),
+                Err(error) => self.damaged.push(error),
+            }
         }
         for signal in &signals {
             self.lateness.add(signal.time_us, signal.accepted_time_us);

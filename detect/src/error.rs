@@ -39,6 +39,14 @@ pub enum DetectError {
         #[source]
         cause: prost::DecodeError,
     },
+    /// An alert says what no alert can say.
+    #[error("alert {alert_id} cannot be told: {why}")]
+    Alert {
+        /// Its id.
+        alert_id: String,
+        /// Why.
+        why: String,
+    },
     /// The machine stopped an evaluation.
     #[error("evaluation was interrupted")]
     Interrupted,
@@ -85,7 +93,8 @@ impl DetectError {
             Self::Lake(lake::LakeError::ForeignPath { .. } | lake::LakeError::Parquet { .. })
             | Self::Evaluate { .. }
             | Self::Missing { .. }
-            | Self::Announcement { .. } => Fate::DeadLetter,
+            | Self::Announcement { .. }
+            | Self::Alert { .. } => Fate::DeadLetter,
             Self::Lake(cause) => cause.fate(),
             Self::Interrupted | Self::Refused { .. } => Fate::Stop,
         }

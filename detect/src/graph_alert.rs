@@ -7,6 +7,7 @@
 mod accounts;
 
 use arrow::record_batch::RecordBatch;
+use schemas::alert::AlertState;
 use schemas::label::Label;
 use schemas::path;
 use schemas::severity::Severity;
@@ -123,7 +124,7 @@ fn of_version(
         accepted_time_us: found.ingest_time_us,
         detected_time_us: now_us,
         evidence: vec![evidence(&found, origin, place)],
-        state: state(&text("status"), &text("classification")).to_owned(),
+        state: state(&text("status"), &text("classification")).to_string(),
         url: text("alertWebUrl"),
         event_count: 1,
         // What is told later counts more.
@@ -134,10 +135,14 @@ fn of_version(
 }
 
 /// Whether an alert of this status and classification still stands.
-fn state(status: &str, classification: &str) -> &'static str {
+fn state(status: &str, classification: &str) -> AlertState {
     let is_over = status == "resolved"
         || ["falsePositive", "informationalExpectedActivity"].contains(&classification);
-    if is_over { "withdrawn" } else { "raised" }
+    if is_over {
+        AlertState::Withdrawn
+    } else {
+        AlertState::Raised
+    }
 }
 
 fn techniques(raw: &Value) -> Vec<String> {

@@ -16,6 +16,7 @@ pub mod backtest;
 mod catch_up;
 pub mod config;
 mod count;
+mod damaged;
 pub mod domains;
 pub mod error;
 pub mod evaluate;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bus::{Bus, Message};
-use lake::Lake;
+use lake::{Lake, RowError};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::tables::Table;
 use schemas::topics::Topic;
 use schemas::wire::{BatchFile, Coverage};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use sigma::Ruleset;
-use sigma::plan::fields::text;
 
 use crate::announced::Announced;
 use crate::error::DetectError;
@@ -21,11 +21,20 @@ use crate::signal::to_wire;
 /// The connector's place in lines of the ledger.
 const SOURCE: &str = "detect";
 
-/// Files with a gap and no line that fills it.
-const QUERY: &str =
-    "SELECT tenant_id, subject, max(range_to) AS range_to, max(detail) AS detail FROM coverage
-WHERE source = 'detect' AND coverage_kind = 'file' GROUP BY tenant_id, subject
-HAVING count(*) FILTER (WHERE coverage_state = 'read') = 0 ORDER BY tenant_id, subject";
+/// Lines about files that no other line fills.
+const QUERY: &str = "SELECT * FROM coverage
+WHERE source = 'detect' AND coverage_kind = 'file' AND NOT EXISTS (
+    SELECT 1 FROM coverage AS filled
+    WHERE filled.source = 'detect' AND filled.coverage_kind = 'file' AND filled.coverage_state = 'read'
+    AND filled.tenant_id = coverage.tenant_id AND filled.subject = coverage.subject)
+ORDER BY tenant_id, subject";
+
+/// What a line about a file says beside the range.
+#[derive(Deserialize)]
+struct OfFile {
+    day: String,
+    version: i64,
+}
 
 impl Announced {
     /// The line of the ledger that says whether its rows were evaluated.
@@ -90,11 +99,11 @@ pub async fn fill(
         .map(|signal| to_wire(signal, now_us))
         .map(|signal| Message::of(signal.signal_id.clone(), &signal))
         .collect();
-    let alerts = seen.findings.alerts.into_iter();
-    let alerts: Vec<Message> = alerts
-        .filter_map(|alert| news(None, alert))
-        .map(|alert| Message::of(alert.alert_id.clone(), &alert))
-        .collect();
+    let mut alerts: Vec<Message> = Vec::new();
+    for alert in seen.findings.alerts {
+        let news = news(None, alert)?;
+        alerts.extend(news.map(|alert| Message::of(alert.alert_id.clone(), &alert)));
+    }
     let raised = alerts.len();
     let panicked = seen.panicked.iter();
     let mut lines: Vec<Coverage> = panicked
@@ -120,35 +129,46 @@ pub async fn fill(
     }
 }
 
-/// The announced files that the ledger says were not evaluated, and not since.
+/// The announced files that the ledger says were not evaluated, and not since; and lines of it that cannot be read.
 ///
 /// # Errors
 /// [`DetectError::Lake`] if the ledger cannot be read.
-pub async fn of_lake(lake: &Lake) -> Result<Vec<Announced>, DetectError> {
-    let (_, batches) = lake.query_all(QUERY).await?;
+pub async fn of_lake(lake: &Lake) -> Result<(Vec<Announced>, Vec<RowError>), DetectError> {
+    let (lines, mut damaged) = lake.rows::<Coverage>(QUERY).await?;
     let mut missing = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
-            let subject = cell("subject");
-            let named = subject.split_once('/');
-            let named = named.and_then(|(name, path)| Some((Table::of_name(name)?, path)));
-            let Some((table, path)) = named else {
-                continue;
-            };
-            let detail: Value = serde_json::from_str(&cell("detail")).unwrap_or_default();
-            missing.push(Announced {
-                table,
-                file: BatchFile {
-                    path: path.to_owned(),
-                    tenant_id: cell("tenant_id"),
-                    day: detail["day"].as_str().unwrap_or_default().to_owned(),
-                    rows: cell("range_to").parse().unwrap_or(0),
-                    bytes: 0,
-                },
-                version: detail["version"].as_i64().unwrap_or(0),
-            });
+    for line in &lines {
+        match announced(line) {
+            Ok(announced) => missing.push(announced),
+            Err(error) => damaged.push(error),
         }
     }
-    Ok(missing)
+    Ok((missing, damaged))
+}
+
+/// The file that a line is about.
+fn announced(line: &Coverage) -> Result<Announced, RowError> {
+    let refused = |column, value: &str, why: String| {
+        RowError::value(Table::Coverage, &line.id, column, value, &why)
+    };
+    let named = line.subject.split_once('/');
+    let named = named.and_then(|(name, path)| Some((Table::of_name(name)?, path)));
+    let Some((table, path)) = named else {
+        let why = "it must be a table and a file of it".to_owned();
+        return Err(refused("subject", &line.subject, why));
+    };
+    let of_file: OfFile = serde_json::from_str(&line.detail)
+        .map_err(|why| refused("detail", &line.detail, why.to_string()))?;
+    let rows = u64::try_from(line.to)
+        .map_err(|why| refused("range_to", &line.to.to_string(), why.to_string()))?;
+    Ok(Announced {
+        table,
+        file: BatchFile {
+            path: path.to_owned(),
+            tenant_id: line.tenant_id.clone(),
+            day: of_file.day,
+            rows,
+            bytes: 0,
+        },
+        version: of_file.version,
+    })
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use schemas::alert::AlertState;
 use schemas::severity::Severity;
 use schemas::wire::Alert;
+
+use crate::error::DetectError;
 
 /// Published alerts that are remembered, so that versions of one alert are published once: some 100 bytes each.
 const PUBLISHED_MAX: usize = 100_000;
@@ -12,44 +15,57 @@ const PUBLISHED_MAX: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Told {
     severity: Severity,
-    is_withdrawn: bool,
+    state: AlertState,
     /// When the version that was told was made; 0 for the first.
     version: i64,
 }
 
 impl Told {
-    pub(crate) fn of(alert: &Alert) -> Self {
-        Self {
-            severity: alert.severity.parse().unwrap_or_default(),
-            is_withdrawn: alert.state == "withdrawn",
+    /// What an alert tells.
+    ///
+    /// # Errors
+    /// [`DetectError::Alert`] if its severity or its state is none.
+    pub(crate) fn of(alert: &Alert) -> Result<Self, DetectError> {
+        let unknown = |why: String| DetectError::Alert {
+            alert_id: alert.alert_id.clone(),
+            why,
+        };
+        let severity: Result<Severity, _> = alert.severity.parse();
+        let state: Result<AlertState, _> = alert.state.parse();
+        Ok(Self {
+            severity: severity.map_err(|error| unknown(error.to_string()))?,
+            state: state.map_err(|error| unknown(error.to_string()))?,
             version: alert.counted,
-        }
+        })
     }
 }
 
 /// The alert as it is to be told after what was told of it; none if it says nothing new.
 ///
 /// A version of one of Microsoft's alerts is news if it is graver, or if it takes the alert back or raises it again.
-pub(crate) fn news(told: Option<Told>, mut alert: Alert) -> Option<Alert> {
-    let version = Told::of(&alert);
+///
+/// # Errors
+/// [`DetectError::Alert`] as of [`Told::of`].
+pub(crate) fn news(told: Option<Told>, mut alert: Alert) -> Result<Option<Alert>, DetectError> {
+    let version = Told::of(&alert)?;
     let Some(told) = told else {
         // The first version of an alert is named by the alert itself.
-        if !version.is_withdrawn {
+        if version.state.stands() {
             alert.counted = 0;
         }
-        return Some(alert);
+        return Ok(Some(alert));
     };
     if version.version <= told.version {
-        return None;
+        return Ok(None);
     }
-    if version.is_withdrawn != told.is_withdrawn {
-        return Some(alert);
+    if version.state.stands() != told.state.stands() {
+        return Ok(Some(alert));
     }
-    if version.is_withdrawn || version.severity <= told.severity {
-        return None;
+    if !version.state.stands() || version.severity <= told.severity {
+        return Ok(None);
     }
-    "amended".clone_into(&mut alert.state);
-    Some(alert)
+    alert.state = AlertState::Amended.to_string();
+    Ok(Some(alert))
 }
 
 /// Alerts that were published lately, oldest forgotten first.
@@ -108,8 +124,8 @@ mod tests {
             version("high", "withdrawn", 9),
             version("high", "raised", 10),
         ] {
-            if let Some(news) = news(published.told("a"), next) {
-                published.insert("a", Told::of(&news));
+            if let Some(news) = news(published.told("a"), next).unwrap() {
+                published.insert("a", Told::of(&news).unwrap());
                 told.push((news.severity, news.state, news.counted));
             }
         }
@@ -129,7 +145,16 @@ mod tests {
 
     #[test]
     fn an_alert_of_one_event_is_told_once() {
-        let first = news(None, version("low", "raised", 0)).unwrap();
-        assert!(news(Some(Told::of(&first)), version("high", "raised", 0)).is_none());
+        let first = news(None, version("low", "raised", 0)).unwrap().unwrap();
+        let told = Told::of(&first).unwrap();
+        let again = news(Some(told), version("high", "raised", 0));
+        assert_eq!(again.unwrap(), None);
+    }
+
+    #[test]
+    fn an_alert_of_no_known_state_or_severity_is_an_error_and_not_the_least_of_all() {
+        for alert in [version("low", "snoozed", 0), version("grave", "raised", 0)] {
+            assert!(news(None, alert).is_err());
+        }
     }
 }

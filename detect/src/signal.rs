@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use lake::RowError;
+use schemas::tables::Table;
 use schemas::wire;
 use sigma::correlation::{Evidence, Signal, Subject};
-use sigma::plan::fields::{text, time};
 
 /// What travels.
 pub fn to_wire(signal: &Signal, detected_time_us: i64) -> wire::Signal {
@@ -56,15 +56,21 @@ impl Words {
         self.0.retain(|word| Arc::strong_count(word) > 1);
     }
 
-    /// A signal that travelled; none if its id is not one.
-    pub fn of_wire(&mut self, signal: &wire::Signal) -> Option<Signal> {
+    /// A signal that travelled, or that the lake has.
+    ///
+    /// # Errors
+    /// [`RowError::Value`] if its id is not one.
+    pub fn of_wire(&mut self, signal: &wire::Signal) -> Result<Signal, RowError> {
+        let id = &signal.signal_id;
+        let id = u128::from_str_radix(id, 16)
+            .map_err(|why| RowError::value(Table::Signals, id, "signal_id", id, &why))?;
         let fields: Vec<(Arc<str>, Arc<str>)> = signal
             .fields
             .iter()
             .map(|field| (self.word(&field.name), self.word(&field.value)))
             .collect();
-        Some(Signal {
-            id: u128::from_str_radix(&signal.signal_id, 16).ok()?,
+        Ok(Signal {
+            id,
             tenant_id: self.word(&signal.tenant_id),
             rule_id: self.word(&signal.rule_id),
             time_us: signal.event_time_us,
@@ -85,42 +91,5 @@ impl Words {
             }]),
             provenance: signal.provenance.parse().unwrap_or_default(),
         })
-    }
-
-    /// The signals in rows of the table `signals`.
-    pub fn of_batch(&mut self, batch: &RecordBatch) -> Vec<Signal> {
-        let rows = 0..batch.num_rows();
-        rows.filter_map(|row| self.of_wire(&of_row(batch, row)))
-            .collect()
-    }
-}
-
-fn of_row(batch: &RecordBatch, row: usize) -> wire::Signal {
-    let text = |name: &str| text(batch, name, row).unwrap_or_default();
-    let time = |name: &str| time(batch, name, row).unwrap_or(0);
-    let fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&text("fields")).unwrap_or_default();
-    let fields = fields.into_iter().filter_map(|(name, value)| {
-        let value = value.as_str()?.to_owned();
-        Some(wire::SignalField { name, value })
-    });
-    wire::Signal {
-        signal_id: text("signal_id"),
-        tenant_id: text("tenant_id"),
-        rule_id: text("rule_id"),
-        event_table: text("event_table"),
-        event_id: text("event_id"),
-        event_time_us: time("event_time"),
-        accepted_time_us: time("ingest_time"),
-        detected_time_us: 0,
-        fields: fields.collect(),
-        user: text("user_principal_name"),
-        user_id: text("user_id"),
-        ip: text("ip_address"),
-        session_id: text("session_id"),
-        file: text("event_file"),
-        row: text("event_row").parse().unwrap_or(0),
-        version: text("event_version").parse().unwrap_or(0),
-        provenance: text("provenance"),
     }
 }

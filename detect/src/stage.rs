@@ -206,9 +206,10 @@ impl Stage {
         let rules = Arc::clone(&self.rules);
         let bus = (&self.bus, self.config.group.as_str());
         let recalled = Count::recall(rules, bus, &self.lake, &self.clock, TAKEN_MAX, stop).await?;
-        let Some((count, certain)) = recalled else {
+        let Some((mut count, certain)) = recalled else {
             return Ok(None);
         };
+        self.note_damaged(&count.take_damaged()).await?;
         self.tell(&certain).await?;
         Ok(Some(count))
     }
@@ -316,6 +317,7 @@ impl Stage {
             return Ok(false);
         };
         let taken = count.take(signals, &self.lake, &self.clock, stop).await?;
+        self.note_damaged(&count.take_damaged()).await?;
         let Some(alerts) = taken else {
             return Ok(false);
         };

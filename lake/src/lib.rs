@@ -3,13 +3,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`stage`] | the loop: topics in, commits and announcements out |
-//! | `derived`, `revision` | what travels on topics as rows (pure) |
+//! | `derived`, `revision` | rows that the lake itself has to say something with (pure) |
 //! | `deduplication` | what is new, known, or known with other content (pure) |
 //! | `writer` | one table as this process writes it |
 //! | `delta` | one Delta table: files and positions in memory, one log entry a commit |
 //! | `announce` | which commits others have been told of |
 //! | `maintenance` | checkpoints, compaction, removal |
 //! | [`reader`] | the tables for readers: SQL, files, counts |
+//! | `derived_rows` | rows of vedette's own tables, read back by [`Lake::rows`] |
 //! | [`disk`] | the seam through which bytes reach the disk |
 
 mod announce;
@@ -17,6 +18,7 @@ pub mod config;
 mod deduplication;
 mod delta;
 mod derived;
+mod derived_rows;
 pub mod disk;
 pub mod error;
 mod location;
@@ -27,6 +29,7 @@ mod sql;
 pub mod stage;
 mod writer;
 
+pub use columns::derived::{ArrivedSignal, DerivedRow, RowError, read_rows};
 pub use config::LakeConfig;
 pub use error::LakeError;
 pub use reader::{Conditions, Lake, TableFile, Taken};

@@ -88,7 +88,7 @@ fn whole(table: Table, row: &Row) -> Value {
 #[cfg(test)]
 mod tests {
     use super::revision;
-    use crate::derived::Derived;
+    use columns::derived::DerivedRow as _;
     use columns::{Cell, position_of, record_batch};
     use schemas::tables::Table;
     use schemas::wire::Alert;
@@ -101,7 +101,7 @@ mod tests {
             detected_time_us: 5,
             ..Alert::default()
         };
-        let revised = revision(Table::Alerts, &alert.row(), &["alert_state"]);
+        let revised = revision(Table::Alerts, &alert.to_row(), &["alert_state"]);
         record_batch(Table::Revisions, &[&revised]).unwrap();
         let cell = |name| revised.cells[position_of(Table::Revisions, name).unwrap()].clone();
         assert_eq!(
@@ -117,7 +117,7 @@ mod tests {
             ..alert
         };
         assert_eq!(
-            revision(Table::Alerts, &again.row(), &["alert_state"]).identity,
+            revision(Table::Alerts, &again.to_row(), &["alert_state"]).identity,
             revised.identity
         );
     }

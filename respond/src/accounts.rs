@@ -170,9 +170,12 @@ mod tests {
             user: user.to_owned(),
             user_id: user_id.to_owned(),
             first_event_time_us: 7,
+            severity: "high".to_owned(),
+            state: "raised".to_owned(),
             provenance: "live".to_owned(),
             ..wire::Alert::default()
         })
+        .unwrap()
     }
 
     fn half(text: &str) -> Half {

@@ -11,16 +11,19 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use schemas::alert::AlertState;
+use schemas::case::CaseStatus;
 use schemas::ids;
 use schemas::provenance::Provenance;
 use schemas::severity::Severity;
 use schemas::wire;
+use schemas::word::UnknownWord;
 
 use crate::accounts::{self, named::Named};
 use crate::action::ActionKind;
 use crate::playbook::Playbook;
 
-pub use self::join::{CLOSED, Join, joins};
+pub use self::join::{Join, joins};
 pub use self::plan::{approvals, new_record, next_round, plan, superseded, withdrawn};
 
 /// Most alerts that a case carries and its message names, the newest; all of them are rows of the journal, and counted.
@@ -97,8 +100,8 @@ pub struct SeenAlert {
     pub title: String,
     /// Its severity.
     pub severity: Severity,
-    /// "raised", "amended", "withdrawn" or "resolved".
-    pub state: String,
+    /// What became of it.
+    pub state: AlertState,
     /// User principal name in lower case, or empty.
     pub user: String,
     /// Object id in lower case, or empty.
@@ -117,7 +120,10 @@ pub struct SeenAlert {
 
 impl SeenAlert {
     /// What respond keeps of an alert.
-    pub fn of(alert: &wire::Alert) -> Self {
+    ///
+    /// # Errors
+    /// [`UnknownWord`] if its state or its severity is none.
+    pub fn of(alert: &wire::Alert) -> Result<Self, UnknownWord> {
         let times = [
             alert.first_event_time_us,
             alert.accepted_time_us,
@@ -126,13 +132,13 @@ impl SeenAlert {
         let user = accounts::told_name(&alert.user);
         let user_id = accounts::told_id(&alert.user_id);
         let time_us = times.into_iter().find(|time_us| *time_us > 0).unwrap_or(0);
-        Self {
+        Ok(Self {
             alert_id: alert.alert_id.clone(),
             tenant_id: alert.tenant_id.to_ascii_lowercase(),
             label: alert.label.clone(),
             title: alert.title.clone(),
-            severity: Severity::from_graph(&alert.severity),
-            state: alert.state.clone(),
+            severity: alert.severity.parse()?,
+            state: alert.state.parse()?,
             provenance: alert.provenance.clone(),
             told: Some(Named {
                 user: user.clone(),
@@ -143,7 +149,7 @@ impl SeenAlert {
             user_id,
             time_us,
             accepted_time_us: alert.accepted_time_us,
-        }
+        })
     }
 
     /// Where its evidence came from.
@@ -151,9 +157,9 @@ impl SeenAlert {
         self.provenance.parse().unwrap_or_default()
     }
 
-    /// Whether it counts: it was not taken back, by its rule or by whoever resolved it.
+    /// Whether it counts: it was not taken back, by its rule or by whoever resolved it at Microsoft.
     pub fn stands(&self) -> bool {
-        !matches!(self.state.as_str(), "withdrawn" | "resolved")
+        self.state.stands()
     }
 
     /// Whom it names: in its own words, or as it was kept where those were not.
@@ -183,8 +189,8 @@ pub struct Case {
     pub user_id: String,
     /// Highest severity of its alerts.
     pub severity: Severity,
-    /// `new`, `in_progress`, `on_hold`, `resolved` or `closed`.
-    pub status: String,
+    /// How it stands.
+    pub status: CaseStatus,
     /// The newest of its alerts, at most [`CASE_ALERTS_MAX`], in the order of their arrival.
     pub alerts: Vec<SeenAlert>,
     /// How many alerts it has; 0 where a journal of before did not count, and all of them are there.
@@ -228,7 +234,7 @@ impl Case {
             tenant_id: self.tenant_id.clone(),
             entity: self.entity().to_owned(),
             severity: self.severity.as_str().to_owned(),
-            status: self.status.clone(),
+            status: self.status.to_string(),
             alert_ids: self
                 .alerts
                 .iter()
@@ -441,7 +447,7 @@ fn open(alert: &SeenAlert, known: &Known, policy: &Policy, now_us: i64) -> Case 
         user: alert.user.clone(),
         user_id: alert.user_id.clone(),
         severity: alert.severity,
-        status: "new".to_owned(),
+        status: CaseStatus::New,
         alerts: Vec::new(),
         alerts_count: 0,
         labels: BTreeSet::new(),

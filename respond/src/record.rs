@@ -1,4 +1,4 @@
-//! What is known about one action, and the states that it goes through.
+//! What is known about one action.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,114 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use schemas::action::ActionState as State;
+
 use crate::accounts::named::{Named, Sighted};
 use crate::action::{Action, ActionKind, Receipt};
 use crate::directory::Reply;
 use crate::undo::Undoes;
-
-/// The state of an action.
-///
-/// ```text
-/// planned ─▶ approved ─▶ intended ─▶ applied ─▶ effective | not_effective | unknown
-///    └──────────┴─▶ refused   └─▶ effective | failed | unknown
-///               ├─▶ expired
-///               └─▶ withdrawn
-/// ```
-///
-/// An action that cannot go on now is held where it stands ([`Hold`]), and goes on by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Waits for approval; in dry-run it stays here.
-    Planned,
-    /// Waits for its turn.
-    Approved,
-    /// May have been sent; the receipt is durable.
-    Intended,
-    /// Was not sent, and will not be.
-    Refused,
-    /// Was not sent in time: what speaks for it, or its approval, has become too old.
-    Expired,
-    /// Was not sent, and what spoke for it was taken back.
-    Withdrawn,
-    /// Was accepted; its effect has not been seen yet.
-    Applied,
-    /// Its effect was read back.
-    Effective,
-    /// Was accepted, and its effect did not appear.
-    NotEffective,
-    /// Was not accepted; what was seen since shows no effect.
-    Failed,
-    /// Nobody knows: a human must look.
-    Unknown,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [Self; 11] = [
-        Self::Planned,
-        Self::Approved,
-        Self::Intended,
-        Self::Refused,
-        Self::Expired,
-        Self::Withdrawn,
-        Self::Applied,
-        Self::Effective,
-        Self::NotEffective,
-        Self::Failed,
-        Self::Unknown,
-    ];
-
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Approved => "approved",
-            Self::Intended => "intended",
-            Self::Refused => "refused",
-            Self::Expired => "expired",
-            Self::Withdrawn => "withdrawn",
-            Self::Applied => "applied",
-            Self::Effective => "effective",
-            Self::NotEffective => "not_effective",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Whether the machine has something left to do.
-    pub const fn is_runnable(self) -> bool {
-        matches!(self, Self::Approved | Self::Intended | Self::Applied)
-    }
-
-    /// Whether it has ended.
-    pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Refused
-                | Self::Expired
-                | Self::Withdrawn
-                | Self::Effective
-                | Self::NotEffective
-                | Self::Failed
-                | Self::Unknown
-        )
-    }
-
-    /// Whether it ended in a way that a human must look at.
-    pub const fn needs_a_human(self) -> bool {
-        matches!(
-            self,
-            Self::Refused | Self::Expired | Self::NotEffective | Self::Failed | Self::Unknown
-        )
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// Why an action waits although its turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -363,7 +261,7 @@ impl ActionRecord {
     /// The word for where it stands: its state, or that it is held there.
     pub const fn standing(&self) -> &'static str {
         if self.hold.is_some() && self.can_be_held() {
-            "held"
+            State::HELD
         } else {
             self.state.as_str()
         }

@@ -32,7 +32,7 @@ pub use self::correlator::Correlator;
 pub use self::custom::rule_of_match;
 pub(crate) use self::definition::CORRELATIONS_MAX;
 pub use self::definition::{CorrelationTest, Definition};
-pub use self::outcome::{Change, Found, Kind};
+pub use self::outcome::{Change, Found};
 pub use self::signal::{Evidence, Signal, Subject};
 use crate::document::DocumentSource;
 use crate::error::RuleError;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemas::alert::AlertState;
 use serde_json::{Value, json};
 use sigma::Ruleset;
-use sigma::correlation::{Change, Correlator, Found, Kind, Signal};
+use sigma::correlation::{Change, Correlator, Found, Signal};
 
 const SEEDS: u64 = 300;
 
@@ -119,12 +120,12 @@ fn a_late_record_of_another_account_takes_no_alert_away() {
     let before = correlator.found();
     let changes = correlator.add([late]);
     let of_found = |change: &&Change| &*change.found.correlation == "found";
-    let told: Vec<(Kind, String)> = changes
+    let told: Vec<(AlertState, String)> = changes
         .iter()
         .filter(of_found)
-        .map(|change| (change.kind, change.found.subject().user.to_string()))
+        .map(|change| (change.state, change.found.subject().user.to_string()))
         .collect();
-    assert_eq!(told, [(Kind::Raised, "iris".to_owned())]);
+    assert_eq!(told, [(AlertState::Raised, "iris".to_owned())]);
     assert_eq!(people(&before, "found").len(), 3);
     assert_eq!(people(&correlator.found(), "found").len(), 4);
 }
@@ -184,7 +185,7 @@ fn any_order_and_any_doubles_give_the_same_alerts_about_the_same_people() {
             left = rest;
             for change in correlator.add(some.iter().cloned()) {
                 let id = change.found.id.clone();
-                if change.kind == Kind::Withdrawn {
+                if change.state == AlertState::Withdrawn {
                     told.remove(&id);
                     continue;
                 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemas::alert::AlertState;
 use schemas::provenance::Provenance;
 use serde_json::{Value, json};
 use sigma::Ruleset;
-use sigma::correlation::{Change, Correlator, Found, Kind, Signal};
+use sigma::correlation::{Change, Correlator, Found, Signal};
 
 const SEEDS: u64 = 1_000;
 const EVENTS: usize = 120;
@@ -195,9 +196,9 @@ impl Receiver {
             let id = change.found.id.clone();
             let known = self.alerts.get(&id).cloned();
             // After a restart the same may be said again.
-            match change.kind {
-                Kind::Raised => self.alerts.insert(id, change.found),
-                Kind::Amended => {
+            match change.state {
+                AlertState::Raised => self.alerts.insert(id, change.found),
+                AlertState::Amended => {
                     assert_eq!(known, change.before, "amended from what was told");
                     let accounts = known.map(|known| account(&known));
                     assert_eq!(
@@ -207,12 +208,12 @@ impl Receiver {
                     );
                     self.alerts.insert(id, change.found)
                 }
-                Kind::Withdrawn => {
+                AlertState::Withdrawn => {
                     assert_eq!(known, change.before, "withdrawn from what was told");
                     self.alerts.remove(&id)
                 }
             };
-            self.told[change.kind as usize] += 1;
+            self.told[change.state as usize] += 1;
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
+use anyhow::Context as _;
 use clap::Args;
 use detect::reproduce::{Found, Reproduction, recount, reproduce};
 use detect::rules::collection;
 use lake::Lake;
 use schemas::environment::{Clock as _, SystemClock};
-use schemas::wire::{Alert, Evidence};
+use schemas::wire::Alert;
 use serde_json::{Value, json};
-use sigma::plan::fields::{text, time};
 use sigma::tools::explain::explain;
 use sigma::{RuleCollection, Ruleset};
 
@@ -39,18 +39,6 @@ pub(crate) struct Reproduce {
     output: Form,
 }
 
-/// What the lake has of an alert.
-pub(crate) struct Stored {
-    pub(crate) alert_id: String,
-    pub(crate) tenant_id: String,
-    pub(crate) label: String,
-    pub(crate) rule_id: String,
-    pub(crate) title: String,
-    /// Time of its first event.
-    pub(crate) time_us: i64,
-    pub(crate) evidence: Vec<Evidence>,
-}
-
 impl Reproduce {
     pub(crate) fn run(&self, config: &Config) -> anyhow::Result<Verdict> {
         let (collection, alert, all, counted) = runtime()?.block_on(async {
@@ -64,7 +52,9 @@ impl Reproduce {
             let all = reproduce(&rules, &lake, names, evidence, now_us).await?;
             let id = alert.alert_id.as_str();
             let counted = match rules.metadata_of(&alert.rule_id) {
-                Some(_) => Some(recount(&rules, &lake, id, alert.time_us, now_us).await?),
+                Some(_) => {
+                    Some(recount(&rules, &lake, id, alert.first_event_time_us, now_us).await?)
+                }
                 None => None,
             };
             anyhow::Ok((collection, alert, all, counted))
@@ -87,7 +77,7 @@ impl Reproduce {
 }
 
 /// The one alert whose id starts so.
-pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
+pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Alert> {
     let is_hex = prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex || prefix.len() < PREFIX_MIN {
         return wrong_usage(format!(
@@ -97,28 +87,18 @@ pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
         ));
     }
     let query = format!(
-        "SELECT alert_id, tenant_id, label, rule_id, title, event_time, evidence FROM alerts_current \
-         WHERE starts_with(alert_id, '{}') ORDER BY detected_time",
+        "SELECT * FROM alerts_current WHERE starts_with(alert_id, '{}') ORDER BY detected_time",
         prefix.to_ascii_lowercase()
     );
-    let (_, batches) = lake.query_all(&query).await?;
-    let mut found: Vec<Stored> = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
-            let stored = Stored {
-                alert_id: cell("alert_id"),
-                tenant_id: cell("tenant_id"),
-                label: cell("label"),
-                rule_id: cell("rule_id"),
-                title: cell("title"),
-                time_us: time(batch, "event_time", row).unwrap_or(0),
-                evidence: evidence(&cell("evidence")),
-            };
-            // Later versions of an alert follow its first.
-            found.retain(|earlier| earlier.alert_id != stored.alert_id);
-            found.push(stored);
-        }
+    let (alerts, damaged) = lake.rows::<Alert>(&query).await?;
+    if let Some(first) = damaged.into_iter().next() {
+        return Err(first).context("an alert whose id starts so cannot be read");
+    }
+    let mut found: Vec<Alert> = Vec::new();
+    for alert in alerts {
+        // Later versions of an alert follow its first.
+        found.retain(|earlier| earlier.alert_id != alert.alert_id);
+        found.push(alert);
     }
     match (found.pop(), found.len()) {
         (Some(first), 0) => Ok(first),
@@ -134,22 +114,6 @@ pub(crate) async fn find(lake: &Lake, prefix: &str) -> anyhow::Result<Stored> {
     }
 }
 
-/// The evidence of an alert as the lake writes it.
-pub(crate) fn evidence(text: &str) -> Vec<Evidence> {
-    let listed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
-    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    listed
-        .iter()
-        .map(|value| Evidence {
-            table: word(value, "table"),
-            event_id: word(value, "event_id"),
-            file: word(value, "file"),
-            row: value["row"].as_u64().unwrap_or_default(),
-            version: value["version"].as_i64().unwrap_or_default(),
-        })
-        .collect()
-}
-
 fn told(found: Found) -> &'static str {
     match found {
         Found::InFile => "in the file and row that the alert names",
@@ -158,7 +122,7 @@ fn told(found: Found) -> &'static str {
     }
 }
 
-fn rows(alert: &Stored, all: &[Reproduction], counted: Option<&Option<Alert>>) -> Vec<Value> {
+fn rows(alert: &Alert, all: &[Reproduction], counted: Option<&Option<Alert>>) -> Vec<Value> {
     let row = |one: &Reproduction| {
         json!({
             "alert_id": alert.alert_id,
@@ -186,7 +150,7 @@ fn write_mark(out: &mut Printer<impl Write>, is_good: bool, text: &str) -> std::
 fn write_table(
     out: &mut Printer<impl Write>,
     collection: &RuleCollection,
-    alert: &Stored,
+    alert: &Alert,
     all: &[Reproduction],
     counted: Option<&Option<Alert>>,
 ) -> anyhow::Result<()> {

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bus::Message;
-use lake::literals;
+use lake::{RowError, literals};
 use schemas::coverage::CoverageState;
 use schemas::ids;
 use schemas::invariants::{self, AlertTold};
 use schemas::limits::PUBLISH_RECORDS_MAX;
 use schemas::topics::Topic;
 use schemas::wire::{Alert, Coverage};
-use sigma::plan::fields::text;
 use tokio_util::sync::CancellationToken;
 
 use super::{Stage, chain, leave_out, measure};
 use crate::alert::CATEGORY;
 use crate::announced::{Announced, Seen};
+use crate::damaged;
 use crate::error::DetectError;
 use crate::evaluate::Findings;
 use crate::missing;
@@ -161,16 +161,13 @@ impl Stage {
     /// Looks again at files that could not be read, those of the ledger at first; one that cannot wait for another.
     pub(super) async fn fill_gaps(&mut self, stop: &CancellationToken) -> Result<(), DetectError> {
         if !self.gaps.is_recalled {
-            match missing::of_lake(&self.lake).await {
-                Ok(missing) => {
-                    let now = Instant::now();
-                    for announced in missing {
-                        self.gaps.add(announced, now);
-                    }
-                    self.gaps.is_recalled = true;
-                }
-                Err(error) => return Err(error),
+            let (missing, damaged) = missing::of_lake(&self.lake).await?;
+            self.note_damaged(&damaged).await?;
+            let now = Instant::now();
+            for announced in missing {
+                self.gaps.add(announced, now);
             }
+            self.gaps.is_recalled = true;
         }
         let now = Instant::now();
         while let Some(gap) = self.gaps.next(now) {
@@ -225,6 +222,12 @@ impl Stage {
         Ok(())
     }
 
+    /// Writes into the ledger that rows of the lake cannot be read.
+    pub(super) async fn note_damaged(&self, damaged: &[RowError]) -> Result<(), DetectError> {
+        self.note(&damaged::lines(damaged, self.clock.now_us()))
+            .await
+    }
+
     async fn publish(&mut self, findings: Findings) -> Result<(), DetectError> {
         let now_us = self.clock.now_us();
         for part in findings.signals.chunks(PUBLISH_RECORDS_MAX) {
@@ -242,8 +245,8 @@ impl Stage {
             let known = told.get(&alert.alert_id).copied();
             let known = known.or_else(|| self.published.told(&alert.alert_id));
             check_id(&alert);
-            if let Some(news) = news(known, alert) {
-                told.insert(news.alert_id.clone(), Told::of(&news));
+            if let Some(news) = news(known, alert)? {
+                told.insert(news.alert_id.clone(), Told::of(&news)?);
                 fresh.push(news);
             }
         }
@@ -265,21 +268,14 @@ impl Stage {
             .collect();
         for ids in ids.chunks(500) {
             let query = format!(
-                "SELECT alert_id, alert_severity, alert_state, counted FROM alerts_current WHERE alert_id IN ({})",
+                "SELECT * FROM alerts_current WHERE alert_id IN ({})",
                 literals(ids)
             );
-            let (_, batches) = self.lake.query_all(&query).await?;
-            for batch in &batches {
-                for row in 0..batch.num_rows() {
-                    let cell = |name: &str| text(batch, name, row).unwrap_or_default();
-                    let alert = Alert {
-                        severity: cell("alert_severity"),
-                        state: cell("alert_state"),
-                        counted: cell("counted").parse().unwrap_or(0),
-                        ..Alert::default()
-                    };
-                    self.published.insert(&cell("alert_id"), Told::of(&alert));
-                }
+            let (known, damaged) = self.lake.rows::<Alert>(&query).await?;
+            // What was told of these is not known: they are told again.
+            self.note_damaged(&damaged).await?;
+            for alert in known {
+                self.published.insert(&alert.alert_id, Told::of(&alert)?);
             }
         }
         Ok(())

@@ -9,8 +9,8 @@ use tokio::task::spawn_blocking;
 
 use super::Stage;
 use crate::delta::{DataFile, Proposal, mend};
-use crate::derived::Derived as _;
 use crate::error::LakeError;
+use columns::derived::DerivedRow as _;
 use columns::{Row, day_text};
 
 /// How often a file must prove to be unreadable before it is taken out; a pause is between two tries.
@@ -116,7 +116,7 @@ impl Stage {
         let now_us = self.clock.now_us();
         range
             .line(CoverageState::Lost, Published::default(), &detail, now_us)
-            .row()
+            .to_row()
     }
 
     /// Writes into the ledger what had to be taken out of the logs of tables.
@@ -138,7 +138,7 @@ impl Stage {
                 };
                 let now_us = self.clock.now_us();
                 let (lost, none) = (CoverageState::Lost, Published::default());
-                rows.push(range.line(lost, none, &mended.to_string(), now_us).row());
+                rows.push(range.line(lost, none, &mended.to_string(), now_us).to_row());
             }
         }
         for row in rows {

@@ -14,7 +14,8 @@ use schemas::wire::{Alert, AuditRecord, Coverage, DeadLetter, Event, Signal};
 
 use super::partitions::Next;
 use crate::delta::{Partition, Reached};
-use crate::derived::{self, Derived, Place, unreadable};
+use crate::derived::{Place, unreadable};
+use columns::derived::{ArrivedSignal, DerivedRow};
 use columns::{Row, event_row};
 
 /// A message, decoded.
@@ -77,34 +78,33 @@ fn carefully(
 fn rows(delivery: &Delivery, arrival: i64, now_us: i64) -> Vec<(Table, Row)> {
     match delivery.topic {
         Topic::Events(table) => event(delivery, table, now_us),
-        Topic::DeadLetters => derived(delivery, Table::DeadLetters, now_us, DeadLetter::row),
-        Topic::Coverage => derived(delivery, Table::Coverage, now_us, Coverage::row),
-        Topic::Signals => derived(delivery, Table::Signals, now_us, |signal: &Signal| {
-            derived::signal(signal, arrival)
+        Topic::DeadLetters => derived(delivery, now_us, |letter: DeadLetter| letter),
+        Topic::Coverage => derived(delivery, now_us, |line: Coverage| line),
+        Topic::Signals => derived(delivery, now_us, |signal: Signal| ArrivedSignal {
+            signal,
+            arrival,
         }),
-        Topic::Alerts => derived(delivery, Table::Alerts, now_us, Alert::row),
-        Topic::Audit => derived(delivery, Table::Actions, now_us, AuditRecord::row),
+        Topic::Alerts => derived(delivery, now_us, |alert: Alert| alert),
+        Topic::Audit => derived(delivery, now_us, |entry: AuditRecord| entry),
         Topic::Batches | Topic::Cases | Topic::Responder => Vec::new(),
     }
 }
 
-fn derived<T: Message + Default>(
+/// The row of what vedette itself writes; what is not its topic's type, or says what that cannot say, is set aside.
+fn derived<T: Message + Default, R: DerivedRow>(
     delivery: &Delivery,
-    table: Table,
     now_us: i64,
-    row: impl Fn(&T) -> Row,
+    arrived: impl Fn(T) -> R,
 ) -> Vec<(Table, Row)> {
-    match T::decode(delivery.payload.as_slice()) {
-        Ok(message) => vec![(table, row(&message))],
-        Err(error) => set_aside(
-            delivery,
-            "unknown",
-            Reason::NotTheFormat,
-            &error.to_string(),
-            now_us,
-            None,
-        ),
-    }
+    let why = match T::decode(delivery.payload.as_slice()).map(arrived) {
+        Ok(message) => match message.check() {
+            Ok(()) => return vec![(R::TABLE, message.to_row())],
+            Err(error) => error.to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    let reason = Reason::NotTheFormat;
+    set_aside(delivery, "unknown", reason, &why, now_us, None)
 }
 
 fn event(delivery: &Delivery, table: Table, now_us: i64) -> Vec<(Table, Row)> {
@@ -173,7 +173,7 @@ mod tests {
     use prost::Message;
     use schemas::tables::Table;
     use schemas::topics::Topic;
-    use schemas::wire::Event;
+    use schemas::wire::{Alert, Coverage, Event, Signal};
 
     fn tables_of(topic: Topic, payload: Vec<u8>) -> Vec<Table> {
         let delivery = Delivery {
@@ -205,6 +205,45 @@ mod tests {
         };
         let rows = carefully(&delivery, 0, |_| panic!("of this record"));
         assert_eq!(rows[0].0, Table::DeadLetters);
+    }
+
+    #[test]
+    fn a_message_that_says_what_nobody_knows_is_set_aside_with_its_bytes() {
+        let alert = |state: &str| {
+            Alert {
+                alert_id: "a".into(),
+                severity: "low".into(),
+                state: state.into(),
+                ..Alert::default()
+            }
+            .encode_to_vec()
+        };
+        let line = |state: &str| {
+            Coverage {
+                id: "c".into(),
+                state: state.into(),
+                ..Coverage::default()
+            }
+            .encode_to_vec()
+        };
+        let signal = |signal_id: &str| {
+            Signal {
+                signal_id: signal_id.into(),
+                ..Signal::default()
+            }
+            .encode_to_vec()
+        };
+        for (topic, payload, expected) in [
+            (Topic::Alerts, alert("withdrawn"), Table::Alerts),
+            (Topic::Alerts, alert("snoozed"), Table::DeadLetters),
+            (Topic::Alerts, alert(""), Table::DeadLetters),
+            (Topic::Coverage, line("gap"), Table::Coverage),
+            (Topic::Coverage, line("perhaps"), Table::DeadLetters),
+            (Topic::Signals, signal("7f"), Table::Signals),
+            (Topic::Signals, signal("first"), Table::DeadLetters),
+        ] {
+            assert_eq!(tables_of(topic, payload), [expected], "{topic}");
+        }
     }
 
     #[test]

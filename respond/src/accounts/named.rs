@@ -438,8 +438,11 @@ mod tests {
             .map(|number| {
                 SeenAlert::of(&wire::Alert {
                     user: format!("u{number}@b"),
+                    severity: "high".to_owned(),
+                    state: "raised".to_owned(),
                     ..wire::Alert::default()
                 })
+                .unwrap()
             })
             .collect();
         assert_eq!(words(alerts.iter()).len(), NAMED_MAX + 1);
@@ -454,8 +457,11 @@ mod tests {
                 user: user.to_owned(),
                 user_id: user_id.to_owned(),
                 first_event_time_us: time_us,
+                severity: "high".to_owned(),
+                state: "raised".to_owned(),
                 ..wire::Alert::default()
             })
+            .unwrap()
         };
         let mut filled_in = alert("a@b", "", 5);
         filled_in.user_id = ONE.to_owned();

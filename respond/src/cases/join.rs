@@ -4,10 +4,9 @@
 //! alerts and their actions as they are. An action stays in the case that planned it, and is looked at with those
 //! of the case that goes on: nothing that one of them has done is planned again by the other.
 
-use super::{Case, SeenAlert};
+use schemas::case::CaseStatus;
 
-/// The status of a case that was merged into another one.
-pub const CLOSED: &str = "closed";
+use super::{Case, SeenAlert};
 
 /// Cases of one account, as they are to stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,15 +81,15 @@ impl Join {
         let labels = case.labels().into_iter().map(str::to_owned);
         self.into.labels.extend(labels);
         self.into.severity = self.into.severity.max(case.severity);
-        if self.into.status == "new" {
-            self.into.status.clone_from(&case.status);
+        if self.into.status == CaseStatus::New {
+            self.into.status = case.status;
         }
         self.into.revision += u64::from(self.from.is_empty());
         self.into.changed_time_us = now_us;
         let into = &self.into.case_id;
         self.from.push(Case {
             title: format!("{} (merged into case {into})", case.title),
-            status: CLOSED.to_owned(),
+            status: CaseStatus::Closed,
             merged_into: Some(into.clone()),
             revision: case.revision + 1,
             changed_time_us: now_us,

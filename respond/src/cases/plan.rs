@@ -326,7 +326,7 @@ mod tests {
             user: "a@b".to_owned(),
             user_id: String::new(),
             severity: schemas::severity::Severity::High,
-            status: "new".to_owned(),
+            status: schemas::case::CaseStatus::New,
             alerts: Vec::new(),
             alerts_count: 0,
             labels: std::collections::BTreeSet::new(),
@@ -427,8 +427,11 @@ mod tests {
     fn rounds(known: &[ActionRecord], accepted_time_us: i64) -> Option<u32> {
         let trigger = SeenAlert::of(&wire::Alert {
             accepted_time_us,
+            severity: "high".to_owned(),
+            state: "raised".to_owned(),
             ..wire::Alert::default()
-        });
+        })
+        .unwrap();
         let playbooks = playbook::load(&[]).unwrap();
         let again: Vec<&Step> = playbooks[0]
             .steps

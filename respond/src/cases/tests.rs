@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use schemas::alert::AlertState;
+use schemas::case::CaseStatus;
 use schemas::severity::Severity;
 use schemas::wire;
 
-use super::{
-    CLOSED, Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, joins, place, plan,
-};
+use super::{Case, Change, Intake, Known, Policy, ROUNDS_MAX, SeenAlert, joins, place, plan};
 use crate::accounts::named::Named;
 use crate::action::ActionKind;
 use crate::playbook;
@@ -30,6 +30,7 @@ fn alert(id: &str, severity: Severity, time_us: i64) -> SeenAlert {
         provenance: "live".to_owned(),
         ..wire::Alert::default()
     })
+    .unwrap()
 }
 
 fn policy() -> Policy {
@@ -140,7 +141,7 @@ fn an_alert_seen_twice_changes_nothing_and_a_graver_one_does() {
     assert_eq!(place(&seen, &known, &policy(), T0), Change::Nothing);
     let mut graver = seen;
     graver.severity = Severity::Critical;
-    graver.state = "amended".to_owned();
+    graver.state = AlertState::Amended;
     let case = case_of(place(&graver, &known, &policy(), T0));
     assert_eq!((case.severity, case.alerts.len()), (Severity::Critical, 1));
 }
@@ -188,7 +189,7 @@ fn alerts_about_nobody_have_a_case_each_and_no_plan() {
 #[test]
 fn a_withdrawn_alert_opens_and_plans_nothing() {
     let mut withdrawn = alert("a1", Severity::High, T0);
-    withdrawn.state = "withdrawn".to_owned();
+    withdrawn.state = AlertState::Withdrawn;
     assert_eq!(
         place(&withdrawn, &Known::default(), &policy(), T0),
         Change::Wait
@@ -372,7 +373,7 @@ fn the_older_of_two_cases_goes_on_and_the_other_names_it() {
             (newer.alerts.clone(), 2)
         );
         assert_eq!(from[0].merged_into.as_ref(), Some(&older.case_id));
-        assert_eq!(from[0].status, CLOSED);
+        assert_eq!(from[0].status, CaseStatus::Closed);
         assert!(from[0].title.contains(&older.case_id));
         assert!(!from[0].takes(&both, policy().window_us));
         // Once is enough.
@@ -425,9 +426,46 @@ fn a_name_that_passed_to_another_account_leads_to_a_case_of_its_own() {
     // An alert about nobody is about nobody, not about everybody who does not exist.
     let nobody = wire::Alert {
         user_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        severity: "low".to_owned(),
+        state: "raised".to_owned(),
         ..wire::Alert::default()
     };
-    assert_eq!(SeenAlert::of(&nobody).user_id, "");
+    assert_eq!(SeenAlert::of(&nobody).unwrap().user_id, "");
+}
+
+#[test]
+fn an_alert_of_a_state_or_severity_that_nobody_knows_is_an_error() {
+    let known = wire::Alert {
+        severity: "low".to_owned(),
+        state: "withdrawn".to_owned(),
+        ..wire::Alert::default()
+    };
+    assert!(!SeenAlert::of(&known).unwrap().stands());
+    for (severity, state) in [("low", "snoozed"), ("low", ""), ("grave", "raised")] {
+        let unknown = wire::Alert {
+            severity: severity.to_owned(),
+            state: state.to_owned(),
+            ..wire::Alert::default()
+        };
+        assert!(SeenAlert::of(&unknown).is_err(), "{severity} {state}");
+    }
+}
+
+/// What journals of earlier versions have.
+#[test]
+fn states_of_kept_alerts_and_cases_are_the_words_that_they_were() {
+    let mut kept = serde_json::to_value(opened()).unwrap();
+    assert_eq!(
+        (&kept["status"], &kept["alerts"][0]["state"]),
+        (&"new".into(), &"raised".into())
+    );
+    for status in CaseStatus::ALL {
+        kept["status"] = status.as_str().into();
+        let case: Case = serde_json::from_value(kept.clone()).unwrap();
+        assert_eq!(case.status, *status);
+    }
+    kept["status"] = "forgotten".into();
+    assert!(serde_json::from_value::<Case>(kept).is_err());
 }
 
 #[test]

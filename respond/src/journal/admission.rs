@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
+use schemas::case::CaseStatus;
 use schemas::provenance::Provenance;
 
 use super::{Admitted, JournalError, chain, pairs, rows};
@@ -296,10 +297,10 @@ pub(super) fn note_progress(
     let Some(mut case) = rows::living_case(transaction, &record.case_id)? else {
         return Ok(());
     };
-    if case.status != "new" {
+    if case.status != CaseStatus::New {
         return Ok(());
     }
-    "in_progress".clone_into(&mut case.status);
+    case.status = CaseStatus::InProgress;
     case.revision += 1;
     case.changed_time_us = record.changed_time_us;
     rows::put_case(transaction, &case)?;

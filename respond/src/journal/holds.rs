@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
 
 use super::{Holding, JournalError, chain, rows};
-use crate::record::{ActionRecord, Hold, HoldReason};
+use crate::record::{ActionRecord, Hold, HoldReason, State};
 
 /// Holds actions where they stand; gives those whose reason is new.
 pub(super) fn hold(
@@ -45,7 +45,7 @@ pub(super) fn hold(
             chain::append_entry(
                 transaction,
                 &record,
-                "held",
+                State::HELD,
                 detail.to_string(),
                 holding.time_us,
             )?;

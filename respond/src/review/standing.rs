@@ -108,7 +108,7 @@ impl Review {
                 }
                 let said = told.entry(entry.action_id).or_default();
                 // That it is held is no state of its own.
-                if State::ALL.iter().any(|state| state.as_str() == entry.state) {
+                if entry.state != State::HELD {
                     if entry.state == State::Approved.as_str() {
                         said.approved_by = detail.get("approved_by").cloned();
                     }

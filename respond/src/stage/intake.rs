@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use prost::Message as _;
-use schemas::coverage::replaced_log;
+use schemas::coverage::{CoverageRange, CoverageState, Published, replaced_log};
 use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::topics::Topic;
-use schemas::wire::Alert;
+use schemas::wire::{Alert, Coverage};
 use tokio_util::sync::CancellationToken;
 
 use super::lookup::Lookup;
@@ -93,7 +93,17 @@ async fn take(
         if records.is_empty() {
             continue;
         }
-        let alerts: Vec<SeenAlert> = records.iter().filter_map(read).collect();
+        let (mut alerts, mut unreadable) = (Vec::new(), Vec::new());
+        for record in &records {
+            match read(record) {
+                Ok(alert) => alerts.push(alert),
+                Err(why) => unreadable.push(left_out(record, &why, clock.now_us())),
+            }
+        }
+        while let Err(error) = note(&unreadable, &bus).await {
+            health.comes_round(LOOP, clock.now_us());
+            obey(error, "intake", &stop).await?;
+        }
         lookup.learn(&alerts, &ledger, clock.as_ref(), &stop).await;
         for of_tenant in by_tenant(alerts) {
             health.comes_round(LOOP, clock.now_us());
@@ -172,20 +182,45 @@ async fn keep(
     }
 }
 
-/// What is not an alert cannot become a case; it stays on the topic, and is counted.
-fn read(delivery: &Delivery) -> Option<SeenAlert> {
-    match Alert::decode(delivery.payload.as_slice()) {
-        Ok(alert) if !alert.alert_id.is_empty() => Some(SeenAlert::of(&alert)),
-        _ => {
-            metrics::counter!("respond_alerts_total", "outcome" => "unreadable").increment(1);
-            tracing::error!(
-                partition = delivery.partition,
-                offset = delivery.offset,
-                "an alert cannot be read"
-            );
-            None
-        }
+/// The alert of a message, or why it is none.
+fn read(delivery: &Delivery) -> Result<SeenAlert, String> {
+    let alert = Alert::decode(delivery.payload.as_slice()).map_err(|error| error.to_string())?;
+    if alert.alert_id.is_empty() {
+        return Err("it has no id".to_owned());
     }
+    SeenAlert::of(&alert).map_err(|error| error.to_string())
+}
+
+/// The line of the ledger for a message that cannot become a case: the lake keeps its bytes as a dead letter.
+fn left_out(delivery: &Delivery, why: &str, now_us: i64) -> Coverage {
+    metrics::counter!("respond_alerts_total", "outcome" => "unreadable").increment(1);
+    tracing::error!(
+        partition = delivery.partition,
+        offset = delivery.offset,
+        why,
+        "an alert cannot be read"
+    );
+    let range = CoverageRange {
+        tenant_id: "",
+        source: "respond",
+        kind: "range",
+        subject: &format!("{}/{}", delivery.topic, delivery.partition),
+        from: delivery.offset,
+        to: delivery.offset.saturating_add(1),
+    };
+    let detail = format!(
+        "an alert cannot be read, and opened no case: {why}; the table dead_letters has its bytes"
+    );
+    range.line(CoverageState::Lost, Published::default(), &detail, now_us)
+}
+
+async fn note(lines: &[Coverage], bus: &Bus) -> Result<(), RespondError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let messages = lines.iter().map(|line| Message::of(line.id.clone(), line));
+    bus.publish(Topic::Coverage, messages.collect()).await?;
+    Ok(())
 }
 
 /// Reads what is newly assigned, and what another log took the place of, from where the group stands on it; what of a
@@ -255,10 +290,9 @@ async fn note_gone<'a>(
              respond, unless detect tells them again; the table of alerts has those that the lake had read",
             clock.now_us(),
         );
-        lines.push(Message::of(line.id.clone(), &line));
+        lines.push(line);
     }
-    bus.publish(Topic::Coverage, lines).await?;
-    Ok(())
+    note(&lines, bus).await
 }
 
 async fn commit(

@@ -214,7 +214,7 @@ impl Desk {
         wire.accepted_time_us = wire.first_event_time_us;
         let now_us = T0 + now_hour * HOUR_US;
         self.journal
-            .admit(&[SeenAlert::of(&wire)], &self.intake, now_us)
+            .admit(&[SeenAlert::of(&wire).unwrap()], &self.intake, now_us)
             .unwrap();
         self.blocks().iter().map(|record| record.state).collect()
     }
@@ -294,9 +294,9 @@ fn an_alert_that_is_taken_back_takes_back_what_has_not_begun() {
     assert_eq!(desk.take("a2", "raised", 1, 1), [State::Approved]);
     // The other one still speaks for it.
     assert_eq!(desk.take("a1", "withdrawn", 0, 2), [State::Approved]);
-    assert_eq!(desk.take("a2", "resolved", 1, 3), [State::Withdrawn]);
+    assert_eq!(desk.take("a2", "withdrawn", 1, 3), [State::Withdrawn]);
     let why = desk.blocks()[0].detail["why"].to_string();
-    assert!(why.contains("a2 is resolved"), "{why}");
+    assert!(why.contains("a2 is withdrawn"), "{why}");
     // What comes after is planned anew.
     let again = desk.take("a3", "raised", 4, 4);
     assert_eq!(again, [State::Withdrawn, State::Approved]);

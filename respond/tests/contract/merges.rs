@@ -29,7 +29,7 @@ fn admit(world: &World, alert: &Alert, now_us: i64) {
         playbooks: playbook::load(&[]).unwrap(),
         acting_tenants: BTreeSet::from([OTHER.to_owned()]),
     };
-    let seen = [SeenAlert::of(alert)];
+    let seen = [SeenAlert::of(alert).unwrap()];
     world.journal.admit(&seen, &intake, now_us).unwrap();
 }
 
@@ -145,7 +145,10 @@ fn what_a_merged_case_has_done_is_neither_planned_nor_asked_for_again() {
         time_us: T0 + 6,
     };
     world.journal.advance(&step).unwrap();
-    assert_eq!(cases_of(&world).0[0].status, "in_progress");
+    assert_eq!(
+        cases_of(&world).0[0].status,
+        schemas::case::CaseStatus::InProgress
+    );
     admit(&world, &late(alert(OTHER, ACCOUNT, "a3"), T0 + 9), T0 + 9);
     assert_eq!(states(ActionKind::BlockSignIn).len(), 2);
     review.verify(Vec::new()).unwrap();

@@ -23,7 +23,7 @@ fn take(journal: &SqliteJournal, intake: &Intake, count: usize) -> f64 {
     let alerts: Vec<SeenAlert> = (0..count)
         .map(|number| {
             let account = "1f00aaaa-0000-4000-8000-00000000000a";
-            SeenAlert::of(&alert(TENANT, account, &format!("a{number}")))
+            SeenAlert::of(&alert(TENANT, account, &format!("a{number}"))).unwrap()
         })
         .collect();
     let began = Instant::now();

@@ -10,7 +10,7 @@ use respond::record::State;
 use respond::review::{Review, VerifyError};
 use respond::{RespondConfig, stage};
 use schemas::topics::Topic;
-use schemas::wire::{AuditRecord, Case};
+use schemas::wire::{AuditRecord, Case, Coverage};
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty::{Fault, FaultyDirectory};
@@ -63,6 +63,36 @@ async fn an_alert_contains_the_account_and_everything_is_published_in_one_chain(
     assert_eq!(
         house.review().verify(Vec::new()).unwrap(),
         verifier.finish().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn an_alert_of_a_state_that_nobody_knows_opens_no_case_and_is_in_the_ledger() {
+    let mut house = House::new().await;
+    house.add(TENANT, Arc::new(MemoryDirectory::new()));
+    let stage = house.start();
+    let unknown = schemas::wire::Alert {
+        state: "snoozed".to_owned(),
+        ..alert(TENANT, ACCOUNT, "a0")
+    };
+    house
+        .publish(&[unknown, alert(TENANT, ACCOUNT, "a1")])
+        .await;
+    // The one behind it does not wait.
+    house.until("contained", all(State::Effective, 3)).await;
+    stage.end().await;
+    let cases: Vec<Case> = house.read(Topic::Cases).await;
+    assert!(cases.iter().all(|case| case.alert_ids == ["a1"]));
+    let ledger: Vec<Coverage> = house.read(Topic::Coverage).await;
+    let line = ledger.iter().find(|line| line.source == "respond").unwrap();
+    assert_eq!(
+        (line.subject.as_str(), line.state.as_str()),
+        ("alerts/0", "lost")
+    );
+    assert!(
+        line.detail.contains("alert state \"snoozed\""),
+        "{}",
+        line.detail
     );
 }
 

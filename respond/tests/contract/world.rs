@@ -170,7 +170,8 @@ impl World {
         let seen = SeenAlert::of(&wire::Alert {
             user: name.to_owned(),
             ..alert(tenant_id, account, "a1")
-        });
+        })
+        .unwrap();
         let admitted = journal.admit(&[seen], &intake, T0).unwrap();
         let gates = Gates::new(false, folder.path().join("stop"));
         Self {

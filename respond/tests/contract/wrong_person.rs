@@ -318,7 +318,7 @@ struct Count {
 
 /// Takes an alert in as the stage does: the directory is asked for what nobody knows of late.
 async fn arrive(journal: &SqliteJournal, town: &Town, intake: &Intake, alert: &Alert, now_us: i64) {
-    let seen = [SeenAlert::of(alert)];
+    let seen = [SeenAlert::of(alert).unwrap()];
     let mut pairs = Vec::new();
     for half in journal.halves(&seen, now_us).unwrap() {
         let Half { text, .. } = &half;

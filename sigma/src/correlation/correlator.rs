@@ -12,11 +12,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ahash::{HashMap, HashSet};
+use schemas::alert::AlertState;
 
 use super::correlations::Correlations;
 use super::definition::{CorrelationTest, Definition};
 use super::evaluate::{Outcome, moments, outcomes};
-use super::outcome::{Change, Found, Kind};
+use super::outcome::{Change, Found};
 use super::point::{Point, PointValue, place};
 use super::signal::Signal;
 
@@ -199,7 +200,7 @@ impl Correlator {
                 if let Some(before) = &change.before {
                     self.remove(&Arc::new(before.as_signal()), &mut touched);
                 }
-                if change.kind != Kind::Withdrawn {
+                if change.state != AlertState::Withdrawn {
                     self.insert(&Arc::new(change.found.as_signal()), &mut touched);
                 }
             }
@@ -255,10 +256,10 @@ fn compare(
             continue;
         }
         changes.push(Change {
-            kind: if known.is_some() {
-                Kind::Amended
+            state: if known.is_some() {
+                AlertState::Amended
             } else {
-                Kind::Raised
+                AlertState::Raised
             },
             before: known.map(|known| correlations.found(key, &id, &known)),
             found: correlations.found(key, &id, &outcome),
@@ -269,7 +270,7 @@ fn compare(
     changes.extend(gone.into_iter().map(|(id, outcome)| {
         let found = correlations.found(key, &id, &outcome);
         Change {
-            kind: Kind::Withdrawn,
+            state: AlertState::Withdrawn,
             before: Some(found.clone()),
             found,
         }

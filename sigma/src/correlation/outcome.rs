@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use schemas::alert::AlertState;
+
 use super::evaluate::{EVIDENCE_MAX, Outcome};
 use super::signal::{Evidence, Signal, Subject};
 
@@ -22,33 +24,11 @@ pub struct Found {
     pub outcome: Outcome,
 }
 
-/// How an outcome differs from what was told before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It was not told before.
-    Raised,
-    /// It is told again, with other words.
-    Amended,
-    /// It does not hold any more: something came that was missing.
-    Withdrawn,
-}
-
-impl Kind {
-    /// The state of its alert.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Raised => "raised",
-            Self::Amended => "amended",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
 /// A change of what is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// How it differs.
-    pub kind: Kind,
+    /// How it differs from what was told before: the state of its alert.
+    pub state: AlertState,
     /// What was told before, if anything.
     pub before: Option<Found>,
     /// What is told now; of a withdrawal what was told last.

@@ -62,7 +62,10 @@ impl Narrator {
             );
         }
         for alert in &look.alerts {
-            let who = alert.user_principal_name.as_deref().unwrap_or("-");
+            let who = match alert.user.as_str() {
+                "" => "-",
+                user => user,
+            };
             self.once(
                 format!("alert {} {who}", alert.label),
                 &format!(

@@ -7,6 +7,7 @@ use lake::Lake;
 use respond::cases::Case;
 use respond::record::ActionRecord;
 use respond::review::Review;
+use schemas::wire::Alert;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,20 +25,6 @@ pub(super) const FEEDS: [(&str, &str); 5] = [
     ),
     ("graph_alerts", "Microsoft's alerts (Graph)"),
 ];
-
-/// An alert, as the lake has it.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Alert {
-    pub(super) label: String,
-    pub(super) title: String,
-    pub(super) severity: String,
-    #[serde(default)]
-    pub(super) user_principal_name: Option<String>,
-    /// Microseconds since the Unix epoch.
-    pub(super) accepted_us: Option<i64>,
-    /// Microseconds since the Unix epoch.
-    pub(super) detected_us: i64,
-}
 
 /// How things stand at one moment.
 #[derive(Debug)]
@@ -60,6 +47,17 @@ impl Look {
     /// Nothing is on its way any more.
     pub(super) fn settled(&self) -> bool {
         self.day_is_over && self.sent == self.kept && self.behind == 0
+    }
+}
+
+/// Alerts as they were raised, in their order.
+async fn raised(lake: &Lake) -> anyhow::Result<Vec<Alert>> {
+    let query =
+        "SELECT * FROM alerts WHERE alert_state = 'raised' ORDER BY detected_time, alert_id";
+    let (alerts, damaged) = lake.rows(query).await?;
+    match damaged.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(alerts),
     }
 }
 
@@ -158,13 +156,7 @@ impl Observer {
             day_is_over: ledger["complete"] == Value::Bool(true),
             sent,
             kept,
-            alerts: Self::query(
-                &lake,
-                "SELECT label, title, alert_severity AS severity, user_principal_name, \
-                 arrow_cast(accepted_time, 'Int64') AS accepted_us, arrow_cast(detected_time, 'Int64') AS detected_us \
-                 FROM alerts WHERE alert_state = 'raised' ORDER BY detected_time, alert_id",
-            )
-            .await?,
+            alerts: raised(&lake).await?,
             cases: review.cases(usize::MAX)?,
             actions: review.actions(usize::MAX)?,
             story: self.get("/simulator/story").await?,

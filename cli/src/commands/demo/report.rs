@@ -220,7 +220,8 @@ fn speed(report: &mut Report, look: &Look, elapsed: Duration) {
     let mut delays: Vec<i64> = look
         .alerts
         .iter()
-        .filter_map(|alert| Some(alert.detected_us - alert.accepted_us?))
+        .filter(|alert| alert.accepted_time_us != 0)
+        .map(|alert| alert.detected_time_us - alert.accepted_time_us)
         .collect();
     delays.sort_unstable();
     let at = |percent: usize| {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use lake::Lake;
 use schemas::tables::Table;
+use schemas::wire::Coverage;
 use sigma::plan::fields::text;
 
 use crate::config::Config;
 
 /// Rows that the ledger says were taken out of tables, because their file could not be read.
-const TAKEN_OUT: &str = "SELECT subject, range_to FROM coverage \
+const TAKEN_OUT: &str = "SELECT * FROM coverage \
                          WHERE coverage_state = 'lost' AND source = 'lake' AND coverage_kind = 'file'";
 
 /// Alerts, however often each was told anew: the table has a row for each time.
@@ -34,14 +35,12 @@ impl Counts {
         for table in Table::ALL {
             counts.rows.insert(*table, lake.count(*table).await.ok());
         }
-        if let Ok((_, batches)) = lake.query_all(TAKEN_OUT).await {
-            for batch in &batches {
-                for row in 0..batch.num_rows() {
-                    counts.note(
-                        &text(batch, "subject", row).unwrap_or_default(),
-                        &text(batch, "range_to", row).unwrap_or_default(),
-                    );
-                }
+        if let Ok((lines, damaged)) = lake.rows::<Coverage>(TAKEN_OUT).await {
+            for line in &lines {
+                counts.note(line);
+            }
+            for error in damaged {
+                tracing::warn!(%error, "a line of the ledger is not counted");
             }
         }
         if let Ok((_, batches)) = lake.query_all(ALERTS).await {
@@ -65,13 +64,12 @@ impl Counts {
     }
 
     /// Notes a line of the ledger: `table/file` and the file's rows.
-    fn note(&mut self, subject: &str, rows: &str) {
-        let named = subject.split('/').next().unwrap_or_default();
-        let table = Table::ALL.iter().find(|table| table.name() == named);
-        if let (Some(table), Ok(rows)) = (table, rows.parse::<u64>())
-            && !subject.ends_with("/_delta_log")
+    fn note(&mut self, line: &Coverage) {
+        let named = line.subject.split('/').next().unwrap_or_default();
+        if let (Some(table), Ok(rows)) = (Table::of_name(named), u64::try_from(line.to))
+            && !line.subject.ends_with("/_delta_log")
         {
-            *self.taken_out.entry(*table).or_default() += rows;
+            *self.taken_out.entry(table).or_default() += rows;
         }
     }
 
@@ -121,6 +119,7 @@ impl Counts {
 mod tests {
     use super::Counts;
     use schemas::tables::Table;
+    use schemas::wire::Coverage;
 
     #[test]
     fn alerts_that_are_told_anew_are_counted_once() {
@@ -141,14 +140,18 @@ mod tests {
         assert_eq!(since(of(None, 9)), "an unknown number of alerts");
     }
 
-    fn counts(rows: Option<u64>, lost: &[(&str, &str)]) -> Counts {
+    fn counts(rows: Option<u64>, lost: &[(&str, i64)]) -> Counts {
         let mut counts = Counts::default();
         counts
             .rows
             .extend(Table::ALL.iter().map(|table| (*table, Some(0))));
         counts.rows.insert(Table::Signins, rows);
         for (subject, rows) in lost {
-            counts.note(subject, rows);
+            counts.note(&Coverage {
+                subject: (*subject).to_owned(),
+                to: *rows,
+                ..Coverage::default()
+            });
         }
         counts
     }
@@ -156,12 +159,12 @@ mod tests {
     #[test]
     fn rows_that_were_taken_out_are_not_taken_off_what_is_new() {
         let before = counts(Some(1_678), &[]);
-        let after = counts(Some(1), &[("signins/tenant_id=t/a.parquet", "1678")]);
+        let after = counts(Some(1), &[("signins/tenant_id=t/a.parquet", 1_678)]);
         assert_eq!(after.added_since(&before, Table::Signins), Some(1));
         assert_eq!(after.what_was_amiss(&before).len(), 1);
         // The same file is not told again by the next import.
         assert!(after.what_was_amiss(&after).is_empty());
-        let entry = counts(Some(7), &[("signins/_delta_log", "9")]);
+        let entry = counts(Some(7), &[("signins/_delta_log", 9)]);
         assert_eq!(
             entry.added_since(&counts(Some(7), &[]), Table::Signins),
             Some(0)

@@ -92,8 +92,19 @@ impl Asked<'_> {
     }
 
     async fn alerts(&self, report: &mut Report) -> anyhow::Result<()> {
-        let batches = self.ask(&self.tenants.alerts()).await?;
-        report.alerts = cells::rows(&batches, cells::alert);
+        // The table has no time of the last event: the report takes it from the events.
+        let (alerts, damaged) = self
+            .lake
+            .rows(&self.tenants.alerts())
+            .await
+            .context("could not ask the lake for the report's alerts")?;
+        report.alerts = alerts;
+        if let Some(first) = damaged.first() {
+            report.remarks.push(format!(
+                "{} alerts of the lake cannot be read and are not in this report; the first: {first}",
+                damaged.len()
+            ));
+        }
         if report.alerts.len() > ALERTS_MAX {
             report.alerts.truncate(ALERTS_MAX);
             report.remarks.push(format!(

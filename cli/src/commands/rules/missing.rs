@@ -13,7 +13,7 @@ use sigma::Ruleset;
 
 use crate::config::Config;
 use crate::data_folder::lock::DataLock;
-use crate::output::{self, Form, Table, Verdict};
+use crate::output::{self, Form, Table, Verdict, plain};
 
 /// Works off what the ledger says was not evaluated; what cannot be read now either stays there, and is told.
 pub(super) async fn fill_missing(
@@ -32,7 +32,13 @@ pub(super) async fn fill_missing(
     let mut rows = Vec::new();
     let mut table = Table::new(["tenant", "file", "rows", "outcome"]);
     let (mut left, mut raised) = (0, 0);
-    for announced in missing::of_lake(lake).await? {
+    let (announced, damaged) = missing::of_lake(lake).await?;
+    for error in &damaged {
+        left += 1;
+        let said = format!("a line of the ledger is left out: {error}");
+        output::stderr().line(&[plain(said)])?;
+    }
+    for announced in announced {
         let now_us = SystemClock.now_us();
         let outcome = missing::fill(&announced, &rules, lake, &bus, now_us).await;
         let (alerts, outcome) = match outcome {

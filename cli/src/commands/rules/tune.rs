@@ -19,17 +19,16 @@ use detect::evaluate::event;
 use lake::{Lake, literals};
 use schemas::environment::{Clock as _, SystemClock};
 use schemas::time::iso_ms;
-use schemas::wire::Event;
+use schemas::wire::{Alert, Event};
 use serde_json::{Value, json};
 use sigma::filter::terms::Terms;
 use sigma::metadata::Day;
-use sigma::plan::fields::{text, time};
 use sigma::tools::tuning::{Proposal, Tuning};
 use sigma::{Rule, RuleCollection};
 
 use self::cause::{Cause, Running};
 use super::files::{load, rule_files};
-use crate::commands::reproduce::{Stored, evidence, find};
+use crate::commands::reproduce::find;
 use crate::commands::{open_lake, runtime};
 use crate::config::Config;
 use crate::output::exit::WrongUsage;
@@ -202,34 +201,33 @@ struct Other {
 }
 
 /// The newest other alerts of the rule, each once however often it was published.
-async fn other_alerts(lake: &Lake, alert: &Stored, rule: &Rule) -> anyhow::Result<Others> {
+async fn other_alerts(lake: &Lake, alert: &Alert, rule: &Rule) -> anyhow::Result<Others> {
     let query = format!(
-        "SELECT alert_id, event_time, user_principal_name, ip_address, evidence FROM alerts_current \
-         WHERE rule_id = {} AND alert_id <> {} ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
+        "SELECT * FROM alerts_current WHERE rule_id = {} AND alert_id <> {} ORDER BY detected_time DESC LIMIT {ALERTS_MAX}",
         literals([&alert.rule_id]),
         literals([&alert.alert_id])
     );
-    let (_, batches) = lake.query_all(&query).await?;
+    let (found, damaged) = lake.rows::<Alert>(&query).await?;
+    for error in &damaged {
+        let said = format!("an alert is not looked at: {error}");
+        output::stderr().line(&[plain(said)])?;
+    }
+    let rows = found.len() + damaged.len();
     let mut by_id: BTreeMap<String, Other> = BTreeMap::new();
-    let mut rows = 0;
-    for batch in &batches {
-        rows += batch.num_rows();
-        for row in 0..batch.num_rows() {
-            let cell = |name: &str| text(batch, name, row).unwrap_or_default();
-            let when = time(batch, "event_time", row).map(iso_ms);
-            let told = [
-                when.unwrap_or_default(),
-                inert(&cell("user_principal_name")),
-                inert(&cell("ip_address")),
-            ];
-            let events = evidence(&cell("evidence"));
-            let other = Other {
-                alert_id: cell("alert_id"),
-                told: told.join(" "),
-                event_ids: events.into_iter().map(|one| one.event_id).collect(),
-            };
-            by_id.entry(other.alert_id.clone()).or_insert(other);
-        }
+    for alert in found {
+        let when = Some(alert.first_event_time_us).filter(|time_us| *time_us != 0);
+        let told = [
+            when.map(iso_ms).unwrap_or_default(),
+            inert(&alert.user),
+            inert(&alert.ip),
+        ];
+        let events = alert.evidence.into_iter();
+        let other = Other {
+            alert_id: alert.alert_id.clone(),
+            told: told.join(" "),
+            event_ids: events.map(|one| one.event_id).collect(),
+        };
+        by_id.entry(alert.alert_id).or_insert(other);
     }
     let alerts: Vec<Other> = by_id.into_values().collect();
     let wanted: BTreeSet<&str> = alerts
@@ -287,7 +285,7 @@ impl Others {
 
 /// The proposals for an alert, and for each the other alerts that it would hide.
 struct Shown<'a> {
-    alert: &'a Stored,
+    alert: &'a Alert,
     cause: &'a Cause,
     hidden: &'a [Vec<&'a Other>],
     others: &'a Others,

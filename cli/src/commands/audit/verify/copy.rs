@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use lake::read_rows;
 use respond::audit::{Anchor, hash};
 use respond::review::Review;
 use schemas::time::iso_ms;
 use schemas::wire::AuditRecord;
-use sigma::plan::fields::{text, time};
 
 use crate::commands::audit::lake::ask_lake;
 use crate::config::Config;
@@ -23,6 +23,8 @@ pub(super) struct Copy {
     pub(super) anchors: Vec<Anchor>,
     /// Entries that are not what their hash says.
     rewritten: Vec<u64>,
+    /// Why rows cannot be read.
+    damaged: Vec<String>,
 }
 
 /// The entries that the lake has; none where there is no lake on this machine.
@@ -30,38 +32,18 @@ pub(super) fn of_lake(config: &Config) -> anyhow::Result<Option<Copy>> {
     let Some([batches]) = ask_lake(config, ["SELECT * FROM actions"])? else {
         return Ok(None);
     };
+    let (entries, damaged) = read_rows::<AuditRecord>(&batches);
     let mut copy = Copy {
         anchors: Vec::new(),
         rewritten: Vec::new(),
+        damaged: damaged.iter().map(ToString::to_string).collect(),
     };
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let cell = |name| text(batch, name, row).unwrap_or_default();
-            let Ok(sequence) = cell("chain_sequence").parse::<u64>() else {
-                continue;
-            };
-            let entry = AuditRecord {
-                id: cell("audit_id"),
-                sequence,
-                previous_hash: cell("previous_hash"),
-                hash: cell("hash"),
-                tenant_id: cell("tenant_id"),
-                action_id: cell("action_id"),
-                case_id: cell("case_id"),
-                action: cell("action"),
-                target: cell("action_target"),
-                state: cell("action_state"),
-                requested_by: cell("requested_by"),
-                dry_run: cell("dry_run") == "true",
-                detail: cell("detail"),
-                time_us: time(batch, "event_time", row).unwrap_or_default(),
-            };
-            if !is_whole(&entry) {
-                copy.rewritten.push(sequence);
-            }
-            let hash = entry.hash;
-            copy.anchors.push(Anchor { sequence, hash });
+    for entry in entries {
+        if !is_whole(&entry) {
+            copy.rewritten.push(entry.sequence);
         }
+        let AuditRecord { sequence, hash, .. } = entry;
+        copy.anchors.push(Anchor { sequence, hash });
     }
     copy.rewritten.sort_unstable();
     Ok(Some(copy))
@@ -91,6 +73,13 @@ impl Copy {
                 "{} entries of the lake are not what was published: who can write the lake has changed them: {}",
                 self.rewritten.len(),
                 listed(&self.rewritten)
+            ));
+        }
+        if let Some(first) = self.damaged.first() {
+            found.push(format!(
+                "{} rows of the lake's copy cannot be read: who can write the lake has changed them, or its files are \
+                 damaged; the first: {first}",
+                self.damaged.len()
             ));
         }
         let known: BTreeSet<u64> = self.anchors.iter().map(|anchor| anchor.sequence).collect();

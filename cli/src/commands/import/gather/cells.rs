@@ -3,12 +3,10 @@
 use datafusion::arrow::record_batch::RecordBatch;
 use report::{EntityKind, EventLine, Sighting};
 use schemas::tables::Table;
-use schemas::wire::Alert;
 use serde_json::Value;
 use sigma::plan::fields;
 
 use super::queries::{ACCOUNT, OPERATION, TELLING};
-use crate::commands::reproduce::evidence;
 
 /// Most fields that are taken of one event; the page shows fewer and counts the others.
 const DETAILS_MAX: usize = 100;
@@ -40,37 +38,6 @@ pub(super) fn number(batch: &RecordBatch, name: &str, row: usize) -> u64 {
 /// A cell as a time.
 pub(super) fn time(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
     fields::time(batch, name, row)
-}
-
-/// An alert as the view has it.
-pub(super) fn alert(batch: &RecordBatch, row: usize) -> Alert {
-    let cell = |name| text(batch, name, row);
-    let words = |name| serde_json::from_str(&cell(name)).unwrap_or_default();
-    Alert {
-        alert_id: cell("alert_id"),
-        tenant_id: cell("tenant_id"),
-        label: cell("label"),
-        rule_id: cell("rule_id"),
-        title: cell("title"),
-        description: cell("description"),
-        severity: cell("alert_severity"),
-        category: cell("alert_category"),
-        techniques: words("techniques"),
-        tactics: words("tactics"),
-        user: cell("user_principal_name"),
-        user_id: cell("user_id"),
-        ip: cell("ip_address"),
-        session_id: cell("session_id"),
-        group_key: cell("group_key"),
-        // The view has no time of the last event: the report takes it from the events.
-        first_event_time_us: time(batch, "event_time", row).unwrap_or_default(),
-        detected_time_us: time(batch, "detected_time", row).unwrap_or_default(),
-        event_count: number(batch, "event_count", row),
-        state: cell("alert_state"),
-        url: cell("url"),
-        evidence: evidence(&cell("evidence")),
-        ..Alert::default()
-    }
 }
 
 /// How often an entity appears in a table.

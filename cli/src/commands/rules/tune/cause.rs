@@ -7,13 +7,12 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use detect::reproduce::reproduce;
 use lake::Lake;
-use schemas::wire::Event;
+use schemas::wire::{Alert, Event};
 use sigma::correlation::{Correlation, Referred};
 use sigma::filter::terms::Terms;
 use sigma::tools::tuning::{TuneError, Tuning, propose};
 use sigma::{Rule, RuleCollection, Ruleset};
 
-use crate::commands::reproduce::Stored;
 use crate::output::inert;
 
 /// A rule, and what can be proposed for an event that it matches.
@@ -39,7 +38,7 @@ impl Running<'_> {
     pub(super) async fn cause(
         &self,
         lake: &Lake,
-        alert: &mut Stored,
+        alert: &mut Alert,
         terms: &Terms,
         now_us: i64,
     ) -> anyhow::Result<Cause> {
