@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 use schemas::topics::Topic;
 
 /// What can go wrong on the bus.
@@ -188,6 +188,12 @@ pub enum BusError {
         /// What it was doing.
         doing: &'static str,
     },
+}
+
+impl HasFate for BusError {
+    fn fate(&self) -> Fate {
+        self.fate()
+    }
 }
 
 impl BusError {

@@ -15,6 +15,7 @@ mod kafka;
 mod lease;
 mod log;
 mod message;
+pub mod retry;
 pub mod stored;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! What can go wrong in detect, and what happens then.
 
 use datafusion::error::DataFusionError;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 use schemas::tables::Table;
 
 /// What can go wrong while detect runs.
@@ -58,6 +58,12 @@ pub enum DetectError {
         /// File and reason of the first.
         first: String,
     },
+}
+
+impl HasFate for DetectError {
+    fn fate(&self) -> Fate {
+        self.fate()
+    }
 }
 
 impl DetectError {

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus::retry::{ended, retry_or_stop};
 use bus::{Bus, Consumer, Delivery, Polled, Position};
 use lake::{Lake, LakeConfig};
 use prost::Message as _;
@@ -96,27 +97,9 @@ pub async fn run(
         gaps: Gaps::default(),
         of_day: HashMap::new(),
     };
-    while !stop.is_cancelled() {
-        stage.comes_round();
-        stage.reload().await?;
-        stage.advance(&stop).await?;
-        if let Err(error) = stage.fill_gaps(&stop).await {
-            stage.obey(error, &stop).await?;
-        }
-        let polled = tokio::select! {
-            () = stop.cancelled() => break,
-            polled = consumer.next(TAKEN_MAX, WAIT_MAX) => polled,
-        };
-        match polled {
-            Ok(polled) => {
-                stage.take(&mut consumer, polled, &stop).await?;
-                stage.health.well(RETRIES);
-            }
-            Err(error) => stage.obey(error.into(), &stop).await?,
-        }
-    }
+    let outcome = stage.work(&mut consumer, &stop).await;
     tracing::info!("detect stopped");
-    Ok(())
+    ended(outcome, &stop)
 }
 
 /// The part whose loop comes round.
@@ -156,21 +139,42 @@ impl Stage {
         self.health.comes_round(STAGE, self.clock.now_us());
     }
 
-    /// Waits as the error's fate asks, or gives the error back where going on is wrong.
-    async fn obey(&self, error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
-        let Fate::Retry { after } = error.fate() else {
-            return Err(error);
-        };
-        // It is told as trouble, and is no standstill.
-        self.comes_round();
-        self.health
-            .trouble(RETRIES, chain(&error), self.clock.now_us());
-        tracing::warn!(error = %chain(&error), "detect tries again");
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(after) => {}
+    /// Takes announcements and signals until `stop`.
+    async fn work(
+        &mut self,
+        consumer: &mut Consumer,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        while !stop.is_cancelled() {
+            self.comes_round();
+            self.reload().await?;
+            self.advance(stop).await?;
+            if let Err(error) = self.fill_gaps(stop).await {
+                self.retry(error, stop).await?;
+            }
+            let polled = tokio::select! {
+                () = stop.cancelled() => break,
+                polled = consumer.next(TAKEN_MAX, WAIT_MAX) => polled,
+            };
+            match polled {
+                Ok(polled) => {
+                    self.take(consumer, polled, stop).await?;
+                    self.health.well(RETRIES);
+                }
+                Err(error) => self.retry(error.into(), stop).await?,
+            }
         }
         Ok(())
+    }
+
+    /// As [`retry_or_stop`]; what is tried again is told as trouble, and is no standstill.
+    async fn retry(&self, error: DetectError, stop: &CancellationToken) -> Result<(), DetectError> {
+        if matches!(error.fate(), Fate::Retry { .. }) {
+            self.comes_round();
+            self.health
+                .trouble(RETRIES, chain(&error), self.clock.now_us());
+        }
+        retry_or_stop(error, STAGE, stop).await
     }
 
     /// Tells what has become certain by the time.
@@ -180,10 +184,7 @@ impl Stage {
         }
         while let Err(error) = self.advance_once(stop).await {
             self.count = None;
-            self.obey(error, stop).await?;
-            if stop.is_cancelled() {
-                break;
-            }
+            self.retry(error, stop).await?;
         }
         Ok(())
     }
@@ -251,11 +252,12 @@ impl Stage {
                     self.note(&[line]).await?;
                     break;
                 }
-                self.obey(error, stop).await?;
+                let waited = self.retry(error, stop).await;
                 if stop.is_cancelled() {
                     self.catch_up(&mut done, stop).await?;
                     return commit(consumer, &done).await;
                 }
+                waited?;
             }
             if let Some(catch_up) = &mut self.catch_up {
                 catch_up.passed(&record);
@@ -298,11 +300,8 @@ impl Stage {
                 Err(error) => {
                     // What was counted and not told is counted again from what the lake has.
                     self.count = None;
-                    self.obey(error, stop).await?;
+                    self.retry(error, stop).await?;
                 }
-            }
-            if stop.is_cancelled() {
-                return Ok(false);
             }
         }
         Ok(true)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::BusError;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 
 /// What can end the stage, or keep a destination from being made.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub enum ForwardError {
         /// The task.
         task: &'static str,
     },
+}
+
+impl HasFate for ForwardError {
+    fn fate(&self) -> Fate {
+        self.fate()
+    }
 }
 
 impl ForwardError {

@@ -16,7 +16,6 @@ mod deliver;
 mod lane;
 mod left_behind;
 mod letters;
-mod patience;
 mod reader;
 mod refusals;
 mod standing;

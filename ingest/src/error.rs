@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bus::BusError;
 use microsoft::MicrosoftError;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 
 /// Why a source could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +104,12 @@ pub enum IngestError {
 impl From<MicrosoftError> for IngestError {
     fn from(cause: MicrosoftError) -> Self {
         Self::Microsoft(cause)
+    }
+}
+
+impl HasFate for IngestError {
+    fn fate(&self) -> Fate {
+        self.fate()
     }
 }
 

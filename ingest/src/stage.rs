@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
+use bus::retry::wait_or_stop;
 use microsoft::{Client, Tenant};
 use schemas::coverage::{CoverageRange, CoverageState, Published};
 use schemas::environment::Clock;
-use schemas::fate::Fate;
+use schemas::fate::Backoff;
 use schemas::health::Health;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -29,11 +30,12 @@ use crate::sources::management_activity::ManagementActivity;
 use crate::workbench::Workbench;
 use log::Witness;
 
-/// Longest wait before a source that fails is tried again.
-const WAIT_MAX: Duration = Duration::from_mins(5);
-
-/// First wait after a failure where nobody asks for another; it doubles with each one.
-const WAIT_MIN: Duration = Duration::from_millis(250);
+/// Waits before a source that fails is tried again. Waiting is the only thing to do whatever the error's fate: nobody
+/// else reads this source.
+const BACKOFF: Backoff = Backoff {
+    min: Duration::from_millis(250),
+    max: Duration::from_mins(5),
+};
 
 /// How long a turn that is under way may go on after a stop; then it is cut, as by a crash, which loses nothing.
 const CUT_AFTER: Duration = Duration::from_secs(5);
@@ -337,7 +339,7 @@ impl Watched {
         metrics::counter!("ingest_source_failures_total", "source" => label.to_owned())
             .increment(1);
         let times = failures.note(&error.kind());
-        let wait = wait_after(error, failures.in_a_row());
+        let wait = BACKOFF.wait(error.fate(), failures.in_a_row());
         self.health.trouble(part, error.told(), self.clock.now_us());
         if let Some(times) = times {
             tracing::warn!(
@@ -386,22 +388,11 @@ async fn tell_set_aside(
                 if error.ends_all() {
                     return Err(error);
                 }
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(WAIT_MIN) => {}
+                if wait_or_stop(error, PART, BACKOFF.min, &stop).await.is_err() {
+                    return Ok(());
                 }
             }
         }
         watched.health.well(PART);
-    }
-}
-
-/// How long a source waits after its n-th failure in a row.
-fn wait_after(error: &IngestError, failures: u32) -> Duration {
-    let backoff = WAIT_MIN.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
-    match error.fate() {
-        Fate::Retry { after } if after > WAIT_MAX => after,
-        // Waiting is the only thing to do in every other case: nobody else reads this source.
-        Fate::Retry { .. } | Fate::DeadLetter | Fate::Stop => backoff.min(WAIT_MAX),
     }
 }

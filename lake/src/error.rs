@@ -7,7 +7,7 @@ use bus::BusError;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use parquet::errors::ParquetError;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 use schemas::tables::Table;
 use schemas::topics::Topic;
 
@@ -134,6 +134,12 @@ pub enum LakeError {
     /// A worker thread ended early.
     #[error("a worker thread ended early")]
     Worker(#[from] tokio::task::JoinError),
+}
+
+impl HasFate for LakeError {
+    fn fate(&self) -> Fate {
+        self.fate()
+    }
 }
 
 impl LakeError {

@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::{ended, wait_or_stop};
 use bus::{Bus, Consumer, Polled};
 use futures::{StreamExt, TryStreamExt, stream};
 use schemas::environment::Clock;
-use schemas::fate::{Fate, chain};
+use schemas::fate::{Backoff, Fate, chain};
 use schemas::health::Health;
 use schemas::ids;
 use schemas::limits::{BATCH_BYTES_MAX, BATCH_FILES_MAX, BATCH_ROWS_MAX};
@@ -56,8 +57,10 @@ const IDLE_WAIT: Duration = Duration::from_millis(500);
 const SETTLE_WAIT: Duration = Duration::from_secs(30);
 
 /// Shortest and longest wait between two tries.
-const RETRY_WAIT_MIN: Duration = Duration::from_millis(200);
-const RETRY_WAIT_MAX: Duration = Duration::from_secs(15);
+const BACKOFF: Backoff = Backoff {
+    min: Duration::from_millis(200),
+    max: Duration::from_secs(15),
+};
 
 /// The topics that the stage keeps.
 pub fn topics() -> Vec<Topic> {
@@ -99,9 +102,13 @@ pub async fn run_on(
     stop: CancellationToken,
 ) -> Result<(), LakeError> {
     let location = location(&config.location)?;
-    let mut stage = Stage::open(config, location, bus, clock, disk, health, stop.clone()).await?;
+    let opened = Stage::open(config, location, bus, clock, disk, health, stop.clone()).await;
+    let mut stage = match opened {
+        Ok(stage) => stage,
+        Err(error) => return ended(Err(error), &stop),
+    };
     let maintenance = stage.maintenance.start(stop.clone());
-    let outcome = stage.keep().await;
+    let outcome = ended(stage.keep().await, &stop);
     // A stage that failed takes its helper with it.
     stop.cancel();
     maintenance.await?;
@@ -339,35 +346,21 @@ impl Stage {
         tables
     }
 
-    /// Waits before another try; an error whose fate is to stop is returned instead.
+    /// Waits before another try; an error whose fate is to stop is returned instead. Who was told to stop meanwhile looks
+    /// at that itself: what is open is still written.
     async fn wait_after(&self, error: LakeError, tries: u32) -> Result<(), LakeError> {
-        let after = match error.fate() {
-            Fate::Retry { after } => after.min(RETRY_WAIT_MAX),
-            Fate::DeadLetter => RETRY_WAIT_MIN,
-            Fate::Stop => return Err(error),
-        };
-        let wait = (RETRY_WAIT_MIN * 2_u32.saturating_pow(tries.min(10)))
-            .clamp(RETRY_WAIT_MIN, RETRY_WAIT_MAX.max(after));
+        if error.fate() == Fate::Stop {
+            return Err(error);
+        }
         // It is told as trouble, and is no standstill.
         self.comes_round();
-        let reason = if error.is_disk_full() {
-            "disk_full"
-        } else {
-            "other"
-        };
-        metrics::counter!("lake_retries_total", "reason" => reason).increment(1);
         self.health
             .trouble(RETRIES, chain(&error), self.clock.now_us());
-        tracing::warn!(
-            error = chain(&error),
-            wait_ms = wait.as_millis(),
-            "trying again"
-        );
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(wait) => {}
+        let wait = BACKOFF.wait(error.fate(), tries.saturating_add(1));
+        match wait_or_stop(error, STAGE, wait, &self.stop).await {
+            Err(_) if self.stop.is_cancelled() => Ok(()),
+            waited => waited,
         }
-        Ok(())
     }
 }
 
@@ -386,11 +379,8 @@ async fn create(
         };
         match created.await {
             Err(error @ LakeError::File { .. }) if error.is_disk_full() && !stop.is_cancelled() => {
-                tracing::warn!(%table, "disk is full: could not create the table, trying again");
-                tokio::select! {
-                    () = stop.cancelled() => return Err(error),
-                    () = tokio::time::sleep(RETRY_WAIT_MAX) => {}
-                }
+                let task = format!("{STAGE}/{table}");
+                wait_or_stop(error, &task, BACKOFF.max, stop).await?;
             }
             other => return other,
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bus::BusError;
 use microsoft::MicrosoftError;
-use schemas::fate::Fate;
+use schemas::fate::{Fate, HasFate};
 
 use crate::audit::signature::KeyError;
 use crate::journal::JournalError;
@@ -54,6 +54,12 @@ pub enum RespondError {
     },
 }
 
+impl HasFate for RespondError {
+    fn fate(&self) -> Fate {
+        self.fate()
+    }
+}
+
 impl RespondError {
     /// What happens next.
     pub fn fate(&self) -> Fate {
@@ -67,6 +73,12 @@ impl RespondError {
             | Self::NobodyProtected
             | Self::Task { .. } => Fate::Stop,
         }
+    }
+}
+
+impl HasFate for JournalError {
+    fn fate(&self) -> Fate {
+        self.fate()
     }
 }
 

@@ -18,7 +18,6 @@ mod intake;
 mod lock;
 mod log;
 mod lookup;
-mod patience;
 mod playbooks;
 mod protection;
 mod publisher;
@@ -32,10 +31,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::ended;
 use bus::{Bus, Lease};
 use microsoft::Client;
 use schemas::environment::Clock;
-use schemas::fate::Fate;
 use schemas::health::Health;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -54,7 +53,6 @@ use crate::playbook::Playbook;
 use crate::preflight;
 
 use self::lookup::Lookup;
-use self::patience::obey;
 use self::protection::Protection;
 use self::strangers::Strangers;
 use self::tenure::Candidate;
@@ -122,28 +120,31 @@ pub async fn run_in(
         return Ok(());
     };
     let candidate = Candidate::new(&config, &bus, &clock, &health, &stop)?;
-    loop {
-        let folder = config.playbooks.clone();
-        let playbooks = tokio::task::spawn_blocking(move || load_playbooks(&folder))
-            .await
-            .map_err(|_| RespondError::Task { task: "playbooks" })??;
-        let Some(lease) = candidate.take().await? else {
-            return Ok(());
-        };
-        let term = Term {
-            config: &config,
-            directories: &directories,
-            bus: &bus,
-            clock: Arc::clone(&clock),
-            health: &health,
-            lease: Arc::new(lease),
-            stop: stop.child_token(),
-        };
-        match term.act(playbooks).await? {
-            Ended::Stopped => return Ok(()),
-            Ended::LeaseLost => {}
+    let acting = async {
+        loop {
+            let folder = config.playbooks.clone();
+            let playbooks = tokio::task::spawn_blocking(move || load_playbooks(&folder))
+                .await
+                .map_err(|_| RespondError::Task { task: "playbooks" })??;
+            let Some(lease) = candidate.take().await? else {
+                return Ok(());
+            };
+            let term = Term {
+                config: &config,
+                directories: &directories,
+                bus: &bus,
+                clock: Arc::clone(&clock),
+                health: &health,
+                lease: Arc::new(lease),
+                stop: stop.child_token(),
+            };
+            match term.act(playbooks).await? {
+                Ended::Stopped => return Ok(()),
+                Ended::LeaseLost => {}
+            }
         }
-    }
+    };
+    ended(acting.await, &stop)
 }
 
 /// How a term ended.
@@ -281,6 +282,8 @@ async fn watch(
         };
         let Some(task) = task else { break };
         let task = task.unwrap_or(Err(RespondError::Task { task: "worker" }));
+        // Cut short by the stop, or by the loss of the lease: it is begun again when that is.
+        let task = ended(task, stop);
         if !stop.is_cancelled() || task.is_err() {
             // A task that ends by itself ends the stage, the publisher's too: better none than half of one.
             stop.cancel();
@@ -293,11 +296,6 @@ async fn watch(
         }
     }
     match (failed, was_lost) {
-        // Cut short by the loss: it is begun again when the lease is.
-        (Err(error), true) if matches!(error.fate(), Fate::Retry { .. }) => {
-            tracing::warn!(error = %error, "a task was cut short");
-            Ok(Ended::LeaseLost)
-        }
         (Err(error), _) => Err(error),
         (Ok(()), true) => Ok(Ended::LeaseLost),
         (Ok(()), false) => Ok(Ended::Stopped),

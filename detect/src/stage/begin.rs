@@ -25,10 +25,7 @@ impl Stage {
             return Ok(());
         }
         while let Err(error) = self.begin_once(consumer, polled).await {
-            self.obey(error, stop).await?;
-            if stop.is_cancelled() {
-                break;
-            }
+            self.retry(error, stop).await?;
         }
         Ok(())
     }
@@ -133,10 +130,11 @@ impl Stage {
                     version,
                 };
                 while let Err(error) = self.look_at(announced.clone()).await {
-                    self.obey(error, stop).await?;
+                    let waited = self.retry(error, stop).await;
                     if stop.is_cancelled() {
                         return Ok(false);
                     }
+                    waited?;
                 }
             }
         }

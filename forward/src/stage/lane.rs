@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::{ended, retry_or_stop};
 use tokio::time::{Instant, timeout};
 
 use super::deliver::{Again, Moment, Settled, settle};
 use super::letters::{self, SetAside};
-use super::patience::obey;
 use super::reader::{Reader, Reads};
 use super::refusals::Refusals;
 use super::standing::{STAGE, Shared, Standing};
@@ -57,6 +57,7 @@ impl Lane {
         let mut destination: Option<Box<dyn Destination>> = None;
         let mut open_at = Instant::now();
         let mut refusals = Refusals::default();
+        let task = self.part();
         let mut pace = Pace::new(Duration::from_millis(self.forward.retry_wait_ms));
         while !self.shared.stop.is_cancelled() {
             self.tell(&reader);
@@ -82,14 +83,11 @@ impl Lane {
                 }
                 reader.commit().await
             };
-            if let Err(error) = round.await
-                && let Err(error) = obey(error, &name, &self.shared.stop).await
-            {
-                return if self.shared.stop.is_cancelled() {
-                    Ok(())
-                } else {
-                    Err(error)
-                };
+            if let Err(error) = round.await {
+                let waited = retry_or_stop(error, &task, &self.shared.stop).await;
+                if waited.is_err() {
+                    return ended(waited, &self.shared.stop);
+                }
             }
         }
         Ok(())
@@ -145,7 +143,7 @@ impl Lane {
             match Reader::join(&self.shared.bus, reads).await {
                 Ok(reader) => return Ok(Some(reader)),
                 Err(error) => {
-                    let waited = obey(error, &self.config.name, &self.shared.stop).await;
+                    let waited = retry_or_stop(error, &self.part(), &self.shared.stop).await;
                     if self.shared.stop.is_cancelled() {
                         return Ok(None);
                     }

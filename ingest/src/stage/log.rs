@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
+use bus::retry::wait_or_stop;
 use bus::{Bus, Recognised};
 use schemas::coverage::forgetful_log;
 use schemas::fate::chain;
 use schemas::wire;
 use tokio_util::sync::CancellationToken;
 
-use super::{WAIT_MIN, Watched};
+use super::{BACKOFF, Watched};
 use crate::cursor::Cursors;
 use crate::error::IngestError;
 use crate::outlet::Outlet;
@@ -91,9 +92,8 @@ impl Witness {
             }
             let now_us = self.watched.clock.now_us();
             self.watched.health.trouble(PART, chain(&error), now_us);
-            tokio::select! {
-                () = stop.cancelled() => return Ok(false),
-                () = tokio::time::sleep(WAIT_MIN) => {}
+            if wait_or_stop(error, PART, BACKOFF.min, stop).await.is_err() {
+                return Ok(false);
             }
         }
         let since = schemas::time::iso_ms(now_us);

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bus::Bus;
+use bus::retry::retry_or_stop;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::topics::Topic;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::obey;
 use crate::audit::signature::AuditKey;
 use crate::config::RespondConfig;
 use crate::error::RespondError;
@@ -60,10 +60,10 @@ impl Beginning<'_> {
                 Err(JournalError::Damaged { cause, .. }) if set_aside.is_none() => {
                     set_aside = Some(self.set_aside(&cause)?);
                 }
-                Err(error) => match obey(error.into(), "journal", self.stop).await {
+                Err(error) => match retry_or_stop(error, "respond/journal", self.stop).await {
                     Ok(()) => {}
                     Err(_) if self.stop.is_cancelled() => return Ok(None),
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 },
             }
         }
@@ -115,7 +115,7 @@ impl Beginning<'_> {
             match self.bus.ends(Topic::Audit).await {
                 Ok(ends) => break ends,
                 // A bus that is away for now ends nothing.
-                Err(error) => obey(error.into(), "journal", self.stop).await?,
+                Err(error) => retry_or_stop(error, "respond/journal", self.stop).await?,
             }
         };
         let published: i64 = ends.iter().map(|end| end.next_offset).sum();

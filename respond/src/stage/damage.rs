@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bus::retry::retry_or_stop;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use tokio_util::sync::CancellationToken;
 
-use super::{LOOK_EVERY, obey};
+use super::LOOK_EVERY;
 use crate::error::RespondError;
 use crate::journal::Ledger;
 
@@ -32,7 +33,7 @@ pub(super) async fn run(
                 health.trouble(PART, why, clock.now_us());
             }
             Ok(_) => {}
-            Err(error) => obey(error.into(), "damage", &stop).await?,
+            Err(error) => retry_or_stop(error, "respond/damage", &stop).await?,
         }
         tokio::select! {
             () = stop.cancelled() => {}

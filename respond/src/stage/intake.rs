@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use bus::{Bus, Consumer, Delivery, Message, Polled, Position};
 use prost::Message as _;
 use schemas::coverage::{CoverageRange, CoverageState, Published, replaced_log};
@@ -13,9 +14,9 @@ use schemas::topics::Topic;
 use schemas::wire::{Alert, Coverage};
 use tokio_util::sync::CancellationToken;
 
+use super::Wake;
 use super::lookup::Lookup;
 use super::publisher::Watch;
-use super::{Wake, obey};
 use crate::cases::{Intake, SeenAlert};
 use crate::error::RespondError;
 use crate::journal::Ledger;
@@ -70,7 +71,7 @@ async fn take(
             Ok(false) if stop.is_cancelled() => return Ok(()),
             Ok(false) => continue,
             Err(error) => {
-                obey(error, "intake", &stop).await?;
+                retry_or_stop(error, "respond/intake", &stop).await?;
                 continue;
             }
         }
@@ -81,13 +82,13 @@ async fn take(
         let polled = match polled {
             Ok(polled) => polled,
             Err(error) => {
-                obey(error.into(), "intake", &stop).await?;
+                retry_or_stop(error, "respond/intake", &stop).await?;
                 continue;
             }
         };
         while let Err(error) = begin(&mut consumer, &bus, &ledger, &polled, clock.as_ref()).await {
             health.comes_round(LOOP, clock.now_us());
-            obey(error, "intake", &stop).await?;
+            retry_or_stop(error, "respond/intake", &stop).await?;
         }
         let records = polled.records;
         if records.is_empty() {
@@ -102,7 +103,7 @@ async fn take(
         }
         while let Err(error) = note(&unreadable, &bus).await {
             health.comes_round(LOOP, clock.now_us());
-            obey(error, "intake", &stop).await?;
+            retry_or_stop(error, "respond/intake", &stop).await?;
         }
         lookup.learn(&alerts, &ledger, clock.as_ref(), &stop).await;
         for of_tenant in by_tenant(alerts) {
@@ -177,7 +178,7 @@ async fn keep(
                 }
                 return Ok(());
             }
-            Err(error) => obey(error.into(), "intake", stop).await?,
+            Err(error) => retry_or_stop(error, "respond/intake", stop).await?,
         }
     }
 }
@@ -309,6 +310,6 @@ async fn commit(
     match consumer.commit(&positions).await {
         Ok(()) => Ok(()),
         // The alerts are durable here; at worst they come again.
-        Err(error) => obey(error.into(), "commit", stop).await,
+        Err(error) => Ok(retry_or_stop(error, "respond/commit", stop).await?),
     }
 }

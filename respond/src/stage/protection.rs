@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use tokio_util::sync::CancellationToken;
 
-use super::{Wake, obey};
+use super::Wake;
 use crate::directory::{Directory, DirectoryError};
 use crate::error::RespondError;
 use crate::journal::{Journal, Ledger};
@@ -49,7 +50,7 @@ pub(super) async fn run(protection: Protection, wake: Wake) -> Result<(), Respon
         let wait = match found {
             Ok((protected, problems)) if protected.unresolved.is_empty() => {
                 if is_waited_for && let Err(error) = protection.release().await {
-                    obey(error, "never_act", &stop).await?;
+                    retry_or_stop(error, "respond/never_act", &stop).await?;
                     continue;
                 }
                 is_waited_for = false;
@@ -73,7 +74,7 @@ pub(super) async fn run(protection: Protection, wake: Wake) -> Result<(), Respon
                 }
             }
             Err(error) => {
-                obey(error, "never_act", &stop).await?;
+                retry_or_stop(error, "respond/never_act", &stop).await?;
                 continue;
             }
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bus::retry::retry_or_stop;
 use bus::{Bus, Message};
 use schemas::environment::Clock;
 use schemas::health::Health;
@@ -9,7 +10,7 @@ use schemas::topics::Topic;
 use tokio_util::sync::CancellationToken;
 
 use super::log::{Witness, went_back};
-use super::{LOOK_EVERY, Wake, obey};
+use super::{LOOK_EVERY, Wake};
 use crate::error::RespondError;
 use crate::journal::{Ledger, Outgoing};
 
@@ -49,7 +50,7 @@ pub(super) async fn run(
             Err(error) => {
                 let why = format!("cases and audit entries cannot be published: {error}");
                 watch.health.trouble(PART, why, watch.clock.now_us());
-                obey(error, "publisher", &stop).await?;
+                retry_or_stop(error, "respond/publisher", &stop).await?;
                 continue;
             }
         }

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::held::tell_held;
-use super::patience::obey;
 use crate::error::RespondError;
 use crate::journal::{Holding, JournalError, Ledger, Step};
 use crate::preflight::Policy;
@@ -47,7 +47,7 @@ impl Strangers {
         let mut told = BTreeSet::new();
         while !self.stop.is_cancelled() {
             if let Err(error) = self.round(&mut told).await {
-                obey(error.into(), "strangers", &self.stop).await?;
+                retry_or_stop(error, "respond/strangers", &self.stop).await?;
                 continue;
             }
             tokio::select! {

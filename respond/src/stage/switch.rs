@@ -11,12 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use schemas::environment::Clock;
 use schemas::health::Health;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Wake, obey};
+use super::Wake;
 use crate::effects::{Gates, is_set};
 use crate::error::RespondError;
 use crate::journal::{JournalError, Ledger, Notice};
@@ -90,7 +91,7 @@ pub(super) async fn begin(
             .await
         {
             Ok(said) => break said,
-            Err(error) => obey(error.into(), "kill switch", stop).await?,
+            Err(error) => retry_or_stop(error, "respond/kill_switch", stop).await?,
         }
     };
     let flips = Flips::after(said.as_ref().map(|entry| entry.state.as_str()));
@@ -130,7 +131,7 @@ pub(super) async fn run(
                 let why =
                     format!("{standing}; not acknowledged: the journal cannot be written: {error}");
                 health.trouble(PART, why, clock.now_us());
-                obey(error.into(), "kill switch", &stop).await?;
+                retry_or_stop(error, "respond/kill_switch", &stop).await?;
                 continue;
             }
             if is_set_now {

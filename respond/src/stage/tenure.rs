@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use bus::{Bus, Lease, Terms, Waiting};
 use schemas::environment::Clock;
 use schemas::health::Health;
 use schemas::limits::{LEASE_CONFIRMED_FOR, TAKE_OVER_MARGIN};
 use tokio_util::sync::CancellationToken;
 
-use super::obey;
 use crate::config::RespondConfig;
 use crate::error::RespondError;
 use crate::journal::file::beside;
@@ -95,10 +95,10 @@ impl<'a> Candidate<'a> {
                     }
                     return Ok(Some(lease));
                 }
-                Err(error) => match obey(error.into(), "lease", self.stop).await {
+                Err(error) => match retry_or_stop(error, "respond/lease", self.stop).await {
                     Ok(()) => {}
                     Err(_) if self.stop.is_cancelled() => return Ok(None),
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 },
             }
         }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use bus::retry::retry_or_stop;
 use schemas::health::Health;
 
 use super::held::tell_held;
-use super::{LOOK_EVERY, Wake, obey};
+use super::{LOOK_EVERY, Wake};
 use crate::error::RespondError;
 use crate::executor::{Executor, Progress};
 use crate::journal::{Holding, JournalError, Question};
@@ -48,7 +49,7 @@ pub(super) async fn run(
         let is_busy = match done.await {
             Ok(is_busy) => is_busy,
             Err(error) => {
-                obey(error, "worker", &stop).await?;
+                retry_or_stop(error, "respond/worker", &stop).await?;
                 continue;
             }
         };
