@@ -15,6 +15,7 @@ mod record;
 mod sign_in;
 
 use schemas::tables::Table;
+use schemas::wire::Event;
 use serde_json::Value;
 
 use self::record::Record;
@@ -74,6 +75,20 @@ pub fn retold(record: &Value) -> Option<Retold> {
         table: Table::DirectoryAudits,
         event_id: record.text("Id")?.to_owned(),
         record: directory_audit::retold(record, operation),
+    })
+}
+
+/// An event of the unified audit log told again as one of the table `told`, under the id that it has there; none if it
+/// is not told as that.
+pub fn retold_event(event: &Event, told: Table) -> Option<Event> {
+    let record = serde_json::from_slice(&event.raw).ok()?;
+    let retold = retold(&record).filter(|retold| retold.table == told)?;
+    let category = retold.record.get("category").and_then(Value::as_str);
+    Some(Event {
+        event_id: retold.event_id,
+        category: category.unwrap_or_default().to_owned(),
+        raw: retold.record.to_string().into(),
+        ..event.clone()
     })
 }
 

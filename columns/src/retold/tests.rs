@@ -1,9 +1,10 @@
 //! Records of the unified audit log, and what Entra's own logs would say of them.
 
 use schemas::tables::Table;
+use schemas::wire::Event;
 use serde_json::{Value, json};
 
-use super::retold;
+use super::{retold, retold_event};
 
 const TENANT: &str = "7f3c1d52-0000-4000-8000-00000000c0de";
 const EVE: &str = "1f20b6a4-0000-4000-8000-0000000000e1";
@@ -210,4 +211,31 @@ fn what_is_not_of_entra_is_not_told_again() {
         "ModifiedProperties": "x", "ExtendedProperties": [{"Name": "additionalDetails", "Value": "[]"}]});
     let told = retold(&record).unwrap().record;
     assert_eq!(at(&told, "/operationName"), Some("Add user"));
+}
+
+#[test]
+fn an_event_is_told_again_under_its_id_in_the_other_log_and_as_no_third_one() {
+    let record = json!({
+        "Id": "u1", "IntraSystemId": "s1", "CreationTime": "2026-09-14T08:07:00", "Operation": "UserLoginFailed",
+        "OrganizationId": TENANT, "RecordType": 15, "Workload": "AzureActiveDirectory", "UserId": "ada@contoso.test",
+    });
+    let event = Event {
+        event_id: "u1".to_owned(),
+        tenant_id: TENANT.to_owned(),
+        category: "Audit.AzureActiveDirectory".to_owned(),
+        raw: record.to_string().into(),
+        ..Event::default()
+    };
+    let told = retold_event(&event, Table::Signins).unwrap();
+    assert_eq!(
+        (told.event_id.as_str(), told.tenant_id.as_str()),
+        ("s1", TENANT)
+    );
+    assert_ne!(told.category, event.category);
+    assert_eq!(retold_event(&event, Table::DirectoryAudits), None);
+    let elsewhere = Event {
+        raw: "{".into(),
+        ..event
+    };
+    assert_eq!(retold_event(&elsewhere, Table::Signins), None);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use columns::retold::retold;
+use columns::retold::retold_event;
 use rsigma_parser::Timespan;
 use schemas::tables::Table;
 use schemas::wire::Event;
@@ -347,24 +347,15 @@ fn signals(rules: &Ruleset, table: Table, events: &[Event]) -> Result<Vec<Signal
     for (told, plan) in rules.retold(table) {
         for hit in plan.evaluate(&mut Batch(&batch))? {
             let of_rule = hit.rows.iter().filter_map(|row| events.get(*row));
-            let of_rule: Vec<Event> = of_rule.filter_map(told_again).collect();
+            let of_rule: Vec<Event> = of_rule
+                .filter_map(|event| retold_event(event, told))
+                .collect();
             let batch = event_batch::batch(told, &of_rule)?;
             let rows: Vec<usize> = (0..of_rule.len()).collect();
             signals.extend(of_rows(rules, hit.rule, told, &batch, &rows));
         }
     }
     Ok(signals)
-}
-
-/// A record of the unified audit log as Entra's own log would have it.
-fn told_again(event: &Event) -> Option<Event> {
-    let record: Value = serde_json::from_slice(&event.raw).ok()?;
-    let told = retold(&record)?;
-    Some(Event {
-        category: category(&told.record),
-        raw: told.record.to_string().into(),
-        ..event.clone()
-    })
 }
 
 /// The signals of rows that the rule with this number matched, if anything counts them.
