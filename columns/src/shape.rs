@@ -39,30 +39,15 @@ impl Shape {
     }
 }
 
-/// Columns whose difference under a known identity is news, by their place in the table.
-///
-/// Not compared: what says only how and when the record came to us, and the raw JSON, in which
-/// Microsoft reorders fields. Alerts may be raised again by a replay at another time.
+/// [`Table::compared_columns`], by their place in the table.
 pub fn compared_columns(table: Table) -> Vec<usize> {
     Shape::of(table).compared.clone()
 }
 
 fn compared(table: Table, columns: &[Column]) -> Vec<usize> {
-    let compared: Vec<&str> = match table {
-        Table::Alerts => vec!["alert_state", "alert_severity", "title", "label"],
-        Table::Coverage => vec!["coverage_state"],
-        // The identities of these are hashes of their whole content.
-        Table::Revisions | Table::Signals | Table::Actions | Table::DeadLetters => Vec::new(),
-        events => {
-            let mut names = vec!["event_time"];
-            names.extend(events.record_columns().iter().map(|column| column.name));
-            names
-        }
-    };
-    columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| compared.contains(&column.name))
+    let compared = table.compared_columns();
+    let all = columns.iter().enumerate();
+    all.filter(|(_, column)| compared.contains(&column.name))
         .map(|(at, _)| at)
         .collect()
 }

@@ -64,15 +64,8 @@ const BACKOFF: Backoff = Backoff {
 
 /// The topics that the stage keeps.
 pub fn topics() -> Vec<Topic> {
-    let mut topics: Vec<Topic> = Table::EVENTS.iter().copied().map(Topic::Events).collect();
-    topics.extend([
-        Topic::DeadLetters,
-        Topic::Coverage,
-        Topic::Signals,
-        Topic::Alerts,
-        Topic::Audit,
-    ]);
-    topics
+    let all = Topic::all().into_iter();
+    all.filter(|topic| home(*topic).is_some()).collect()
 }
 
 /// Keeps what travels on the bus, until `stop`; what was taken by then is committed.

@@ -6,129 +6,78 @@
 use std::fmt;
 
 mod codes;
+mod column;
 mod derived;
 mod entra;
 mod graph;
 mod m365;
+mod spec;
+
+use column::envelope;
+use spec::TableSpec;
 
 pub use codes::code_of;
+pub use column::{Column, Kind, Side};
 
-/// A table of the lake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Table {
+/// The tables, each by its name in code, with what [`TableSpec`] says of it.
+macro_rules! tables {
+    ($($(#[$documentation:meta])* $table:ident = $spec:expr,)*) => {
+        /// A table of the lake.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Table {
+            $($(#[$documentation])* $table,)*
+        }
+
+        impl Table {
+            /// Every table.
+            pub const ALL: &'static [Self] = &[$(Self::$table,)*];
+
+            const fn spec(self) -> TableSpec {
+                match self {
+                    $(Self::$table => $spec,)*
+                }
+            }
+        }
+    };
+}
+
+tables! {
     /// Sign-ins of every category of Entra.
-    Signins,
+    Signins = entra::SIGNINS,
     /// Changes to the directory.
-    DirectoryAudits,
+    DirectoryAudits = entra::DIRECTORY_AUDITS,
     /// Risk detections and risky users and service principals.
-    RiskEvents,
+    RiskEvents = entra::RISK_EVENTS,
     /// Requests to Microsoft Graph.
-    GraphActivity,
+    GraphActivity = graph::GRAPH_ACTIVITY,
     /// Operations on Azure resources.
-    AzureActivity,
+    AzureActivity = graph::AZURE_ACTIVITY,
     /// The unified audit log.
-    M365Activity,
+    M365Activity = m365::M365_ACTIVITY,
     /// Versions of Microsoft's alerts: one row for each (alert id, lastUpdateDateTime).
-    GraphAlerts,
+    GraphAlerts = graph::GRAPH_ALERTS,
     /// Users of the directory: one row for each state of one, the newest by ingest time.
-    DirectoryUsers,
+    DirectoryUsers = graph::DIRECTORY_USERS,
     /// Groups of the directory, likewise.
-    DirectoryGroups,
+    DirectoryGroups = graph::DIRECTORY_GROUPS,
     /// Domains of the directory, likewise: what is sent to a verified one stays inside.
-    DirectoryDomains,
+    DirectoryDomains = graph::DIRECTORY_DOMAINS,
     /// Provisioning to other systems.
-    Provisioning,
+    Provisioning = entra::PROVISIONING,
     /// Records of categories that no other table takes.
-    OtherEvents,
+    OtherEvents = TableSpec::events("other_events", &[]),
     /// New content of ids that are known already.
-    Revisions,
+    Revisions = derived::REVISIONS,
     /// Rule matches that correlations are computed from.
-    Signals,
+    Signals = derived::SIGNALS,
     /// Alerts, as published: one row for each version (alert id, state, events).
-    Alerts,
+    Alerts = derived::ALERTS,
     /// Entries of the audit chain.
-    Actions,
+    Actions = derived::ACTIONS,
     /// Bytes that could not become an event.
-    DeadLetters,
+    DeadLetters = derived::DEAD_LETTERS,
     /// The completeness ledger.
-    Coverage,
-}
-
-/// What a column holds, which decides its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text of few distinct values, dictionary-encoded.
-    Category,
-    /// Text of many distinct values.
-    Text,
-    /// A client address, without port.
-    Ip,
-    /// A list or object as JSON text.
-    Json,
-    /// A whole number; numbers written as text or with a fraction of zero are read too.
-    Integer,
-    /// A number.
-    Number,
-    /// True or false, also written as text.
-    Boolean,
-    /// Microseconds since the Unix epoch, UTC.
-    Time,
-    /// Bytes as received.
-    Bytes,
-}
-
-/// A column of a table.
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    /// Name in the lake.
-    pub name: &'static str,
-    /// What it holds.
-    pub kind: Kind,
-    /// Where in the record it stands, first found wins (see [`crate::path`]); empty for columns of the envelope.
-    pub paths: &'static [&'static str],
-    /// True if every row has it.
-    pub required: bool,
-    /// For columns of changes, whether the values that came or those that went, instead of what stands there.
-    pub changes: Option<Side>,
-}
-
-/// A side of the changes that a record tells by the values before and after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Values that are new.
-    Added,
-    /// Values that are gone.
-    Removed,
-}
-
-/// A column that is read from the record.
-const fn column(name: &'static str, kind: Kind, paths: &'static [&'static str]) -> Column {
-    Column {
-        name,
-        kind,
-        paths,
-        required: false,
-        changes: None,
-    }
-}
-
-/// A column of one side of the changes that stand at the paths: a JSON list of `Property=value`.
-const fn changes(name: &'static str, side: Side, paths: &'static [&'static str]) -> Column {
-    Column {
-        changes: Some(side),
-        ..column(name, Kind::Json, paths)
-    }
-}
-
-/// A column that comes with the envelope.
-const fn envelope(name: &'static str, kind: Kind, required: bool) -> Column {
-    Column {
-        name,
-        kind,
-        paths: &[],
-        required,
-        changes: None,
-    }
+    Coverage = derived::COVERAGE,
 }
 
 /// The columns that every event table begins with.
@@ -147,67 +96,33 @@ pub const ENVELOPE: &[Column] = &[
 /// The column that every event table ends with: the JSON as received.
 pub const RAW: Column = envelope("raw", Kind::Text, true);
 
-impl Table {
-    /// Every table.
-    pub const ALL: &'static [Self] = &[
-        Self::Signins,
-        Self::DirectoryAudits,
-        Self::RiskEvents,
-        Self::GraphActivity,
-        Self::AzureActivity,
-        Self::M365Activity,
-        Self::GraphAlerts,
-        Self::DirectoryUsers,
-        Self::DirectoryGroups,
-        Self::DirectoryDomains,
-        Self::Provisioning,
-        Self::OtherEvents,
-        Self::Revisions,
-        Self::Signals,
-        Self::Alerts,
-        Self::Actions,
-        Self::DeadLetters,
-        Self::Coverage,
-    ];
+const EVENTS_COUNT: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Table::ALL.len() {
+        count += Table::ALL[at].spec().is_events as usize;
+        at += 1;
+    }
+    count
+};
 
+impl Table {
     /// The tables that records of sources go to, each with a topic of its own.
-    pub const EVENTS: &'static [Self] = &[
-        Self::Signins,
-        Self::DirectoryAudits,
-        Self::RiskEvents,
-        Self::GraphActivity,
-        Self::AzureActivity,
-        Self::M365Activity,
-        Self::GraphAlerts,
-        Self::DirectoryUsers,
-        Self::DirectoryGroups,
-        Self::DirectoryDomains,
-        Self::Provisioning,
-        Self::OtherEvents,
-    ];
+    pub const EVENTS: &'static [Self] = &{
+        let mut events = [Self::OtherEvents; EVENTS_COUNT];
+        let (mut taken, mut at) = (0, 0);
+        while at < Self::ALL.len() {
+            if Self::ALL[at].spec().is_events {
+                events[taken] = Self::ALL[at];
+                taken += 1;
+            }
+            at += 1;
+        }
+        events
+    };
 
     /// Its name in the lake and on the wire.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Signins => "signins",
-            Self::DirectoryAudits => "directory_audits",
-            Self::RiskEvents => "risk_events",
-            Self::GraphActivity => "graph_activity",
-            Self::AzureActivity => "azure_activity",
-            Self::M365Activity => "m365_activity",
-            Self::GraphAlerts => "graph_alerts",
-            Self::DirectoryUsers => "directory_users",
-            Self::DirectoryGroups => "directory_groups",
-            Self::DirectoryDomains => "directory_domains",
-            Self::Provisioning => "provisioning",
-            Self::OtherEvents => "other_events",
-            Self::Revisions => "revisions",
-            Self::Signals => "signals",
-            Self::Alerts => "alerts",
-            Self::Actions => "actions",
-            Self::DeadLetters => "dead_letters",
-            Self::Coverage => "coverage",
-        }
+        self.spec().name
     }
 
     /// The table of a name, or none.
@@ -216,66 +131,48 @@ impl Table {
     }
 
     /// True for the tables that records of sources go to.
-    pub fn is_events(self) -> bool {
-        Self::EVENTS.contains(&self)
+    pub const fn is_events(self) -> bool {
+        self.spec().is_events
     }
 
     /// Its columns in order, without the partition columns `tenant_id` and `day`.
     pub fn columns(self) -> Vec<Column> {
-        match self {
-            Self::Revisions => derived::REVISIONS.to_vec(),
-            Self::Signals => derived::SIGNALS.to_vec(),
-            Self::Alerts => derived::ALERTS.to_vec(),
-            Self::Actions => derived::ACTIONS.to_vec(),
-            Self::DeadLetters => derived::DEAD_LETTERS.to_vec(),
-            Self::Coverage => derived::COVERAGE.to_vec(),
-            events => {
-                let mut columns = ENVELOPE.to_vec();
-                columns.extend_from_slice(events.record_columns());
-                columns.push(RAW);
-                columns
-            }
+        let spec = self.spec();
+        if !spec.is_events {
+            return spec.columns.to_vec();
         }
+        let mut columns = ENVELOPE.to_vec();
+        columns.extend_from_slice(spec.columns);
+        columns.push(RAW);
+        columns
     }
 
     /// The columns that are read from the record; none for tables that are not fed by sources.
-    pub fn record_columns(self) -> &'static [Column] {
-        match self {
-            Self::Signins => entra::SIGNINS,
-            Self::DirectoryAudits => entra::DIRECTORY_AUDITS,
-            Self::RiskEvents => entra::RISK_EVENTS,
-            Self::Provisioning => entra::PROVISIONING,
-            Self::GraphActivity => graph::GRAPH_ACTIVITY,
-            Self::AzureActivity => graph::AZURE_ACTIVITY,
-            Self::GraphAlerts => graph::GRAPH_ALERTS,
-            Self::DirectoryUsers => graph::DIRECTORY_USERS,
-            Self::DirectoryGroups => graph::DIRECTORY_GROUPS,
-            Self::DirectoryDomains => graph::DIRECTORY_DOMAINS,
-            Self::M365Activity => m365::M365_ACTIVITY,
-            _ => &[],
+    pub const fn record_columns(self) -> &'static [Column] {
+        let spec = self.spec();
+        if spec.is_events { spec.columns } else { &[] }
+    }
+
+    /// Names of the columns whose difference under a known identity is news.
+    ///
+    /// Not compared: what says only how and when the record came to us, and the raw JSON, in which Microsoft reorders
+    /// fields.
+    pub fn compared_columns(self) -> Vec<&'static str> {
+        if let Some(names) = self.spec().compared {
+            return names.to_vec();
         }
+        let read = self.record_columns().iter().map(|column| column.name);
+        std::iter::once("event_time").chain(read).collect()
     }
 
     /// The column whose values are unique in the table.
     pub const fn identity(self) -> &'static str {
-        match self {
-            Self::Revisions => "revision_id",
-            Self::Signals => "signal_id",
-            Self::Alerts => "version_id",
-            Self::Actions => "audit_id",
-            Self::DeadLetters => "dead_letter_id",
-            Self::Coverage => "coverage_id",
-            _ => "event_id",
-        }
+        self.spec().identity
     }
 
     /// The column that was the identity before: what it holds is the identity of rows that do not have the present one.
     pub const fn identity_before(self) -> &'static str {
-        match self {
-            // An alert of one event has its alert id as version.
-            Self::Alerts => "alert_id",
-            _ => self.identity(),
-        }
+        self.spec().identity_before
     }
 }
 
@@ -300,6 +197,21 @@ mod tests {
                 "{table}"
             );
         }
+    }
+
+    #[test]
+    fn every_compared_column_is_one_of_the_table() {
+        for table in Table::ALL {
+            let columns = table.columns();
+            for name in table.compared_columns() {
+                assert!(
+                    columns.iter().any(|column| column.name == name),
+                    "{table}.{name}"
+                );
+            }
+        }
+        assert_eq!(Table::EVENTS.len(), 12);
+        assert!(Table::EVENTS.iter().all(|table| table.is_events()));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Columns of the tables that vedette itself writes.
 
-use super::{Column, Kind, envelope};
+use super::column::{Kind, envelope};
+use super::spec::TableSpec;
 
 #[rustfmt::skip]
-pub(super) const REVISIONS: &[Column] = &[
+pub(super) const REVISIONS: TableSpec = TableSpec::own("revisions", "revision_id", &[
     envelope("revision_id", Kind::Text, true),
     envelope("event_id", Kind::Text, true),
     envelope("event_time", Kind::Time, false),
@@ -17,10 +18,10 @@ pub(super) const REVISIONS: &[Column] = &[
     // Of the new content, which may have come another way than what it changes.
     envelope("provenance", Kind::Category, false),
     envelope("raw", Kind::Text, true),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const SIGNALS: &[Column] = &[
+pub(super) const SIGNALS: TableSpec = TableSpec::own("signals", "signal_id", &[
     envelope("signal_id", Kind::Text, true),
     envelope("event_time", Kind::Time, false),
     envelope("ingest_time", Kind::Time, true),
@@ -40,10 +41,10 @@ pub(super) const SIGNALS: &[Column] = &[
     // Place among all signals: they are counted in this order.
     envelope("arrival", Kind::Integer, true),
     envelope("provenance", Kind::Category, false),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const ALERTS: &[Column] = &[
+pub(super) const ALERTS: TableSpec = TableSpec::own("alerts", "version_id", &[
     // The alert's id, or a hash of what this version of it says: one row for each. Lakes of before do not have it.
     envelope("version_id", Kind::Text, false),
     envelope("alert_id", Kind::Text, true),
@@ -73,10 +74,14 @@ pub(super) const ALERTS: &[Column] = &[
     envelope("evidence", Kind::Json, false),
     // Of the events together: no better than the weakest of them.
     envelope("provenance", Kind::Category, false),
-];
+])
+// Lakes of before have one row for each alert.
+.identity_was("alert_id")
+// An alert may be raised again by a replay at another time.
+.comparing(&["alert_state", "alert_severity", "title", "label"]);
 
 #[rustfmt::skip]
-pub(super) const ACTIONS: &[Column] = &[
+pub(super) const ACTIONS: TableSpec = TableSpec::own("actions", "audit_id", &[
     envelope("audit_id", Kind::Text, true),
     envelope("event_time", Kind::Time, true),
     envelope("chain_sequence", Kind::Integer, true),
@@ -90,10 +95,10 @@ pub(super) const ACTIONS: &[Column] = &[
     envelope("requested_by", Kind::Category, true),
     envelope("dry_run", Kind::Boolean, true),
     envelope("detail", Kind::Json, false),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const DEAD_LETTERS: &[Column] = &[
+pub(super) const DEAD_LETTERS: TableSpec = TableSpec::own("dead_letters", "dead_letter_id", &[
     // The letter's id and its part: `id/0`, `id/1`, …
     envelope("dead_letter_id", Kind::Text, true),
     envelope("ingest_time", Kind::Time, true),
@@ -104,10 +109,10 @@ pub(super) const DEAD_LETTERS: &[Column] = &[
     envelope("part", Kind::Integer, true),
     envelope("parts", Kind::Integer, true),
     envelope("raw_bytes", Kind::Bytes, true),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const COVERAGE: &[Column] = &[
+pub(super) const COVERAGE: TableSpec = TableSpec::own("coverage", "coverage_id", &[
     envelope("coverage_id", Kind::Text, true),
     envelope("observed_time", Kind::Time, true),
     envelope("source", Kind::Category, true),
@@ -119,4 +124,5 @@ pub(super) const COVERAGE: &[Column] = &[
     envelope("records", Kind::Integer, true),
     envelope("dead_letters", Kind::Integer, true),
     envelope("detail", Kind::Json, false),
-];
+])
+.comparing(&["coverage_state"]);

@@ -5,10 +5,11 @@
 //! Microsoft Graph `signIn`, `directoryAudit`, `riskDetection`; Intune's `AuditLogs` and Graph's `auditEvent`,
 //! which name the actor and the targets in another way.
 
-use super::{Column, Kind, Side, changes, column};
+use super::column::{Kind, Side, changes, column};
+use super::spec::TableSpec;
 
 #[rustfmt::skip]
-pub(super) const SIGNINS: &[Column] = &[
+pub(super) const SIGNINS: TableSpec = TableSpec::events("signins", &[
     column("user_principal_name", Kind::Category, &["properties.userPrincipalName", "userPrincipalName"]),
     column("user_id", Kind::Category, &["properties.userId", "userId"]),
     column("user_display_name", Kind::Category, &["properties.userDisplayName", "userDisplayName", "identity"]),
@@ -60,10 +61,10 @@ pub(super) const SIGNINS: &[Column] = &[
     column("service_principal_id", Kind::Category, &["properties.servicePrincipalId", "servicePrincipalId"]),
     column("service_principal_name", Kind::Category, &["properties.servicePrincipalName", "servicePrincipalName"]),
     column("client_credential_type", Kind::Category, &["properties.clientCredentialType", "clientCredentialType"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const DIRECTORY_AUDITS: &[Column] = &[
+pub(super) const DIRECTORY_AUDITS: TableSpec = TableSpec::events("directory_audits", &[
     column("operation_name", Kind::Category, &["operationName", "properties.activityDisplayName", "activityDisplayName", "activityType"]),
     column("activity_display_name", Kind::Category, &["properties.activityDisplayName", "activityDisplayName"]),
     column("audit_category", Kind::Category, &["properties.category", "category"]),
@@ -87,10 +88,10 @@ pub(super) const DIRECTORY_AUDITS: &[Column] = &[
     changes("values_added", Side::Added, &["properties.targetResources", "targetResources"]),
     changes("values_removed", Side::Removed, &["properties.targetResources", "targetResources"]),
     column("correlation_id", Kind::Text, &["properties.correlationId", "correlationId"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const RISK_EVENTS: &[Column] = &[
+pub(super) const RISK_EVENTS: TableSpec = TableSpec::events("risk_events", &[
     column("risk_event_type", Kind::Category, &["properties.riskEventType", "riskEventType"]),
     column("risk_level", Kind::Category, &["properties.riskLevel", "riskLevel"]),
     column("risk_state", Kind::Category, &["properties.riskState", "riskState"]),
@@ -108,10 +109,10 @@ pub(super) const RISK_EVENTS: &[Column] = &[
     column("correlation_id", Kind::Text, &["properties.correlationId", "correlationId"]),
     column("operation_name", Kind::Category, &["operationName"]),
     column("additional_info", Kind::Json, &["properties.additionalInfo", "additionalInfo"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const PROVISIONING: &[Column] = &[
+pub(super) const PROVISIONING: TableSpec = TableSpec::events("provisioning", &[
     column("operation_name", Kind::Category, &["operationName", "properties.provisioningAction", "provisioningAction"]),
     column("result", Kind::Category, &["properties.provisioningStatusInfo.status", "provisioningStatusInfo.status", "resultType"]),
     column("job_id", Kind::Text, &["properties.jobId", "jobId"]),
@@ -121,4 +122,4 @@ pub(super) const PROVISIONING: &[Column] = &[
     column("service_principal_name", Kind::Category, &["properties.servicePrincipal.name", "properties.servicePrincipal.displayName", "servicePrincipal.name", "servicePrincipal.displayName"]),
     column("source_identity", Kind::Json, &["properties.sourceIdentity", "sourceIdentity"]),
     column("target_identity", Kind::Json, &["properties.targetIdentity", "targetIdentity"]),
-];
+]);

@@ -3,10 +3,11 @@
 //! Source: Microsoft Graph `security/alerts_v2`, `users`, `groups`, `domains`; categories `MicrosoftGraphActivityLogs`
 //! and `AzureADGraphActivityLogs` (of its predecessor, with other names in the stream); Azure Monitor's activity log schema.
 
-use super::{Column, Kind, column};
+use super::column::{Kind, column};
+use super::spec::TableSpec;
 
 #[rustfmt::skip]
-pub(super) const GRAPH_ALERTS: &[Column] = &[
+pub(super) const GRAPH_ALERTS: TableSpec = TableSpec::events("graph_alerts", &[
     column("alert_id", Kind::Text, &["id"]),
     column("provider_alert_id", Kind::Text, &["providerAlertId"]),
     column("incident_id", Kind::Text, &["incidentId"]),
@@ -28,10 +29,10 @@ pub(super) const GRAPH_ALERTS: &[Column] = &[
     column("first_activity_time", Kind::Time, &["firstActivityDateTime"]),
     column("last_activity_time", Kind::Time, &["lastActivityDateTime"]),
     column("evidence", Kind::Json, &["evidence"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const GRAPH_ACTIVITY: &[Column] = &[
+pub(super) const GRAPH_ACTIVITY: TableSpec = TableSpec::events("graph_activity", &[
     column("request_id", Kind::Text, &["properties.requestId", "requestId"]),
     column("operation_id", Kind::Text, &["properties.operationId", "operationId"]),
     column("api_version", Kind::Category, &["properties.apiVersion", "apiVersion"]),
@@ -49,10 +50,10 @@ pub(super) const GRAPH_ACTIVITY: &[Column] = &[
     column("user_agent", Kind::Category, &["properties.userAgent", "userAgent"]),
     column("unique_token_identifier", Kind::Text, &["properties.signInActivityId", "signInActivityId"]),
     column("session_id", Kind::Text, &["properties.sessionId", "sessionId"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const AZURE_ACTIVITY: &[Column] = &[
+pub(super) const AZURE_ACTIVITY: TableSpec = TableSpec::events("azure_activity", &[
     column("operation_name", Kind::Category, &["operationName.value", "operationNameValue", "operationName"]),
     column("audit_category", Kind::Category, &["category.value", "categoryValue", "category"]),
     column("result_type", Kind::Category, &["resultType", "status.value", "activityStatusValue"]),
@@ -63,10 +64,10 @@ pub(super) const AZURE_ACTIVITY: &[Column] = &[
     column("level", Kind::Category, &["level"]),
     column("correlation_id", Kind::Text, &["correlationId"]),
     column("properties", Kind::Json, &["properties"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const DIRECTORY_USERS: &[Column] = &[
+pub(super) const DIRECTORY_USERS: TableSpec = TableSpec::events("directory_users", &[
     column("object_id", Kind::Text, &["id"]),
     column("user_principal_name", Kind::Category, &["userPrincipalName"]),
     column("user_display_name", Kind::Category, &["displayName"]),
@@ -81,10 +82,10 @@ pub(super) const DIRECTORY_USERS: &[Column] = &[
     column("created_time", Kind::Time, &["createdDateTime"]),
     // Only of an object that is gone: "changed" if it can be restored, "deleted" if not.
     column("removed_reason", Kind::Category, &["@removed.reason"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const DIRECTORY_GROUPS: &[Column] = &[
+pub(super) const DIRECTORY_GROUPS: TableSpec = TableSpec::events("directory_groups", &[
     column("object_id", Kind::Text, &["id"]),
     column("group_display_name", Kind::Category, &["displayName"]),
     column("mail", Kind::Text, &["mail"]),
@@ -94,10 +95,10 @@ pub(super) const DIRECTORY_GROUPS: &[Column] = &[
     column("membership_rule", Kind::Text, &["membershipRule"]),
     column("created_time", Kind::Time, &["createdDateTime"]),
     column("removed_reason", Kind::Category, &["@removed.reason"]),
-];
+]);
 
 #[rustfmt::skip]
-pub(super) const DIRECTORY_DOMAINS: &[Column] = &[
+pub(super) const DIRECTORY_DOMAINS: TableSpec = TableSpec::events("directory_domains", &[
     column("domain", Kind::Text, &["id"]),
     column("is_verified", Kind::Boolean, &["isVerified"]),
     column("is_default", Kind::Boolean, &["isDefault"]),
@@ -105,4 +106,4 @@ pub(super) const DIRECTORY_DOMAINS: &[Column] = &[
     column("is_admin_managed", Kind::Boolean, &["isAdminManaged"]),
     column("authentication_type", Kind::Category, &["authenticationType"]),
     column("supported_services", Kind::Json, &["supportedServices"]),
-];
+]);

@@ -2,10 +2,11 @@
 //!
 //! Source: Office 365 Management Activity API, common schema and the schemas of its workloads.
 
-use super::{Column, Kind, column};
+use super::column::{Kind, column};
+use super::spec::TableSpec;
 
 #[rustfmt::skip]
-pub(super) const M365_ACTIVITY: &[Column] = &[
+pub(super) const M365_ACTIVITY: TableSpec = TableSpec::events("m365_activity", &[
     column("operation", Kind::Category, &["Operation"]),
     column("workload", Kind::Category, &["Workload", "OfficeWorkload"]),
     column("record_type", Kind::Integer, &["RecordType"]),
@@ -69,4 +70,4 @@ pub(super) const M365_ACTIVITY: &[Column] = &[
     column("alert_severity", Kind::Category, &["Severity"]),
     column("alert_category", Kind::Category, &["Category"]),
     column("alert_data", Kind::Json, &["Data"]),
-];
+]);
