@@ -21,12 +21,9 @@ use crate::error::IngestError;
 use crate::failures::Failures;
 use crate::guarded::guarded;
 use crate::outlet::Outlet;
-use crate::sources::Source;
+use crate::sources;
 use crate::sources::desk::Desk;
-use crate::sources::directory::Directory;
-use crate::sources::event_hubs::EventHubs;
-use crate::sources::graph_alerts::GraphAlerts;
-use crate::sources::management_activity::ManagementActivity;
+use crate::sources::live_source::MadeSource;
 use crate::workbench::Workbench;
 use log::Witness;
 
@@ -89,10 +86,10 @@ pub async fn run(
     Ok(())
 }
 
-fn all_sources(config: &IngestConfig, house: &House) -> Result<Vec<Made>, IngestError> {
+fn all_sources(config: &IngestConfig, house: &House) -> Result<Vec<MadeSource>, IngestError> {
     let mut sources = Vec::new();
     for tenant in &config.tenants {
-        sources.extend(sources_of(tenant, &desk(tenant, house)?));
+        sources.extend(sources::of_tenant(tenant, &desk(tenant, house)?));
     }
     if has_twins(&sources) {
         return Err(IngestError::Configuration {
@@ -105,7 +102,7 @@ fn all_sources(config: &IngestConfig, house: &House) -> Result<Vec<Made>, Ingest
 
 /// Reads sources until stopped, or until the bus has another log than the one that acknowledged what was read.
 async fn read_all(
-    sources: Vec<Made>,
+    sources: Vec<MadeSource>,
     witness: &Witness,
     stop: &CancellationToken,
 ) -> Result<(), IngestError> {
@@ -212,51 +209,8 @@ fn desk(tenant: &TenantConfig, house: &House) -> Result<Desk, IngestError> {
     })
 }
 
-/// A source by its label, and how it is made anew after a fault.
-struct Made {
-    label: String,
-    make: Box<dyn Fn() -> Source + Send>,
-}
-
-fn sources_of(tenant: &TenantConfig, desk: &Desk) -> Vec<Made> {
-    let mut sources = Vec::new();
-    for config in tenant.event_hubs.clone() {
-        let desk = desk.clone();
-        sources.push(Made {
-            label: EventHubs::new(desk.clone(), config.clone()).label(),
-            make: Box::new(move || Source::EventHubs(EventHubs::new(desk.clone(), config.clone()))),
-        });
-    }
-    if let Some(config) = tenant.management_activity.clone() {
-        let desk = desk.clone();
-        sources.push(Made {
-            label: ManagementActivity::new(desk.clone(), config.clone()).label(),
-            make: Box::new(move || {
-                Source::ManagementActivity(ManagementActivity::new(desk.clone(), config.clone()))
-            }),
-        });
-    }
-    if let Some(config) = tenant.graph_alerts.clone() {
-        let desk = desk.clone();
-        sources.push(Made {
-            label: GraphAlerts::new(desk.clone(), config.clone()).label(),
-            make: Box::new(move || {
-                Source::GraphAlerts(GraphAlerts::new(desk.clone(), config.clone()))
-            }),
-        });
-    }
-    if let Some(config) = tenant.directory.clone() {
-        let desk = desk.clone();
-        sources.push(Made {
-            label: Directory::new(desk.clone(), config.clone()).label(),
-            make: Box::new(move || Source::Directory(Directory::new(desk.clone(), config.clone()))),
-        });
-    }
-    sources
-}
-
 /// Two sources with one cursor would move it past each other's records.
-fn has_twins(sources: &[Made]) -> bool {
+fn has_twins(sources: &[MadeSource]) -> bool {
     let mut labels: Vec<&str> = sources.iter().map(|made| made.label.as_str()).collect();
     labels.sort_unstable();
     labels.windows(2).any(|pair| pair[0] == pair[1])
@@ -274,11 +228,11 @@ struct Watched {
 /// # Errors
 /// What no source can go on after.
 async fn supervise(
-    made: Made,
+    made: MadeSource,
     watched: Watched,
     stop: CancellationToken,
 ) -> Result<(), IngestError> {
-    let Made { label, make } = made;
+    let MadeSource { label, make } = made;
     let mut source = make();
     let part = format!("ingest/{label}");
     let mut failures = Failures::default();

@@ -14,6 +14,7 @@ mod states;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use microsoft::{Audience, Method, Request, Url};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
 use super::desk::{Desk, PagesRead, is_fresh};
+use super::live_source::LiveSource;
 use crate::config::DirectoryConfig;
 use crate::error::IngestError;
 use crate::normalise::directory::Kind;
@@ -121,8 +123,11 @@ impl Directory {
             was_denied: false,
         }
     }
+}
 
-    pub(crate) fn label(&self) -> String {
+#[async_trait]
+impl LiveSource for Directory {
+    fn label(&self) -> String {
         format!("{SOURCE}/{}", self.desk.tenant_id)
     }
 
@@ -130,7 +135,7 @@ impl Directory {
     ///
     /// A kind that fails keeps no other from being read. A missing permission is a person's to mend, so it is no
     /// failure that is tried again at once.
-    pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         if std::mem::take(&mut self.was_denied) {
             self.take_new_permissions().await;
         }
@@ -152,7 +157,9 @@ impl Directory {
         }
         Ok(Duration::from_millis(self.config.poll_ms))
     }
+}
 
+impl Directory {
     /// Takes a new token: consent that was given since shows in a new one only.
     async fn take_new_permissions(&self) {
         let microsoft = &self.desk.microsoft;

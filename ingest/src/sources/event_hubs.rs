@@ -21,12 +21,14 @@ mod position;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use self::partition::Partition;
 use super::desk::Desk;
+use super::live_source::LiveSource;
 use crate::config::EventHubsConfig;
 use crate::error::IngestError;
 use crate::failures::Failures;
@@ -54,8 +56,11 @@ impl EventHubs {
     pub(crate) fn new(desk: Desk, config: EventHubsConfig) -> Self {
         Self { desk, config }
     }
+}
 
-    pub(crate) fn label(&self) -> String {
+#[async_trait]
+impl LiveSource for EventHubs {
+    fn label(&self) -> String {
         format!(
             "{SOURCE}/{}/{}/{}",
             self.desk.tenant_id, self.config.namespace, self.config.hub
@@ -63,7 +68,7 @@ impl EventHubs {
     }
 
     /// Reads all partitions until stopped, also those that are added meanwhile.
-    pub(crate) async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         let listed = tokio::select! {
             () = stop.cancelled() => return Ok(Duration::ZERO),
             listed = self.partitions() => listed?,
@@ -102,7 +107,9 @@ impl EventHubs {
         }
         Ok(Duration::ZERO)
     }
+}
 
+impl EventHubs {
     fn note_unlisted(&self, part: &str, error: &IngestError, failures: &mut Failures) {
         let now_us = self.desk.clock.now_us();
         self.desk.health.trouble(part, error.to_string(), now_us);

@@ -9,6 +9,7 @@ mod page;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use microsoft::{Audience, Method, Request, Url};
 use schemas::provenance::Provenance;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::page::Then;
 use super::desk::{Desk, PagesRead, is_fresh};
+use super::live_source::LiveSource;
 use crate::config::GraphAlertsConfig;
 use crate::error::IngestError;
 use crate::normalise::{Dates, Normalised, Origin, normalise};
@@ -42,13 +44,16 @@ impl GraphAlerts {
     pub(crate) fn new(desk: Desk, config: GraphAlertsConfig) -> Self {
         Self { desk, config }
     }
+}
 
-    pub(crate) fn label(&self) -> String {
+#[async_trait]
+impl LiveSource for GraphAlerts {
+    fn label(&self) -> String {
         format!("{SOURCE}/{}", self.desk.tenant_id)
     }
 
     /// Reads what changed, and says how long to wait before the next poll.
-    pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         let now_us = self.desk.server_now_us(Audience::Graph);
         let mut lines = Vec::new();
         let stood_at_us = self.cursor().await?;
@@ -93,7 +98,9 @@ impl GraphAlerts {
         is_fresh(&self.label(), self.desk.clock.now_us());
         Ok(Duration::from_millis(self.config.poll_ms))
     }
+}
 
+impl GraphAlerts {
     /// How far back a poll without a cursor looks, in days: also to where sources began that are read again.
     async fn days_back(&self, now_us: i64) -> Result<u32, IngestError> {
         let begun_us = self.desk.cursors.begun_before_us().await?;

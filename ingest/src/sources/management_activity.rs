@@ -21,6 +21,7 @@ mod windows;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::StreamExt;
 use microsoft::{Answer, Audience, MicrosoftError, Url};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ use self::listing::Listing;
 use self::subscriptions::Subscriptions;
 use self::windows::Window;
 use super::desk::{Desk, is_fresh};
+use super::live_source::LiveSource;
 use crate::config::ManagementActivityConfig;
 use crate::error::IngestError;
 use crate::failures::Failures;
@@ -72,15 +74,18 @@ impl ManagementActivity {
             failures: HashMap::new(),
         }
     }
+}
 
-    pub(crate) fn label(&self) -> String {
+#[async_trait]
+impl LiveSource for ManagementActivity {
+    fn label(&self) -> String {
         format!("{SOURCE}/{}", self.desk.tenant_id)
     }
 
     /// Reads what is new, and says how long to wait before the next poll.
     ///
     /// One content type's failure does not keep the others from being read; it is an error only if all fail.
-    pub(crate) async fn poll(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
+    async fn turn(&mut self, stop: &CancellationToken) -> Result<Duration, IngestError> {
         self.subscribe().await?;
         let (mut whole, mut failed) = (0, None);
         let content_types = self.config.content_types.clone();
@@ -107,7 +112,9 @@ impl ManagementActivity {
         }
         Ok(Duration::from_millis(self.config.poll_ms))
     }
+}
 
+impl ManagementActivity {
     fn note_failure(&mut self, content_type: &str, error: &IngestError) {
         let failures = self.failures.entry(content_type.to_owned()).or_default();
         if let Some(times) = failures.note(&error.kind()) {
