@@ -16,7 +16,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::actions::{inbox_rules, sign_in};
 use crate::directory::{DirectoryError, DirectoryReads, ObjectId, User};
 use crate::effects::Effects;
 
@@ -28,36 +27,135 @@ pub use crate::actions::inbox_rules::{RuleBefore, RulesReceipt};
 pub use crate::actions::revoke_sessions::{RevokeSessions, SessionsReceipt};
 pub use crate::actions::sign_in::SignInReceipt;
 
-/// Everything respond may do, with its parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
-    /// Block sign-in.
-    BlockSignIn(BlockSignIn),
-    /// Allow sign-in.
-    AllowSignIn(AllowSignIn),
-    /// Void every session.
-    RevokeSessions(RevokeSessions),
-    /// Turn inbox rules off.
-    DisableInboxRules(DisableInboxRules),
-    /// Turn inbox rules on again.
-    EnableInboxRules(EnableInboxRules),
+/// The actions, each by its type in `actions/` and its word on the wire and in playbooks.
+macro_rules! actions {
+    ($($(#[$documentation:meta])* $action:ident = $word:literal,)*) => {
+        /// Everything respond may do, with its parameters.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "action")]
+        pub enum Action {
+            $($(#[$documentation])* #[serde(rename = $word)] $action($action),)*
+        }
+
+        /// The same list without parameters.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum ActionKind {
+            $($(#[$documentation])* #[serde(rename = $word)] $action,)*
+        }
+
+        impl ActionKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$action,)*];
+
+            /// The word on the wire and in playbooks.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$action => $word,)*
+                }
+            }
+
+            /// The kind that does the opposite, if any does.
+            pub const fn inverse(self) -> Option<Self> {
+                match self {
+                    $(Self::$action => $action::INVERSE,)*
+                }
+            }
+        }
+
+        impl Action {
+            /// Its kind.
+            pub const fn kind(&self) -> ActionKind {
+                match self {
+                    $(Self::$action(_) => ActionKind::$action,)*
+                }
+            }
+
+            /// One line that a human approves.
+            pub fn plan(&self, target: &str) -> String {
+                match self {
+                    $(Self::$action(action) => action.plan(target),)*
+                }
+            }
+
+            /// The permissions that it needs, reads included.
+            pub const fn permissions(&self) -> &'static [Permission] {
+                match self {
+                    $(Self::$action(_) => $action::PERMISSIONS,)*
+                }
+            }
+
+            /// Reads what is there before, as far as this action may change it; changes nothing.
+            ///
+            /// # Errors
+            /// [`DirectoryError`] if it cannot be read: without a receipt nothing is applied.
+            pub async fn look(
+                &self,
+                directory: &dyn DirectoryReads,
+                user: &User,
+            ) -> Result<Receipt, DirectoryError> {
+                match self {
+                    $(Self::$action(action) => Ok(action.look(directory, user).await?.wrap()),)*
+                }
+            }
+
+            /// Makes the change, sending only what is still needed.
+            ///
+            /// # Errors
+            /// [`DirectoryError`] if a call failed; a part may have happened, and a read-back tells which.
+            pub async fn apply(
+                &self,
+                directory: &dyn DirectoryReads,
+                effects: &Effects<'_>,
+                receipt: &Receipt,
+            ) -> Result<(), DirectoryError> {
+                match self {
+                    $(Self::$action(_) => $action::apply(directory, effects, own(receipt)?).await,)*
+                }
+            }
+
+            /// Reads whether what the action is for is so now; changes nothing.
+            ///
+            /// # Errors
+            /// [`DirectoryError`] if it cannot be read.
+            pub async fn read_back(
+                &self,
+                directory: &dyn DirectoryReads,
+                receipt: &Receipt,
+            ) -> Result<Seen, DirectoryError> {
+                match self {
+                    $(Self::$action(_) => $action::read_back(directory, own(receipt)?).await,)*
+                }
+            }
+
+            /// The action that restores what was there before, which is not always the opposite; none if nothing is to
+            /// be restored.
+            pub fn undo(&self, receipt: &Receipt) -> Option<Self> {
+                match self {
+                    $(Self::$action(_) => $action::undo(ReceiptOf::of(receipt)?),)*
+                }
+            }
+        }
+    };
 }
 
-/// The same list without parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
+actions! {
     /// Block sign-in.
-    BlockSignIn,
+    BlockSignIn = "block_sign_in",
     /// Allow sign-in.
-    AllowSignIn,
+    AllowSignIn = "allow_sign_in",
     /// Void every session.
-    RevokeSessions,
+    RevokeSessions = "revoke_sessions",
     /// Turn inbox rules off.
-    DisableInboxRules,
+    DisableInboxRules = "disable_inbox_rules",
     /// Turn inbox rules on again.
-    EnableInboxRules,
+    EnableInboxRules = "enable_inbox_rules",
+}
+
+/// The receipt as that of the action whose it must be.
+fn own<R: ReceiptOf>(receipt: &Receipt) -> Result<&R, DirectoryError> {
+    R::of(receipt).ok_or_else(|| DirectoryError::Malformed {
+        what: "the receipt is of another action".to_owned(),
+    })
 }
 
 /// A permission that an action needs: the least one, and broader ones that contain it.
@@ -122,168 +220,59 @@ pub struct Seen {
     pub missing: Vec<String>,
 }
 
-impl ActionKind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::BlockSignIn,
-        Self::AllowSignIn,
-        Self::RevokeSessions,
-        Self::DisableInboxRules,
-        Self::EnableInboxRules,
-    ];
-
-    /// The word on the wire and in playbooks.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BlockSignIn => "block_sign_in",
-            Self::AllowSignIn => "allow_sign_in",
-            Self::RevokeSessions => "revoke_sessions",
-            Self::DisableInboxRules => "disable_inbox_rules",
-            Self::EnableInboxRules => "enable_inbox_rules",
-        }
-    }
-}
-
 impl fmt::Display for ActionKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
 }
 
-fn other_receipt() -> DirectoryError {
-    DirectoryError::Malformed {
-        what: "the receipt is of another action".to_owned(),
-    }
+/// What an action writes down with its intent; one variant of [`Receipt`].
+pub(crate) trait ReceiptOf: Sized {
+    /// This receipt, if it is one of these.
+    fn of(receipt: &Receipt) -> Option<&Self>;
+
+    /// It as one of all receipts.
+    fn wrap(self) -> Receipt;
 }
 
-impl Action {
-    /// Its kind.
-    pub const fn kind(&self) -> ActionKind {
-        match self {
-            Self::BlockSignIn(_) => ActionKind::BlockSignIn,
-            Self::AllowSignIn(_) => ActionKind::AllowSignIn,
-            Self::RevokeSessions(_) => ActionKind::RevokeSessions,
-            Self::DisableInboxRules(_) => ActionKind::DisableInboxRules,
-            Self::EnableInboxRules(_) => ActionKind::EnableInboxRules,
-        }
-    }
+/// One action, by its parameters.
+pub(crate) trait ActionSpec {
+    /// What was there before.
+    type Receipt: ReceiptOf;
+
+    /// What it needs, reads included.
+    const PERMISSIONS: &'static [Permission];
+
+    /// The kind that does the opposite, if any does.
+    const INVERSE: Option<ActionKind>;
 
     /// One line that a human approves.
-    pub fn plan(&self, target: &str) -> String {
-        match self {
-            Self::BlockSignIn(_) => BlockSignIn::plan(target),
-            Self::AllowSignIn(_) => AllowSignIn::plan(target),
-            Self::RevokeSessions(_) => RevokeSessions::plan(target),
-            Self::DisableInboxRules(action) => action.plan(target),
-            Self::EnableInboxRules(action) => action.plan(target),
-        }
-    }
+    fn plan(&self, target: &str) -> String;
 
-    /// The permissions that it needs, reads included.
-    pub const fn permissions(&self) -> &'static [Permission] {
-        match self {
-            Self::BlockSignIn(_) | Self::AllowSignIn(_) => sign_in::PERMISSIONS,
-            Self::RevokeSessions(_) => RevokeSessions::PERMISSIONS,
-            Self::DisableInboxRules(_) | Self::EnableInboxRules(_) => inbox_rules::PERMISSIONS,
-        }
-    }
-
-    /// Reads what is there before, as far as this action may change it; changes nothing.
-    ///
-    /// # Errors
-    /// [`DirectoryError`] if it cannot be read: without a receipt nothing is applied.
-    pub async fn look(
+    /// Reads what is there before, as far as this action may change it.
+    async fn look(
         &self,
         directory: &dyn DirectoryReads,
         user: &User,
-    ) -> Result<Receipt, DirectoryError> {
-        match self {
-            Self::BlockSignIn(_) | Self::AllowSignIn(_) => Ok(Receipt::SignIn(sign_in::look(user))),
-            Self::RevokeSessions(_) => Ok(Receipt::Sessions(RevokeSessions::look(user))),
-            Self::DisableInboxRules(action) => {
-                action.look(directory, user).await.map(Receipt::Rules)
-            }
-            Self::EnableInboxRules(action) => {
-                action.look(directory, user).await.map(Receipt::Rules)
-            }
-        }
-    }
+    ) -> Result<Self::Receipt, DirectoryError>;
 
     /// Makes the change, sending only what is still needed.
-    ///
-    /// # Errors
-    /// [`DirectoryError`] if a call failed; a part may have happened, and a read-back tells which.
-    pub async fn apply(
-        &self,
+    async fn apply(
         directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
-        receipt: &Receipt,
-    ) -> Result<(), DirectoryError> {
-        match (self, receipt) {
-            (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => {
-                BlockSignIn::apply(effects, receipt).await
-            }
-            (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => {
-                AllowSignIn::apply(effects, receipt).await
-            }
-            (Self::RevokeSessions(_), Receipt::Sessions(receipt)) => {
-                RevokeSessions::apply(effects, receipt).await
-            }
-            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
-                DisableInboxRules::apply(directory, effects, receipt).await
-            }
-            (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => {
-                EnableInboxRules::apply(directory, effects, receipt).await
-            }
-            _ => Err(other_receipt()),
-        }
-    }
+        receipt: &Self::Receipt,
+    ) -> Result<(), DirectoryError>;
 
-    /// Reads whether what the action is for is so now; changes nothing.
-    ///
-    /// # Errors
-    /// [`DirectoryError`] if it cannot be read.
-    pub async fn read_back(
-        &self,
+    /// Reads whether what the action is for is so now.
+    async fn read_back(
         directory: &dyn DirectoryReads,
-        receipt: &Receipt,
-    ) -> Result<Seen, DirectoryError> {
-        match (self, receipt) {
-            (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => {
-                sign_in::read_back(directory, receipt, false).await
-            }
-            (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => {
-                sign_in::read_back(directory, receipt, true).await
-            }
-            (Self::RevokeSessions(_), Receipt::Sessions(receipt)) => {
-                RevokeSessions::read_back(directory, receipt).await
-            }
-            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
-                inbox_rules::read_back(directory, receipt, false).await
-            }
-            (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => {
-                inbox_rules::read_back(directory, receipt, true).await
-            }
-            _ => Err(other_receipt()),
-        }
-    }
+        receipt: &Self::Receipt,
+    ) -> Result<Seen, DirectoryError>;
 
-    /// The action that restores what was there before, which is not always the opposite; none if nothing is to
-    /// be restored.
-    pub fn undo(&self, receipt: &Receipt) -> Option<Self> {
-        match (self, receipt) {
-            (Self::BlockSignIn(_), Receipt::SignIn(receipt)) => BlockSignIn::undo(receipt),
-            (Self::AllowSignIn(_), Receipt::SignIn(receipt)) => AllowSignIn::undo(receipt),
-            (Self::DisableInboxRules(_), Receipt::Rules(receipt)) => {
-                DisableInboxRules::undo(receipt)
-            }
-            (Self::EnableInboxRules(_), Receipt::Rules(receipt)) => EnableInboxRules::undo(receipt),
-            _ => None,
-        }
-    }
+    /// The action that restores what was there before; none if nothing is to be restored.
+    fn undo(receipt: &Self::Receipt) -> Option<Action>;
 }
 
-/// The account that a receipt is about.
 impl Receipt {
     /// Object id of the account.
     pub const fn user(&self) -> &ObjectId {

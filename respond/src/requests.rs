@@ -1,6 +1,6 @@
 //! Pure: what a person's request for an action means where the same action is known already.
 
-use crate::action::{Action, ActionKind};
+use crate::action::Action;
 use crate::cases;
 use crate::record::{ActionRecord, State};
 
@@ -22,16 +22,6 @@ pub enum Meaning {
     },
 }
 
-const fn inverse(kind: ActionKind) -> Option<ActionKind> {
-    match kind {
-        ActionKind::BlockSignIn => Some(ActionKind::AllowSignIn),
-        ActionKind::AllowSignIn => Some(ActionKind::BlockSignIn),
-        ActionKind::DisableInboxRules => Some(ActionKind::EnableInboxRules),
-        ActionKind::EnableInboxRules => Some(ActionKind::DisableInboxRules),
-        ActionKind::RevokeSessions => None,
-    }
-}
-
 /// Decides what a request for `action` means among the `known` actions of the case and of those merged into it.
 pub fn meaning(known: &[ActionRecord], action: &Action, now_us: i64) -> Meaning {
     let of_kind = || {
@@ -46,7 +36,7 @@ pub fn meaning(known: &[ActionRecord], action: &Action, now_us: i64) -> Meaning 
     else {
         return Meaning::New { round };
     };
-    let is_undone = inverse(action.kind()).is_some_and(|inverse| {
+    let is_undone = action.kind().inverse().is_some_and(|inverse| {
         known.iter().any(|record| {
             record.action.kind() == inverse
                 && record.state == State::Effective

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, BlockSignIn, SignInReceipt};
-use crate::directory::DirectoryError;
+use crate::action::{Action, ActionKind, ActionSpec, BlockSignIn, Permission, Seen, SignInReceipt};
+use crate::actions::sign_in;
+use crate::directory::{DirectoryError, DirectoryReads, User};
 use crate::effects::Effects;
 
 // Parameters.
@@ -16,16 +17,31 @@ use crate::effects::Effects;
 #[serde(deny_unknown_fields)]
 pub struct AllowSignIn {}
 
-impl AllowSignIn {
+impl ActionSpec for AllowSignIn {
+    type Receipt = SignInReceipt;
+
+    const PERMISSIONS: &'static [Permission] = sign_in::PERMISSIONS;
+
+    const INVERSE: Option<ActionKind> = Some(ActionKind::BlockSignIn);
+
+    async fn look(
+        &self,
+        _directory: &dyn DirectoryReads,
+        user: &User,
+    ) -> Result<SignInReceipt, DirectoryError> {
+        Ok(sign_in::look(user))
+    }
+
     // Plan.
 
-    pub(crate) fn plan(target: &str) -> String {
+    fn plan(&self, target: &str) -> String {
         format!("Allow {target} to sign in again.")
     }
 
     // Apply.
 
-    pub(crate) async fn apply(
+    async fn apply(
+        _directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &SignInReceipt,
     ) -> Result<(), DirectoryError> {
@@ -35,10 +51,17 @@ impl AllowSignIn {
         Ok(())
     }
 
+    async fn read_back(
+        directory: &dyn DirectoryReads,
+        receipt: &SignInReceipt,
+    ) -> Result<Seen, DirectoryError> {
+        sign_in::read_back(directory, receipt, true).await
+    }
+
     // Undo.
 
     /// An account that could sign in before is not blocked.
-    pub(crate) fn undo(receipt: &SignInReceipt) -> Option<Action> {
+    fn undo(receipt: &SignInReceipt) -> Option<Action> {
         (!receipt.was_enabled).then_some(Action::BlockSignIn(BlockSignIn {}))
     }
 }
@@ -47,7 +70,7 @@ impl AllowSignIn {
 
 #[cfg(test)]
 mod tests {
-    use super::AllowSignIn;
+    use super::{ActionSpec as _, AllowSignIn};
     use crate::action::{Action, BlockSignIn, SignInReceipt};
     use crate::directory::ObjectId;
 

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, AllowSignIn, SignInReceipt};
-use crate::directory::DirectoryError;
+use crate::action::{Action, ActionKind, ActionSpec, AllowSignIn, Permission, Seen, SignInReceipt};
+use crate::actions::sign_in;
+use crate::directory::{DirectoryError, DirectoryReads, User};
 use crate::effects::Effects;
 
 // Parameters.
@@ -17,16 +18,31 @@ use crate::effects::Effects;
 #[serde(deny_unknown_fields)]
 pub struct BlockSignIn {}
 
-impl BlockSignIn {
+impl ActionSpec for BlockSignIn {
+    type Receipt = SignInReceipt;
+
+    const PERMISSIONS: &'static [Permission] = sign_in::PERMISSIONS;
+
+    const INVERSE: Option<ActionKind> = Some(ActionKind::AllowSignIn);
+
+    async fn look(
+        &self,
+        _directory: &dyn DirectoryReads,
+        user: &User,
+    ) -> Result<SignInReceipt, DirectoryError> {
+        Ok(sign_in::look(user))
+    }
+
     // Plan.
 
-    pub(crate) fn plan(target: &str) -> String {
+    fn plan(&self, target: &str) -> String {
         format!("Block sign-in of {target}; sessions that exist live on until they are revoked.")
     }
 
     // Apply.
 
-    pub(crate) async fn apply(
+    async fn apply(
+        _directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &SignInReceipt,
     ) -> Result<(), DirectoryError> {
@@ -36,10 +52,17 @@ impl BlockSignIn {
         Ok(())
     }
 
+    async fn read_back(
+        directory: &dyn DirectoryReads,
+        receipt: &SignInReceipt,
+    ) -> Result<Seen, DirectoryError> {
+        sign_in::read_back(directory, receipt, false).await
+    }
+
     // Undo.
 
     /// An account that was blocked before stays blocked.
-    pub(crate) fn undo(receipt: &SignInReceipt) -> Option<Action> {
+    fn undo(receipt: &SignInReceipt) -> Option<Action> {
         receipt
             .was_enabled
             .then_some(Action::AllowSignIn(AllowSignIn {}))
@@ -50,7 +73,7 @@ impl BlockSignIn {
 
 #[cfg(test)]
 mod tests {
-    use super::BlockSignIn;
+    use super::{ActionSpec as _, BlockSignIn};
     use crate::action::{Action, AllowSignIn, SignInReceipt};
     use crate::directory::ObjectId;
 

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::action::{Action, EnableInboxRules, RuleBefore, RulesReceipt};
+use crate::action::{
+    Action, ActionKind, ActionSpec, EnableInboxRules, Permission, RuleBefore, RulesReceipt, Seen,
+};
 use crate::actions::inbox_rules;
 use crate::directory::{DirectoryError, DirectoryReads, InboxRule, User};
 use crate::effects::Effects;
@@ -91,9 +93,17 @@ impl DisableInboxRules {
             RuleChoice::Ids(ids) => ids.contains(&rule.id).then_some("asked for by id"),
         }
     }
+}
+
+impl ActionSpec for DisableInboxRules {
+    type Receipt = RulesReceipt;
+
+    const PERMISSIONS: &'static [Permission] = inbox_rules::PERMISSIONS;
+
+    const INVERSE: Option<ActionKind> = Some(ActionKind::EnableInboxRules);
 
     /// The rules that are on and chosen.
-    pub(crate) async fn look(
+    async fn look(
         &self,
         directory: &dyn DirectoryReads,
         user: &User,
@@ -112,7 +122,7 @@ impl DisableInboxRules {
 
     // Plan.
 
-    pub(crate) fn plan(&self, target: &str) -> String {
+    fn plan(&self, target: &str) -> String {
         match &self.rules {
             RuleChoice::TakingOrHiding => {
                 format!(
@@ -128,7 +138,7 @@ impl DisableInboxRules {
 
     // Apply.
 
-    pub(crate) async fn apply(
+    async fn apply(
         directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &RulesReceipt,
@@ -136,10 +146,17 @@ impl DisableInboxRules {
         inbox_rules::apply(directory, effects, receipt, false).await
     }
 
+    async fn read_back(
+        directory: &dyn DirectoryReads,
+        receipt: &RulesReceipt,
+    ) -> Result<Seen, DirectoryError> {
+        inbox_rules::read_back(directory, receipt, false).await
+    }
+
     // Undo.
 
     /// Turns on again those that were on.
-    pub(crate) fn undo(receipt: &RulesReceipt) -> Option<Action> {
+    fn undo(receipt: &RulesReceipt) -> Option<Action> {
         let rules: Vec<String> = receipt
             .rules
             .iter()

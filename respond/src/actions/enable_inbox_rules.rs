@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, DisableInboxRules, RuleBefore, RuleChoice, RulesReceipt};
+use crate::action::{
+    Action, ActionKind, ActionSpec, DisableInboxRules, Permission, RuleBefore, RuleChoice,
+    RulesReceipt, Seen,
+};
 use crate::actions::inbox_rules;
 use crate::directory::{DirectoryError, DirectoryReads, User};
 use crate::effects::Effects;
@@ -20,9 +23,15 @@ pub struct EnableInboxRules {
     pub rules: Vec<String>,
 }
 
-impl EnableInboxRules {
+impl ActionSpec for EnableInboxRules {
+    type Receipt = RulesReceipt;
+
+    const PERMISSIONS: &'static [Permission] = inbox_rules::PERMISSIONS;
+
+    const INVERSE: Option<ActionKind> = Some(ActionKind::DisableInboxRules);
+
     /// The named rules, also those that are gone: they cannot be turned on, and the read-back says so.
-    pub(crate) async fn look(
+    async fn look(
         &self,
         directory: &dyn DirectoryReads,
         user: &User,
@@ -51,7 +60,7 @@ impl EnableInboxRules {
 
     // Plan.
 
-    pub(crate) fn plan(&self, target: &str) -> String {
+    fn plan(&self, target: &str) -> String {
         format!(
             "Turn {} inbox rules of {target} on again.",
             self.rules.len()
@@ -60,7 +69,7 @@ impl EnableInboxRules {
 
     // Apply.
 
-    pub(crate) async fn apply(
+    async fn apply(
         directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &RulesReceipt,
@@ -68,10 +77,17 @@ impl EnableInboxRules {
         inbox_rules::apply(directory, effects, receipt, true).await
     }
 
+    async fn read_back(
+        directory: &dyn DirectoryReads,
+        receipt: &RulesReceipt,
+    ) -> Result<Seen, DirectoryError> {
+        inbox_rules::read_back(directory, receipt, true).await
+    }
+
     // Undo.
 
     /// Turns off again those that were off.
-    pub(crate) fn undo(receipt: &RulesReceipt) -> Option<Action> {
+    fn undo(receipt: &RulesReceipt) -> Option<Action> {
         let ids: Vec<String> = receipt
             .rules
             .iter()
@@ -88,7 +104,7 @@ impl EnableInboxRules {
 
 #[cfg(test)]
 mod tests {
-    use super::EnableInboxRules;
+    use super::{ActionSpec as _, EnableInboxRules};
     use crate::action::{Action, DisableInboxRules, RuleBefore, RuleChoice, RulesReceipt};
     use crate::directory::ObjectId;
 

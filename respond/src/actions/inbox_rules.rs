@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::action::{Permission, READ_ROLES, READ_USER, Seen};
+use crate::action::{Permission, READ_ROLES, READ_USER, Receipt, ReceiptOf, Seen};
 use crate::directory::{DirectoryError, DirectoryReads, InboxRule, ObjectId};
 use crate::effects::Effects;
 
@@ -31,6 +31,19 @@ pub struct RulesReceipt {
     pub user: ObjectId,
     /// The chosen rules.
     pub rules: Vec<RuleBefore>,
+}
+
+impl ReceiptOf for RulesReceipt {
+    fn of(receipt: &Receipt) -> Option<&Self> {
+        match receipt {
+            Receipt::Rules(receipt) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    fn wrap(self) -> Receipt {
+        Receipt::Rules(self)
+    }
 }
 
 /// A rule as it was before.

@@ -9,7 +9,9 @@ use schemas::time::iso_ms;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::action::{Permission, READ_ROLES, READ_USER, Seen};
+use crate::action::{
+    Action, ActionKind, ActionSpec, Permission, READ_ROLES, READ_USER, Receipt, ReceiptOf, Seen,
+};
 use crate::directory::{DirectoryError, DirectoryReads, ObjectId, User};
 use crate::effects::Effects;
 
@@ -29,9 +31,28 @@ pub struct SessionsReceipt {
     pub valid_from_us: Option<i64>,
 }
 
+impl ReceiptOf for SessionsReceipt {
+    fn of(receipt: &Receipt) -> Option<&Self> {
+        match receipt {
+            Receipt::Sessions(receipt) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    fn wrap(self) -> Receipt {
+        Receipt::Sessions(self)
+    }
+}
+
 impl RevokeSessions {
-    /// What it needs.
-    pub(crate) const PERMISSIONS: &'static [Permission] = &[
+    /// What every outcome says, because the read-back does not show it.
+    pub(crate) const LIMITS: &'static str = "access tokens that were issued before can live on for about an hour; device-bound tokens survive";
+}
+
+impl ActionSpec for RevokeSessions {
+    type Receipt = SessionsReceipt;
+
+    const PERMISSIONS: &'static [Permission] = &[
         Permission {
             least: "User.RevokeSessions.All",
             also: &["User.ReadWrite.All", "Directory.ReadWrite.All"],
@@ -40,25 +61,29 @@ impl RevokeSessions {
         READ_ROLES,
     ];
 
-    /// What every outcome says, because the read-back does not show it.
-    pub(crate) const LIMITS: &'static str = "access tokens that were issued before can live on for about an hour; device-bound tokens survive";
+    const INVERSE: Option<ActionKind> = None;
 
-    pub(crate) fn look(user: &User) -> SessionsReceipt {
-        SessionsReceipt {
+    async fn look(
+        &self,
+        _directory: &dyn DirectoryReads,
+        user: &User,
+    ) -> Result<SessionsReceipt, DirectoryError> {
+        Ok(SessionsReceipt {
             user: user.id.clone(),
             valid_from_us: user.sessions_valid_from_us,
-        }
+        })
     }
 
     // Plan.
 
-    pub(crate) fn plan(target: &str) -> String {
+    fn plan(&self, target: &str) -> String {
         format!("Revoke every session of {target}; access tokens can live on for about an hour.")
     }
 
     // Apply.
 
-    pub(crate) async fn apply(
+    async fn apply(
+        _directory: &dyn DirectoryReads,
         effects: &Effects<'_>,
         receipt: &SessionsReceipt,
     ) -> Result<(), DirectoryError> {
@@ -68,7 +93,7 @@ impl RevokeSessions {
     /// Effective once `signInSessionsValidFromDateTime` lies after where it lay before the intent.
     ///
     /// Compared with the directory's own earlier value and not with our clock: the two clocks differ.
-    pub(crate) async fn read_back(
+    async fn read_back(
         directory: &dyn DirectoryReads,
         receipt: &SessionsReceipt,
     ) -> Result<Seen, DirectoryError> {
@@ -94,7 +119,12 @@ impl RevokeSessions {
         })
     }
 
-    // Undo: none. Sessions cannot be given back; the user signs in again.
+    // Undo.
+
+    /// Sessions cannot be given back; the user signs in again.
+    fn undo(_receipt: &SessionsReceipt) -> Option<Action> {
+        None
+    }
 }
 
 // Tests: the questions that every action answers are in tests/contract/kit.rs.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::action::{Permission, READ_ROLES, READ_USER, Seen};
+use crate::action::{Permission, READ_ROLES, READ_USER, Receipt, ReceiptOf, Seen};
 use crate::directory::{DirectoryError, DirectoryReads, ObjectId, User};
 
 /// What both need.
@@ -25,6 +25,19 @@ pub struct SignInReceipt {
     pub user: ObjectId,
     /// Whether sign-in was allowed.
     pub was_enabled: bool,
+}
+
+impl ReceiptOf for SignInReceipt {
+    fn of(receipt: &Receipt) -> Option<&Self> {
+        match receipt {
+            Receipt::SignIn(receipt) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    fn wrap(self) -> Receipt {
+        Receipt::SignIn(self)
+    }
 }
 
 pub(crate) fn look(user: &User) -> SignInReceipt {

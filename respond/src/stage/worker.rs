@@ -49,7 +49,7 @@ pub(super) async fn run(
         let is_busy = match done.await {
             Ok(is_busy) => is_busy,
             Err(error) => {
-                retry_or_stop(error, "respond/worker", &stop).await?;
+                retry_or_stop::<RespondError>(error, "respond/worker", &stop).await?;
                 continue;
             }
         };
