@@ -2,7 +2,7 @@
 //!
 //! Means the same as [`schemas::path::find_usable`] for each column: see there for the forms of paths.
 
-use schemas::path::{is_usable_text, last_resort};
+use schemas::path::{PathStep, is_usable_text, last_resort, steps};
 use schemas::tables::Column;
 
 use crate::changes;
@@ -122,28 +122,24 @@ impl Paths {
 
     fn add(&mut self, path: &'static str, end: End) {
         let mut step = 0;
-        let mut rest = path;
-        while !rest.is_empty() {
-            if let Some(inside) = rest.strip_prefix('[') {
-                let (name, after) = inside.split_once(']').unwrap_or((inside, ""));
-                rest = after.strip_prefix('.').unwrap_or(after);
-                if name.is_empty() {
+        for next in steps(path) {
+            step = match next {
+                PathStep::Fold => {
                     self.steps[step].folds.push(end);
                     return;
                 }
-                step = self.step_to(step, name, |step| &mut step.pairs);
-            } else {
-                let (name, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
-                rest = after.strip_prefix('.').unwrap_or(after);
-                let next = self.step_to(step, name, |step| &mut step.members);
-                if let Ok(item) = name.parse() {
-                    let items = &mut self.steps[step].items;
-                    if !items.contains(&(item, next)) {
-                        items.push((item, next));
+                PathStep::Named(name) => self.step_to(step, name, |step| &mut step.pairs),
+                PathStep::Member(name) => {
+                    let next = self.step_to(step, name, |step| &mut step.members);
+                    if let Ok(item) = name.parse() {
+                        let items = &mut self.steps[step].items;
+                        if !items.contains(&(item, next)) {
+                            items.push((item, next));
+                        }
                     }
+                    next
                 }
-                step = next;
-            }
+            };
         }
         self.steps[step].ends.push(end);
     }

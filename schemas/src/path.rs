@@ -17,14 +17,11 @@ use crate::tables::Kind;
 /// The value at `path`, or none; a JSON null counts as none.
 pub fn find<'a>(record: &'a Value, path: &str) -> Option<Cow<'a, Value>> {
     let mut at = Cow::Borrowed(record);
-    let mut rest = path;
-    while !rest.is_empty() {
-        let (step, after) = split_step(rest);
+    for step in steps(path) {
         at = match at {
-            Cow::Borrowed(value) => descend(value, &step)?,
-            Cow::Owned(value) => Cow::Owned(descend(&value, &step)?.into_owned()),
+            Cow::Borrowed(value) => descend(value, step)?,
+            Cow::Owned(value) => Cow::Owned(descend(&value, step)?.into_owned()),
         };
-        rest = after;
     }
     (!at.is_null()).then_some(at)
 }
@@ -87,42 +84,55 @@ pub fn text(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Step<'a> {
+/// One step of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathStep<'a> {
+    /// To the member of this name, or to the item of this number.
     Member(&'a str),
+    /// In brackets: to what the pair of this name holds.
     Named(&'a str),
+    /// Empty brackets: to the whole list, folded to an object by name.
     Fold,
 }
 
-fn split_step(path: &str) -> (Step<'_>, &str) {
-    if let Some(inside) = path.strip_prefix('[') {
-        let (name, after) = inside.split_once(']').unwrap_or((inside, ""));
-        let after = after.strip_prefix('.').unwrap_or(after);
-        return if name.is_empty() {
-            (Step::Fold, after)
+/// The steps of a path, in order; any text is a path.
+pub fn steps(path: &str) -> impl Iterator<Item = PathStep<'_>> {
+    let mut rest = path;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (step, after) = if let Some(inside) = rest.strip_prefix('[') {
+            let (name, after) = inside.split_once(']').unwrap_or((inside, ""));
+            let step = match name {
+                "" => PathStep::Fold,
+                name => PathStep::Named(name),
+            };
+            (step, after)
         } else {
-            (Step::Named(name), after)
+            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            let (name, after) = rest.split_at(end);
+            (PathStep::Member(name), after)
         };
-    }
-    let end = path.find(['.', '[']).unwrap_or(path.len());
-    let (name, after) = path.split_at(end);
-    (Step::Member(name), after.strip_prefix('.').unwrap_or(after))
+        rest = after.strip_prefix('.').unwrap_or(after);
+        Some(step)
+    })
 }
 
-fn descend<'a>(value: &'a Value, step: &Step<'_>) -> Option<Cow<'a, Value>> {
+fn descend<'a>(value: &'a Value, step: PathStep<'_>) -> Option<Cow<'a, Value>> {
     if let Value::String(text) = value {
         let opened = open(text)?;
         return Some(Cow::Owned(descend(&opened, step)?.into_owned()));
     }
     match step {
-        Step::Member(name) => member(value, name).map(Cow::Borrowed),
-        Step::Named(name) => named(value, name),
-        Step::Fold => fold(value).map(Cow::Owned),
+        PathStep::Member(name) => member(value, name).map(Cow::Borrowed),
+        PathStep::Named(name) => named(value, name),
+        PathStep::Fold => fold(value).map(Cow::Owned),
     }
 }
 
 /// JSON that stands inside a string, if it is an object or a list.
-fn open(text: &str) -> Option<Value> {
+pub fn open(text: &str) -> Option<Value> {
     let start = text.trim_start();
     if !start.starts_with(['{', '[']) {
         return None;
@@ -143,8 +153,8 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// The keys under which Microsoft writes the name in such lists.
-const NAME_KEYS: &[&str] = &["Name", "displayName", "key"];
+/// The keys under which Microsoft writes the name in lists of pairs of name and value.
+pub const NAME_KEYS: &[&str] = &["Name", "displayName", "key"];
 
 fn name_of(item: &Value) -> Option<&str> {
     NAME_KEYS
@@ -204,9 +214,24 @@ fn changed(item: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, find_usable, text};
+    use super::{PathStep, find, find_usable, steps, text};
     use crate::tables::Kind;
     use serde_json::{Value, json};
+
+    #[test]
+    fn any_text_is_a_path() {
+        use PathStep::{Fold, Member, Named};
+        for (path, expected) in [
+            ("a.b", &[Member("a"), Member("b")][..]),
+            ("a[b.c].d", &[Member("a"), Named("b.c"), Member("d")]),
+            ("a.0[]", &[Member("a"), Member("0"), Fold]),
+            ("a[b", &[Member("a"), Named("b")]),
+            (".a", &[Member(""), Member("a")]),
+            ("", &[]),
+        ] {
+            assert_eq!(steps(path).collect::<Vec<_>>(), expected, "{path}");
+        }
+    }
 
     fn check(record: &Value, path: &str, expected: Option<&str>) {
         let found = find(record, path);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use schemas::path::NAME_KEYS;
+
 use super::{Kind, View};
 
 /// Appends the value at `at`.
@@ -75,9 +77,6 @@ fn write_object(view: View<'_>, object: u32, out: &mut String) {
     }
     out.push('}');
 }
-
-/// The keys under which Microsoft writes the name in lists of pairs, as in [`schemas::path`].
-const NAME_KEYS: &[&str] = &["Name", "displayName", "key"];
 
 impl<'a> View<'a> {
     /// The name of a pair of name and value; none if it has none.

@@ -3,6 +3,7 @@
 //! Keys match in any letter case, JSON inside a string is opened, `Parameters[ForwardTo]` selects from a
 //! list of name and value pairs: the same forms as in [`schemas::path`], which takes the first member only.
 
+use schemas::path::{self, NAME_KEYS, PathStep, open};
 use serde_json::Value;
 
 use super::predicate::Leaf;
@@ -27,20 +28,13 @@ enum Step {
 impl RecordPath {
     /// Splits a path; any text is a path.
     pub(crate) fn new(path: &str) -> Self {
-        let mut steps = Vec::new();
-        let mut rest = path;
-        while !rest.is_empty() {
-            if let Some(inside) = rest.strip_prefix('[') {
-                let (name, after) = inside.split_once(']').unwrap_or((inside, ""));
-                steps.push(Step::Named(name.to_owned()));
-                rest = after.strip_prefix('.').unwrap_or(after);
-            } else {
-                let end = rest.find(['.', '[']).unwrap_or(rest.len());
-                let (name, after) = rest.split_at(end);
-                steps.push(Step::Member(name.to_owned()));
-                rest = after.strip_prefix('.').unwrap_or(after);
-            }
-        }
+        let steps = path::steps(path).map(|step| match step {
+            PathStep::Member(name) => Step::Member(name.to_owned()),
+            PathStep::Named(name) => Step::Named(name.to_owned()),
+            // A rule asks for what is in the list: nothing is called so.
+            PathStep::Fold => Step::Named(String::new()),
+        });
+        let steps = steps.collect();
         Self {
             whole: path.to_owned(),
             steps,
@@ -163,20 +157,12 @@ fn member<'a>(members: &'a serde_json::Map<String, Value>, name: &str) -> Option
 
 fn is_named(item: &Value, name: &str) -> bool {
     item.as_object().is_some_and(|members| {
-        ["Name", "displayName", "key"].iter().any(|key| {
+        NAME_KEYS.iter().any(|key| {
             member(members, key)
                 .and_then(Value::as_str)
                 .is_some_and(|found| found.eq_ignore_ascii_case(name))
         })
     })
-}
-
-fn open(text: &str) -> Option<Value> {
-    let start = text.trim_start();
-    start
-        .starts_with(['{', '['])
-        .then(|| serde_json::from_str(start).ok())
-        .flatten()
 }
 
 /// Values of a field, kept apart from the record that they were found in.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::path::{PathStep, steps};
 use schemas::tables::Table;
 use serde::Deserialize;
 
@@ -203,16 +204,20 @@ fn column_place(table: Table, name: &str) -> Result<FieldBinding, MappingError> 
 
 /// A path, checked; `written` is what the file says.
 fn path(text: &str, written: &str) -> Result<RecordPath, MappingError> {
-    let mut rest = text;
-    let mut is_right = !text.is_empty() && text.len() <= PATH_BYTES_MAX;
-    while is_right && !rest.is_empty() {
-        let (step, after) = match rest.strip_prefix('[') {
-            Some(inside) => inside.split_once(']').unwrap_or(("", "")),
-            None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
-        };
-        is_right = !step.trim().is_empty() && !step.contains(['[', ']']) && after != ".";
-        rest = after.strip_prefix('.').unwrap_or(after);
-    }
+    let names = || {
+        steps(text).map(|step| match step {
+            PathStep::Member(name) | PathStep::Named(name) => name,
+            PathStep::Fold => "",
+        })
+    };
+    let named = steps(text).filter(|step| matches!(step, PathStep::Named(_)));
+    // Every bracket belongs to a name between two of them.
+    let is_closed = named.count() == text.matches(']').count();
+    let is_right = !text.is_empty()
+        && text.len() <= PATH_BYTES_MAX
+        && !text.ends_with('.')
+        && is_closed
+        && names().all(|name| !name.trim().is_empty() && !name.contains(['[', ']']));
     is_right
         .then(|| RecordPath::new(text))
         .ok_or_else(|| MappingError::Path {
