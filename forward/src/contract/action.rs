@@ -1,5 +1,6 @@
 //! What an entry of the audit chain tells: an action was planned or decided on, or something came of it.
 
+use schemas::action::ActionState;
 use schemas::severity::Severity;
 use schemas::wire::AuditRecord;
 use serde::Serialize;
@@ -133,34 +134,40 @@ fn reason(detail: &str) -> Option<String> {
 /// How far it has come, how much that weighs, and why.
 fn judged(entry: &AuditRecord) -> (ActionOutcome, Severity, &'static str) {
     use ActionOutcome::{Failure, NotDone, Pending, Success, Unknown};
-    match entry.state.as_str() {
-        "effective" => (Success, Severity::Informational, "done, and read back"),
-        "not_effective" => (
+    if entry.state == ActionState::HELD {
+        return (Pending, Severity::Medium, "waits, and goes on by itself");
+    }
+    // Nobody is left without the notice: what is not known is said to be, and is a person's to look at.
+    let Ok(state) = entry.state.parse() else {
+        let why = "a state that this version does not know";
+        return (Unknown, Severity::High, why);
+    };
+    match state {
+        ActionState::Effective => (Success, Severity::Informational, "done, and read back"),
+        ActionState::NotEffective => (
             Failure,
             Severity::High,
             "accepted, and its effect did not appear",
         ),
-        "failed" => (Failure, Severity::High, "not accepted"),
-        "refused" => (NotDone, Severity::High, "not sent: a person must decide"),
-        "expired" => (
+        ActionState::Failed => (Failure, Severity::High, "not accepted"),
+        ActionState::Refused => (NotDone, Severity::High, "not sent: a person must decide"),
+        ActionState::Expired => (
             NotDone,
             Severity::High,
             "not sent in time: a person must look",
         ),
-        "withdrawn" => (
+        ActionState::Withdrawn => (
             NotDone,
             Severity::Informational,
             "what spoke for it was taken back",
         ),
-        "planned" if entry.dry_run => (Pending, Severity::Low, "planned only: nothing is sent"),
-        "planned" => (Pending, Severity::Medium, "waits for approval"),
-        "held" => (Pending, Severity::Medium, "waits, and goes on by itself"),
-        "approved" | "intended" | "applied" => (Pending, Severity::Informational, "under way"),
-        "unknown" => (Unknown, Severity::High, "nobody knows what came of it"),
-        _ => (
-            Unknown,
-            Severity::High,
-            "a state that this version does not know",
-        ),
+        ActionState::Planned if entry.dry_run => {
+            (Pending, Severity::Low, "planned only: nothing is sent")
+        }
+        ActionState::Planned => (Pending, Severity::Medium, "waits for approval"),
+        ActionState::Approved | ActionState::Intended | ActionState::Applied => {
+            (Pending, Severity::Informational, "under way")
+        }
+        ActionState::Unknown => (Unknown, Severity::High, "nobody knows what came of it"),
     }
 }

@@ -1,5 +1,6 @@
 //! What a line of the completeness ledger tells: a gap, a source that cannot be read, a secret that ends soon.
 
+use schemas::coverage::CoverageState;
 use schemas::severity::Severity;
 use schemas::wire::Coverage;
 use serde::Serialize;
@@ -70,19 +71,22 @@ impl Notice {
 }
 
 fn notice(line: &Coverage) -> Option<Notice> {
-    match (line.kind.as_str(), line.state.as_str()) {
+    match (line.kind.as_str(), line.state.parse()) {
         (SECRET_LINE, _) => Some(expiring_secret(line)),
-        (_, "read") => None,
+        (_, Ok(CoverageState::Read)) => None,
         (SOURCE_LINE, _) => Some(source_failure(line)),
         _ => Some(gap(line)),
     }
 }
 
 fn gap(line: &Coverage) -> Notice {
-    let (severity, why) = match line.state.as_str() {
-        "gap" => (Severity::Medium, "not read yet; it may be filled later"),
-        "lost" => (Severity::High, "out of reach for good"),
-        _ => (Severity::High, "a state that this version does not know"),
+    let (severity, why) = match line.state.parse() {
+        Ok(CoverageState::Gap) => (Severity::Medium, "not read yet; it may be filled later"),
+        Ok(CoverageState::Lost) => (Severity::High, "out of reach for good"),
+        // One that was read is no notice.
+        Ok(CoverageState::Read) | Err(_) => {
+            (Severity::High, "a state that this version does not know")
+        }
     };
     let is_window = line.kind == "window";
     let rest = GapDocument {

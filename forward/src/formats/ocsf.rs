@@ -10,6 +10,8 @@
 //! Source: <https://schema.ocsf.io/1.8.0/>; the schema as data in the PyPI package `ocsf-json-schema`, by which the tests
 //! check every event.
 
+use schemas::alert::AlertState;
+use schemas::case::CaseStatus;
 use schemas::severity::Severity;
 use serde_json::{Map, Value, json};
 
@@ -231,30 +233,31 @@ fn severity_caption(value: &Value) -> Option<Value> {
 
 /// Activity, its name, and status.
 fn alert_state(state: &Value) -> Option<(i64, &'static str, i64)> {
-    Some(match state.as_str()? {
-        "raised" => (1, "Create", 1),
-        "amended" => (2, "Update", 1),
-        "withdrawn" => (3, "Close", 4),
-        _ => (99, "Other", 99),
+    Some(match state.as_str()?.parse() {
+        Ok(AlertState::Raised) => (1, "Create", 1),
+        Ok(AlertState::Amended) => (2, "Update", 1),
+        Ok(AlertState::Withdrawn) => (3, "Close", 4),
+        Err(_) => (99, "Other", 99),
     })
 }
 
 fn case_activity(case: &Value) -> (i64, &'static str) {
-    match (case["state"].as_str(), case["sequence"].as_u64()) {
-        (Some("resolved" | "closed"), _) => (3, "Close"),
+    let status = case["state"].as_str().and_then(|word| word.parse().ok());
+    match (status, case["sequence"].as_u64()) {
+        (Some(CaseStatus::Resolved | CaseStatus::Closed), _) => (3, "Close"),
         (_, Some(1)) => (1, "Create"),
         _ => (2, "Update"),
     }
 }
 
 fn case_status(state: &Value) -> Option<Value> {
-    let id = match state.as_str()? {
-        "new" => 1,
-        "in_progress" => 2,
-        "on_hold" => 3,
-        "resolved" => 4,
-        "closed" => 5,
-        _ => 99,
+    let id = match state.as_str()?.parse() {
+        Ok(CaseStatus::New) => 1,
+        Ok(CaseStatus::InProgress) => 2,
+        Ok(CaseStatus::OnHold) => 3,
+        Ok(CaseStatus::Resolved) => 4,
+        Ok(CaseStatus::Closed) => 5,
+        Err(_) => 99,
     };
     Some(id.into())
 }
