@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use arrow::record_batch::RecordBatch;
-use columns::retold::retold;
+use columns::retold::{retold, retold_event};
 use schemas::tables::Table;
 use schemas::wire::Event;
 
@@ -50,22 +50,8 @@ impl Evaluation<'_> {
         if self.table == Table::Revisions && revised(batch, row) == Some(told) {
             return Some(event(batch, row));
         }
-        told_event(batch, row, told)
+        retold_event(&event(batch, row), told)
     }
-}
-
-/// The event in a row as one of the table `told`.
-fn told_event(batch: &RecordBatch, row: usize, told: Table) -> Option<Event> {
-    let event = event(batch, row);
-    let record = serde_json::from_slice(&event.raw).ok()?;
-    let retold = retold(&record).filter(|retold| retold.table == told)?;
-    let category = retold.record.get("category").and_then(|text| text.as_str());
-    Some(Event {
-        event_id: retold.event_id,
-        category: category.unwrap_or_default().to_owned(),
-        raw: serde_json::to_vec(&retold.record).ok()?.into(),
-        ..event
-    })
 }
 
 /// The id by which an alert names the event in a row that is told again, if it is one.
