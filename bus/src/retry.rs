@@ -92,7 +92,7 @@ mod tests {
     async fn a_stop_ends_the_wait_and_is_no_failure() {
         let stop = CancellationToken::new();
         let long = Failed(Fate::Retry {
-            after: Duration::from_secs(3_600),
+            after: Duration::from_hours(1),
         });
         let (waited, ()) = tokio::join!(retry_or_stop(long, "t", &stop), async { stop.cancel() });
         assert!(ended(waited, &stop).is_ok());

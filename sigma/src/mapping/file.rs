@@ -210,9 +210,9 @@ fn path(text: &str, written: &str) -> Result<RecordPath, MappingError> {
             PathStep::Fold => "",
         })
     };
-    let named = steps(text).filter(|step| matches!(step, PathStep::Named(_)));
+    let in_brackets = steps(text).filter(|step| matches!(step, PathStep::Named(_)));
     // Every bracket belongs to a name between two of them.
-    let is_closed = named.count() == text.matches(']').count();
+    let is_closed = in_brackets.count() == text.matches(']').count();
     let is_right = !text.is_empty()
         && text.len() <= PATH_BYTES_MAX
         && !text.ends_with('.')
