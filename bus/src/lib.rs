@@ -8,6 +8,40 @@
 //! publish ──bounded queue──▶ topic ──▶ next ─▶ effect ─▶ commit
 //!              full: publish waits; its source is not read meanwhile. Nothing is dropped here.
 //! ```
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use bus::config::LogConfig;
+//! use bus::{Bus, BusConfig, Message};
+//! use schemas::topics::Topic;
+//! use schemas::wire::Alert;
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let folder = tempfile::tempdir()?;
+//! let bus = Bus::open(&BusConfig::Log(LogConfig {
+//!     path: folder.path().join("log.sqlite"),
+//!     ..LogConfig::default()
+//! }))
+//! .await?;
+//!
+//! let alert = Alert { alert_id: "f4993d4c".to_owned(), ..Alert::default() };
+//! bus.publish(Topic::Alerts, vec![Message::of("f4993d4c", &alert)]).await?;
+//!
+//! let mut respond = bus.subscribe("respond", &[Topic::Alerts]).await?;
+//! let mut seen = Vec::new();
+//! while seen.is_empty() {
+//!     for delivery in respond.next(100, Duration::from_secs(1)).await?.records {
+//!         seen.push(delivery.decode::<Alert>()?);
+//!         // After the effect is durable, never before.
+//!         respond.commit(&[delivery.after()]).await?;
+//!     }
+//! }
+//! assert_eq!(seen, [alert]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod config;
 pub mod error;

@@ -3,6 +3,24 @@
 //! A crate of its own, because the lake writes them and rules are tried on them, and only one of both needs `DataFusion`.
 //!
 //! Pure: nothing here waits, and nothing that a tenant can send makes it fail.
+//!
+//! ```
+//! use columns::{Cell, cell_at, event_batch};
+//! use schemas::tables::{Kind, Table};
+//! use schemas::wire::Event;
+//!
+//! let event = |raw: &str| Event { raw: raw.to_owned().into(), ..Event::default() };
+//! let events = [
+//!     event(r#"{"Operation": "New-InboxRule", "ClientIP": "203.0.113.57:443"}"#),
+//!     event("no JSON at all"),
+//! ];
+//! let batch = event_batch(Table::M365Activity, &events)?;
+//! let cell = |name: &str, kind, row| batch.column_by_name(name).map(|column| cell_at(kind, column, row));
+//! assert_eq!(cell("operation", Kind::Category, 0), Some(Cell::Text("New-InboxRule".to_owned())));
+//! assert_eq!(cell("ip_address", Kind::Ip, 0), Some(Cell::Text("203.0.113.57".to_owned())));
+//! assert_eq!(cell("operation", Kind::Category, 1), Some(Cell::Null));
+//! # Ok::<(), arrow::error::ArrowError>(())
+//! ```
 
 mod arrays;
 mod changes;

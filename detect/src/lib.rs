@@ -9,6 +9,43 @@
 //! holds and for SQL; [`evaluate`] says what its hits mean.
 //! Everything but [`stage`], `count`, [`announced`], [`missing`], [`backtest`], [`rule_scan`] and [`reproduce`] is pure: a
 //! rule, a batch and a place in the lake give the same alerts always.
+//!
+//! ```
+//! use columns::event_batch;
+//! use detect::Evaluation;
+//! use detect::alert::Origin;
+//! use schemas::tables::Table;
+//! use schemas::wire::Event;
+//! use sigma::Ruleset;
+//!
+//! let rules = Ruleset::compile(&mut detect::rules::builtin());
+//! let table = Table::M365Activity;
+//! let record = r#"{"Id": "e1", "Operation": "New-InboxRule", "UserId": "ada@contoso.test",
+//!     "Parameters": [{"Name": "Name", "Value": "Copies"}, {"Name": "ForwardTo", "Value": "smtp:x@mail.example"}]}"#;
+//! let event = Event {
+//!     event_id: "e1".to_owned(),
+//!     event_time_us: Some(1_795_000_000_000_000),
+//!     ingest_time_us: 1_795_000_060_000_000,
+//!     raw: record.to_owned().into(),
+//!     ..Event::default()
+//! };
+//! let evaluation = Evaluation {
+//!     rules: &rules,
+//!     table,
+//!     origin: &Origin {
+//!         table: table.name().to_owned(),
+//!         tenant_id: "7f3c".to_owned(),
+//!         file: "tenant_id=7f3c/day=2026-11-18/a.parquet".to_owned(),
+//!         version: 4,
+//!     },
+//!     now_us: 1_795_000_090_000_000,
+//! };
+//! let found = evaluation.batch(&event_batch(table, &[event])?)?;
+//! // Who, and which row of which file proves it.
+//! assert_eq!((&*found.alerts[0].label, &*found.alerts[0].user), ("SAAS-M365-00002", "ada@contoso.test"));
+//! assert_eq!(found.alerts[0].evidence[0].row, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod alert;
 pub mod announced;

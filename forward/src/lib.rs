@@ -27,6 +27,26 @@
 //! | [`replay`] | sends notices once more, or a test |
 //! | [`surroundings`] | how a destination gets at its secrets |
 //! | [`stage`] | the loop |
+//!
+//! ```
+//! use forward::contract::Notice;
+//! use forward::formats::Format;
+//! use schemas::wire::Alert;
+//!
+//! let notice = Notice::of_alert(&Alert {
+//!     alert_id: "f4993d4c".to_owned(),
+//!     label: "SAAS-M365-00002".to_owned(),
+//!     title: "Inbox rule forwards mail\nto the outside".to_owned(),
+//!     severity: "high".to_owned(),
+//!     state: "raised".to_owned(),
+//!     ..Alert::default()
+//! });
+//! // One document, in every form; text of a tenant breaks no line of any.
+//! assert_eq!(Format::Json.value(&notice)["kind"], "alert");
+//! assert_eq!(Format::Ocsf.value(&notice)["class_uid"], 2004);
+//! assert!(Format::Cef.render(&notice).starts_with("CEF:"));
+//! assert!(Format::ALL.iter().all(|format| !format.render(&notice).contains('\n')));
+//! ```
 
 pub mod config;
 pub mod contract;

@@ -12,6 +12,26 @@
 //! | [`reader`] | the tables for readers: SQL, files, counts |
 //! | `derived_rows` | rows of vedette's own tables, read back by [`Lake::rows`] |
 //! | [`disk`] | the seam through which bytes reach the disk |
+//!
+//! ```
+//! use lake::{Lake, LakeConfig};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let folder = tempfile::tempdir()?;
+//! let lake = Lake::open(&LakeConfig {
+//!     location: folder.path().display().to_string(),
+//!     ..LakeConfig::default()
+//! })?;
+//! // A table that is not there yet is empty, and so are the views of it.
+//! let (schema, batches) = lake.query_all("SELECT label, title FROM alerts_current").await?;
+//! assert_eq!(schema.field(0).name(), "label");
+//! assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 0);
+//! // It is read-only.
+//! assert!(lake.query_all("DROP TABLE alerts").await.is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod announce;
 pub mod config;

@@ -27,6 +27,27 @@
 //! | [`undo`] | pure: what an action left behind, and whether it is still so |
 //! | [`sighting`] | pure: whom an action is about, as a person saw it before deciding |
 //! | [`stage`] | the loop |
+//!
+//! ```
+//! use respond::playbook;
+//! use schemas::severity::Severity;
+//!
+//! let playbook = playbook::parse(
+//!     "stolen_session.toml",
+//!     "name = 'stolen_session'
+//!     title = 'Revoke the sessions of an account of which one was stolen'
+//!     when = {severity_at_least = 'high', labels = ['SAAS-M365-00008']}
+//!     steps = [{action = 'revoke_sessions', target = 'account'}]",
+//! )?;
+//! assert!(playbook.when.holds(Severity::High, ["SAAS-M365-00008"].into_iter()));
+//! assert!(!playbook.when.holds(Severity::High, ["SAAS-M365-00002"].into_iter()));
+//!
+//! // A playbook plans; whether that is carried out, others decide. The plan is what a person approves.
+//! let action = playbook.steps[0].action();
+//! assert!(action.plan("ada@contoso.test").starts_with("Revoke every session of ada@contoso.test"));
+//! assert_eq!(action.kind().inverse(), None, "sessions cannot be given back");
+//! # Ok::<(), respond::playbook::PlaybookError>(())
+//! ```
 
 pub mod accounts;
 pub mod action;

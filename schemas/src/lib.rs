@@ -22,6 +22,24 @@
 //! | [`fate`] | what happens after an error |
 //! | [`limits`] | every bound, with its reason |
 //! | [`environment`] | the one seam through which time enters |
+//!
+//! ```
+//! use schemas::tables::{Kind, Table};
+//! use schemas::topics::Topic;
+//! use schemas::{path, time};
+//!
+//! // A column says where in a record its value stands, in whatever letter case.
+//! let record = serde_json::json!({"properties": {"Status": {"errorCode": "50126"}}});
+//! let signins = Table::Signins;
+//! let columns = signins.columns();
+//! let code = columns.iter().find(|column| column.name == "result_type");
+//! let found = code.and_then(|column| path::find_usable(&record, column.paths, Kind::Category));
+//! assert_eq!(found.as_deref().and_then(serde_json::Value::as_str), Some("50126"));
+//!
+//! assert_eq!(Topic::Events(signins).name(), "events.signins");
+//! let time_us = time::parse_us("2026-03-04T08:00:00.1234567Z");
+//! assert_eq!(time_us.map(time::iso_ms).as_deref(), Some("2026-03-04T08:00:00.123Z"));
+//! ```
 
 pub mod action;
 pub mod alert;
