@@ -254,8 +254,7 @@ impl Stage {
                 }
                 let waited = self.retry(error, stop).await;
                 if stop.is_cancelled() {
-                    self.catch_up(&mut done, stop).await?;
-                    return commit(consumer, &done).await;
+                    return self.pass(consumer, &mut done, stop).await;
                 }
                 waited?;
             }
@@ -269,23 +268,33 @@ impl Stage {
             }
             // A backlog gets smaller whatever becomes of this process, or of its place in the group.
             if begun.elapsed() >= COMMIT_WAIT_MAX {
-                self.catch_up(&mut done, stop).await?;
-                commit(consumer, &done).await?;
-                done.clear();
+                self.pass(consumer, &mut done, stop).await?;
                 begun = Instant::now();
             }
             if taken.elapsed() >= WORK_MAX {
                 break;
             }
         }
-        self.catch_up(&mut done, stop).await?;
-        commit(consumer, &done).await?;
+        self.pass(consumer, &mut done, stop).await?;
         match reached {
             Some(reached) if announcements.len() > 0 && !stop.is_cancelled() => {
                 read_on(consumer, reached).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// Commits what is done, once what is looked at beside it is.
+    async fn pass(
+        &mut self,
+        consumer: &mut Consumer,
+        done: &mut BTreeMap<(Topic, i32), Position>,
+        stop: &CancellationToken,
+    ) -> Result<(), DetectError> {
+        self.catch_up(done, stop).await?;
+        commit(consumer, done).await?;
+        done.clear();
+        Ok(())
     }
 
     /// Counts signals and publishes what they change; false if stopped before it was done.

@@ -234,6 +234,7 @@ fn published() -> Vec<(Topic, Vec<u8>)> {
         alert_id: "a".into(),
         tenant_id: "t".into(),
         state: "raised".into(),
+        severity: "high".into(),
         detected_time_us: NOON_US,
         first_event_time_us: NOON_US,
         ..Alert::default()
@@ -248,6 +249,7 @@ fn published() -> Vec<(Topic, Vec<u8>)> {
     };
     let letter = DeadLetter {
         id: "d".into(),
+        reason: "not_json".into(),
         parts: 1,
         raw: b"x".to_vec().into(),
         ingest_time_us: NOON_US,

@@ -94,7 +94,7 @@ async fn signals_of_another_log_arrive_after_those_of_the_one_before() {
     let publish = async |house: &House, numbers: std::ops::Range<i64>| {
         for number in numbers {
             let signal = Signal {
-                signal_id: format!("signal-{number}"),
+                signal_id: format!("{number:032x}"),
                 tenant_id: "t".to_owned(),
                 event_time_us: house.now_us + number,
                 accepted_time_us: house.now_us,

@@ -19,7 +19,7 @@ const STANDING: &[(&str, &str, usize)] = &[
     ("respond", "action", 20),
     ("respond", "executor", 4),
     ("respond", "journal/chain", 3),
-    ("respond", "stage", 10),
+    ("respond", "stage", 8),
     ("cli", "config", 10),
 ];
 
