@@ -93,6 +93,17 @@ pub enum RuleError {
         /// The key.
         key: String,
     },
+    /// A correlation has a key that nothing reads.
+    #[error(
+        "correlation has no key \"{key}\": it has type, rules, group-by, timespan, condition, aliases, generate, window, gap"
+    )]
+    UnknownCorrelationKey {
+        /// The key.
+        key: String,
+    },
+    /// A filter does not say which rules it is about.
+    #[error("a filter names its rules: rules: [ID, …], or rules: any for all of its log source")]
+    FilterOfNothing,
     /// No condition can write this name of a detection.
     #[error("detection \"{name}\" is not named with letters, digits, _ and -")]
     DetectionName {

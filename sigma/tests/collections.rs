@@ -214,6 +214,36 @@ fn correlations_that_cannot_stand_are_refused_with_their_line() {
         "9: correlation's aliases",
     );
     rest("temporal", "aliases: [x]", "9: key \"aliases\"");
+    // A slip would count the whole tenant.
+    rest(
+        "event_count",
+        "group_by: [a]\n    condition: {gte: 3}",
+        "9: correlation has no key \"group_by\"",
+    );
+    rest(
+        "temporal_ordered",
+        "condition: {gte: 3}",
+        "9: correlation's condition cannot stand: temporal_ordered takes none",
+    );
+    rest(
+        "temporal",
+        "condition: {gte: 1}",
+        "9: correlation's condition cannot stand: {gte: 1} cannot be told from none",
+    );
+}
+
+/// A slip in the key that names its rules would make a filter one of all.
+#[test]
+fn a_filter_that_names_no_rules_is_refused_with_its_line() {
+    for rules in ["rule: [r1]", "rules: []"] {
+        let filter = format!(
+            "title: f\nfilter:\n    {rules}\n    selection: {{a: b}}\n    condition: not selection\n"
+        );
+        let collection = collection(&[("f.yml", &filter)]);
+        let said = rejected(&collection).join("");
+        assert!(said.contains(":2: a filter names its rules"), "{said}");
+        assert!(collection.filters.is_empty());
+    }
 }
 
 #[test]

@@ -197,27 +197,25 @@ fn check(
 }
 
 fn alerts(rule: &Rule, case: &Case, user_mapping: &Arc<UserMapping>) -> Result<usize, String> {
-    let table = table_of(case.table.as_deref(), rule.table)?;
-    let Some(mapping) = asked_of(table, rule.table) else {
-        return Ok(0);
-    };
-    let event = Event {
-        event_id: case.name.clone(),
-        tenant_id: TENANT.to_owned(),
-        source: "cases".to_owned(),
-        category: category(&case.event),
-        raw: case.event.to_string().into(),
-        ..Event::default()
-    };
-    let (plan, refused) = Plan::extended(mapping, user_mapping, [(0, &rule.sigma)]);
-    if let Some((_, reason)) = refused.first() {
-        return Err(reason.to_string());
+    let mut found = 0;
+    for (table, events) in events_by_table(case, rule.table)? {
+        let Some(mapping) = asked_of(table, rule.table) else {
+            return Err(format!(
+                "the rule is about {}, and is not asked of {table}: nothing there says anything of it",
+                rule.table
+            ));
+        };
+        let (plan, refused) = Plan::extended(mapping, user_mapping, [(0, &rule.sigma)]);
+        if let Some((_, reason)) = refused.first() {
+            return Err(reason.to_string());
+        }
+        let batch = event_batch::batch(table, &events).map_err(|reason| reason.to_string())?;
+        let hits = plan
+            .evaluate(&mut Batch(&batch))
+            .map_err(|reason| reason.to_string())?;
+        found += hits.iter().map(|hit| hit.rows.len()).sum::<usize>();
     }
-    let batch = event_batch::batch(table, &[event]).map_err(|reason| reason.to_string())?;
-    let hits = plan
-        .evaluate(&mut Batch(&batch))
-        .map_err(|reason| reason.to_string())?;
-    Ok(hits.iter().map(|hit| hit.rows.len()).sum())
+    Ok(found)
 }
 
 /// How a rule about the table `own` is asked of records of `table`: of its own as they are, of the unified audit log's as
@@ -238,6 +236,20 @@ fn table_of(name: Option<&str>, otherwise: Table) -> Result<Table, String> {
 
 /// The outcomes of what goes by `id`, when all records of the case are there.
 fn alerts_over_time(rules: &Ruleset, id: &str, case: &Case, table: Table) -> Result<usize, String> {
+    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
+    for (table, events) in events_by_table(case, table)? {
+        let signals = signals(rules, table, &events).map_err(|reason| reason.to_string())?;
+        correlator.add(signals);
+    }
+    let found = correlator.found();
+    Ok(found
+        .iter()
+        .filter(|found| *found.correlation == *id)
+        .count())
+}
+
+/// The records of a case, by the tables that they go to; those that name none go to `table`.
+fn events_by_table(case: &Case, table: Table) -> Result<BTreeMap<Table, Vec<Event>>, String> {
     let mut by_table: BTreeMap<Table, Vec<Event>> = BTreeMap::new();
     let single = [CaseEvent {
         table: case.table.clone(),
@@ -258,16 +270,7 @@ fn alerts_over_time(rules: &Ruleset, id: &str, case: &Case, table: Table) -> Res
             .or_default()
             .extend(repeated(one, number)?);
     }
-    let mut correlator = Correlator::new(Arc::clone(rules.compiled_correlations()), i64::MAX);
-    for (table, events) in by_table {
-        let signals = signals(rules, table, &events).map_err(|reason| reason.to_string())?;
-        correlator.add(signals);
-    }
-    let found = correlator.found();
-    Ok(found
-        .iter()
-        .filter(|found| *found.correlation == *id)
-        .count())
+    Ok(by_table)
 }
 
 fn repeated(one: &CaseEvent, number: usize) -> Result<Vec<Event>, String> {

@@ -81,6 +81,12 @@ fn test(correlation: &Correlation) -> Result<CorrelationTest, RuleError> {
     let sigma = &correlation.sigma;
     let kind = sigma.correlation_type;
     if let Some(absent) = &correlation.absence {
+        if matches!(sigma.condition, CorrelationCondition::Extended(_)) {
+            return Err(wrong(
+                "condition",
+                "an absence takes none: it holds where the second rule does not match",
+            ));
+        }
         return match sigma.rules.as_slice() {
             [_, last] if kind == CorrelationType::TemporalOrdered && last == absent => {
                 Ok(CorrelationTest::Absence)

@@ -151,6 +151,20 @@ fn describe(key: &Value) -> String {
     }
 }
 
+/// What a correlation may say, by the specification and by rsigma's parser.
+const CORRELATION_KEYS: &[&str] = &[
+    "type",
+    "rules",
+    "group-by",
+    "timespan",
+    "timeframe",
+    "condition",
+    "aliases",
+    "generate",
+    "window",
+    "gap",
+];
+
 /// What the parser would leave out without a word if it had another shape than it needs.
 fn check_shapes(document: &Value) -> Result<(), RuleError> {
     let shape = |key: &str| RuleError::Shape {
@@ -170,9 +184,11 @@ fn check_shapes(document: &Value) -> Result<(), RuleError> {
             return Err(shape(key));
         }
     }
+    check_filter(document)?;
     let Some(correlation) = document.get("correlation") else {
         return Ok(());
     };
+    check_members(correlation)?;
     let is_texts_by_name = |value: &Value| {
         let members = value.as_mapping();
         members.is_some_and(|members| {
@@ -200,6 +216,52 @@ fn check_shapes(document: &Value) -> Result<(), RuleError> {
         }
     }
     Ok(())
+}
+
+/// Refuses a filter that does not say which rules it is about: a slip in that key would make it one of all.
+fn check_filter(document: &Value) -> Result<(), RuleError> {
+    let Some(filter) = document.get("filter").and_then(Value::as_mapping) else {
+        return Ok(());
+    };
+    match filter.get("rules") {
+        Some(Value::Sequence(names)) if names.is_empty() => Err(RuleError::FilterOfNothing),
+        Some(_) => Ok(()),
+        None => Err(RuleError::FilterOfNothing),
+    }
+}
+
+/// Refuses keys of a correlation that the parser would leave out: a group that is not asked for counts the whole tenant.
+fn check_members(correlation: &Value) -> Result<(), RuleError> {
+    let members = correlation.as_mapping().into_iter().flatten();
+    for (key, _) in members {
+        let key = describe(key);
+        if !CORRELATION_KEYS.contains(&key.as_str()) {
+            return Err(RuleError::UnknownCorrelationKey { key });
+        }
+    }
+    let kind = correlation.get("type").and_then(Value::as_str);
+    let is_counted = correlation
+        .get("condition")
+        .is_some_and(|condition| condition.is_mapping());
+    // The parser writes the same where nothing stands, which asks for all of them.
+    let is_of_one = || {
+        let condition = correlation.get("condition").and_then(Value::as_mapping);
+        condition.is_some_and(|condition| {
+            condition.len() == 1 && condition.get("gte").and_then(Value::as_u64) == Some(1)
+        })
+    };
+    match kind {
+        Some("temporal_ordered") if is_counted => Err(RuleError::Correlation {
+            key: "condition",
+            reason: "temporal_ordered takes none, or a text over the names of its rules".to_owned(),
+        }),
+        Some("temporal") if is_of_one() => Err(RuleError::Correlation {
+            key: "condition",
+            reason: "{gte: 1} cannot be told from none, which asks for all; write \"1 of them\""
+                .to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn check_conditions(document: &Value) -> Result<(), RuleError> {

@@ -157,7 +157,10 @@ fn words(refusal: &RuleError) -> Vec<String> {
         RuleError::Key { key, .. }
         | RuleError::Correlation { key, .. }
         | RuleError::OwnCorrelation { key, .. } => vec![format!("{key}:")],
-        RuleError::Shape { key } | RuleError::LookAlike { key } => vec![key.clone()],
+        RuleError::Shape { key }
+        | RuleError::LookAlike { key }
+        | RuleError::UnknownCorrelationKey { key } => vec![key.clone()],
+        RuleError::FilterOfNothing => vec!["filter:".to_owned()],
         RuleError::Duplicate { what, .. } => vec![format!("{what}:")],
         RuleError::LogSource { .. } => vec!["logsource:".to_owned()],
         RuleError::UnknownDetection { .. } | RuleError::ConditionTooLarge { .. } => {
