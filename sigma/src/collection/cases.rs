@@ -350,9 +350,12 @@ fn signals(rules: &Ruleset, table: Table, events: &[Event]) -> Result<Vec<Signal
     for (told, plan) in rules.retold(table) {
         for hit in plan.evaluate(&mut Batch(&batch))? {
             let of_rule = hit.rows.iter().filter_map(|row| events.get(*row));
-            let of_rule: Vec<Event> = of_rule
-                .filter_map(|event| retold_event(event, told))
-                .collect();
+            // What a case writes once and repeats is a record of its own each time.
+            let told_again = |event: &Event| {
+                let event_id = event.event_id.clone();
+                retold_event(event, told).map(|told| Event { event_id, ..told })
+            };
+            let of_rule: Vec<Event> = of_rule.filter_map(told_again).collect();
             let batch = event_batch::batch(told, &of_rule)?;
             let rows: Vec<usize> = (0..of_rule.len()).collect();
             signals.extend(of_rows(rules, hit.rule, told, &batch, &rows));
