@@ -83,12 +83,12 @@ fn a_filter_that_cannot_stand_is_told_and_silences_nothing() {
             "f.yml:4: no rule is called \"nobody\"",
         ),
         (
-            "title: f\nfilter:\n    s: {a|re: '('}\n    condition: not s\n",
-            "f.yml:3: cannot honour field \"a\"",
+            "title: f\nfilter:\n    rules: any\n    s: {a|re: '('}\n    condition: not s\n",
+            "f.yml:4: cannot honour field \"a\"",
         ),
         (
-            "title: f\nfilter:\n    s: {a: b}\n    condition: not t\n",
-            "f.yml:4: condition names \"t\"",
+            "title: f\nfilter:\n    rules: any\n    s: {a: b}\n    condition: not t\n",
+            "f.yml:5: condition names \"t\"",
         ),
         (
             "title: f\nfilter:\n    rules: [7]\n    s: {a: b}\n    condition: not s\n",

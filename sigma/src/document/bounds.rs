@@ -240,9 +240,7 @@ fn check_members(correlation: &Value) -> Result<(), RuleError> {
         }
     }
     let kind = correlation.get("type").and_then(Value::as_str);
-    let is_counted = correlation
-        .get("condition")
-        .is_some_and(|condition| condition.is_mapping());
+    let is_counted = correlation.get("condition").is_some_and(Value::is_mapping);
     // The parser writes the same where nothing stands, which asks for all of them.
     let is_of_one = || {
         let condition = correlation.get("condition").and_then(Value::as_mapping);
